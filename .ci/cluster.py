@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from distributed import LocalCluster
+
 from unroll import workspaces
 
 LOCAL = Path(workspaces.DEMO)
 REMOTE = Path(".unroll/cluster")
-DASK = [sys.executable, "-m", "dask"]
 UNROLL = [sys.executable, "-m", "unroll"]
 
 
@@ -29,26 +30,10 @@ def main() -> None:
     subprocess.run([*UNROLL, "demo"], check=True)
     shutil.rmtree(REMOTE, ignore_errors=True)
     workspaces.chosen(Path.cwd(), REMOTE)
-    here = ["--host", "127.0.0.1", "--no-dashboard"]
-    scheduler = subprocess.Popen(
-        [*DASK, "scheduler", *here, "--port", "0"], stderr=subprocess.PIPE, text=True
-    )
-    started = [scheduler]
-    try:
-        line = ""
-        while "Scheduler at:" not in line:
-            line = scheduler.stderr.readline()
-        address = line.split()[-1]
-        quiet = {"stderr": subprocess.DEVNULL}
-        for name in ("one", "two"):
-            worker = ["worker", address, "--nthreads", "1", "--name", name, *here]
-            started.append(subprocess.Popen([*DASK, *worker], **quiet))
-        build = ["--root", REMOTE, "repro", "--no-scores", "--scheduler", address]
+    with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
+        where = ["--scheduler", cluster.scheduler_address]
+        build = ["--root", REMOTE, "repro", "--no-scores", *where]
         subprocess.run([*UNROLL, *build], check=True)
-    finally:
-        for process in started:
-            process.terminate()
-            process.wait()
     local = files(LOCAL / "runs")
     remote = files(REMOTE / "runs")
     different = [

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -73,15 +74,13 @@ def register_a_model(folder: Path) -> None:
     subprocess.run([*unroll, "register", "meter"], cwd=folder, check=True)
 
 
-def take(tab: chromium.Tab, name: str, address: str, height: int) -> None:
-    """Save a picture of a page in docs, as mlflow- and the name."""
-    tab.open(address, width=1500, height=height)
-    time.sleep(SECONDS_TO_DRAW)
-    (REPOSITORY / "docs" / f"mlflow-{name}.png").write_bytes(tab.picture())
+def pages(start: str, printed: str) -> dict[str, tuple[str, int]]:
+    """Return the pages of the demo's runs: name -> address and height.
 
-
-def take_runs(tab: chromium.Tab) -> None:
-    """Take the pictures of the demo's runs."""
+    Args:
+        start: the server's address.
+        printed: what `unroll ui` printed.
+    """
     client = MlflowClient(f"sqlite:///{DEMO}/mlflow.db")
     found = client.get_experiment_by_name(DATASET)
     if found is None:
@@ -92,35 +91,38 @@ def take_runs(tab: chromium.Tab) -> None:
         for run in client.search_runs([group], "tags.`current` = 'true'")
     }
     compared = ",".join(f'"{runs[name]}"' for name in COMPARED)
-    with user_interface(DEMO) as (start, printed):
-        (table,) = re.findall(rf"  {DATASET} +(http\S+)", printed)
-        take(tab, "scores", table, 800)
-        several = f'runs=[{compared}]&experiments=["{group}"]'
-        take(tab, "compare", f"{start}/compare-runs?{several}&{OF_TRAINING}", 900)
-        run = f"experiments/{group}/runs/{runs[SHOWN]}"
-        take(tab, "run", f"{start}/{run}?{OF_TRAINING}", 1300)
-        logged = client.get_run(runs[SHOWN]).outputs.model_outputs[0].model_id
-        model = f"experiments/{group}/models/{logged}"
-        take(tab, "model", f"{start}/{model}?{OF_TRAINING}", 900)
+    several = f'runs=[{compared}]&experiments=["{group}"]'
+    (table,) = re.findall(rf"  {DATASET} +(http\S+)", printed)
+    logged = client.get_run(runs[SHOWN]).outputs.model_outputs[0].model_id
+    of_group = f"{start}/experiments/{group}"
+    return {
+        "scores": (table, 800),
+        "compare": (f"{start}/compare-runs?{several}&{OF_TRAINING}", 900),
+        "run": (f"{of_group}/runs/{runs[SHOWN]}?{OF_TRAINING}", 1300),
+        "model": (f"{of_group}/models/{logged}?{OF_TRAINING}", 900),
+    }
 
 
-def take_registry(tab: chromium.Tab) -> None:
-    """Take the picture of a registered model."""
-    with tempfile.TemporaryDirectory() as folder:
+def take(tab: chromium.Tab, name: str, address: str, height: int) -> None:
+    """Save a picture of a page in docs, as mlflow- and the name."""
+    tab.open(address, width=1500, height=height)
+    time.sleep(SECONDS_TO_DRAW)
+    (REPOSITORY / "docs" / f"mlflow-{name}.png").write_bytes(tab.picture())
+
+
+def main() -> None:
+    """Take the four pictures of the demo's runs, and that of a registered model."""
+    chromium.require()
+    new = partial(tempfile.TemporaryDirectory, ignore_cleanup_errors=True)
+    with new() as profile, new() as folder, chromium.tab(Path(profile)) as tab:
+        tab.ask("Page.addScriptToEvaluateOnNewDocument", source=WITHOUT_ASSISTANT)
+        with user_interface(DEMO) as (start, printed):
+            for name, (address, height) in pages(start, printed).items():
+                take(tab, name, address, height)
         register_a_model(Path(folder))
         with user_interface(Path(folder)) as (start, _):
             version = f"{start}/models/meter/versions/1"
             take(tab, "registry", f"{version}?{OF_TRAINING}", 900)
-
-
-def main() -> None:
-    """Take the five pictures."""
-    chromium.require()
-    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-    with folder as profile, chromium.tab(Path(profile)) as tab:
-        tab.ask("Page.addScriptToEvaluateOnNewDocument", source=WITHOUT_ASSISTANT)
-        take_runs(tab)
-        take_registry(tab)
 
 
 if __name__ == "__main__":

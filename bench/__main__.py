@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from bench import REPOSITORY, Say, results, wrong_words
-from bench import page as performance
 from bench.peers import compare as peers
 from bench.series import compare as series
 from pipeline.errors import UnrollError
@@ -80,7 +79,7 @@ def bench(wanted: Wanted = None, quick: Quick = False) -> None:
         raise UnrollError(
             f"{path.relative_to(REPOSITORY)} is missing; run `make bench`"
         )
-    write_text(page, performance.text(measured))
+    write_text(page, results.page(measured))
     print(page.relative_to(REPOSITORY))
 
 

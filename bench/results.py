@@ -1,22 +1,39 @@
-"""The file bench/results.json: the measurements of each part, with machine and date."""
+"""The file bench/results.json, with machine and date of each part's measurements, and
+the page docs/performance.md, which is made from it.
+"""
 
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any
 
+import numpy as np
 import psutil
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from bench.peers.compare import CHECKED, OWN
+from bench.peers.workloads import FRAMEWORKS
 from pipeline.files import read_json
 from pipeline.provenance.machine import cpuinfo, flags, installed
 
 LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "torch", "jax", "numpy", "dvc")
 """The libraries whose versions are noted."""
 
+DIGITS = 4
+"""Significant digits of the results."""
+
 Results = dict[str, Any]
+
+PEERS = FRAMEWORKS[1:]
+"""The other frameworks."""
+
+Row = dict[str, Any]
+Rows = Mapping[str, Row]
+"""Framework -> its row, for one workload and phase."""
 
 
 def read(path: Path) -> Results:
@@ -27,21 +44,20 @@ def read(path: Path) -> Results:
 def merge(
     old: Results, part: str, measured: Mapping[str, Any], seconds: float
 ) -> Results:
-    """Return the results with one part replaced, with machine, date and seconds."""
+    """Return the results with one part replaced, with machine, date and seconds.
+
+    All numbers are rounded to `DIGITS`.
+    """
     about = {
         "machine": machine(),
         "date": datetime.now(UTC).date().isoformat(),
         "seconds": round(seconds),
     }
-    return {**old, part: about | dict(measured)}
-
-
-def rounded(measured: Any, digits: int) -> Any:
-    """Return plain data with all floats rounded to `digits` significant digits."""
-    return json.loads(
+    rounded = json.loads(
         json.dumps(measured),
-        parse_float=lambda text: float(f"{float(text):.{digits}g}"),
+        parse_float=lambda text: float(f"{float(text):.{DIGITS}g}"),
     )
+    return {**old, part: about | rounded}
 
 
 def machine() -> dict[str, Any]:
@@ -60,3 +76,52 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": installed(LIBRARIES),
     }
+
+
+def page(measured: Mapping[str, Any]) -> str:
+    """Return the text of docs/performance.md."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - Markdown
+    )
+    environment.filters |= {
+        "figure": figure,
+        "fastest": fastest,
+        "geometric_mean": geometric_mean,
+    }
+    rows = measured.get("peers", {}).get("rows", [])
+    settings = " ".join(
+        f'{name}="{value}"' if " " in value else f"{name}={value}"
+        for name, value in OWN.items()
+    )
+    return environment.get_template("performance.md.j2").render(
+        found=measured,
+        groups=grouped(rows),
+        warm_ups=[row["warm_up"] for row in rows if row["side"] == "unroll"],
+        checked=CHECKED,
+        settings=settings,
+    )
+
+
+def grouped(rows: Sequence[Row]) -> dict[tuple[str, str], dict[str, Row]]:
+    """Return (workload, phase) -> the rows of Unroll and of its peers."""
+    groups: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in rows:
+        groups.setdefault((row["work"], row["phase"]), {})[row["side"]] = row
+    return groups
+
+
+def fastest(rows: Rows) -> Row:
+    """Return the row of the peer with the lowest median."""
+    peers = [rows[name] for name in PEERS if name in rows]
+    return min(peers, key=lambda row: float(row["ms"]["median"]))
+
+
+def figure(value: float) -> str:
+    """Return a number with three significant digits, without an exponent."""
+    return np.format_float_positional(
+        value, 3, unique=False, fractional=False, trim="-"
+    )

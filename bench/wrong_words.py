@@ -50,8 +50,8 @@ class Question(NamedTuple):
 
     band: float
     rows: Part
-    seeds: tuple[Part, Part]
-    scatters: tuple[float | None, float | None]
+    seeds: list[Part]
+    scatters: list[float | None]
 
     def parts(self, searches: int, scatter: float) -> list[Part]:
         """Return the parts of the variance if each model has so many searches.
@@ -80,13 +80,11 @@ class Rates(NamedTuple):
 
     Attributes:
         wrong: wrong verdicts, as the mean over questions.
-        worst: wrong verdicts of the question with most of them.
         together: trials with any wrong verdict.
         right: right verdicts, as the mean over questions.
     """
 
     wrong: float
-    worst: float
     together: float
     right: float
 
@@ -99,16 +97,11 @@ def questions(workspace: Workspace) -> list[Question]:
         answer = answers.answer(evaluation, Networks.TUNED)
         if answer.network is None or answer.opponent is None:
             continue
-        difference = evaluation.difference("test", answer.network, answer.opponent)
+        names = (answer.network, answer.opponent)
+        difference = evaluation.difference("test", *names)
         if difference is not None:
-            seeds = (
-                seeds_of(evaluation, answer.network),
-                seeds_of(evaluation, answer.opponent),
-            )
-            scatters = (
-                scatter_of(evaluation, answer.network),
-                scatter_of(evaluation, answer.opponent),
-            )
+            seeds = [seeds_of(evaluation, name) for name in names]
+            scatters = [scatter_of(evaluation, name) for name in names]
             asked.append(Question(answer.band, difference.rows, seeds, scatters))
     return asked
 
@@ -167,18 +160,15 @@ def simulate(
     for index, question in enumerate(asked):
         truth = change / BAND * question.band
         low, high = _intervals(question.parts(searches, scatter), truth, trials, random)
-        helps = high < -question.band
-        hurts = low > question.band
-        same = (low >= -question.band) & (high <= question.band)
-        if change > BAND:
-            right[:, index] = hurts
-            wrong[:, index] = helps | same
-        else:
-            right[:, index] = same
-            wrong[:, index] = helps | hurts
+        words = {
+            "helps": high < -question.band,
+            "same": (low >= -question.band) & (high <= question.band),
+            "hurts": low > question.band,
+        }
+        right[:, index] = words.pop("hurts" if change > BAND else "same")
+        wrong[:, index] = np.logical_or.reduce([*words.values()])
     return Rates(
         float(wrong.mean()),
-        float(wrong.mean(axis=0).max()),
         float(wrong.any(axis=1).mean()),
         float(right.mean()),
     )
@@ -229,7 +219,6 @@ def show(workspace: Workspace) -> None:
         "asked about",
         "true change",
         "wrong, mean",
-        "wrong, worst question",
         f"any wrong of {len(asked)}",
         "right, mean",
     ]

@@ -12,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from bench import page as performance
+from bench import results as performance
 from pipeline.config import params
 from pipeline.evaluation import margin
 from pipeline.evaluation.answers import Note

@@ -5,7 +5,6 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,7 +12,7 @@ from statistics import fmean, median, stdev
 from typing import Any
 from unittest.mock import patch
 
-from bench import Say, results
+from bench import Say
 from bench.peers import frameworks, workloads
 from bench.peers.workloads import FRAMEWORKS, WORKLOADS, Task
 from pipeline import numerics
@@ -93,13 +92,13 @@ class PeerProcess:
         """
         try:
             return self.pool.submit(do, self.framework, *arguments).result()
-        except BrokenProcessPool:
-            printed = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
-            said = [line for line in printed if line.strip()]
-            why = f"its process ended: {said[-1] if said else 'without a word'}"
         except Exception as error:  # noqa: BLE001 - any error stops the bench
-            why = f"{type(error).__name__}: {error}"
-        raise UnrollError(f"bench: {self.framework} failed: {why}")
+            printed = self.log.read_text(encoding="utf-8", errors="replace")
+            last = printed.rstrip().rpartition("\n")[2]
+            raise UnrollError(
+                f"bench: {self.framework} failed: {type(error).__name__}: {error}; the "
+                f"last line that it printed: {last!r}"
+            ) from None
 
     def close(self) -> None:
         """End the process."""
@@ -156,7 +155,7 @@ def compare(
     for peer in processes:
         say(f"{task.name}: {peer.framework} builds and compiles")
         started = peer.ask(frameworks.start, root, task.name)
-        warm_ups[peer] = round(started["warm_up"], 2)
+        warm_ups[peer] = started["warm_up"]
         losses = {"before": started["before"], "train": learn(peer, task)}
         reference = reference or tolerated(task, unroll, losses)
         check(task, peer.framework, losses, reference)
@@ -188,8 +187,7 @@ def spreads(times: Sequence[float], unrolls: Sequence[float]) -> dict[str, Any]:
     Each ratio is of two times in the same round.
     """
     ratios = [time / unroll for time, unroll in zip(times, unrolls, strict=True)]
-    both = {"ms": _spread(times), "ratio": _spread(ratios)}
-    return dict(results.rounded(both, 4))
+    return {"ms": _spread(times), "ratio": _spread(ratios)}
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:

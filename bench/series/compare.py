@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bench import Say, results
+from bench import Say
 from bench.series import generated, ours, public, rivals, scores
 from bench.series.public import HeldOut, PublicFile
 from pipeline.data.examples import Array
-
-DIGITS = 4
-"""Significant digits of the results."""
 
 Row = dict[str, Any]
 
@@ -33,7 +30,7 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
     if not quick:
         rows = {name: measure_file(file, say) for name, file in public.FILES.items()}
         found |= {"files": rows, "summary": summary(rows)}
-    return dict(results.rounded(found, DIGITS))
+    return found
 
 
 def measure_file(file: PublicFile, say: Say) -> Row:
@@ -61,9 +58,6 @@ def row(held: HeldOut, quantiles: Array) -> Row:
     best = min(theirs, key=lambda name: float(theirs[name]["mae"]))
     return {
         "kind": held.file.kind,
-        "licence": held.file.licence,
-        "rows": len(held.training()),
-        "series": len(held.names),
         **own,
         "rivals": theirs,
         "best_rival": best,

@@ -5,7 +5,6 @@ in a folder of their own.
 """
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,61 +26,42 @@ class Form:
     Attributes:
         name: the file's name without `.csv`.
         text: a description of the file.
-        target: the column to forecast.
         rows: the number of rows.
-        frame: number of rows -> the rows, with timestamps as text.
+        every: the time between two rows, as pandas writes it.
+        stamps: column -> format of the timestamps in it.
+        periods: column -> timesteps of its cycle; the first column is the target.
         delimiter: the mark between columns.
         decimal: the mark before decimals.
+        gaps: whether every hundredth target but the last ones is missing.
     """
 
     name: str
     text: str
-    target: str
     rows: int
-    frame: Callable[[int], pd.DataFrame]
+    every: str
+    stamps: dict[str, str]
+    periods: dict[str, int]
     delimiter: str = ","
     decimal: str = "."
+    gaps: bool = False
+
+    @property
+    def target(self) -> str:
+        """The column to forecast."""
+        return next(iter(self.periods))
 
     def write(self, folder: Path, rows: int) -> Path:
         """Write the file with so many rows into a folder, and return its path."""
+        times = pd.date_range("2023-01-01", periods=rows, freq=self.every)
+        stamps = {name: times.strftime(form) for name, form in self.stamps.items()}
+        values = {name: cycle(rows, period) for name, period in self.periods.items()}
+        if self.gaps:
+            values[self.target][99:-200:100] = np.nan
         path = folder / f"{self.name}.csv"
-        self.frame(rows).to_csv(
+        pd.DataFrame(stamps | values).to_csv(
             path, index=False, sep=self.delimiter, decimal=self.decimal
         )
         return path
-
-
-def meter(rows: int) -> pd.DataFrame:
-    """Make hourly load and wind; every hundredth load but the last ones is missing."""
-    timestamps = pd.date_range("2023-01-01", periods=rows, freq="h")
-    load = cycle(rows, period=24)
-    load[99:-200:100] = np.nan
-    return pd.DataFrame(
-        {
-            "Date": timestamps.strftime("%d.%m.%Y"),
-            "Time": timestamps.strftime("%H:%M"),
-            "load (kW)": load,
-            "wind (m/s)": cycle(rows, period=37),
-        }
-    )
-
-
-def river(rows: int) -> pd.DataFrame:
-    """Make daily levels with a week's cycle."""
-    timestamps = pd.date_range("2012-01-01", periods=rows, freq="D")
-    return pd.DataFrame(
-        {"day": timestamps.strftime("%Y-%m-%d"), "level": cycle(rows, period=7)}
-    )
-
-
-def minutes(rows: int) -> pd.DataFrame:
-    """Make five columns besides the timestamp, a row each minute."""
-    timestamps = pd.date_range("2024-01-01", periods=rows, freq="min")
-    frame = pd.DataFrame({"time": timestamps.strftime("%Y-%m-%d %H:%M:%S")})
-    periods = {"load": 1440, "wind": 1300, "sun": 1200, "rain": 777, "price": 60}
-    for name, period in periods.items():
-        frame[name] = cycle(rows, period)
-    return frame
 
 
 def cycle(rows: int, period: int) -> np.ndarray:
@@ -96,19 +76,29 @@ FORMS = (
     Form(
         "meter",
         "hourly, `;` and decimal commas, date and time apart, readings missing",
-        "load (kW)",
         10_000,
-        meter,
+        "h",
+        {"Date": "%d.%m.%Y", "Time": "%H:%M"},
+        {"load (kW)": 24, "wind (m/s)": 37},
         delimiter=";",
         decimal=",",
+        gaps=True,
     ),
-    Form("river", "daily, one column besides the timestamp", "level", 900, river),
+    Form(
+        "river",
+        "daily, one column besides the timestamp",
+        900,
+        "D",
+        {"day": "%Y-%m-%d"},
+        {"level": 7},
+    ),
     Form(
         "minutes",
         "every minute, five columns besides the timestamp",
-        "load",
         300_000,
-        minutes,
+        "min",
+        {"time": "%Y-%m-%d %H:%M:%S"},
+        {"load": 1440, "wind": 1300, "sun": 1200, "rain": 777, "price": 60},
     ),
 )
 

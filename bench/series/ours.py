@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench import REPOSITORY
+from bench.series import public
 from bench.series.costs import metered
 from bench.series.public import SEVERAL, HeldOut, PublicFile
 from bench.series.scores import LEVELS
@@ -40,9 +40,8 @@ def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
         held: the file.
 
     Returns:
-        The quantiles (series, origins, steps, quantiles); and a mapping with `seconds`,
-        `cpu` and `peak` (MiB) of the answer, its `sentence`, and `forecast_seconds`,
-        the time of one forecast.
+        The quantiles (series, origins, steps, quantiles); and `seconds`, `cpu` and
+        `peak` (MiB) of the answer.
 
     Raises:
         UnrollError: the process failed.
@@ -56,15 +55,13 @@ def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
     command = [sys.executable, "-c", ANSWER, str(path), options, str(saved)]
     costs = metered(command, folder, PYTHONPATH=str(REPOSITORY))
     answer = unroll.load(saved)
-    start = time.perf_counter()
     tables = []
     for origin in held.origins:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             table = answer.forecast(held.until(origin), levels=LEVELS)
         tables.append(table.assign(cutoff=held.grid[origin - 1]))
-    costs["forecast_seconds"] = (time.perf_counter() - start) / len(held.origins)
-    return aligned(held, pd.concat(tables)), costs | {"sentence": answer.sentence}
+    return aligned(held, pd.concat(tables)), costs
 
 
 def _options(file: PublicFile) -> dict[str, Any]:
@@ -90,33 +87,26 @@ def aligned(held: HeldOut, table: pd.DataFrame) -> Array:
     Raises:
         UnrollError: a measured value has no forecast.
     """
-    cutoff = held.grid.get_indexer(_like(held.grid, table["cutoff"]))
-    step = held.grid.get_indexer(_like(held.grid, table["ds"])) - cutoff - 1
-    origin = pd.Index(held.origins - 1).get_indexer(cutoff)
-    series = np.zeros_like(step)
-    if len(held.names) > 1:
-        series = pd.Index(held.names).get_indexer(table["unique_id"].astype(str))
-    used = (step >= 0) & (step < held.file.horizon) & (origin >= 0) & (series >= 0)
-    found = np.full((*held.truth.shape, len(COLUMNS)), np.nan)
-    values = table.loc[used, COLUMNS].to_numpy(float)
-    found[series[used], origin[used], step[used]] = values
-    missing = np.isnan(found).any(axis=-1) & np.isfinite(held.truth)
+    names = table["unique_id"].astype(str)
+    if len(held.names) == 1:
+        names = held.names[0]
+    known = table.assign(
+        unique_id=names,
+        cutoff=public.wall_clock(table["cutoff"]),
+        ds=public.wall_clock(table["ds"]),
+    ).set_index(["unique_id", "cutoff", "ds"])
+    wanted = pd.MultiIndex.from_tuples(
+        (name, held.grid[first - 1], held.grid[first + step])
+        for name in held.names
+        for first in held.origins
+        for step in range(held.file.horizon)
+    )
+    found = known[COLUMNS].reindex(wanted).to_numpy(float)
+    missing = np.isnan(found).any(axis=1) & np.isfinite(held.truth.reshape(-1))
     if missing.any():
-        series, origin, step = np.argwhere(missing)[0]
-        cutoff = held.grid[held.origins[origin] - 1]
+        name, cutoff, time = wanted[missing.argmax()]
         raise UnrollError(
             f"{held.file.name}: {missing.sum()} of {missing.size} values have no "
-            f"forecast; the first is step {step + 1} after {cutoff} of series "
-            f"{held.names[series]!r}"
+            f"forecast; the first is {time} from {cutoff} of series {name!r}"
         )
-    return found
-
-
-def _like(grid: pd.DatetimeIndex, times: pd.Series) -> pd.DatetimeIndex:
-    """Return timestamps in the time zone of a grid."""
-    found = pd.DatetimeIndex(pd.to_datetime(times))
-    if grid.tz is None:
-        return found.tz_localize(None)
-    if found.tz is None:
-        return found.tz_localize(grid.tz)
-    return found.tz_convert(grid.tz)
+    return np.asarray(found.reshape(*held.truth.shape, len(COLUMNS)))

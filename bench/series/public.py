@@ -73,8 +73,7 @@ class HeldOut:
 
     Attributes:
         file: the public file.
-        frame: the rows of the file, in the order of time.
-        times: (rows,) the timestamps of the rows.
+        frame: the rows of the file by timestamp, in the order of time.
         grid: (timesteps,) the timestamps of all timesteps, without gaps.
         names: the series, one name "" for a single series.
         target: (series, timesteps) the target, NaN where it is missing.
@@ -83,7 +82,6 @@ class HeldOut:
 
     file: PublicFile
     frame: pd.DataFrame
-    times: pd.Series
     grid: pd.DatetimeIndex
     names: list[str]
     target: Array
@@ -106,7 +104,8 @@ class HeldOut:
 
     def until(self, origin: int) -> pd.DataFrame:
         """Return the rows that are known at an origin, an index of `grid`."""
-        return self.frame[self.times <= self.grid[origin - 1]]
+        known = self.frame[self.frame.index <= self.grid[origin - 1]]
+        return known.reset_index(drop=True)
 
     def training(self) -> pd.DataFrame:
         """Return the rows before the first origin."""
@@ -124,20 +123,15 @@ def load(file: PublicFile, folder: Path) -> HeldOut:
         UnrollError: the file cannot be fetched, or has another hash.
     """
     frame = _read(file, folder)
-    times = _timestamps(frame, file)
-    order = times.argsort(kind="stable")
-    frame = frame.iloc[order].reset_index(drop=True)
-    times = times.iloc[order].reset_index(drop=True)
-    grid = pd.date_range(times.iloc[0], times.iloc[-1], freq=file.every)
+    frame = frame.set_index(_timestamps(frame, file)).sort_index(kind="stable")
+    grid = pd.date_range(frame.index[0], frame.index[-1], freq=file.every)
     first = len(grid) - file.horizon - (ORIGINS - 1) * file.day
     start = max(0, first - TIMESTEPS)
     grid = grid[start:]
-    kept = times >= grid[0]
-    frame = frame[kept].reset_index(drop=True)
-    times = times[kept].reset_index(drop=True)
-    names, target = _by_series(frame, times, grid, file)
+    frame = frame[frame.index >= grid[0]]
+    names, target = _by_series(frame, grid, file)
     origins = first - start + np.arange(ORIGINS) * file.day
-    return HeldOut(file, frame, times, grid, names, target, origins)
+    return HeldOut(file, frame, grid, names, target, origins)
 
 
 def _read(file: PublicFile, folder: Path) -> pd.DataFrame:
@@ -160,17 +154,20 @@ def _timestamps(frame: pd.DataFrame, file: PublicFile) -> pd.Series:
     columns = file.stamp.split(SEVERAL)
     if len(columns) > 1:
         return pd.to_datetime(frame[columns].set_axis(["year", "month", "day"], axis=1))
-    column = frame[file.stamp]
-    unit = "ms" if pd.api.types.is_integer_dtype(column) else None
-    return pd.to_datetime(column, unit=unit)
+    return wall_clock(frame[file.stamp])
+
+
+def wall_clock(times: pd.Series) -> pd.Series:
+    """Return timestamps without their time zone; integers are milliseconds."""
+    unit = "ms" if pd.api.types.is_integer_dtype(times) else None
+    return pd.to_datetime(times, unit=unit).dt.tz_localize(None)
 
 
 def _by_series(
-    frame: pd.DataFrame, times: pd.Series, grid: pd.DatetimeIndex, file: PublicFile
+    frame: pd.DataFrame, grid: pd.DatetimeIndex, file: PublicFile
 ) -> tuple[list[str], Array]:
     """Return the names of the series, and their targets (series, timesteps)."""
-    series = frame[file.series] if file.series else pd.Series("", index=frame.index)
-    rows = pd.DataFrame({"series": series, "time": times, "value": frame[file.target]})
-    measured = rows.pivot_table("value", "series", "time", aggfunc="first")
+    series = frame[file.series].to_numpy() if file.series else np.full(len(frame), "")
+    measured = frame.pivot_table(file.target, series, frame.index, aggfunc="first")
     table = measured.reindex(columns=grid)
     return [str(name) for name in table.index], table.to_numpy(float)

@@ -129,12 +129,10 @@ def _sba(demand: Array) -> float:
     when = np.flatnonzero(demand)
     if not len(when):
         return 0.0
-    size = float(demand[when[0]])
-    interval = float(when[0] + 1)
-    for gap, amount in zip(np.diff(when), demand[when[1:]], strict=True):
-        size += SMOOTHING * (amount - size)
-        interval += SMOOTHING * (gap - interval)
-    return (1 - SMOOTHING / 2) * size / interval
+    demands = {"size": demand[when], "interval": np.diff(when, prepend=-1)}
+    smoothed = pd.DataFrame(demands).ewm(alpha=SMOOTHING, adjust=False).mean()
+    size, interval = smoothed.iloc[-1]
+    return float((1 - SMOOTHING / 2) * size / interval)
 
 
 def ets(values: Array, origins: Array, file: PublicFile, _: pd.DatetimeIndex) -> Array:
@@ -231,8 +229,9 @@ def _rolling(values: Array, file: PublicFile) -> Array:
     found = []
     for cycles in (1, 7):
         window = table.rolling(cycles * file.cycles[0], min_periods=1)
-        found += [window.mean(), window.std().fillna(0.0), window.min(), window.max()]
-    return np.stack([statistic.to_numpy().T for statistic in found], axis=-1)
+        statistics = window.agg(["mean", "std", "min", "max"]).fillna(0.0)
+        found.append(statistics.to_numpy().reshape(len(table), -1, 4))
+    return np.concatenate(found, axis=-1).swapaxes(0, 1)
 
 
 def _features(

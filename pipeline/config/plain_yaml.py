@@ -2,8 +2,7 @@
 
 import io
 import re
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,75 +56,6 @@ def dumped(data: Mapping[str, Any], *, flow: bool = False) -> str:
     stream = io.StringIO()
     yaml.dump(dict(data), stream)
     return stream.getvalue()
-
-
-def with_entry(
-    path: Path, keys: Sequence[str], entry: Mapping[str, Any], comment: str = ""
-) -> str:
-    """Return the text of a YAML file with an entry replaced or added.
-
-    A new entry stands after the last entry of its section. All other lines stay.
-
-    Args:
-        path: a valid YAML file.
-        keys: the place of the entry, such as ["experiments", "waves", "gru"]. A missing
-            section is added at the end of the file.
-        entry: the new entry, as plain data.
-        comment: a comment above the entry.
-
-    Raises:
-        UsageError: the section of the entry is written in braces.
-    """
-    text = _text(path)
-    lines = text.removesuffix("\n").splitlines()
-    found = _nodes(text, keys)
-    for key, value in found[: len(keys) - 1]:
-        if value.value and value.flow_style:
-            raise UsageError(
-                f"{path.name}: write {key.value} in lines, not in braces, "
-                "so that entries can be changed"
-            )
-    block = dumped({keys[-1]: entry})
-    if comment:
-        block = f"# {comment}\n{block}"
-    new = textwrap.indent(block, "  " * (len(keys) - 1)).splitlines()
-    if not found:
-        lines += ["", f"{keys[0]}:", *new]
-    else:
-        key, value = found[-1]
-        first = key.start_mark.line
-        end = max(first, _last_line(value)) + 1
-        if len(found) < len(keys):
-            if not value.value:  # {} or nothing
-                lines[first] = f"{' ' * key.start_mark.column}{key.value}:"
-            first = end
-        lines[first:end] = new
-    return "\n".join(lines) + "\n"
-
-
-def _nodes(text: str, keys: Sequence[str]) -> list[tuple[Any, Any]]:
-    """Return the key and value node at each of the keys, up to the first missing key."""
-    value = YAML().compose(text)
-    found = []
-    for wanted in keys:
-        pairs = [pair for pair in value.value if pair[0].value == wanted]
-        if not pairs:
-            break
-        found += pairs
-        value = pairs[0][1]
-    return found
-
-
-def _last_line(node: Any) -> int:
-    """Return the line, counted from 0, on which the last value in a node ends."""
-    if isinstance(node.value, str) or not node.value or node.flow_style:
-        return int(node.end_mark.line)
-    last = node.value[-1]
-    if isinstance(last, tuple):
-        key, last = last
-        if last.value == "" and last.style is None:  # `key:`, ended by the next key
-            last = key
-    return _last_line(last)
 
 
 def _text(path: Path) -> str:

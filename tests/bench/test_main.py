@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from bench import REPOSITORY, results
 from bench import __main__ as command
-from bench import results
 from bench.series import costs
 from pipeline.errors import UnrollError
 
@@ -55,3 +55,10 @@ def test_a_command_is_measured(tmp_path):
     assert found["seconds"] > 2
     assert found["cpu"] < found["seconds"]
     assert found["peak"] > 1
+
+
+def test_the_page_is_what_the_results_make_of_it():
+    """After an edit of the template or of the results: `python -m bench page`."""
+    measured = results.read(REPOSITORY / "bench" / "results.json")
+    page = (REPOSITORY / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert results.page(measured) == page

@@ -298,28 +298,15 @@ def tune(
             help="The number of the search; each draws other options.",
         ),
     ] = 1,
-    in_place: Annotated[
-        bool,
-        typer.Option(
-            "--in-place", help="Replace the experiment's own options by the best ones."
-        ),
-    ] = False,
-    new_name: Annotated[
-        str | None,
-        typer.Option(
-            "--name",
-            help="The name of the new experiment; by default gru_tuned for waves/gru.",
-        ),
-    ] = None,
     dry: Annotated[
         bool, typer.Option("--dry-run", help="Only print the ranges.")
     ] = False,
 ) -> None:
-    """Try other options of an experiment, and write the best on validation to
-    params.yaml. No trial sees the test split.
+    """Try other options of an experiment, and print the entry of params.yaml with the
+    best on validation. No trial sees the test split.
 
     `unroll tune waves/gru` · `unroll tune jena_hourly/gru --trials 50 --over
-    units,learning_rate=1e-4:1e-2` · `unroll tune waves --in-place`
+    units,learning_rate=1e-4:1e-2` · `unroll tune waves`
     """
     from unroll.answers.find import refuse_answer
 
@@ -334,7 +321,5 @@ def tune(
         over=",".join(over).split(",") if over else [],
         seeds=seeds,
         number=number,
-        in_place=in_place,
-        new_name=new_name,
         dry=dry,
     )

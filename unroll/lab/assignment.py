@@ -11,12 +11,11 @@ In these runs the series stay in their order. So the check also runs the program
 series that it makes itself, with its shuffles, and compares the figures.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -27,17 +26,17 @@ from pipeline.metrics import score
 from pipeline.workspace import Workspace
 from unroll.lab.child import OWN, UNTOUCHED
 from unroll.lab.program import (
+    Bounds,
     Place,
     PrintedNumber,
     PrintedSeries,
     StudentProgram,
     StudentRun,
-    TooSlow,
+    TooFewDigits,
     Undecided,
     UnknownRule,
     Wrong,
     place_within,
-    within,
 )
 from unroll.lab.rule import DIRECTION, INPUTS, LEFT, PROBES, SLIPS, LearningRule
 from unroll.project import Project
@@ -73,6 +72,9 @@ HUGE = 1e6
 
 LARGE = 300.0
 """An input that moves the mean and the deviation of all, and does not overflow cosh."""
+
+ENDS = 0.999
+"""The size of an output from which on it is at an end of tanh."""
 
 ROUNDING = 1e-9
 """The relative rounding error of an output at an end of tanh."""
@@ -162,32 +164,27 @@ def lab(
         f"{len(data.splits['train']):,} series to train on, {len(few):,} to test on",
         flush=True,
     )
+    options: dict[str, Any] = {}
+    if letter != "N":
+        training = project.params.experiment(experiment).training
+        options = {"learning_rate": rate, "seeds": [seed], "epochs": epochs}
+        if rate is None:
+            options["learning_rate"] = training.options["learning_rate"]
+        print(
+            f"learning rate {options['learning_rate']:g}, first weights from seed {seed}",
+            flush=True,
+        )
+    trained = project.train(experiment, _PrintedErrors(), data=data, **options)
     if letter == "N":
-        trained = project.train(experiment, data=data)
         guesses = trained.replicates[0].predictions["final_test"]
         print(f"last value: test MSE {score('mse', guesses, few.targets):.6f}")
-    else:
-        if rate is None:
-            training = project.params.experiment(experiment).training
-            rate = training.options["learning_rate"]
-        elif not 0 < rate < math.inf:
-            raise UsageError(f"--rate must be a number above 0. Received: {rate}")
-        print(f"learning rate {rate:g}, first weights from seed {seed}", flush=True)
-        trained = project.train(
-            experiment,
-            _PrintedErrors(),
-            data=data,
-            seeds=[seed],
-            epochs=epochs,
-            learning_rate=rate,
+    if letter == "R":
+        kernel, recurrent, bias = trained.replicates[0].weights["final"]
+        print(
+            f"weight of the input {kernel.item():.4f}, "
+            f"weight of the step before {recurrent.item():.4f}, "
+            f"bias {bias.item():.4f}"
         )
-        if letter == "R":
-            kernel, recurrent, bias = trained.replicates[0].weights["final"]
-            print(
-                f"weight of the input {kernel.item():.4f}, "
-                f"weight of the step before {recurrent.item():.4f}, "
-                f"bias {bias.item():.4f}"
-            )
     for claim in claims.load(workspace.claims):
         measured = claim.experiment == experiment and claim.metric in MEASURED
         if measured and claim.value and not claim.of:
@@ -271,17 +268,10 @@ def check(
 
 
 def _decided(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
-    """Return the rate of `learning`; try other first weights if it is undecided.
-
-    Other weights do not help if the program is too slow or its rule is unknown.
-    """
+    """Return the rate of `learning`, with other first weights if digits are too few."""
     for seed in range(2):
-        try:
+        with suppress(TooFewDigits):
             return learning(replace(program, seed=seed), letter, split)
-        except (TooSlow, UnknownRule):
-            raise
-        except Undecided:
-            continue
     return learning(replace(program, seed=2), letter, split)
 
 
@@ -296,68 +286,55 @@ def naive(program: StudentProgram) -> SeriesSplit:
     # the error of each of the 51 values as the guess for the 51st
     errors = SCALE * np.append(0.008 * np.arange(1, INPUTS), [0.5, 0])
     bounds = [(0.9999 * error**2, 1.0001 * error**2) for error in errors]
-    meant = bounds[INPUTS - 1]
-    row = 0.5 * SCALE - errors[None]
     # the rows differ, since a program may divide by their deviation
-    row = row + 100 * np.sin(np.arange(TEST_SERIES))[:, None]
+    row = 0.5 * SCALE - errors + 100 * np.sin(np.arange(TEST_SERIES))[:, None]
     run = program.run("N", row)
     total = run.series
-    keys = [key for key, numbers in run.printed.items() if numbers[0].is_in(*meant)]
-    if not keys:
-        key, numbers = list(run.printed.items())[-1]
-        number = numbers[0]
-        if run.shuffled_time:
-            own = program.on_its_own("N", UNTOUCHED, key, 1)
-            raise Wrong(f"{_own_figure(own, key)}: {run.shuffled_time}")
+    place = place_within(run.printed, bounds[INPUTS - 1])
+    if not place:
+        place, numbers = list(run.printed.items())[-1]
+        own = program.on_its_own("N", UNTOUCHED, place)
+        own.require_time_in_order("N")
         again = replace(program, seed=program.seed + 1).run("N", row)
         why = ""
-        if again.printed.get(key) != numbers:
+        if again.printed.get(place) != numbers:
             why = "on the same series it is another in each run, as if time is shuffled"
-        why = why or _other_measure(number, *meant, range(100, total + 1))
-        why = why or _other_guess([number.is_in(*bound) for bound in bounds])
+        why = why or _other_measure(
+            numbers[0], bounds[INPUTS - 1], range(100, total + 1)
+        )
+        why = why or _other_guess([numbers[0].is_in(*bound) for bound in bounds])
         mse = errors[INPUTS - 1] ** 2
-        raise Wrong(f"N is {number.value:g} where the MSE is {mse:,.0f}: {why}")
+        raise Wrong(f"N is {numbers[0].value:g} where the MSE is {mse:,.0f}: {why}")
     # Each row's squared error is the number of the row, so the mean tells which rows
-    # were taken.
-    middle, half = _mean_over_test(program, keys[-1], np.arange(total))
-    last = middle > (total - 1) / 2
-    # the distance of the middle test row from the end of all rows
-    reach = total - 1 - middle if last else middle
-    size = 2 * reach + 1
-    low = np.ceil(size - 2 * half - 1e-6 * total)
-    high = np.floor(size + 2 * half + 1e-6 * total)
-    if not low == high >= 1:
+    # were taken: the first ones, or the last ones.
+    order = np.arange(1.0, total + 1)
+    middle, half = _mean_over_test(program, place, order)
+    means = np.array([order.cumsum(), order[::-1].cumsum()]) / order
+    means[1, -1] = np.nan  # all rows are the first ones, too
+    fits = np.argwhere(abs(means - middle) <= half + 1e-6 * total)
+    if len(fits) != 1:
         raise Undecided(
             "N does not tell which rows it tests on: too few digits, "
             "or rows from here and there"
         )
-    # The mean of the distances from the middle is that of rows without a gap, unless
-    # other rows have the same middle.
-    distances = abs(np.arange(total) - middle)
-    spread, doubt = _mean_over_test(program, keys[-1], distances)
-    meant = distances[distances < high / 2].mean()
-    if abs(spread - meant) > 2 * (doubt + half) + 1e-3:
-        count = max(round(4 * spread), 1)
-        begin = middle - (count - 1) / 2
-        if abs(begin - round(begin)) > 1e-3:
-            raise Undecided("N tests on rows from here and there")
+    last, size = fits[0] + [0, 1]
+    # Other rows may have the same mean, but not in another order, too.
+    moved = np.random.default_rng(0).permutation(order)
+    found, doubt = _mean_over_test(program, place, moved)
+    taken = moved[-size:] if last else moved[:size]
+    if abs(found - taken.mean()) > 2 * (doubt + half) + 1e-3:
         raise Undecided(
-            f"N seems to test on {count:,} of {total:,} series, from number "
-            f"{begin + 1:,.0f} on, and they are neither the first nor the last; the "
-            "assignment wants 7,000 to train on, and all the other 2,000 to test on"
+            "N tests neither on the first nor on the last series, but on some around "
+            f"number {middle:,.0f} of {total:,}; the assignment wants 7,000 to train on, "
+            "and all the other 2,000 to test on"
         )
-    if high == total:
+    if 2 * size > total:
         raise Wrong(
-            f"the program tests on all {total:,} series that it draws; the assignment "
-            "wants 7,000 to train on and 2,000 others to test on"
+            f"N is the mean over {size:,} of {total:,} series; the assignment wants "
+            "7,000 to train on and 2,000 others to test on"
         )
-    if 2 * high > total:
-        raise Wrong(
-            f"N is the mean over {high:,.0f} of {total:,} series; "
-            "it belongs to the smaller test set alone"
-        )
-    split = SeriesSplit(total, int(high), last)
-    _require_own_guess(program, keys[-1], split)
+    split = SeriesSplit(total, int(size), bool(last))
+    _require_own_guess(program, place, split)
     return split
 
 
@@ -376,21 +353,25 @@ def _mean_over_test(
     inputs = np.sin(np.arange(len(values) * INPUTS)).reshape(-1, INPUTS)
     targets = inputs[:, -1] + SCALE * np.sqrt(values)
     printed = program.run("N", np.column_stack([inputs, targets])).printed
-    if place not in printed:
-        raise Undecided(_other_words(printed))
-    number = printed[place][0]
+    number = _figure_of_n(printed, place)
     if not np.isfinite(number.value):
         raise Undecided(f"N is {number.value} on the check's series")
     return number.value / SCALE**2, number.half / SCALE**2
 
 
-def _other_words(printed: PrintedSeries) -> str:
-    """Describe what N prints if it has no figure at the place of the first run."""
-    words = " and ".join(repr(text) for text, _ in list(printed)[:2])
-    return (
-        "the words beside the figure of N, or the number of its figures, are others when "
-        f"the series are others; on other series it prints {words}"
-    )
+def _figure_of_n(printed: PrintedSeries, place: Place) -> PrintedNumber:
+    """Return the figure at the place of the first run.
+
+    Raises:
+        Undecided: there is none.
+    """
+    if place not in printed:
+        words = " and ".join(repr(text) for text, _ in list(printed)[:2])
+        raise Undecided(
+            "the words beside the figure of N, or the number of its figures, are others "
+            f"when the series are others; on other series it prints {words}"
+        )
+    return printed[place][0]
 
 
 def _require_own_guess(
@@ -403,46 +384,23 @@ def _require_own_guess(
         place: where it prints the figure.
         split: its split.
     """
-    run = program.on_its_own("N", UNTOUCHED, place, 1)
-    if run.shuffled_time:
-        raise Wrong(f"with N {run.shuffled_time}")
-    again = run.notes["again"]
+    run = program.on_its_own("N", UNTOUCHED, place)
+    run.require_time_in_order("N")
+    again = len(run.made) - len(np.unique(run.made, axis=0))
     if again:
         raise Wrong(
             f"{again:,} of its {run.series:,} series are there twice, so it tests on "
             "train rows: it sets the seed of its random numbers again"
         )
-    if place not in run.printed:
-        raise Undecided(_other_words(run.printed))
-    number = run.printed[place][0]
-    mse = _own_mse(run)
-    variance = run.notes["squares"] / run.series - mse**2
-    reach = SURE * np.sqrt(variance / split.test)
-    if not number.is_in(mse - reach, mse + reach):
+    number = _figure_of_n(run.printed, place)
+    errors = (run.made[:, -1] - run.made[:, -2]) ** 2
+    reach = SURE * errors.std() / np.sqrt(split.test)
+    if not number.is_in(errors.mean() - reach, errors.mean() + reach):
         raise Wrong(
-            f"{_own_figure(run, place)}: it compares guesses with the 51st values of "
-            "other series, as after two separate shuffles"
+            f"N is {number.value:.3g} on the program's own series, where the MSE of the "
+            f"50th value is {errors.mean():.3g}: it compares guesses with the 51st "
+            "values of other series, as after two separate shuffles"
         )
-
-
-def _own_mse(run: StudentRun) -> float:
-    """Return the error of the 50th value as the guess on a program's own series."""
-    return float(run.notes["errors"]) / run.series
-
-
-def _own_figure(run: StudentRun, place: Place) -> str:
-    """Return the figure of N on the program's own series, and the right one, in words.
-
-    Args:
-        run: a run on its own series.
-        place: where it prints the figure.
-    """
-    numbers = run.printed.get(place)
-    figure = f"{numbers[0].value:.3g}" if numbers else "no such figure"
-    return (
-        f"N is {figure} on the program's own series, where the MSE of the 50th value "
-        f"is {_own_mse(run):.3g}"
-    )
 
 
 def _other_guess(is_value: Sequence[bool]) -> str:
@@ -453,38 +411,85 @@ def _other_guess(is_value: Sequence[bool]) -> str:
     """
     if is_value[INPUTS]:
         return "its guess is the 51st value (index 50), which it must guess"
-    guesses = [
-        f"the {_ordinal(index + 1)} value (index {index})"
-        for index, is_guess in enumerate(is_value)
-        if is_guess
-    ]
-    if 0 < len(guesses) <= 3:
-        return f"its guess is {' or '.join(guesses)}, and must be the 50th (index 49)"
-    return "it is of other values"
+    guesses = np.flatnonzero(is_value)
+    if not 0 < len(guesses) <= 3:
+        return "it is of other values"
+    words = " or ".join(
+        f"the {_ordinal(int(at) + 1)} value (index {at})" for at in guesses
+    )
+    return f"its guess is {words}, and must be the 50th (index 49)"
 
 
 def _ordinal(number: int) -> str:
     """Return a number up to 51 as "1st"."""
-    if number in {11, 12, 13}:
-        return f"{number}th"
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{'th' if number in {11, 12, 13} else ending}"
 
 
-def _other_measure(
-    number: PrintedNumber, low: float, high: float, counts: Iterable[int]
-) -> str:
+def _other_measure(number: PrintedNumber, mse: Bounds, counts: Iterable[int]) -> str:
     """Return the other measure that a number is; "" if it is no known measure.
 
-    `low` and `high` are the bounds of the mean squared error, `counts` the possible
-    numbers of test rows.
+    `mse` are the bounds of the mean squared error, `counts` the possible numbers of
+    test rows.
     """
-    if number.is_in(np.sqrt(low), np.sqrt(high)):
-        return "it prints the root of it, or the mean of the absolute errors"
-    if number.is_in(low / 2, high / 2):
-        return "it prints half of it"
-    if any(number.is_in(count * low, count * high) for count in counts):
-        return "it prints the sum of the squared errors, not their mean"
-    return ""
+    bounds = np.array(mse)
+    measures = [
+        (
+            "it prints the root of it, or the mean of the absolute errors",
+            np.sqrt(bounds),
+        ),
+        ("it prints half of it", bounds / 2),
+    ]
+    sums = "it prints the sum of the squared errors, not their mean"
+    measures += [(sums, count * bounds) for count in counts]
+    return next((words for words, ends in measures if number.is_in(*ends)), "")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network of D or R under the check.
+
+    Attributes:
+        program: the program.
+        letter: D or R.
+        split: its split.
+        train: (series, 51) the usual train rows.
+    """
+
+    program: StudentProgram
+    letter: str
+    split: SeriesSplit
+    train: Array
+
+    def run(
+        self,
+        test: Array,
+        epochs: int = 1,
+        train: Array | None = None,
+        bounds: Bounds = MSE,
+    ) -> StudentRun:
+        """Run it on train rows and test rows (rows, 51), until so many epochs have
+        errors within the bounds.
+        """
+        rows = self.split.rows(self.train if train is None else train, test)
+        return self.program.run(self.letter, rows, bounds, epochs)
+
+    def figure(self, test: Array, scale: float = 1, shift: float = 0) -> PrintedNumber:
+        """Return the error after an epoch for inputs (rows, 50) of test rows.
+
+        It is nan if there is none. `scale` and `shift` change the inputs of all rows.
+        """
+        train = self.train.copy()
+        train[:, :-1] = scale * train[:, :-1] + shift
+        rows = _far(scale * np.atleast_2d(test) + shift)
+        with suppress(Undecided, Wrong):
+            return self.run(rows, train=train).numbers[0]
+        return PrintedNumber(np.nan, 0)
+
+
+def _far(inputs: Array) -> Array:
+    """Return test rows with inputs (rows, 50) and 51st values that are `FAR`."""
+    return np.column_stack([inputs, np.full(len(inputs), FAR)])
 
 
 def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
@@ -500,52 +505,100 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
         [np.resize(earlier, count // 2), np.resize(later, count - count // 2)]
     )
     train = np.column_stack([np.resize(KINDS[letter], (count, INPUTS)), targets])
-    rows = [split.rows(train, np.append(inputs, FAR)) for inputs in PROBES[letter]]
-    runs = [program.run(letter, probe, MSE, epochs=2) for probe in rows]
-    if runs[0].shuffled_time:
-        raise Wrong(f"with {letter} {runs[0].shuffled_time}")
-    outcomes = [run.printed for run in runs]
-    figures = [within(printed, MSE, 2)[:2] for printed in outcomes]
-    place = place_within(outcomes[0], MSE, 2)
-    if place is None or not all(figures):
-        raise Wrong(f"{letter} prints {_other_figure(outcomes, split)}")
+    network = Network(program, letter, split, train)
+    runs = [network.run(probe, epochs=2) for probe in _far(PROBES[letter])]
+    runs[0].require_time_in_order(letter)
+    figures = [run.numbers[:2] for run in runs]
+    place = runs[0].place
+    if place is None or min(map(len, figures)) < 2:
+        raise Wrong(f"{letter} prints {_other_figure(runs, split)}")
     first, second = np.moveaxis(_outputs(figures), 1, 0)
     rule = LearningRule(letter, train, first, second)
     rates = rule.agreeing([""], *RATES[letter])
-    fits = bool(rates) and min(abs(first[:, 0])) <= 0.999
-    # without a fit, other causes are looked for first
-    with suppress(*[] if fits else [UnknownRule]):
-        _require_each_epoch(program, letter, split)
-    if not fits:
+    if not rates or min(abs(first[:, 0])) > ENDS:
+        # other causes are looked for first
+        with suppress(UnknownRule):
+            _require_each_epoch(network)
         known = [numbers[0] for numbers in figures[:2]]
-        if min(abs(first[:, 0])) > 0.999:
-            raise _at_its_ends(program, letter, place)
-        try:
-            slips = _slips(letter, rule)
-        except UnknownRule:
-            _require_tanh(program, letter, split, train, first[:2, 0])
-            _require_series_as_they_are(program, letter, split, train, known)
-            _require_own_targets(letter, train, first, second)
-            _require_some_learning(program, letter, place)
-            raise
-        # Series that are moved towards 0 look like a bias that does not move, and large
-        # ones like another rate.
-        if SLIPS["bias"] in slips or BY_RULE in slips:
-            _require_series_as_they_are(program, letter, split, train, known)
-        raise Wrong(slips)
+        _explain(network, rule, place, known, first[:, 0])
+    _require_each_epoch(network)
     # With so few digits, a slip may look like the rule.
-    if first[:, 1].max() > 1e-6:
-        alike = set(rule.agreeing(rule.slips)) - {"bias"}
-        if alike:
-            others = "; ".join(SLIPS[slip] for slip in sorted(alike))
-            raise Undecided(
-                f"{letter} prints too few digits to tell its rule from others; {others}"
-            )
+    alike = (
+        set(rule.agreeing(rule.slips)) - {"bias"} if first[:, 1].max() > 1e-6 else ()
+    )
+    if alike:
+        others = "; ".join(SLIPS[slip] for slip in sorted(alike))
+        raise TooFewDigits(
+            f"{letter} prints too few digits to tell its rule from others; {others}"
+        )
     if letter == "R":
-        _state_is_reset(program, split)
+        _require_reset_state(network)
     if "rows" in runs[0].notes:
         _require_pairs(program, letter, place, rates[""])
     return rates[""]
+
+
+def _explain(
+    network: Network,
+    rule: LearningRule,
+    place: Place,
+    known: Sequence[PrintedNumber],
+    output: Array,
+) -> NoReturn:
+    """Raise Wrong with the cause of figures that the rule does not explain.
+
+    Args:
+        network: the network.
+        rule: the search of `learning`.
+        place: where it prints its figures.
+        known: the figures after an epoch if all test rows are the first probe, and
+            the second.
+        output: the outputs (probes,) after an epoch.
+
+    Raises:
+        UnknownRule: the cause is not known.
+    """
+    letter = network.letter
+    if min(abs(output)) > ENDS:
+        # This alone shows no slip: normalised inputs are so large that a right rule
+        # does it, too.
+        learned = _does_not_learn(network.program, letter, place)
+        if learned:
+            raise Wrong(
+                f"{letter} does not learn: {learned}; {SLIPS['sign']}, "
+                "or something else, such as too high a rate, drives tanh to its ends"
+            )
+        raise UnknownRule(
+            f"{letter} drives tanh to its ends on the check's series, as with "
+            "normalised inputs, too high a rate or large first weights"
+        )
+    slips = _slips(letter, rule)
+    if not slips:
+        _require_tanh(network, output)
+    # Series that are moved towards 0 look like a bias that does not move, and large
+    # ones like another rate.
+    if not slips or SLIPS["bias"] in slips or BY_RULE in slips:
+        _require_series_as_they_are(network, known)
+    if slips:
+        raise Wrong(slips)
+    for places in (1, -1):
+        if rule.moved(places).agreeing([""], *RATES[letter]):
+            raise Wrong(
+                f"{letter} learns the 51st values of other series: between inputs and "
+                "51st values, the train rows are moved by one"
+            )
+    learned = _does_not_learn(network.program, letter, place)
+    if learned:
+        raise UnknownRule(
+            f"{letter} does not learn in {OWN_EPOCHS} epochs: {learned}; the cause is "
+            "not known"
+        )
+    raise UnknownRule(
+        f"{letter} learns, but neither by the document's rule nor with a slip that "
+        "is known here; batches, another optimiser or activation, normalised or "
+        "otherwise changed series, an order of its own that the check cannot hold "
+        "still, epochs without a figure, or too few printed digits would do that"
+    )
 
 
 def _outputs(figures: Sequence[Sequence[PrintedNumber]]) -> Array:
@@ -566,65 +619,33 @@ def _outputs(figures: Sequence[Sequence[PrintedNumber]]) -> Array:
 
 
 def _require_series_as_they_are(
-    program: StudentProgram,
-    letter: str,
-    split: SeriesSplit,
-    train: Array,
-    known: Sequence[PrintedNumber],
+    network: Network, known: Sequence[PrintedNumber]
 ) -> None:
     """Raise Wrong if the network gets other inputs than the test rows have, or if its
     figure is of other outputs than the last one.
 
     A huge last value drives the output to an end of tanh, whatever the weights are.
-
-    Args:
-        program: the program.
-        letter: the part.
-        split: the program's split.
-        train: the train rows (series, 51).
-        known: the figures after an epoch if all test rows are the first probe, and
-            the second.
+    `known` are the figures of `_explain`.
     """
-
-    def figure(test: Array, scale: float = 1, shift: float = 0) -> PrintedNumber | None:
-        """Return the figure for inputs of test rows; None if there is none.
-
-        `scale` and `shift` change the inputs of all rows.
-        """
-        rows = split.rows(train, np.column_stack([test, np.full(len(test), FAR)]))
-        rows[:, :-1] = scale * rows[:, :-1] + shift
-        try:
-            numbers = within(program.run(letter, rows, MSE, epochs=1).printed, MSE)
-        except (Undecided, Wrong):
-            return None
-        return numbers[0] if numbers else None
-
-    def ends(inputs: Array) -> bool | None:
-        """Return whether the output is at an end; None if it is not known."""
-        number = figure(HUGE * inputs[None])
-        if number is None or number.is_in(FAR**2, FAR**2):
-            return None
-        return any(
-            number.is_in((1 - ROUNDING) * edge, (1 + ROUNDING) * edge) for edge in MSE
-        )
-
+    letter = network.letter
+    count = network.split.test
     blank, near = known
-    test = np.resize(PROBES[letter][1], (split.test, INPUTS))
+    test = np.resize(PROBES[letter][1], (count, INPUTS))
     same = near.half + ROUNDING * near.value
     # A network that has forgotten its inputs gives the same figure, too.
     sees = abs(near.value - blank.value) > LEFT + same
     # at the ends of tanh all inputs look alike
     if min(abs(near.value - edge) for edge in MSE) < LEFT:
         test = test / HUGE
-        near = figure(test) or near
-    changed = [figure(test, scale=2), figure(test, shift=0.5)] if sees else []
-    if any(number and abs(number.value - near.value) <= same for number in changed):
+        near = network.figure(test)
+    changes = [{"scale": 2.0}, {"shift": 0.5}] if sees else []
+    changed = [network.figure(test, **change) for change in changes]
+    if any(abs(number.value - near.value) <= same for number in changed):
         test[-1] = LARGE
-        number = figure(test)
-        others = near.value * (split.test - 1)
-        low, high = [(others + edge) / split.test for edge in MSE]
+        number = network.figure(test)
+        low, high = [(near.value * (count - 1) + edge) / count for edge in MSE]
         reach = near.half + ROUNDING * high
-        if number and not number.is_in(low - reach, high + reach):
+        if number.value < low - reach or number.value > high + reach:
             raise Wrong(
                 f"{letter} gives another output for a test row if another test row is "
                 "large: it normalises series with values of the test rows"
@@ -635,17 +656,17 @@ def _require_series_as_they_are(
         )
     if letter == "D":
         return
-    if ends(np.ones(INPUTS)) is False:
+    if _is_at_end(network, np.ones(INPUTS)) is False:
         raise Wrong(
             "R does not get the series as they are: large values become small, as if "
             "each series is normalised"
         )
     last = np.eye(INPUTS)[-1]
-    if ends(last) is not False:
+    if _is_at_end(network, last) is not False:
         return
-    if ends(last[::-1]):
+    if _is_at_end(network, last[::-1]):
         raise Wrong("R takes the values of a series in from the last to the first")
-    if ends(1 - last):
+    if _is_at_end(network, 1 - last):
         raise Wrong(
             "R scores an output before the 50th value (index 49) is in: its values are "
             "in another order, or it takes an earlier output"
@@ -656,24 +677,32 @@ def _require_series_as_they_are(
     )
 
 
-def _require_each_epoch(
-    program: StudentProgram, letter: str, split: SeriesSplit
-) -> None:
+def _is_at_end(network: Network, inputs: Array) -> bool | None:
+    """Return whether huge inputs (50,) drive the output to an end of tanh; None if it is
+    not known.
+    """
+    number = network.figure(HUGE * inputs)
+    if np.isnan(number.value) or number.is_in(FAR**2, FAR**2):
+        return None
+    reach = ROUNDING * MSE[1]
+    return any(number.is_in(edge - reach, edge + reach) for edge in MSE)
+
+
+def _require_each_epoch(network: Network) -> None:
     """Raise Wrong if a figure is not of its own epoch, or depends on the 51st values of
     test rows.
 
     If an error falls from one epoch to the next, it rises if the 51st value has the
     other sign. The weights settle slowly here, since few train rows have an input.
     """
+    letter = network.letter
     probe = PROBES[letter][1]
-    train = np.zeros((split.train, INPUTS + 1))
+    train = np.zeros_like(network.train)
     train[-1] = np.append(0.05 * probe, FAR / 2)
 
     def figures(target: float) -> list[PrintedNumber]:
         """Return up to two figures if the test rows have this 51st value."""
-        rows = split.rows(train, np.append(probe, target))
-        printed = program.run(letter, rows, MSE, epochs=2).printed
-        return (within(printed, MSE, 2) or within(printed, MSE))[:2]
+        return network.run(np.append(probe, target), 2, train).numbers[:2]
 
     falls = figures(FAR)
     rises = figures(-FAR)
@@ -694,12 +723,8 @@ def _require_each_epoch(
             f"{letter} has seen the test rows' 51st values: it trains on test rows, "
             "takes 51 values in, or normalises with them"
         )
-    if (
-        any(
-            len(numbers) == 2 and numbers[0] == numbers[1] for numbers in (falls, rises)
-        )
-        and falls != rises
-    ):
+    repeated = [len(each) == 2 and each[0] == each[1] for each in (falls, rises)]
+    if any(repeated) and falls != rises:
         raise Wrong(
             f"{letter} prints the figure of an epoch again if the error rises in the "
             "next: it prints, or keeps, the best so far, and must print each epoch's"
@@ -710,35 +735,23 @@ def _require_each_epoch(
     )
 
 
-def _require_tanh(
-    program: StudentProgram,
-    letter: str,
-    split: SeriesSplit,
-    train: Array,
-    first: Array,
-) -> None:
+def _require_tanh(network: Network, output: Array) -> None:
     """Raise Wrong if the output is a line in the last input, far beyond -1 and 1.
 
-    Args:
-        program: the program.
-        letter: the part.
-        split: its split.
-        train: the train rows (series, 51).
-        first: the outputs (2,) for the first two probes after an epoch.
+    `output` are the outputs (probes,) after an epoch.
     """
-    slope = first[1] - first[0]
+    slope = output[1] - output[0]
     if abs(slope) < LEFT:
         return
-    for output in (NO_TANH, -NO_TANH):
-        probe = (output - first[0]) / slope * PROBES[letter][1]
-        rows = split.rows(train, np.append(probe, FAR))
-        error = (FAR - output) ** 2
+    for far in (NO_TANH, -NO_TANH):
+        probe = (far - output[0]) / slope * PROBES[network.letter][1]
+        error = (FAR - far) ** 2
         bounds = (MSE[0], 1.01 * error)
-        numbers = within(program.run(letter, rows, bounds, epochs=1).printed, bounds)
+        numbers = network.run(np.append(probe, FAR), bounds=bounds).numbers
         if not numbers or not numbers[0].is_in(0.99 * error, bounds[1]):
             return
     raise Wrong(
-        f"{letter} has no tanh: with large inputs its output is {NO_TANH:g} or "
+        f"{network.letter} has no tanh: with large inputs its output is {NO_TANH:g} or "
         f"{-NO_TANH:g}, and must be between -1 and 1"
     )
 
@@ -752,122 +765,56 @@ def _require_pairs(
     same series in their order.
     """
     ordered, shuffled = (
-        program.on_its_own(letter, kind, place, 1).printed.get(place, [None])[0]
-        for kind in (OWN, UNTOUCHED)
+        program.on_its_own(letter, kind, place).numbers for kind in (OWN, UNTOUCHED)
     )
-    if ordered is None or shuffled is None:
+    if not ordered or not shuffled:
         return
     base, slope = ORDER[letter]
-    most = (base + slope * rate) * (ordered.value + ordered.half)
-    if shuffled.value - shuffled.half > most:
+    most = (base + slope * rate) * (ordered[0].value + ordered[0].half)
+    if shuffled[0].value - shuffled[0].half > most:
         raise Wrong(
-            f"{letter} is {shuffled.value:.3g} after an epoch on the program's own "
-            f"series, and {ordered.value:.3g} without its shuffles: they part the "
+            f"{letter} is {shuffled[0].value:.3g} after an epoch on the program's own "
+            f"series, and {ordered[0].value:.3g} without its shuffles: they part the "
             "inputs from their 51st values"
         )
 
 
-def _own_learning(
-    program: StudentProgram, letter: str, place: Place
-) -> tuple[float, float] | None:
-    """Return the last of some errors on the program's own series, and that of the guess
-    0; None if it prints none there.
+def _does_not_learn(program: StudentProgram, letter: str, place: Place) -> str:
+    """Return the error on the program's own series, in words, if that is large.
 
-    Args:
-        program: the program.
-        letter: the part.
-        place: where it prints its figures.
+    The text is "" if it is not, or not known. `place` is where the figures are printed.
     """
-    try:
+    with suppress(Undecided, Wrong):
         run = program.on_its_own(letter, UNTOUCHED, place, OWN_EPOCHS)
-    except (Undecided, Wrong):
-        return None
-    numbers = run.printed.get(place, [])[:OWN_EPOCHS]
-    if not numbers:
-        return None
-    return numbers[-1].value, run.notes["zero"] / run.series
-
-
-def _require_own_targets(
-    letter: str, train: Array, first: Array, second: Array
-) -> None:
-    """Raise Wrong if the rule fits once the 51st values are moved by one train row.
-
-    The arguments are those of `LearningRule`.
-    """
-    for places in (1, -1):
-        moved = train.copy()
-        moved[:, -1] = np.roll(train[:, -1], places)
-        rule = LearningRule(letter, moved, first, second)
-        if rule.agreeing([""], *RATES[letter]):
-            raise Wrong(
-                f"{letter} learns the 51st values of other series: between inputs and "
-                "51st values, the train rows are moved by one"
+        zero = np.mean(run.made[:, -1] ** 2)
+        if run.numbers and not run.numbers[-1].value < zero:
+            return (
+                f"on the program's own series its MSE is {run.numbers[-1].value:.3g}, "
+                f"and that of the guess 0 is {zero:.3g}"
             )
-
-
-def _require_some_learning(program: StudentProgram, letter: str, place: Place) -> None:
-    """Raise UnknownRule with the error on its own series if that is large."""
-    own = _own_learning(program, letter, place)
-    if own and not own[0] < own[1]:
-        raise UnknownRule(
-            f"{letter} does not learn in {OWN_EPOCHS} epochs on its own series: its MSE "
-            f"is {own[0]:.3g}, and that of the guess 0 is {own[1]:.3g}; the cause is "
-            "not known"
-        )
-
-
-def _at_its_ends(
-    program: StudentProgram, letter: str, place: Place
-) -> Wrong | UnknownRule:
-    """Return the verdict on a network whose outputs are all -1 or 1.
-
-    This alone shows no slip: normalised inputs are so large that a right rule does it,
-    too.
-    """
-    own = _own_learning(program, letter, place)
-    if own and not own[0] < own[1]:
-        return Wrong(
-            f"{letter} does not learn: on the program's own series its MSE is "
-            f"{own[0]:.3g}, and that of the guess 0 is {own[1]:.3g}; {SLIPS['sign']}, "
-            "or something else, such as too high a rate, drives tanh to its ends"
-        )
-    return UnknownRule(
-        f"{letter} drives tanh to its ends on the check's series, as with normalised "
-        "inputs, too high a rate or large first weights"
-    )
+    return ""
 
 
 def _slips(letter: str, rule: LearningRule) -> str:
-    """Return a sentence with the slips that explain the figures, or raise Undecided."""
+    """Return a sentence with the slips that explain the figures; "" if none does."""
     agreeing = rule.agreeing(["", *rule.slips])
     # With another slip the bias may not move either, as if it were not trained.
     if len(agreeing) > 1:
         agreeing.pop("bias", None)
-    if not agreeing:
-        raise UnknownRule(
-            f"{letter} learns, but neither by the document's rule nor with a slip that "
-            "is known here; batches, another optimiser or activation, normalised or "
-            "otherwise changed series, an order of its own that the check cannot hold still, epochs "
-            "without a figure, or too few printed digits would do that"
-        )
     meant = "0.1" if letter == "D" else "0.01 to 0.001"
-    found = []
-    for slip, rate in agreeing.items():
-        if slip:
-            found.append(f"{letter}: {SLIPS[slip]}")
-        else:
-            side = "low" if rate < RATES[letter][0] else "high"
-            found.append(
-                f"{letter} {BY_RULE}, but as at a rate of about {rate:.1g} "
-                f"for each series, which is too {side}: the document has {meant}"
-            )
-    return "; or ".join(found)
+    found = {slip: f"{letter}: {SLIPS.get(slip)}" for slip in agreeing}
+    if "" in agreeing:
+        side = "low" if agreeing[""] < RATES[letter][0] else "high"
+        found[""] = (
+            f"{letter} {BY_RULE}, but as at a rate of about {agreeing['']:.1g} "
+            f"for each series, which is too {side}: the document has {meant}"
+        )
+    return "; or ".join(found.values())
 
 
-def _other_figure(runs: Sequence[PrintedSeries], split: SeriesSplit) -> str:
+def _other_figure(runs: Sequence[StudentRun], split: SeriesSplit) -> str:
     """Describe what is printed instead of the test set's mean squared error."""
-    key, numbers = max(runs[0].items(), key=lambda item: len(item[1]))
+    place, numbers = max(runs[0].printed.items(), key=lambda item: len(item[1]))
     number = numbers[0]
     if not np.isfinite([value for value, _ in numbers]).all():
         return (
@@ -876,8 +823,8 @@ def _other_figure(runs: Sequence[PrintedSeries], split: SeriesSplit) -> str:
         )
     if len(numbers) < 2:
         return "one figure; it must print one after every epoch"
-    why = _other_measure(number, *MSE, (split.test, split.train, split.total))
-    same = [number] == runs[1].get(key, [])[:1]
+    why = _other_measure(number, MSE, (split.test, split.train, split.total))
+    same = [number] == runs[1].printed.get(place, [])[:1]
     if not why and same and number.value < 10 and number.half < number.value / 1000:
         return (
             "a figure that does not depend on the test rows: it tests on the train rows"
@@ -893,27 +840,24 @@ def _other_figure(runs: Sequence[PrintedSeries], split: SeriesSplit) -> str:
     )
 
 
-def _state_is_reset(program: StudentProgram, split: SeriesSplit) -> None:
+def _require_reset_state(network: Network) -> None:
     """Raise Wrong if the order of the test rows changes the figure of R.
 
     The node is trained to remember, so that a state that is not reset changes the
     figure.
     """
+    split = network.split
     sign = np.resize([1.0, -1.0], split.train)
     zeros = np.resize([0, 0, 1, 1, 2, 2, 3, 3], split.train)  # at the end of a row
     seen = np.arange(INPUTS) < INPUTS - zeros[:, None]
     train = np.column_stack([1.5 * sign[:, None] * seen, 5 * sign])
-    third = split.test // 3
-    rest = split.test - 3 * third
+    values = np.zeros(split.test)
+    values[: split.test // 3 * 3] = np.resize([1.5, 0, -1.5], split.test // 3 * 3)
     figures: list[PrintedNumber] = []
     # the same rows in two orders
-    for value in (1.5, -1.5):
-        values = np.append(np.tile([value, 0, -value], third), np.zeros(rest))
-        test = np.column_stack(
-            [np.outer(values, np.ones(INPUTS)), np.full(split.test, FAR)]
-        )
-        run = program.run("R", split.rows(train, test), MSE, epochs=1)
-        figures += within(run.printed, MSE)[:1]
+    for ordered in (values, -values):
+        test = _far(np.outer(ordered, np.ones(INPUTS)))
+        figures += network.run(test, train=train).numbers[:1]
     if len(figures) < 2:
         return
     one, other = figures

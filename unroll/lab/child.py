@@ -35,6 +35,11 @@ OUTPUT = 2**24
 NOTES = 4096
 """The most bytes of the notes on a program."""
 
+VALUES = 51
+"""The values of a series."""
+
+MOST_ROWS = 20_000
+"""The most rows of its own that are kept of a program."""
 
 STILL = "still"
 """A run on our rows, in their order, without the program's seeds."""
@@ -74,11 +79,9 @@ class Child:
 
     The file `shared` begins with the notes as JSON. They are the `calls` of the
     generator, its `fault`, the `error` that ended the program, whether it shuffles
-    `rows`, and the line and the length of a shuffle of `time`. On the program's own
-    rows they also are how many are there `again`, and the sums of the squared error of
-    the 50th value as the guess (`errors`), of its square (`squares`), and of the
-    squared error of the guess 0 (`zero`). Then come the rows (series, 51), which are
-    handed out in turn.
+    `rows`, and the line and the length of a shuffle of `time`. Then come rows (series,
+    51): with `STILL` those that are handed out in turn, and otherwise the first
+    `MOST_ROWS` that the program makes itself.
 
     Args:
         shared: the file.
@@ -93,14 +96,11 @@ class Child:
         self._calls = 0
         self._kind = kind
         self._script = script
-        self._seen = set[bytes]()
-        with os.fdopen(shared, "rb", closefd=False) as file:
-            file.seek(NOTES)
-            self._rows = np.load(file)
+        rows = os.pread(shared, os.fstat(shared).st_size - NOTES, NOTES)
+        self._rows = np.frombuffer(rows).reshape(-1, VALUES)
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002
         self._seed = np.random.seed
-        self._state = np.random.get_state
         # Shuffles draw from it, so that they do not change which weights come next.
         self._shuffles = np.random.default_rng(seed)
         _replace_shuffles(self.order, seed, seeds=kind != STILL)
@@ -113,19 +113,15 @@ class Child:
     def order(self, count: int) -> Any:
         """Return the places (count,) from which a shuffle takes its values."""
         if count in TIMESTEPS:
-            self.note(time=[self._line(), count])
+            frame = sys._getframe()  # noqa: SLF001 - traceback would read the lines, too
+            while frame.f_back and frame.f_code.co_filename != self._script:
+                frame = frame.f_back
+            self.note(time=[frame.f_lineno, count])
         elif count > max(TIMESTEPS) and not 0 < FLAT * self._calls < count:
             self.note(rows=True)
             if self._kind != UNTOUCHED:
                 return np.arange(count)
         return self._shuffles.permutation(count)
-
-    def _line(self) -> int | None:
-        """Return the line of the program that runs now."""
-        frame = sys._getframe()  # noqa: SLF001 - traceback would read the lines, too
-        while frame.f_back and frame.f_code.co_filename != self._script:
-            frame = frame.f_back
-        return frame.f_lineno
 
     def checked(self, generate: Callable[..., Any]) -> Callable[..., Any]:
         """Return a generator that tries the program's once, and hands out rows."""
@@ -133,32 +129,24 @@ class Child:
         def given(*args: Any, **options: Any) -> Any:
             if not self._calls:
                 self._try(lambda: generate(*args, **options))
-            row = self._rows[self._calls % len(self._rows)].copy()
             self._calls += 1
             self.note(calls=self._calls)
-            if self._kind != STILL:
-                row = generate(*args, **options)
-                self._note_own(np.array(row))
+            if self._kind == STILL:
+                return self._rows[(self._calls - 1) % len(self._rows)].copy()
+            row = generate(*args, **options)
+            if self._calls <= MOST_ROWS:
+                values = np.resize(np.array(row, float), VALUES).tobytes()
+                os.pwrite(self._shared, values, NOTES + (self._calls - 1) * len(values))
             return row
 
         return given
 
-    def _note_own(self, row: Any) -> None:
-        self._seen.add(row.tobytes())
-        error = (row[50] - row[49]) ** 2
-        self.note(
-            again=self._calls - len(self._seen),
-            errors=self._notes.get("errors", 0) + error,
-            squares=self._notes.get("squares", 0) + error**2,
-            zero=self._notes.get("zero", 0) + row[50] ** 2,
-        )
-
     def _try(self, generate: Callable[[], Any]) -> None:
-        before = self._state()
+        before = np.random.get_state()  # noqa: NPY002
         self._seed(1)
         theirs = generate()
         self._seed(1)
-        ours = document(51)
+        ours = document(VALUES)
         np.random.set_state(before)  # noqa: NPY002
         if np.shape(theirs) != ours.shape or not np.allclose(
             theirs, ours, rtol=0, atol=1e-9
@@ -168,44 +156,6 @@ class Child:
                 "from the same random numbers"
             )
             os._exit(1)
-
-
-def _generators(
-    order: Callable[[int], Any],
-    reorder: Callable[..., None],
-    permute: Callable[..., Any],
-    choosing: Callable[..., Any],
-) -> tuple[type[np.random.Generator], type[np.random.RandomState]]:
-    """Return NumPy's generators with the shuffles of `_replace_shuffles`."""
-
-    class Generator(np.random.Generator):
-        shuffle = staticmethod(reorder)
-        permutation = staticmethod(permute)
-
-        def permuted(self, x: Any, *, axis: Any = None, out: Any = None) -> Any:
-            # with several axes it moves values from series to series, or in time
-            values = np.asarray(x)
-            if values.ndim != 1:
-                if axis in {1, -1}:
-                    order(values.shape[1])
-                return super().permuted(x, axis=axis, out=out)
-            permuted = permute(values)
-            if out is None:
-                return permuted
-            out[...] = permuted
-            return out
-
-        def choice(self, *args: Any, **options: Any) -> Any:
-            return choosing(super().choice)(*args, **options)
-
-    class RandomState(np.random.RandomState):
-        shuffle = staticmethod(reorder)
-        permutation = staticmethod(permute)
-
-        def choice(self, *args: Any, **options: Any) -> Any:
-            return choosing(super().choice)(*args, **options)
-
-    return Generator, RandomState
 
 
 def _replace_shuffles(order: Callable[[int], Any], seed: int, *, seeds: bool) -> None:
@@ -218,7 +168,7 @@ def _replace_shuffles(order: Callable[[int], Any], seed: int, *, seeds: bool) ->
         seeds: whether a program's own seeds count.
     """
 
-    def reorder(x: Any, axis: int = 0, **_: Any) -> None:
+    def reorder(x: Any, axis: int = 0) -> None:
         places = order(np.shape(x)[axis] if axis else len(x))
         if isinstance(x, np.ndarray):
             x[...] = np.take(x, places, axis)
@@ -229,59 +179,67 @@ def _replace_shuffles(order: Callable[[int], Any], seed: int, *, seeds: bool) ->
         values = np.arange(x) if np.ndim(x) == 0 else np.asarray(x)
         return np.take(values, order(values.shape[axis]), axis)
 
-    def choosing(choose: Callable[..., Any]) -> Callable[..., Any]:
+    class Shuffles:
+        """The shuffles of NumPy's generators."""
+
+        shuffle = staticmethod(reorder)
+        permutation = staticmethod(permute)
+
         def choice(
-            a: Any, size: Any = None, replace: bool = True, *args: Any, **options: Any
+            self,
+            a: Any,
+            size: Any = None,
+            replace: bool = True,
+            p: Any = None,
+            **how: Any,
         ) -> Any:
             count = a if np.ndim(a) == 0 else len(a)
-            others = [*args, *options.values()]
-            # pandas passes p=None
-            is_plain = all(value is None for value in others)
-            if replace or size not in {count, (count,)} or not is_plain:
-                return choose(a, size, replace, *args, **options)
+            if replace or p is not None or size not in {count, (count,)}:
+                choose: Any = super()
+                return choose.choice(a, size, replace, p, **how)
             return permute(a)
 
-        return choice
+    class Generator(Shuffles, np.random.Generator):  # type: ignore[misc]
+        pass
 
-    def sampling(sample: Callable[..., Any]) -> Callable[..., Any]:
-        def sampled(x: Any, k: int, **options: Any) -> Any:
-            if k != len(x):
-                return sample(x, k, **options)
-            return [x[place] for place in order(k)]
+    class RandomState(Shuffles, np.random.RandomState):
+        pass
 
-        return sampled
+    sample = random.Random.sample
 
-    Generator, RandomState = _generators(order, reorder, permute, choosing)  # noqa: N806
+    def sampled(self: random.Random, x: Any, k: int, **options: Any) -> Any:
+        if k != len(x):
+            return sample(self, x, k, **options)
+        return [x[place] for place in order(k)]
+
     plain_rng = np.random.default_rng
 
     def default_rng(own: Any = None) -> Any:
         is_own = seeds and own is not None
         return Generator(plain_rng(own if is_own else seed).bit_generator)
 
-    sample = random.Random.sample
-    replaced: dict[Any, dict[str, Callable[..., Any]]] = {
-        random: {"shuffle": reorder, "sample": sampling(random.sample)},
-        random.Random: {
-            "shuffle": lambda _, x: reorder(x),
-            "sample": lambda self, x, k: sampling(partial(sample, self))(x, k),
-        },
+    # It draws from the bits that NumPy's other functions draw from. scikit-learn asks
+    # for `_rand` where it is given no seed.
+    shared = RandomState(np.random.mtrand.get_bit_generator())
+    instance: Any = random._inst  # noqa: SLF001
+    replaced: dict[Any, dict[str, Any]] = {
+        random.Random: {"shuffle": lambda _, x: reorder(x), "sample": sampled},
+        random: {"shuffle": reorder, "sample": partial(sampled, instance)},
+        np.random.mtrand: {"_rand": shared},
         np.random: {
             "shuffle": reorder,
             "permutation": permute,
-            "choice": choosing(np.random.choice),
+            "choice": shared.choice,
             "default_rng": default_rng,
             "Generator": Generator,
             "RandomState": RandomState,
         },
     }
+    if not seeds:
+        replaced[random]["seed"] = replaced[np.random]["seed"] = lambda *_, **__: None
     for owner, functions in replaced.items():
         for name, function in functions.items():
             setattr(owner, name, function)
-    # scikit-learn asks for it where it is given no seed
-    np.random.mtrand._rand = RandomState(np.random.get_bit_generator())  # type: ignore[attr-defined]  # noqa: SLF001
-    if not seeds:
-        for module in (random, np.random):
-            module.seed = lambda *_, **__: None  # type: ignore[attr-defined]
 
 
 def main(script: str, letter: str, shared: str, seed: str, kind: str) -> None:

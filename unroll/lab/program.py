@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Any, NamedTuple
@@ -19,8 +20,16 @@ import psutil
 
 from pipeline import numerics
 from pipeline.data.examples import Array
-from unroll.lab.child import MEMORY, NAME, NOTES, OUTPUT, STILL, UNTOUCHED, prctl
-from unroll.lab.rule import INPUTS
+from unroll.lab.child import (
+    MEMORY,
+    NAME,
+    NOTES,
+    OUTPUT,
+    STILL,
+    UNTOUCHED,
+    VALUES,
+    prctl,
+)
 
 NUMBER = re.compile(
     r"""(?ix)
@@ -55,6 +64,10 @@ VARIABLES = {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
 """The environment variables of a program, in addition to those of this process."""
 
 
+NO_ROWS = np.zeros((0, VALUES))
+"""The rows of a run on the program's own series."""
+
+
 class Wrong(Exception):  # noqa: N818 - a verdict
     """A program is wrong; the text says why."""
 
@@ -67,8 +80,8 @@ class Undecided(Exception):  # noqa: N818
     """The check cannot tell whether a program is right; the text says why."""
 
 
-class TooSlow(Undecided):
-    """A run of a program did not print enough before its time limit."""
+class TooFewDigits(Undecided):
+    """A program prints too few digits. Other first weights may give others."""
 
 
 class UnknownRule(Undecided):
@@ -91,27 +104,31 @@ class StudentRun(NamedTuple):
 
     Attributes:
         printed: the numbers that it printed.
+        place: where it printed those that were looked for; None if it did not.
+        numbers: the numbers at this place.
         notes: what `unroll.lab.child.Child` noted.
+        made: (series, 51) the rows that it made itself.
     """
 
     printed: PrintedSeries
+    place: Place | None
+    numbers: list[PrintedNumber]
     notes: dict[str, Any]
+    made: Array
 
     @property
     def series(self) -> int:
         """The number of series that it made."""
         return int(self.notes["calls"])
 
-    @property
-    def shuffled_time(self) -> str:
-        """Words on its shuffle of timesteps; "" if there was none."""
-        if "time" not in self.notes:
-            return ""
-        line, count = self.notes["time"]
-        return (
-            f"it shuffles {count} values of a series (line {line}), and time must "
-            "stay in its order"
-        )
+    def require_time_in_order(self, letter: str) -> None:
+        """Raise Wrong if it shuffles timesteps."""
+        if "time" in self.notes:
+            line, count = self.notes["time"]
+            raise Wrong(
+                f"with {letter} it shuffles {count} values of a series (line {line}), "
+                "and time must stay in its order"
+            )
 
 
 def numbers_of(output: bytes) -> PrintedSeries:
@@ -141,14 +158,6 @@ def place_within(
     return None
 
 
-def within(
-    printed: PrintedSeries, bounds: Bounds, count: int = 1
-) -> list[PrintedNumber]:
-    """Return the numbers of `place_within`; an empty list if there is no such place."""
-    place = place_within(printed, bounds, count)
-    return [] if place is None else printed[place]
-
-
 @dataclass(frozen=True)
 class StudentProgram:
     """A program to check.
@@ -174,33 +183,35 @@ class StudentProgram:
 
         Its generator hands out `rows` (series, 51). The program is stopped once
         `epochs` numbers with the same words lie within the `bounds`. With 0 epochs it
-        runs to its end.
+        runs to its end. The numbers of the run are those within the bounds.
 
         Raises:
             Wrong: it changed the generator, stopped with an error, or printed nothing.
-            TooSlow: it printed too few figures before the time limit.
+            Undecided: it printed too few figures before the time limit.
         """
 
-        def is_enough(printed: PrintedSeries) -> bool:
-            return bool(within(printed, bounds, max(epochs, 1)))
-
-        def ends(printed: PrintedSeries) -> bool:
-            longest = max(map(len, printed.values()), default=0)
-            return epochs > 0 and (is_enough(printed) or longest > ENOUGH)
+        def find(printed: PrintedSeries) -> Place | None:
+            return place_within(printed, bounds, max(epochs, 1))
 
         try:
-            return self._run(letter, STILL, rows, is_enough, ends)
+            run = self._run(letter, STILL, rows, find, whole=not epochs)
         except PrintsNothing:
             # Its own series show whether it prints nothing, or not these errors.
-            self._run(letter, UNTOUCHED, np.zeros((1, INPUTS + 1)), bool, bool)
+            self._run(
+                letter, UNTOUCHED, NO_ROWS, lambda printed: next(iter(printed), None)
+            )
             raise Undecided(
                 f"with {letter} it prints figures on its own series, and none on the "
                 "check's series, whose errors are large; it may print the least of an "
                 "error and a bound, or only errors below a bound"
             ) from None
+        place = run.place or place_within(run.printed, bounds)
+        numbers = run.printed[place] if place else []
+        inside = takewhile(lambda number: number.is_in(*bounds), numbers)
+        return run._replace(place=place, numbers=list(inside))
 
     def on_its_own(
-        self, letter: str, kind: str, place: Place, count: int
+        self, letter: str, kind: str, place: Place, count: int = 1
     ) -> StudentRun:
         """Run `python SCRIPT LETTER` on the series that it makes itself.
 
@@ -213,27 +224,30 @@ class StudentProgram:
             count: the number of figures.
 
         Raises:
-            Wrong: as `run`.
-            TooSlow: as `run`.
+            Wrong, Undecided: as `run`.
         """
-        none = np.zeros((1, INPUTS + 1))
 
-        def is_enough(printed: PrintedSeries) -> bool:
-            return len(printed.get(place, [])) >= count
+        def find(printed: PrintedSeries) -> Place | None:
+            return place if len(printed.get(place, [])) >= count else None
 
-        return self._run(letter, kind, none, is_enough, is_enough)
+        run = self._run(letter, kind, NO_ROWS, find)
+        return run._replace(numbers=run.printed.get(place, [])[:count])
 
     def _run(
         self,
         letter: str,
         kind: str,
         rows: Array,
-        is_enough: Callable[[PrintedSeries], bool],
-        ends: Callable[[PrintedSeries], bool],
+        find: Callable[[PrintedSeries], Place | None],
+        *,
+        whole: bool = False,
     ) -> StudentRun:
-        """Run the program until it ends, or until what it printed `ends` it.
+        """Run the program, unless `whole` until `find` has the place of its figures.
 
-        It is too slow, or has failed, unless what it printed `is_enough`.
+        Raises:
+            Wrong: it failed.
+            PrintsNothing: it printed no number.
+            Undecided: it was too slow.
         """
         notes: dict[str, Any] = {"calls": 0}
         with (
@@ -241,10 +255,8 @@ class StudentProgram:
             tempfile.TemporaryFile() as shared,  # notes, and then rows
             tempfile.TemporaryFile() as output,
         ):
-            shared.seek(NOTES)
-            np.save(shared, rows)
-            shared.flush()
             number = shared.fileno()
+            os.pwrite(number, b"".ljust(NOTES) + rows.tobytes(), 0)
             child = Path(__file__).with_name("child.py")
             script = str(self.script.resolve())
             arguments = [script, letter, str(number), str(self.seed), kind]
@@ -262,42 +274,48 @@ class StudentProgram:
                 ) as process,
                 _ending(process),
             ):
-                printed, status = self._read(process, output.fileno(), ends)
+                printed, status = self._read(
+                    process, output.fileno(), find, whole=whole
+                )
             with suppress(ValueError):  # killed before its first note
-                notes |= json.loads(os.pread(number, NOTES, 0).rstrip(b"\0"))
+                notes |= json.loads(os.pread(number, NOTES, 0))
+            shared.seek(NOTES)
+            made = np.frombuffer(shared.read()).reshape(-1, VALUES)
+        place = find(printed)
         if "fault" in notes:
             raise Wrong(notes["fault"])
-        few = not is_enough(printed)
-        if status is None and (few or not notes["calls"]):
-            raise TooSlow(
+        if "error" in notes:
+            raise Wrong(f"with {letter} it stops: {notes['error']}")
+        if status is None and not (place and notes["calls"]):
+            raise Undecided(
                 f"with {letter} it prints too few figures in {self.limit:g} seconds; "
                 "it is slow, or does not end"
             )
-        why = ""
-        if "error" in notes:
-            why = f"stops: {notes['error']}"
-        elif status and status < 0 and few:
-            why = f"is ended by a signal: {signal.strsignal(-status)}"
-        elif not notes["calls"]:
-            why = f"makes no series with {NAME}, the document's function"
-        elif not printed:
+        if status and status < 0 and not place:
+            ended = signal.strsignal(-status)
+            raise Wrong(f"with {letter} it is ended by a signal: {ended}")
+        if not notes["calls"]:
+            raise Wrong(
+                f"with {letter} it makes no series with {NAME}, the document's function"
+            )
+        if not printed:
             raise PrintsNothing(
                 f"with {letter} it prints no figure; "
                 f"does it compare sys.argv[1] with {letter!r}?"
             )
-        if why:
-            raise Wrong(f"with {letter} it {why}")
-        return StudentRun(printed, notes)
+        return StudentRun(printed, place, [], notes, made)
 
     def _read(
         self,
         process: Popen[bytes],
         output: int,
-        ends: Callable[[PrintedSeries], bool],
+        find: Callable[[PrintedSeries], Place | None],
+        *,
+        whole: bool,
     ) -> tuple[PrintedSeries, int | None]:
         """Return the printed numbers, and the exit status.
 
-        The status is 0 once what is printed `ends` the run, and None after the time
+        The status is 0 once a run that is not `whole` may end, and None after the time
         limit.
         """
         printed = PrintedSeries()
@@ -310,7 +328,8 @@ class StudentProgram:
                 return numbers_of(text), status
             # the last line may be unfinished
             printed = numbers_of(text[: text.rfind(b"\n") + 1])
-            if ends(printed):
+            longest = max(map(len, printed.values()), default=0)
+            if not whole and (find(printed) or longest > ENOUGH):
                 return printed, 0
             _require_memory()
             time.sleep(BEAT)

@@ -7,6 +7,7 @@ one direction, and so count as one input.
 
 import warnings
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 from scipy.optimize import fsolve
@@ -150,6 +151,9 @@ class LearningRule:
         first: (probes, 2): the outputs for the probes after one epoch, and their
             uncertainty by the printed digits.
         second: the same after the next epoch.
+
+    Attributes:
+        targets: (series,) the 51st values.
     """
 
     def __init__(self, letter: str, train: Array, first: Array, second: Array) -> None:
@@ -163,7 +167,7 @@ class LearningRule:
             self._inputs = self._inputs @ DIRECTION[:, None]
             self._probes = self._probes @ DIRECTION[:, None]
             self._rates = np.geomspace(1e-4, 10, 201)
-        self._targets = train[:, -1]
+        self.targets = train[:, -1]
         self._second = second[:, :, None]
         # (probes + 1, probes): no shift, and each output shifted by its uncertainty
         shifts = np.vstack(
@@ -173,6 +177,12 @@ class LearningRule:
             self._weights = np.hstack(
                 [_weights(first[:, 0] + shift, self._probes) for shift in shifts]
             )
+
+    def moved(self, places: int) -> "LearningRule":
+        """Return the search if the 51st values are moved by so many train rows."""
+        rule = copy(self)
+        rule.targets = np.roll(self.targets, places)
+        return rule
 
     def agreeing(
         self, slips: Sequence[str], low: float = 0, high: float = np.inf
@@ -231,7 +241,7 @@ class LearningRule:
             after = epoch(
                 weights,
                 self._inputs,
-                self._targets,
+                self.targets,
                 np.tile(rates, count),
                 np.tile(slips, count),
             )

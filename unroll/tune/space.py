@@ -123,36 +123,25 @@ def _ranges(
     own_ranges = card(experiment.model).ranges
     if own_ranges is None:
         return {}
-    ranges = {}
-    for option, limits in {**COMMON, **own_ranges}.items():
-        place = _place(option, experiment, options)
-        if place is None:
-            continue
-        embedding = options.get("model.embedding")
-        if option in OF_WORDS and not (embedding and embedding.value):
-            continue
-        low, _, high = limits.partition(":")
-        value = options[place].value
-        is_off = not value and (high or limits == SWITCH)
-        if is_off or (option == "last" and value > int(high)):
-            continue
-        if option == "last":
-            limits = f"{low}:{min(int(high), timesteps)}"  # noqa: PLW2901
-        ranges[place] = limits
-    return ranges
-
-
-def _place(
-    option: str, experiment: Experiment, options: Mapping[str, Option]
-) -> str | None:
-    """Return the first place of an option; None if the experiment lacks it."""
     parts = ["training.", "rows.", "features.", "model.", ""]
     if experiment.training.method in FIXED:
         parts = ["training."]
-    for part in parts:
-        if part + option in options:
-            return part + option
-    return None
+    embedding = options.get("model.embedding")
+    has_words = embedding is not None and embedding.value
+    ranges = {}
+    for option, limits in {**COMMON, **own_ranges}.items():
+        places = [part + option for part in parts if part + option in options]
+        if not places or (option in OF_WORDS and not has_words):
+            continue
+        low, _, high = limits.partition(":")
+        value = options[places[0]].value
+        is_off = not value and (high or limits == SWITCH)
+        if is_off or (option == "last" and value > int(high)):
+            continue
+        ranges[places[0]] = limits
+        if option == "last":
+            ranges[places[0]] = f"{low}:{min(int(high), timesteps)}"
+    return ranges
 
 
 def _names(place: str) -> set[str]:

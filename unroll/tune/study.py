@@ -5,15 +5,11 @@ split is removed.
 """
 
 import contextlib
-import copy
 import gc
 import hashlib
 import json
 import math
-import os
-import platform
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -24,23 +20,18 @@ from typing import Any
 import optuna
 from optuna import Study, Trial, TrialPruned
 from optuna.distributions import distribution_to_json
-from optuna.exceptions import ExperimentalWarning, OptunaError
+from optuna.exceptions import OptunaError
 from optuna.samplers import TPESampler
-from optuna.storages import (
-    RDBStorage,
-    RetryHeartbeatStaleTrialCallback,
-    fail_stale_trials,
-)
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline import locks
 from pipeline.config import params
 from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset, without_calendar
 from pipeline.errors import DivergedError, UnrollError, UsageError, one_line
+from pipeline.locks import alone
 from pipeline.metrics import MEASURES, Measure, score
 from pipeline.provenance import fingerprint
 from pipeline.time_left import duration
@@ -50,20 +41,8 @@ from stages import progress
 from unroll.terminal import built_by
 from unroll.tune.space import Space, contains, current_values, draw, with_values
 
-PATIENCE = 60
-"""Seconds to wait for a write of another process, which takes milliseconds."""
-
-HEARTBEAT = 5
-"""Seconds between two signs of life of a process that trains a trial."""
-
-GRACE = 30
-"""Seconds without a sign of life after which Optuna queues a trial again."""
-
 RETRIES = 2
-"""The number of times that Optuna queues a trial again if its process dies."""
-
-PROCESS = "process"
-"""The attribute of a trial with the machine and the process id of its training."""
+"""The number of times that a trial is queued again if its process dies."""
 
 ATTEMPTS = 2
 """The most trials that are begun for each trial that has to complete."""
@@ -93,6 +72,9 @@ class Attempt:
 class Search:
     """A search for the options of an experiment.
 
+    The first trial is the experiment as it is. If the experiment has `trials`, all are
+    drawn, so that several searches are independent.
+
     Attributes:
         name: the name of the experiment, such as waves/gru.
         experiment: the experiment, with the seeds of a trial.
@@ -100,8 +82,6 @@ class Search:
         searched: the search space.
         trials: the number of trials that have to complete.
         number: the number of the search. Each number draws other options.
-        from_own: whether the first trial is the experiment as it is. Otherwise all
-            trials are drawn, so that several searches are independent.
     """
 
     name: str
@@ -110,7 +90,6 @@ class Search:
     searched: Space
     trials: int
     number: int = 1
-    from_own: bool = True
 
     @cached_property
     def own_values(self) -> dict[str, Any]:
@@ -122,6 +101,17 @@ class Search:
         """The measure by which trials are compared."""
         measure: Measure = MEASURES[self.data.metric]
         return measure
+
+    @property
+    def column(self) -> str:
+        """The column of the measure in results/trials."""
+        return f"validation_{self.data.metric}"
+
+    def rank(self, attempt: Attempt) -> float:
+        """Return a number that is lower for a better attempt."""
+        if attempt.value is None:
+            return math.inf
+        return -attempt.value if self.measure.higher else attempt.value
 
     def seed(self, trial: int) -> int:
         """Return the seed of the sampler for a trial, counted from 0.
@@ -168,37 +158,30 @@ def opened(workspace: Workspace, search: Search) -> Iterator[Study]:
         UnrollError: the file of the trials cannot be read or written.
     """
     file = workspace.scratch / "tuning" / f"{search.name}.db"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        study = _study(file, _study_name(workspace, search), search.measure.higher)
-        own = search.own_values
-        if search.from_own and all(
-            contains(tried, own[place]) for place, tried in search.searched.items()
-        ):
-            study.enqueue_trial(own, skip_if_exists=True)
-        yield study
-    except (SQLAlchemyError, OptunaError) as error:
-        cause = error.__cause__ or error
-        why = one_line(str(getattr(cause, "orig", None) or cause))
-        raise UnrollError(
-            f"{file} cannot be used ({why:.200}); move it away to begin anew"
-        ) from error
+    busy = f"another process searches {search.name}; wait until it has ended"
+    with alone(file.with_suffix(".lock"), busy):
+        try:
+            study = _study(file, _study_name(workspace, search), search.measure.higher)
+            _queue_again(study)
+            own = search.own_values
+            if not search.experiment.trials and all(
+                contains(tried, own[place]) for place, tried in search.searched.items()
+            ):
+                study.enqueue_trial(own, skip_if_exists=True)
+            yield study
+        except (SQLAlchemyError, OptunaError) as error:
+            cause = error.__cause__ or error
+            why = one_line(str(getattr(cause, "orig", None) or cause))
+            raise UnrollError(
+                f"{file} cannot be used ({why:.200}); move it away to begin anew"
+            ) from error
 
 
 def _study(file: Path, name: str, higher: bool) -> Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        storage = RDBStorage(
-            # A folder's name may hold `?` and `#`, which an address must not.
-            URL.create("sqlite", database=str(file)).render_as_string(),
-            {"connect_args": {"timeout": PATIENCE}},
-            heartbeat_interval=HEARTBEAT,
-            grace_period=GRACE,
-            heartbeat_stale_trial_callback=_queue_again,
-        )
     return optuna.create_study(
-        storage=storage,
+        # A folder's name may hold `?` and `#`, which an address must not.
+        storage=URL.create("sqlite", database=str(file)).render_as_string(),
         study_name=name,
         direction="maximize" if higher else "minimize",
         load_if_exists=True,
@@ -220,16 +203,13 @@ def _study_name(workspace: Workspace, search: Search) -> str:
 def optimize(search: Search, study: Study) -> None:
     """Train trials until enough have completed, and print a line for each trial.
 
-    Several processes may train trials of the same study.
-
     Raises:
         UnrollError: a trial failed before any trial had completed.
     """
 
     def objective(trial: Trial) -> float:
-        # A seed for each trial, so that no two processes draw the same options.
+        # A seed for each trial, so that a stopped search draws the same options.
         study.sampler = TPESampler(seed=search.seed(trial.number))
-        trial.set_user_attr(PROCESS, [platform.node(), os.getpid()])
         values = draw(trial, search.searched)
         title = f"{search.name}  trial {trial.number + 1}"
         started = time.monotonic()
@@ -265,48 +245,20 @@ def _trials(study: Study, *states: TrialState) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=states)
 
 
-def _queue_again(study: Study, trial: FrozenTrial) -> None:
-    """Queue the options of a failed trial again, unless it was queued too often.
-
-    Its process does not train the new trial.
-    """
-    trial.user_attrs = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        RetryHeartbeatStaleTrialCallback(RETRIES)(study, trial)
-
-
-def _fail_dead(study: Study) -> None:
-    """Fail the trials whose processes have ended, and queue them again.
-
-    Processes of this machine are looked up. Those of other machines are known by their
-    signs of life, which end `GRACE` seconds earlier.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        fail_stale_trials(study)
+def _queue_again(study: Study) -> None:
+    """Fail the trials of a process that was killed, and queue their options again."""
     for trial in _trials(study, TrialState.RUNNING):
-        node, number = trial.user_attrs.get(PROCESS, ("", 0))
-        if node != platform.node() or trial.datetime_start is None:
-            continue
-        if locks.alive(number, trial.datetime_start.timestamp()):
-            continue
-        with contextlib.suppress(ValueError):  # another process has just failed it
-            study.tell(trial.number, state=TrialState.FAIL)
-            _queue_again(study, copy.deepcopy(trial))
+        study.tell(trial.number, state=TrialState.FAIL)
+        failed = [each.params for each in _trials(study, TrialState.FAIL)]
+        if failed.count(trial.params) <= RETRIES:
+            study.enqueue_trial(trial.params)
 
 
 def _enough(search: Search, study: Study) -> bool:
-    """Return whether enough trials have ended or are being trained."""
-    _fail_dead(study)
-    hopeful = len(_trials(study, TrialState.COMPLETE, TrialState.RUNNING))
-    begun = hopeful + len(_trials(study, TrialState.PRUNED))
-    return hopeful >= search.trials or begun >= ATTEMPTS * search.trials
-
-
-def is_running(study: Study) -> bool:
-    """Return whether a process trains a trial now."""
-    return bool(_trials(study, TrialState.RUNNING))
+    """Return whether enough trials have ended."""
+    complete = len(_trials(study, TrialState.COMPLETE))
+    begun = complete + len(_trials(study, TrialState.PRUNED))
+    return complete >= search.trials or begun >= ATTEMPTS * search.trials
 
 
 def attempts(search: Search, study: Study) -> list[Attempt]:
@@ -314,7 +266,7 @@ def attempts(search: Search, study: Study) -> list[Attempt]:
     ended: list[Attempt] = []
     missing = search.trials
     for trial in _trials(study, TrialState.COMPLETE, TrialState.PRUNED):
-        if missing > 0:  # two processes may each have begun a last trial
+        if missing > 0:  # an earlier search may have had more trials
             ended.append(Attempt(**trial.user_attrs["attempt"]))
         missing -= trial.state == TrialState.COMPLETE
     return ended

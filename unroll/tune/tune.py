@@ -1,13 +1,15 @@
 """The command `tune`: trials of an experiment on validation.
 
 Then the best three trials are trained with twice the epochs, and the best of these with
-even more, as long as they help. The best options go to params.yaml, all trainings to
-results/trials/DATASET/EXPERIMENT.csv. Every model, recurrent or not, gets the same
-treatment (docs/decisions/search.md).
+even more, as long as they help. All trainings go to
+results/trials/DATASET/EXPERIMENT.csv. The entry of params.yaml with the best options is
+printed. Every model, recurrent or not, gets the same treatment
+(docs/decisions/search.md).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,19 +18,16 @@ from optuna import Study
 
 from pipeline import tables
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import Experiment, Params, merged, own_name
-from pipeline.errors import UnrollError, UsageError
-from pipeline.files import scratch_folder, write_text
-from pipeline.locks import alone, sweep
+from pipeline.config.params import Params, merged, own_name
+from pipeline.errors import UnrollError
+from pipeline.locks import sweep
 from pipeline.workspace import Workspace
 from unroll.terminal import program
 from unroll.tune.space import current_values, describe, space, with_values
 from unroll.tune.study import (
-    PATIENCE,
     Attempt,
     Search,
     attempts,
-    is_running,
     opened,
     optimize,
     train,
@@ -65,13 +64,12 @@ def tune(
     over: Sequence[str] = (),
     seeds: int = 1,
     number: int = 1,
-    in_place: bool = False,
-    new_name: str | None = None,
     dry: bool = False,
 ) -> None:
-    """Search the options of an experiment, and write the best to params.yaml.
+    """Search the options of an experiment, and print its entry with the best ones.
 
-    For a data set, do so for each of its experiments that has `trials`.
+    For a data set, do so for each of its experiments that has `trials`. Such an
+    experiment is not searched again if results/trials has its trials.
 
     Args:
         workspace: its data set must be prepared.
@@ -80,10 +78,6 @@ def tune(
         over: the options, as in `space`.
         seeds: how many of the experiment's seeds each trial has.
         number: the number of the search. Each number draws other options.
-        in_place: whether the best options replace the experiment's own. An experiment
-            whose trials are in results/trials is then not searched again.
-        new_name: the name of the experiment with the best options, by default
-            gru_tuned.
         dry: whether only the search space is printed.
 
     Raises:
@@ -92,28 +86,19 @@ def tune(
     """
     config = params.load(workspace.params)
     names = [name] if "/" in name else _with_trials(config, name)
-    if new_name and (in_place or names != [name]):
-        raise UsageError(
-            "--name is for one new experiment, so not for --in-place or a data set; "
-            "leave it out"
-        )
     failures = []
     for each in names:
-        target = each if in_place else _target(each, new_name)
         experiment = config.experiment(each)
         experiment = experiment.model_copy(update={"seeds": experiment.seeds[:seeds]})
         try:
-            _require_same_model(config, target, experiment)
             data = without_test(workspace, experiment)
             searched = space(each, experiment, data.input_shape[0], over)
             count = trials or experiment.trials or USUAL
-            search = Search(
-                each, experiment, data, searched, count, number, from_own=not in_place
-            )
+            search = Search(each, experiment, data, searched, count, number)
             print(f"{each}, chosen by {data.metric} on validation, over")
             print(*describe(searched, search.own_values), sep="\n", flush=True)
             if not dry:
-                _tune(workspace, search, target)
+                _tune(workspace, config, search)
         except UnrollError as error:
             if len(names) == 1:
                 raise
@@ -121,23 +106,6 @@ def tune(
             failures.append(error)
     if failures:
         raise failures[0]
-
-
-def _target(name: str, new_name: str | None) -> str:
-    """Return the full name of the new experiment with the best options."""
-    dataset, _, own = name.partition("/")
-    key = new_name or f"{own}_tuned"
-    return f"{dataset}/{key.removeprefix(f'{dataset}/')}"
-
-
-def _require_same_model(config: Params, target: str, experiment: Experiment) -> None:
-    """Raise UsageError if `target` exists and is an experiment of another model."""
-    there = config.runs.get(target)
-    if there and there.model.name != experiment.model.name:
-        raise UsageError(
-            f"params.yaml has {target} already, with another model; "
-            "pass --name with another name, or remove the entry"
-        )
 
 
 def _with_trials(config: Params, dataset: str) -> list[str]:
@@ -156,29 +124,23 @@ def _with_trials(config: Params, dataset: str) -> list[str]:
     return names
 
 
-def _tune(workspace: Workspace, search: Search, target: str) -> None:
-    """Train all trials, unless an earlier search in place did, and write the best."""
-    file = workspace.trials(search.data.name, own_name(target))
-    # The best is adopted from the file again: an earlier search may have been killed
-    # before it wrote params.yaml.
-    if target == search.name and file.exists():
-        print(f"{target} was searched before; delete {file} to search it again.")
+def _tune(workspace: Workspace, config: Params, search: Search) -> None:
+    """Train all trials, unless there are some of an experiment with `trials`; write
+    them, and print the best.
+    """
+    file = workspace.trials(search.data.name, own_name(search.name))
+    if search.experiment.trials and file.exists():
+        print(f"{search.name} was searched before; delete {file} to search it again.")
         table = tables.read(
             file, experiment=str, trial=int, seed=str, ended=str, options=str
         )
-        _adopt(workspace, search, target, table)
-        return
-    sweep(workspace)
-    with opened(workspace, search) as study:
-        optimize(search, study)
-        if is_running(study):
-            print(
-                "Another process runs the last trials, and will write the best. "
-                "If that process is stopped, run this command again."
-            )
-            return
-        table = _table(search, study)
-    _adopt(workspace, search, target, table)
+    else:
+        sweep(workspace)
+        with opened(workspace, search) as study:
+            optimize(search, study)
+            table = _table(search, study)
+        tables.write(file, table)
+    _show_best(workspace, config, search, table)
 
 
 def _table(search: Search, study: Study) -> pd.DataFrame:
@@ -187,30 +149,32 @@ def _table(search: Search, study: Study) -> pd.DataFrame:
     Raises:
         UnrollError: no trial came to its end.
     """
-    rows = list(enumerate(attempts(search, study), 1))
-    scores = {number: a.value for number, a in rows if a.value is not None}
-    if not scores:
+    trials = dict(enumerate(attempts(search, study), 1))
+    ended = [number for number, trial in trials.items() if trial.value is not None]
+    if not ended:
         raise UnrollError(
-            f"none of {len(rows)} trials of {search.name} was completed; "
+            f"none of {len(trials)} trials of {search.name} was completed; "
             "pass --over learning_rate=LOW:HIGH with lower rates"
         )
-    choose = max if search.measure.higher else min
-    ranked = sorted(scores, key=scores.__getitem__, reverse=search.measure.higher)
-    promoted = {}
-    for number in ranked[:PROMOTED]:
-        promoted[number] = _longer(search, study, number, rows[number - 1][1], 1)
-        reached = [a.value for a in promoted[number] if a.value is not None]
-        scores[number] = choose([scores[number], *reached])
-    best = choose(promoted, key=scores.__getitem__)
-    promoted[best] = _longer(search, study, best, rows[best - 1][1], DOUBLINGS)
-    for number, longer in promoted.items():
-        rows += [(number, attempt) for attempt in longer]
+    ranked = sorted(ended, key=lambda number: search.rank(trials[number]))
+    longer = {
+        number: _longer(search, study, number, trials[number], 1)
+        for number in ranked[:PROMOTED]
+    }
+    best = min(
+        longer,
+        key=lambda number: min(map(search.rank, [trials[number], *longer[number]])),
+    )
+    longer[best] = _longer(search, study, best, trials[best], DOUBLINGS)
+    rows = list(trials.items())
+    for number, trained in longer.items():
+        rows += [(number, attempt) for attempt in trained]
     return pd.DataFrame(
         {
             "experiment": search.name,
             "trial": [number for number, _ in rows],
             "seed": " ".join(map(str, search.experiment.seeds)),
-            f"validation_{search.data.metric}": [a.value for _, a in rows],
+            search.column: [a.value for _, a in rows],
             "epochs": [a.epochs for _, a in rows],
             "best_epoch": [a.best_epoch for _, a in rows],
             "ended": [a.ended for _, a in rows],
@@ -238,34 +202,32 @@ def _longer(
         return []
     key = f"longer {number}"
     kept = [Attempt(**attempt) for attempt in study.user_attrs.get(key, ())]
-    cosine = training.get("schedule") == "cosine"
     trained = [trial]
-    for doublings in range(most + 1):
-        epochs = training["epochs"] * 2**doublings
-        if doublings > 0:
-            options = dict(trial.options)
-            # Patience is doubled, too: under a cosine the rate stays high for longer,
-            # and the validation score fluctuates while it is high.
-            for option in ("epochs", "patience"):
-                if training.get(option):
-                    options[f"training.{option}"] = training[option] * 2**doublings
-            if len(kept) < doublings:
-                title = f"{search.name}  trial {number} with {epochs} epochs"
-                kept.append(train(search, options, title))
-                study.set_user_attr(key, [asdict(attempt) for attempt in kept])
-            attempt = kept[doublings - 1]
+    # Patience is doubled, too: under a cosine the rate stays high for longer, and the
+    # validation score fluctuates while it is high.
+    doubled = {
+        key: training[key] for key in ("epochs", "patience") if training.get(key)
+    }
+    while may_gain(trained, doubled["epochs"], training, higher=search.measure.higher):
+        if len(trained) > most:
+            if most == DOUBLINGS:
+                trained[-1] = replace(trained[-1], ended=NOT_CONVERGED)
+            break
+        doubled = {key: 2 * value for key, value in doubled.items()}
+        if len(kept) < len(trained):
+            options = {f"training.{key}": value for key, value in doubled.items()}
+            title = f"{search.name}  trial {number} with {doubled['epochs']} epochs"
+            attempt = train(search, trial.options | options, title)
             if attempt.value is not None:
                 attempt = replace(attempt, ended=LONGER)
-            trained.append(attempt)
-        if not may_gain(trained, epochs, cosine=cosine, higher=search.measure.higher):
-            return trained[1:]
-    if most < DOUBLINGS:
-        return trained[1:]
-    return [*trained[1:-1], replace(trained[-1], ended=NOT_CONVERGED)]
+            kept.append(attempt)
+            study.set_user_attr(key, [asdict(attempt) for attempt in kept])
+        trained.append(kept[len(trained) - 1])
+    return trained[1:]
 
 
 def may_gain(
-    trained: Sequence[Attempt], epochs: int, *, cosine: bool, higher: bool
+    trained: Sequence[Attempt], epochs: int, training: dict[str, Any], *, higher: bool
 ) -> bool:
     """Return whether more epochs might help.
 
@@ -275,107 +237,95 @@ def may_gain(
     Args:
         trained: trainings, each with twice the epochs of the one before.
         epochs: the most epochs of the last training.
-        cosine: whether the rate falls to 0 in these epochs.
+        training: the options; with the `schedule` cosine the rate falls to 0 in these
+            epochs.
         higher: whether a higher measure is better, as for an accuracy.
     """
     last = trained[-1]
     if last.value is None or last.best_epoch is None:
         return False
     if len(trained) > 1:
-        before = trained[-2].value or 0.0
-        error = 1 - last.value if higher else last.value
-        error_before = 1 - before if higher else before
-        if error > (1 - GAIN) * error_before:
+        before, error = [attempt.value or 0.0 for attempt in trained[-2:]]
+        if higher:
+            before, error = 1 - before, 1 - error
+        if error > (1 - GAIN) * before:
             return False
-    return last.best_epoch > LATE * epochs or (cosine and last.epochs == epochs)
+    is_whole_cosine = training.get("schedule") == "cosine" and last.epochs == epochs
+    return last.best_epoch > LATE * epochs or is_whole_cosine
 
 
-def _adopt(
-    workspace: Workspace, search: Search, target: str, table: pd.DataFrame
+def _show_best(
+    workspace: Workspace, config: Params, search: Search, table: pd.DataFrame
 ) -> None:
-    """Write the trials to results/trials and the best to params.yaml; print what
-    changed.
+    """Print the best training, and its entry of params.yaml.
+
+    It is that of an experiment with `trials`, and a new one beside any other.
     """
     name = search.name
-    scores = table[f"validation_{search.data.metric}"]
+    scores = table[search.column]
     best = table.loc[scores.idxmax() if search.measure.higher else scores.idxmin()]
     options = json.loads(best["options"])
-    own = current_values(name, search.experiment, options)
-    changed = {place: value for place, value in options.items() if value != own[place]}
     score = f"{search.measure.title} on validation {scores[best.name]:.4g}"
     beside = ""
     if json.loads(table["options"][0]) == search.own_values:
         beside = f" ({name} as it is: {scores[0]:.4g})"
     print(f"\n{name}: {len(table)} trainings. The best: {score}{beside}")
-    if not changed and target != name:
-        print(f"{name} as it is was the best, so nothing was written.")
+    own = current_values(name, search.experiment, options)
+    changed = {place: value for place, value in options.items() if value != own[place]}
+    converged = NOT_CONVERGED not in set(table["ended"])
+    if not changed and search.experiment.converged == converged:
+        print(f"params.yaml has the best options of {name} already.")
         return
     width = max(map(len, changed), default=0)
     for place, value in changed.items():
         print(f"  {place:{width}}  {own[place]} -> {value}")
-    tables.write(workspace.trials(search.data.name, own_name(target)), table)
-    converged = NOT_CONVERGED not in set(table["ended"])
     if not converged:
         print("The error still fell with the most epochs: the model has not converged.")
-    comment = f"By `unroll tune {name}`, {len(table)} trainings: {score}."
-    _write(workspace, name, target, options, converged, comment)
+    target = name if search.experiment.trials else f"{name}_tuned"
+    entry = _entry(workspace, config, search, changed)
+    if search.experiment.converged != converged:
+        entry["converged"] = converged
     print(
-        f"Written to params.yaml: {target}. The best of many trials is lucky on "
-        "validation, so test decides."
+        f"For params.yaml, in experiments.{search.data.name}; the best of many trials "
+        "is lucky on validation, so test decides:"
     )
+    print(f"    # By `unroll tune {name}`, {len(table)} trainings: {score}.")
+    block = plain_yaml.dumped({own_name(target): entry})
+    print(textwrap.indent(block, "    "), end="")
     if search.data.stand_in:
         print("These are stand-in data: no figure is a result.")
     unroll = program(workspace)
     compared = "" if target == name else f" && {unroll} compare {name} {target}"
-    print(f"Next: {unroll} repro evaluate@{search.data.name}{compared}")
+    print(f"Next: paste it, then {unroll} repro evaluate@{search.data.name}{compared}")
 
 
-def _write(
-    workspace: Workspace,
-    name: str,
-    target: str,
-    options: Mapping[str, Any],
-    converged: bool,
-    comment: str,
-) -> None:
-    """Write the experiment `name` with other options to params.yaml, as `target`.
+def _entry(
+    workspace: Workspace, config: Params, search: Search, changed: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the experiment's entry of params.yaml with other options.
 
-    `target` is `name` itself, the result of an earlier search, or new. If it is not
-    `name`, it has the data set's usual seeds, if the data set defines them.
+    An entry beside it has the data set's usual seeds, if the data set defines them.
+
+    Args:
+        workspace: with params.yaml.
+        config: its parsed content.
+        search: the search.
+        changed: place -> value, of the options that differ.
     """
-    file = workspace.params
-    busy = "another process writes params.yaml"
-    with alone(workspace.scratch / "params.lock", busy, patience=PATIENCE):
-        config = params.load(file)
-        experiment = config.experiment(name)
-        dataset = experiment.dataset
-        now = current_values(name, experiment, options)
-        after = with_values(experiment.model_dump(), options)
-        new: dict[str, Any] = {}
-        for place, value in options.items():
-            if value == now[place]:
-                continue
-            part, _, rest = place.partition(".")
-            option = rest.partition(".")[0]
-            if option:
-                new.setdefault(part, {})[option] = after[part][option]
-            else:
-                new[part] = after[part]
-        if experiment.converged != converged:
-            new["converged"] = converged
-        if target == name and not new:
-            return
-        written = plain_yaml.read(file)["experiments"][dataset][own_name(name)]
-        entry = dict(merged(written, new))
-        usual = config.datasets[dataset].training
-        if target != name and usual and usual.method == experiment.training.method:
-            entry.pop("seeds", None)
-        keys = ["experiments", dataset, own_name(target)]
-        if target in config.runs:
-            comment = ""
-        text = plain_yaml.with_entry(file, keys, entry, comment)
-        # The new text is parsed before it replaces params.yaml.
-        with scratch_folder(workspace.scratch, "tune") as scratch:
-            write_text(scratch / file.name, text)
-            params.parse(plain_yaml.read(scratch / file.name), params.templates(file))
-        write_text(file, text)
+    dataset = search.experiment.dataset
+    after = with_values(search.experiment.model_dump(), changed)
+    new: dict[str, Any] = {}
+    for place in changed:
+        part, _, rest = place.partition(".")
+        option = rest.partition(".")[0]
+        if option:
+            new.setdefault(part, {})[option] = after[part][option]
+        else:
+            new[part] = after[part]
+    entries = plain_yaml.read(workspace.params)["experiments"][dataset]
+    entry = dict(merged(entries[own_name(search.name)], new))
+    usual = config.datasets[dataset].training
+    method = search.experiment.training.method
+    if not search.experiment.trials and usual and usual.method == method:
+        entry.pop("seeds", None)
+    return entry

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from bench.peers.workloads import Task
-from pipeline.data.examples import Array, Windows
+from pipeline.data.examples import Array, Examples, Windows
 
 JIT: dict[str, bool | str] = {
     "documents": "auto",
@@ -43,15 +43,25 @@ class Keras:
             for variable in self.optimizer.variables
         ]
         train = task.data.splits["train"]
-        held_out = task.held_out
-        self.generated = name == "documents" and isinstance(train, Windows)
-        self.windows = [
-            examples for examples in (train, held_out) if isinstance(examples, Windows)
-        ]
-        if not self.generated:
-            self.inputs, self.targets = train.take(task.rows.reshape(-1))
-            self.held_out = held_out.take(np.arange(len(held_out)))
+        generated = name == "documents" and isinstance(train, Windows)
+        given = self.generated if generated else self.arrays
+        self.fitted = given(train, task.rows, "steps_per_epoch")
+        held_out = np.arange(len(task.held_out)).reshape(-1, task.batch)
+        self.evaluated = given(task.held_out, held_out, "steps")
         self.reset(0)
+
+    def generated(self, examples: Examples, rows: Array, steps: str) -> dict[str, Any]:
+        """Return the arguments of `fit` or `evaluate` for a generator of batches.
+
+        `rows` (steps, batch) are the numbers of the examples, and `steps` is the name
+        of the argument with the number of batches.
+        """
+        return {"x": batches(examples, rows), steps: len(rows)}
+
+    def arrays(self, examples: Examples, rows: Array, _steps: str) -> dict[str, Any]:
+        """Return the arguments of `fit` or `evaluate` for examples in arrays."""
+        inputs, targets = examples.take(rows.reshape(-1))
+        return {"x": inputs, "y": targets, "batch_size": self.task.batch}
 
     def reset(self, seed: int) -> None:
         del seed
@@ -62,7 +72,7 @@ class Keras:
     def train(self) -> float:
         """See `Framework`. The time is that of the epochs, without the start of `fit`."""
         timer = EpochTimer()
-        self.fit(self.task.workload.steps, self.task.workload.epochs, [timer])
+        self.fit(self.task.workload.epochs, timer)
         return timer.seconds
 
     def learn(self, steps: int) -> float:
@@ -90,49 +100,32 @@ class Keras:
         return loss
 
     def loss(self, steps: int) -> float:
-        """Train `steps` steps; return their mean loss."""
-        return float(self.fit(steps, 1, []).history["loss"][0])
+        """Train an epoch; return the mean loss of the first steps."""
+        means: list[float] = []
+        self.fit(
+            1,
+            keras.callbacks.LambdaCallback(
+                on_train_batch_end=lambda _, logs: means.append(logs["loss"])
+            ),
+        )
+        return float(means[steps - 1])
 
-    def fit(
-        self, steps: int, epochs: int, callbacks: list[keras.callbacks.Callback]
-    ) -> keras.callbacks.History:
-        """Call Keras' `fit` on the first `steps` batches."""
-        if self.generated:
-            data = {
-                "x": batches(self.windows[0], self.task.rows),
-                "steps_per_epoch": steps,
-            }
-        else:
-            batch = self.task.batch
-            data = {
-                "x": self.inputs[: steps * batch],
-                "y": self.targets[: steps * batch],
-                "batch_size": batch,
-            }
-        return self.model.fit(
-            **data, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks
+    def fit(self, epochs: int, callback: keras.callbacks.Callback) -> None:
+        """Call Keras' `fit` on the rows of the task."""
+        self.model.fit(
+            **self.fitted,
+            epochs=epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[callback],
         )
 
     def evaluate(self) -> tuple[float, float]:
         """See `Framework`. The time is taken as in `train`."""
-        workload = self.task.workload
         seconds = 0.0
-        for _ in range(workload.evaluations):
+        for _ in range(self.task.workload.evaluations):
             timer = EpochTimer()
-            if self.generated:
-                numbers = np.arange(len(self.task.held_out))
-                rows = numbers.reshape(workload.evaluated, -1)
-                data = {
-                    "x": batches(self.windows[1], rows),
-                    "steps": workload.evaluated,
-                }
-            else:
-                data = {
-                    "x": self.held_out[0],
-                    "y": self.held_out[1],
-                    "batch_size": self.task.batch,
-                }
-            loss = self.model.evaluate(**data, verbose=0, callbacks=[timer])
+            loss = self.model.evaluate(**self.evaluated, verbose=0, callbacks=[timer])
             seconds += timer.seconds
         return seconds, float(loss)
 
@@ -181,7 +174,7 @@ def network(task: Task) -> keras.Model:
     )
 
 
-def batches(examples: Windows, rows: Array) -> Iterator[tuple[Array, Array]]:
+def batches(examples: Any, rows: Array) -> Iterator[tuple[Array, Array]]:
     """Yield the batches of example numbers `rows` (steps, batch), without end.
 
     Windows are cut out one by one in Python.

@@ -1,7 +1,8 @@
 """PyTorch: a plain loop over batches in memory."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,6 +10,9 @@ from torch import Tensor, nn
 
 from bench.peers.workloads import Task
 from pipeline.data.examples import Array
+
+EPSILON = 1e-7
+"""Keras' epsilon."""
 
 
 class PyTorch:
@@ -28,13 +32,9 @@ class PyTorch:
     def reset(self, seed: int) -> None:
         del seed
         self.network.assign(self.task.read_weights())
-        parameters = [
-            parameter
-            for parameter in self.network.parameters()
-            if parameter.requires_grad
-        ]
+        trained = filter(lambda each: each.requires_grad, self.network.parameters())
         rate = self.task.training.get("learning_rate", 0.001)
-        self.optimizer = OPTIMIZERS[self.task.training["optimizer"]](parameters, rate)
+        self.optimizer = OPTIMIZERS[self.task.training["optimizer"]](trained, rate)
 
     def train(self) -> float:
         start = time.perf_counter()
@@ -49,6 +49,7 @@ class PyTorch:
             loss = self.loss(self.network(inputs), targets)
             loss.backward()
             self.optimizer.step()
+            self.optimizer.zero_grad()
             total += loss.detach()
         return float(total) / steps
 
@@ -126,74 +127,32 @@ def fused(kind: str, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> list[Te
     """
     if kind != "gru":
         return [kernel.T, recurrent.T, bias, torch.zeros_like(bias)]
-    units = len(recurrent)
-    order = torch.cat(
-        [
-            torch.arange(units, 2 * units),
-            torch.arange(units),
-            torch.arange(2 * units, 3 * units),
-        ]
-    )
+    gates = torch.arange(3 * len(recurrent)).reshape(3, -1)
+    order = gates[[1, 0, 2]].reshape(-1)
     return [kernel.T[order], recurrent.T[order], bias[0][order], bias[1][order]]
 
 
-class Rmsprop:
+class Rmsprop(torch.optim.Optimizer):
     """RMSprop as in Keras: epsilon is under the root."""
 
-    def __init__(
-        self,
-        parameters: list[nn.Parameter],
-        rate: float,
-        rho: float = 0.9,
-        epsilon: float = 1e-7,
-    ) -> None:
-        self.parameters = parameters
-        self.rate = rate
-        self.rho = rho
-        self.epsilon = epsilon
-        self.squares = [torch.zeros_like(parameter) for parameter in parameters]
+    def __init__(self, parameters: Iterable[nn.Parameter], rate: float) -> None:
+        super().__init__(parameters, {"rate": rate})
+        self.trained = self.param_groups[0]["params"]
+        self.squares = [torch.zeros_like(parameter) for parameter in self.trained]
 
     @torch.no_grad()
     def step(self) -> None:
-        """Apply the gradients, and forget them."""
-        for parameter, square in zip(self.parameters, self.squares, strict=True):
+        """Apply the gradients."""
+        for parameter, square in zip(self.trained, self.squares, strict=True):
             gradient = parameter.grad
-            square.mul_(self.rho).addcmul_(gradient, gradient, value=1 - self.rho)
-            parameter.addcdiv_(
-                gradient, (square + self.epsilon).sqrt_(), value=-self.rate
-            )
-            parameter.grad = None
+            square.mul_(0.9).addcmul_(gradient, gradient, value=0.1)
+            root = (square + EPSILON).sqrt_()
+            parameter.addcdiv_(gradient, root, value=-self.defaults["rate"])
 
 
-class Adam(Rmsprop):
-    """Adam as in Keras: epsilon is added before the bias of the moments is corrected."""
-
-    def __init__(self, parameters: list[nn.Parameter], rate: float) -> None:
-        super().__init__(parameters, rate, rho=0.999)
-        self.means = [torch.zeros_like(parameter) for parameter in parameters]
-        self.steps = 0
-        self.first = 0.9
-
-    @torch.no_grad()
-    def step(self) -> None:
-        """Apply the gradients, and forget them."""
-        self.steps += 1
-        gradients = [parameter.grad for parameter in self.parameters]
-        torch._foreach_lerp_(self.means, gradients, 1 - self.first)
-        torch._foreach_mul_(self.squares, self.rho)
-        torch._foreach_addcmul_(self.squares, gradients, gradients, 1 - self.rho)
-        roots = [square.sqrt().add_(self.epsilon) for square in self.squares]
-        rate = (
-            self.rate * (1 - self.rho**self.steps) ** 0.5 / (1 - self.first**self.steps)
-        )
-        torch._foreach_addcdiv_(self.parameters, self.means, roots, -rate)
-        for parameter in self.parameters:
-            parameter.grad = None
-
-
-OPTIMIZERS: dict[str, Callable[[list[nn.Parameter], float], Rmsprop]] = {
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "rmsprop": Rmsprop,
-    "adam": Adam,
+    "adam": partial(torch.optim.Adam, eps=EPSILON, foreach=True),
 }
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

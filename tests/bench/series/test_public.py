@@ -104,18 +104,17 @@ def test_timestamps_in_milliseconds_are_read(load):
 
 def forecasts(held: public.HeldOut) -> pd.DataFrame:
     """The truth as a table of forecasts."""
-    rows = []
-    for number, origin in enumerate(held.origins):
-        for series, name in enumerate(held.names):
-            for step in range(held.file.horizon):
-                y = held.truth[series, number, step]
-                row = {"unique_id": name, "ds": held.grid[origin + step], "y_hat": y}
-                row["cutoff"] = held.grid[origin - 1]
-                for level in LEVELS:
-                    row[f"lo-{100 * level:.0f}"] = y - level
-                    row[f"hi-{100 * level:.0f}"] = y + level
-                rows.append(row)
-    return pd.DataFrame(rows)
+    rows = [
+        (name, held.grid[origin - 1], held.grid[origin + step], y)
+        for name, of_series in zip(held.names, held.truth, strict=True)
+        for origin, ahead in zip(held.origins, of_series, strict=True)
+        for step, y in enumerate(ahead)
+    ]
+    table = pd.DataFrame(rows, columns=["unique_id", "cutoff", "ds", "y_hat"])
+    for level in LEVELS:
+        table[f"lo-{100 * level:.0f}"] = table["y_hat"] - level
+        table[f"hi-{100 * level:.0f}"] = table["y_hat"] + level
+    return table
 
 
 def test_forecasts_are_arranged_as_the_truth_is(load):
@@ -135,6 +134,6 @@ def test_a_value_without_a_forecast_is_told(load):
     assert np.isnan(ours.aligned(held, table[~gap])[0, 0, 1]).all()
     lost = (table["ds"] == "2024-03-25") & (table["cutoff"] == "2024-03-21")
     with pytest.raises(
-        UnrollError, match="1 of 98 values have no forecast; the first is step 4"
+        UnrollError, match="1 of 98 values have no forecast; the first is 2024-03-25"
     ):
         ours.aligned(held, table[~lost])

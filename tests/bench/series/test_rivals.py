@@ -21,8 +21,8 @@ def held(changed: float = 0.0) -> HeldOut:
     origins = 140 + np.arange(0, 14, 7)
     target[:, 140:] += changed
     grid = pd.date_range("2024-01-01", periods=160)
-    frame = pd.DataFrame({"time": grid})
-    return HeldOut(FILE, frame, frame["time"], grid, ["a", "b"], target, origins)
+    frame = pd.DataFrame({"time": grid}, grid)
+    return HeldOut(FILE, frame, grid, ["a", "b"], target, origins)
 
 
 def run(name: str, held: HeldOut) -> np.ndarray:

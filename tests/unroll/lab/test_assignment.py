@@ -84,5 +84,5 @@ def test_d_and_r_print_a_falling_error_per_epoch(workspace, part, epochs):
 
 @pytest.mark.parametrize("rate", [0.0, np.inf, np.nan])
 def test_a_rate_that_cannot_be_is_refused(workspace, rate):
-    with pytest.raises(UsageError, match=r"^--rate must be "):
+    with pytest.raises(UsageError, match="learning_rate must be "):
         printed_by(workspace, "R", epochs=1, rate=rate)
