@@ -43,6 +43,11 @@ class Stat(Strict):
     prediction_interval_new_rows: Interval | None = None
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """The interval of the mean; without one, the mean twice."""
+        return self.mean_ci or (self.mean, self.mean)
+
+    @property
     def median(self) -> float:
         """The median, for a figure such as `horizon` that the length of the test bounds.
 
