@@ -120,19 +120,6 @@ class Answer(Strict):
             self.outcome, self.change, self.low, self.high, self.band, self.relative
         )
 
-    @property
-    def line(self) -> str:
-        """The answer in one line, with the names of params.yaml.
-
-        For example "tuned networks: hurts, gru against linear: +6.0 % error (+5.1 to
-        +7.0 %)".
-        """
-        words = f"{self.networks}: {self.outcome}"
-        if self.outcome != Word.NOT_ASKED:
-            words += f", {self.network} against {self.opponent}"
-        words += f": {self.comparison.amount if self.comparison else self.reason}"
-        return f"{words} ({'; '.join(self.notes)})" if self.notes else words
-
 
 def compare(evaluation: Evaluation, name: str, other: str) -> Comparison | None:
     """Compare two experiments on test, each with all of its searches.

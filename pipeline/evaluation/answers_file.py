@@ -4,14 +4,12 @@ hold.
 The stage `report` writes the file; page, terminal and MLflow read it.
 """
 
-import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import pydantic
 
-from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.evaluation import claims, schema
@@ -126,24 +124,6 @@ def answers_of(
             "`unroll report` writes it"
         )
     return list(file.answers[name].values())
-
-
-def every(workspace: Workspace) -> dict[str, list[Answer]]:
-    """Return the answers of all data sets that are built, as they were written.
-
-    A data set whose answers are missing or out of date is left out.
-
-    Raises:
-        UsageError: params.yaml is wrong.
-        UnrollError: a file is damaged.
-    """
-    config = params.load_all(workspace.params)
-    file = load(workspace)
-    answered: dict[str, list[Answer]] = {}
-    for name, evaluation in evaluations(workspace, config).items():
-        with contextlib.suppress(UnrollError):
-            answered[name] = answers_of(file, name, evaluation)
-    return answered
 
 
 def _brief(evaluation: Evaluation) -> str:

@@ -17,7 +17,7 @@ from pipeline.evaluation.margin import Word
 from pipeline.evaluation.networks import PlayableNetwork
 from pipeline.files import read_checked
 from pipeline.report import charts
-from pipeline.report.formatting import capital, fact, number, title
+from pipeline.report.formatting import capital, number, short, title
 from pipeline.report.result_tables import (
     SIGNS,
     claims_table,
@@ -85,10 +85,10 @@ def page(results: Results) -> str:
         "capital": capital,
         "counted": counted,
         "error_text": error_text,
-        "fact": fact,
         "heading": heading,
         "measure": title,
         "number": number,
+        "short": short,
         "prose": lambda markdown: Markup(as_html(markdown)),  # noqa: S704 -- escaped there
     }
     networks = playable(results.built)
