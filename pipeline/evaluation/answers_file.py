@@ -5,38 +5,18 @@ The stage `report` writes the file; page, terminal and MLflow read it.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Annotated
-
-import pydantic
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.evaluation import claims, schema
 from pipeline.evaluation.answers import Answer, answers
-from pipeline.evaluation.claims import Claim, Outcome, Verdict
+from pipeline.evaluation.claims import Claim, Verdict
 from pipeline.evaluation.schema import Evaluation
 from pipeline.files import read_checked, write_json
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
-
-
-class ClaimOutcome(Strict):
-    """The outcome of one claim."""
-
-    outcome: Annotated[Outcome, pydantic.Field(strict=False)]
-
-
-class Claims(Strict):
-    """The outcomes of all claims.
-
-    Attributes:
-        counts: outcome -> the number of claims that have it.
-        documents: document -> claim -> its outcome.
-    """
-
-    counts: dict[str, int]
-    documents: dict[str, dict[str, ClaimOutcome]]
 
 
 class AnswersFile(Strict):
@@ -47,12 +27,13 @@ class AnswersFile(Strict):
             made from.
         answers: data set -> "tuned", "untuned" or "segments" -> the answer for these
             networks.
-        claims: the outcomes of the documents' claims.
+        claims: "counts", the number of claims by outcome, and "documents", which holds
+            document -> claim -> its outcome. Nothing reads them here.
     """
 
     evaluations: dict[str, str]
     answers: dict[str, dict[str, Answer]]
-    claims: Claims
+    claims: dict[str, Any]
 
 
 def evaluations(workspace: Workspace, config: Params) -> dict[str, Evaluation]:
@@ -130,16 +111,16 @@ def _brief(evaluation: Evaluation) -> str:
     return hashlib.sha256(evaluation.model_dump_json().encode()).hexdigest()[:12]
 
 
-def _claims(verdicts: Sequence[Verdict]) -> Claims:
-    documents: dict[str, dict[str, ClaimOutcome]] = {}
+def _claims(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    documents: dict[str, dict[str, dict[str, str]]] = {}
     for verdict in verdicts:
         of_document = documents.setdefault(verdict.claim.document, {})
         key = _key(verdict.claim, of_document)
-        of_document[key] = ClaimOutcome(outcome=verdict.outcome)
-    return Claims(counts=claims.counted(verdicts), documents=documents)
+        of_document[key] = {"outcome": verdict.outcome}
+    return {"counts": claims.counted(verdicts), "documents": documents}
 
 
-def _key(claim: Claim, taken: Mapping[str, ClaimOutcome]) -> str:
+def _key(claim: Claim, taken: Iterable[str]) -> str:
     """Return a short name for a claim, such as "waves/gru best.test.mse 0.01".
 
     If the name is taken, a number is appended.

@@ -303,15 +303,10 @@ def metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     own = evaluation.dataset.metric
     by_experiment = {}
     for name, entry in evaluation.experiments.items():
-        scores = entry.chosen.get("test", {})
-        values = {
-            measure: scores[measure].mean
-            for measure in dict.fromkeys((own, *SHOWN))
-            if measure in scores
-        }
-        on_validation = entry.chosen.get("validation", {}).get(own)
-        if on_validation:
-            values[VALIDATION] = on_validation.mean
+        on_test = entry.chosen.get("test", {})
+        stats = {measure: on_test.get(measure) for measure in (own, *SHOWN)}
+        stats[VALIDATION] = entry.chosen.get("validation", {}).get(own)
+        values = {key: stat.mean for key, stat in stats.items() if stat}
         if values:
             by_experiment[name] = values
     return by_experiment
