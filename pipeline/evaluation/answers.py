@@ -4,7 +4,7 @@ The best recurrent network is compared with the strongest opponent without recur
 by the rule of docs/decisions/verdicts.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import asdict
 from enum import StrEnum
 from statistics import fmean
@@ -14,7 +14,7 @@ import pydantic
 
 from pipeline.evaluation import margin
 from pipeline.evaluation.margin import BAND, Comparison, Word
-from pipeline.evaluation.schema import Entry, Evaluation
+from pipeline.evaluation.schema import Entry, Evaluation, Split
 from pipeline.metrics import MEASURES
 from pipeline.validation import Strict
 
@@ -140,28 +140,29 @@ def floor(dataset: str) -> float:
 
 def strongest_opponent(evaluation: Evaluation) -> str | None:
     """Return the name of the strongest experiment without recurrence."""
-    return strongest(evaluation, lambda entry: not entry.recurrent)
+    entries = evaluation.experiments.items()
+    return strongest(
+        evaluation, [name for name, entry in entries if not entry.recurrent]
+    )
 
 
-def strongest(evaluation: Evaluation, eligible: Callable[[Entry], bool]) -> str | None:
-    """Return the name of the best experiment among the eligible ones.
+def strongest(evaluation: Evaluation, names: Iterable[str]) -> str | None:
+    """Return the name of the best experiment among these.
 
     The best has the best score on validation, or on train if there is no validation.
     The test set never chooses. Experiments that were trained on only a fraction of the
     train examples are left out. An experiment stands for all of its searches, by their
     mean score.
     """
-    metric = evaluation.dataset.metric
+    about = evaluation.dataset
+    split: Split = "validation" if "validation" in about.examples else "train"
     scores = {}
-    for name, entry in evaluation.experiments.items():
-        if entry.share < 1 or entry.repeats or not eligible(entry):
-            continue
-        score = evaluation.mean_score("validation", name, metric)
-        if score is None:
-            score = evaluation.mean_score("train", name, metric)
-        if score is not None:
+    for name in names:
+        entry = evaluation.experiments[name]
+        score = evaluation.mean_score(split, name, about.metric)
+        if score is not None and entry.share == 1 and not entry.repeats:
             scores[name] = score
-    best = max if MEASURES[metric].higher else min
+    best = max if MEASURES[about.metric].higher else min
     return best(scores, key=scores.__getitem__, default=None)
 
 
@@ -170,12 +171,12 @@ def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
 
     `strongest` chooses both models; they are then compared on test.
     """
-    network = strongest(
-        evaluation,
-        lambda entry: (
-            entry.recurrent and networks in {Networks.ALL, Networks.of(entry)}
-        ),
-    )
+    asked = [
+        name
+        for name, entry in evaluation.experiments.items()
+        if entry.recurrent and networks in {Networks.ALL, Networks.of(entry)}
+    ]
+    network = strongest(evaluation, asked)
     opponent = strongest_opponent(evaluation)
     answered = Answer(
         networks=networks,
@@ -204,24 +205,23 @@ def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
 def _notes(
     evaluation: Evaluation, networks: Networks, *names: str | None
 ) -> list[Note]:
-    notes = []
-    days = evaluation.dataset.days
-    if networks in {Networks.UNTUNED, Networks.SEGMENTS}:
-        notes.append(Note.UNTUNED)
-    if days is not None and days < SEASON:
-        notes.append(Note.TOO_SHORT)
-    if not all(evaluation.experiments[name].converged for name in names if name):
-        notes.append(Note.NOT_CONVERGED)
-    if evaluation.dataset.stand_in:
-        notes.append(Note.STAND_IN)
-    if networks == Networks.TUNED and any(
-        evaluation.experiments[name].trials
+    about = evaluation.dataset
+    compared = [name for name in names if name]
+    entries = [evaluation.experiments[name] for name in compared]
+    few = [
+        name
+        for name in compared
+        if evaluation.experiments[name].trials
         and len(evaluation.searches(name)) < SEARCHES
-        for name in names
-        if name
-    ):
-        notes.append(Note.ONE_SEARCH)
-    return notes
+    ]
+    holds = {
+        Note.UNTUNED: networks in {Networks.UNTUNED, Networks.SEGMENTS},
+        Note.TOO_SHORT: about.days is not None and about.days < SEASON,
+        Note.NOT_CONVERGED: not all(entry.converged for entry in entries),
+        Note.STAND_IN: about.stand_in,
+        Note.ONE_SEARCH: networks == Networks.TUNED and few,
+    }
+    return [note for note, held in holds.items() if held]
 
 
 def answers(evaluation: Evaluation) -> list[Answer]:
@@ -229,9 +229,12 @@ def answers(evaluation: Evaluation) -> list[Answer]:
 
     A question without networks is left out, except the one about untuned networks.
     """
-    answered = []
-    for networks in (Networks.TUNED, Networks.UNTUNED, Networks.SEGMENTS):
-        reply = answer(evaluation, networks)
-        if reply.network or networks == Networks.UNTUNED:
-            answered.append(reply)
-    return answered
+    replies = [
+        answer(evaluation, networks)
+        for networks in (Networks.TUNED, Networks.UNTUNED, Networks.SEGMENTS)
+    ]
+    return [
+        reply
+        for reply in replies
+        if reply.network or reply.networks == Networks.UNTUNED
+    ]

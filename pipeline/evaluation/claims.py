@@ -18,7 +18,7 @@ from pipeline.config import plain_yaml
 from pipeline.config.params import Params, RunName, own_name
 from pipeline.errors import UsageError
 from pipeline.evaluation.intervals import LEVEL, Interval, as_errors, independent
-from pipeline.evaluation.schema import About, Entry, Evaluation, Stat
+from pipeline.evaluation.schema import About, Evaluation, Stat
 from pipeline.evaluation.scores import MIN_SEEDS, statistics
 from pipeline.metrics import MEASURES
 from pipeline.validation import Strict, validated

@@ -108,11 +108,8 @@ def network(
         UnrollError: a file of weights is damaged.
     """
     test = dataset.splits["test"]
-    entries = evaluation.experiments
-    plain = {key: entries[key] for key in entries if _is_plain(experiments.get(key))}
-    name = answers.strongest(
-        evaluation.model_copy(update={"experiments": plain}), lambda _: True
-    )
+    plain = [key for key in evaluation.experiments if _is_plain(experiments.get(key))]
+    name = answers.strongest(evaluation, plain)
     if name is None or not _has_past(dataset, evaluation.dataset.layout):
         return None
     run = runs[name]
@@ -179,12 +176,12 @@ def _is_plain(experiment: Experiment | None) -> bool:
     """Return whether the page's script computes what the experiment's network does."""
     if experiment is None or not card(experiment.model).playable:
         return False
-    changed = experiment.trials or experiment.calendar or experiment.standardise
-    if changed or experiment.in_unit or experiment.rows or experiment.residual:
-        return False
+    changed = ("trials", "calendar", "standardise", "in_unit", "rows", "residual")
     options = experiment.model.options
     layers = max(options.get("layers", 1), len(options.get("widths", ())))
-    return layers <= LAYERS and set(options) <= PLAIN
+    if any(getattr(experiment, name) for name in changed) or layers > LAYERS:
+        return False
+    return set(options) <= PLAIN
 
 
 def _weights(folder: Path, run: Run) -> list[list[Array]]:

@@ -243,11 +243,12 @@ def rollouts(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
     if not dataset.rollout:
         return None
     truth = dataset.splits["test"].targets
-    columns = {"step": np.arange(1, len(truth) + 1), "truth": truth}
-    for name, run in runs.items():
-        if "rollout" in run.predictions:
-            columns[name] = run.predictions["rollout"][0]
-    return pd.DataFrame(columns)
+    free = {
+        name: run.predictions["rollout"][0]
+        for name, run in runs.items()
+        if "rollout" in run.predictions
+    }
+    return pd.DataFrame({"step": np.arange(1, len(truth) + 1), "truth": truth} | free)
 
 
 def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
