@@ -151,7 +151,7 @@ def test_hostile_texts_are_shown_not_run(results):
     ]
     waves = named(results, "waves")
     about = {
-        "facts": {evil: [evil, {evil: evil}]},
+        "facts": {evil: [evil, {evil: evil}], "plain": [True, 1000, {"a": 0.5}]},
         "floors": {evil: 1.0},
         "scale": Scale(unit=evil, quantity=evil),
     }
@@ -164,6 +164,7 @@ def test_hostile_texts_are_shown_not_run(results):
         "<code>source@jena</code> failed: jena: &lt;script&gt;alert(1)&lt;/script&gt; in data cannot"
         in text
     )
+    assert "<dt>plain</dt><dd>yes, 1,000, a 0.5</dd>" in text
     checked = Checker(text)
     assert (checked.tags.count("script"), checked.tags.count("img")) == (1, 0)
     assert any("<script>" in each for each in checked.texts)
@@ -252,24 +253,14 @@ def test_units_floors_groups_and_the_free_run_have_their_columns_and_rows(
 
 def test_the_best_comes_first_by_the_weights_that_validation_chose(results):
     for dataset in results.built:
-        metric, (_, marks) = (
-            dataset.about.metric,
-            charts.ranking(dataset, dataset.whole),
-        )
-        names = [
-            name
-            for name in table_of(results, dataset.name)[0]
-            if name in dataset.experiments and name in marks
+        rows = table_of(results, dataset.name)[0]
+        entries = [dataset.experiments[name] for name in rows if name in dataset.whole]
+        means = [
+            (entry.best or entry.final)["test"][dataset.about.metric].mean
+            for entry in entries
+            if entry.final
         ]
-        chosen = [
-            dataset.experiments[name].best or dataset.experiments[name].final
-            for name in names
-        ]
-        for values in (
-            [scores["test"][metric].mean for scores in chosen],
-            [marks[name].dot for name in names],
-        ):
-            assert values == sorted(values, reverse=metric == "accuracy")
+        assert means == sorted(means, reverse=dataset.about.metric == "accuracy")
 
 
 def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
@@ -284,21 +275,27 @@ def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
     network = params_of(model={"family": "recurrent", "name": "gru"})
     evaluation = evaluate(small(), runs, {"base": params_of(), "net": network})
     axis, marks = charts.ranking(Evaluated("d", evaluation), runs)
-    assert {name: (mark.beyond, mark.cut) for name, mark in marks.items()} == {
-        "base": (True, "low"),
-        "net": (False, ""),
-    }
+    assert marks["base"][0] < axis.low < marks["net"][1]
     assert 0.0009 < axis.low < 0.001, "a tenth of the network's, and a margin"
 
 
-def test_an_interval_that_goes_beyond_the_axis_is_marked_at_that_end():
-    axis = Axis(0.5, 2.0, log=True)
-    assert axis.mark(1.0, (0.25, 1.5)) == charts.IntervalMark(
-        50.0, 0.0, 79.25, "low", beyond=False
+def test_a_change_that_goes_beyond_the_axis_is_marked_at_its_ends(results):
+    waves = named(results, "waves")
+    figures = {"change": 4.0, "low": -0.5, "high": 9.0, "relative": True}
+    far = answer(Word.OPEN).model_copy(
+        update=figures | {"network": "node", "opponent": "perceptron"}
     )
-    assert axis.mark(4.0, (0.4, 8.0)) == charts.IntervalMark(
-        100.0, 0.0, 100.0, "low high", beyond=True
-    )
+    text = only(results, "waves", built=[dataclasses.replace(waves, answers=[far])])
+    drawn = re.search(r'class="strip zero.*?</span>', text, re.DOTALL).group()
+    assert re.findall('class="(.*?)"', drawn) == [
+        "strip zero open",
+        "band",
+        "bar",
+        "cut low",
+        "cut high",
+        "dot beyond",
+    ]
+    assert 'dot beyond" style="left:100.0%"' in drawn
 
 
 def test_numbers_of_an_axis_are_round_and_apart():
@@ -333,13 +330,13 @@ def test_the_picture_of_an_answer_shows_who_is_compared_and_the_best_of_each_oth
     standing = charts.standing(waves, names)
     assert standing == ["node", "perceptron", "last_value"]
     axis, marks = charts.ranking(waves, standing)
-    dots = [marks[name].dot for name in standing]
+    dots = [axis.inside(marks[name][0]) for name in standing]
     assert dots == sorted(dots), "the best first"
     assert axis.label == "Test MSE, log: left is better"
     text = section(only(results, "waves"), "waves")
     shown = re.search(r'<ul class="strips">.*?</ul>', text, re.DOTALL).group()
     assert re.findall(r'class="strong">(.*?)<', shown) == ["SimpleRNN()", "Perceptron"]
-    assert shown.count(f'class="one" style="left:{marks["perceptron"].dot}%"') == 3
+    assert shown.count(f'class="one" style="left:{dots[1]}%"') == 3
 
 
 def test_models_of_the_same_short_title_have_their_full_titles(results):
