@@ -130,12 +130,14 @@ class Claim(Strict):
 
 
 def load(path: Path) -> list[Claim]:
-    """Read and validate claims.yaml, a list of claims.
+    """Read and validate claims.yaml, a list of claims; without the file there are none.
 
     Raises:
         UsageError: the file is no plain YAML, or a claim is wrong.
-        UnrollError: the file is missing or cannot be read.
+        UnrollError: the file cannot be read.
     """
+    if not path.exists():
+        return []
     claims = plain_yaml.read(path)
     if not isinstance(claims, list):
         raise UsageError(

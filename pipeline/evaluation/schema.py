@@ -10,12 +10,14 @@ from typing import Annotated, Any, Literal, cast
 import pydantic
 
 from pipeline.config.model_card import ModelKind
+from pipeline.config.params import Params
 from pipeline.data.dataset import Kind, Scale
 from pipeline.evaluation.intervals import Difference, Interval, Part, as_errors
 from pipeline.files import damaged, read_checked
 from pipeline.metrics import Metric
 from pipeline.training.run_folder import LayerSummary
 from pipeline.validation import Strict
+from pipeline.workspace import Workspace
 
 
 class Stat(Strict):
@@ -274,6 +276,20 @@ def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
         if name in whole.experiments
     }
     return whole.model_copy(update={"experiments": entries})
+
+
+def load_all(workspace: Workspace, params: Params) -> dict[str, Evaluation]:
+    """Read the evaluation of each data set that is built.
+
+    The evaluations hold only the experiments of params.yaml, in the order of that
+    file. Raises UnrollError if an evaluation is damaged.
+    """
+    folders = {name: workspace.evaluation(name) for name in params.datasets}
+    return {
+        name: load(folder, params.experiments_of(name))
+        for name, folder in folders.items()
+        if (folder / "evaluation.json").is_file()
+    }
 
 
 def _lacking(evaluation: Evaluation) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -267,7 +267,7 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
     summary = run.summary
     dataset = shortened(whole, experiment.share)
     # A model that was built only for its summary has no predictions.
-    scores: dict[str, Splits] = {
+    scores: dict[str, Any] = {
         point: {
             split: _over_seeds(dataset, run, f"{point}_{split}")
             for split in dataset.splits

@@ -16,7 +16,7 @@ from pipeline import failures, tables
 from pipeline.config.model_card import card
 from pipeline.config.params import Params, official
 from pipeline.errors import UnrollError
-from pipeline.evaluation import answers, answers_file, claims
+from pipeline.evaluation import answers, claims, schema
 from pipeline.evaluation.answers import Answer, Networks, Note
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
@@ -274,9 +274,9 @@ def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Res
         UsageError: claims.yaml is wrong.
         UnrollError: a file is damaged.
     """
-    published = answers_file.published(workspace)
-    evaluations = answers_file.evaluations(workspace, params)
-    recorded = answers_file.load(workspace)
+    published = claims.load(workspace.claims)
+    evaluations = schema.load_all(workspace, params)
+    recorded = answers.load(workspace)
     explained = paragraphs(workspace)
     failed = _failed(workspace)
     elsewhere = official(workspace.params).get("datasets", {})
@@ -307,7 +307,7 @@ def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Res
         answered: list[Answer] = []
         unanswered = ""
         try:
-            answered = answers_file.answers_of(recorded, name, evaluation)
+            answered = answers.answers_of(recorded, name, evaluation)
         except UnrollError as error:
             unanswered = str(error)
         evaluated = Evaluated(

@@ -5,8 +5,8 @@ import pytest
 import unroll
 from pipeline.config import params
 from pipeline.errors import UnrollError
-from pipeline.evaluation import answers_file, schema
-from pipeline.evaluation.answers_file import answers_of
+from pipeline.evaluation import answers, schema
+from pipeline.evaluation.answers import answers_of
 from pipeline.evaluation.schema import metrics
 from pipeline.files import read_json, write_json
 from pipeline.report.results import load
@@ -86,8 +86,8 @@ def test_what_was_answered_and_judged_is_read_by_all_that_shows_it(copy):
 
 def test_answers_that_are_missing_or_older_than_their_evaluation_are_not_shown(copy):
     config = params.load(copy.params)
-    built = answers_file.evaluations(copy, config)
-    recorded = answers_file.load(copy)
+    built = schema.load_all(copy, config)
+    recorded = answers.load(copy)
     known = built["waves"].experiments
     fewer = built["waves"].model_copy(update={"experiments": {"node": known["node"]}})
     reason = "results/answers.json is older than the evaluation of waves; `unroll report` writes it"
@@ -99,7 +99,7 @@ def test_answers_that_are_missing_or_older_than_their_evaluation_are_not_shown(c
     tables = compare(copy, ["waves", "imdb"])
     assert tables[0]["answers"] == [reason]
     assert "stand-in" in tables[1]["answers"][0]
-    answers_file.write(copy, config)
+    answers.write(copy, config)
     assert all(dataset.answers for dataset in load(copy, config).built)
     copy.answers.unlink()
     with pytest.raises(
