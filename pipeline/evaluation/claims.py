@@ -19,7 +19,7 @@ from pipeline.config.params import Params, RunName, own_name
 from pipeline.errors import UsageError
 from pipeline.evaluation.intervals import LEVEL, Interval, as_errors, independent
 from pipeline.evaluation.schema import About, Evaluation, Stat
-from pipeline.evaluation.scores import MIN_SEEDS, statistics
+from pipeline.evaluation.scores import COMPARED, MIN_SEEDS, statistics
 from pipeline.metrics import MEASURES
 from pipeline.validation import Strict, validated
 
@@ -77,19 +77,23 @@ class Claim(Strict):
 
     @pydantic.model_validator(mode="after")
     def _one_kind(self) -> "Claim":
-        one_of_two = (self.value is None) != (self.against is None)
-        if not one_of_two or (self.against is None) != (self.relation is None):
-            raise ValueError("must have either value, or against and relation")
-        if (self.relation == "par") != (self.within is not None):
-            raise ValueError(
-                "must have `within` where the relation is par, and only there"
-            )
-        if isinstance(self.value, str):
+        figure = isinstance(self.value, str)
+        if figure:
             self.printed()
-            if self.width is None:
-                raise ValueError(
-                    "must say the `width` beyond which an interval tells nothing"
-                )
+        compared = self.against is not None
+        one_kind = compared == (self.value is None) == (self.relation is not None)
+        rules = {
+            "either value, or against and relation": one_kind,
+            "`within` where the relation is par, and only there": (
+                (self.relation == "par") == (self.within is not None)
+            ),
+            "the `width` beyond which an interval tells nothing": (
+                self.width is not None or not figure
+            ),
+        }
+        for rule, holds in rules.items():
+            if not holds:
+                raise ValueError(f"must have {rule}")
         return self
 
     @property
@@ -310,7 +314,7 @@ def _difference(
     metric = claim.metric.replace("best.", f"{chosen}.")  # as `look_up` has it
     by_rows = {
         f"{chosen}.{split}.{about.metric}": split
-        for split in ("validation", "test")
+        for split in COMPARED
         if split in about.examples
     }
     reached = [f"reached.{level}" for level in entries[0].reached]

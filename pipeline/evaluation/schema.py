@@ -5,7 +5,7 @@ main scores in results/metrics/DATASET/EXPERIMENT.json, for `dvc metrics`.
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -188,8 +188,8 @@ class Evaluation(Strict):
 
     dataset: About
     experiments: dict[str, Entry]
-    blocks: dict[str, pydantic.PositiveInt]
-    rows: dict[str, dict[str, dict[str, pydantic.NonNegativeFloat]]]
+    blocks: dict[Split, pydantic.PositiveInt]
+    rows: dict[Split, dict[str, dict[str, pydantic.NonNegativeFloat]]]
 
     def searches(self, name: str) -> list[str]:
         """Return the experiments of all searches for the options of one model.
@@ -211,18 +211,24 @@ class Evaluation(Strict):
         known = [score.mean for score in scores if score]
         return statistics.fmean(known) if known else None
 
-    def errors(self, split: str, name: str) -> list[float]:
+    def errors(self, split: Split, name: str) -> list[float]:
         """Return the errors whose scatter tells how an experiment would come out again.
 
         They are the errors of its seeds. Of several searches they are the mean error of
         each search, since the searches differ by more than their seeds.
         """
-        of_searches = [self._of_seeds(split, each) for each in self.searches(name)]
+        metric = self.dataset.metric
+        stats = [
+            self.experiments[each].chosen[split][metric] for each in self.searches(name)
+        ]
+        of_searches = [
+            [as_errors(metric, value) for value in stat.values] for stat in stats
+        ]
         if len(of_searches) == 1:
             return of_searches[0]
         return [statistics.fmean(errors) for errors in of_searches]
 
-    def difference(self, split: str, name: str, other: str) -> Difference | None:
+    def difference(self, split: Split, name: str, other: str) -> Difference | None:
         """Return the difference between the errors of two experiments.
 
         Each stands for all of its `searches`. Return None if the difference is not
@@ -241,15 +247,9 @@ class Evaluation(Strict):
         rows = Part(statistics.fmean(known), self.blocks[split])
         return Difference.of(self.errors(split, name), self.errors(split, other), rows)
 
-    def _rows(self, split: str, name: str, other: str) -> float | None:
+    def _rows(self, split: Split, name: str, other: str) -> float | None:
         known = self.rows.get(split, {})
         return known.get(name, {}).get(other, known.get(other, {}).get(name))
-
-    def _of_seeds(self, split: str, name: str) -> list[float]:
-        """Return the error of each seed."""
-        metric = self.dataset.metric
-        stat = self.experiments[name].chosen[cast("Split", split)][metric]
-        return [as_errors(metric, value) for value in stat.values]
 
 
 def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
@@ -300,12 +300,10 @@ def _lacking(evaluation: Evaluation) -> str:
         compared = {*by_name}.union(*by_name.values())
         for name in sorted(compared & evaluation.experiments.keys()):
             entry = evaluation.experiments[name]
-            if evaluation.dataset.metric not in entry.chosen.get(
-                cast("Split", split), {}
-            ):
+            metric = evaluation.dataset.metric
+            if metric not in entry.chosen.get(split, {}):
                 weights = "best" if entry.best else "final"
-                place = f"{weights}.{split}.{evaluation.dataset.metric}"
-                return f"experiments.{name}.{place}"
+                return f"experiments.{name}.{weights}.{split}.{metric}"
     return ""
 
 

@@ -13,7 +13,15 @@ from pipeline.data.examples import Array, Windows, ceil_div, compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
 from pipeline.evaluation.intervals import as_errors
-from pipeline.evaluation.schema import About, Entry, Evaluation, Scores, Splits, Stat
+from pipeline.evaluation.schema import (
+    About,
+    Entry,
+    Evaluation,
+    Scores,
+    Split,
+    Splits,
+    Stat,
+)
 from pipeline.metrics import KEPT, MEASURES, losses, score
 from pipeline.provenance.fingerprint import brief
 from pipeline.training.run_folder import Run
@@ -21,6 +29,9 @@ from pipeline.training.run_folder import Run
 CYCLE = 13
 """Steps over which a rollout's error is averaged: one period of the documents' sine, 2
 pi / 0.5 = 12.6."""
+
+COMPARED: tuple[Split, ...] = ("validation", "test")
+"""The splits on which models are compared."""
 
 MIN_SEEDS = 3
 """Fewest seeds of a model that depends on them, for an interval of one more run and
@@ -208,11 +219,11 @@ def evaluate(
     Raises:
         UnrollError: predictions are missing, not finite or not one for each example.
     """
-    rows: dict[str, dict[str, dict[str, float]]] = {}
-    of_blocks: dict[str, int] = {}
-    for split in ("validation", "test"):
-        if split in dataset.splits:
-            rows[split], of_blocks[split] = _rows(dataset, runs, split)
+    parts = {
+        split: _rows(dataset, runs, split)
+        for split in COMPARED
+        if split in dataset.splits
+    }
     count = len(dataset.splits["test"])
     about = About(
         name=dataset.name,
@@ -234,8 +245,8 @@ def evaluate(
         experiments={
             name: _entry(dataset, run, experiments[name]) for name, run in runs.items()
         },
-        blocks=of_blocks,
-        rows=rows,
+        blocks={split: number for split, (_, number) in parts.items()},
+        rows={split: rows for split, (rows, _) in parts.items()},
     )
 
 

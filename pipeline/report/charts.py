@@ -375,13 +375,12 @@ def data_size(dataset: Evaluated) -> Plots | None:
         whole = curve[1.0]
         line = Line(dataset.titles[whole], dataset.colors[whole], [], dotted=True)
         for share, name in curve.items():
-            stat = dataset.experiments[name].score(metric)
-            if stat:
-                low, high = stat.ends
-                line.points.append((share * rows, stat.mean))
-                line.band.append((share * rows, low))
-                line.band.insert(0, (share * rows, high))
-                ends += stat.ends
+            stat = dataset.experiments[name].chosen["test"][metric]
+            low, high = stat.ends
+            line.points.append((share * rows, stat.mean))
+            line.band.append((share * rows, low))
+            line.band.insert(0, (share * rows, high))
+            ends += stat.ends
         lines.append(line)
     network, opponent = curves
     marked = []
@@ -416,7 +415,11 @@ def by_fraction(dataset: Evaluated) -> list[dict[float, str]]:
     """Return fraction of the rows -> experiment, for each model that was trained on
     fractions. Recurrent models come first.
     """
-    entries = dataset.experiments
+    entries = {
+        name: entry
+        for name, entry in dataset.experiments.items()
+        if entry.score(dataset.about.metric)
+    }
     curves = []
     for whole, entry in entries.items():
         same = (entry.layers, entry.trials)

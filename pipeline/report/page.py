@@ -130,12 +130,9 @@ def as_html(markdown: str) -> str:
         text = re.sub(pattern, replacement, text)
     blocks = []
     for block in text.split("\n\n"):
-        if block.startswith("- "):
-            points = block.removeprefix("- ").split("\n- ")
-            items = "".join(f"<li>{point}</li>" for point in points)
-            blocks.append(f"<ul>{items}</ul>")
-        else:
-            blocks.append(f"<p>{block}</p>")
+        items = "".join(f"<li>{item}</li>" for item in block[2:].split("\n- "))
+        is_list = block.startswith("- ")
+        blocks.append(f"<ul>{items}</ul>" if is_list else f"<p>{block}</p>")
     return "".join(blocks)
 
 

@@ -163,13 +163,10 @@ class AnswerText:
     @property
     def effect(self) -> str:
         """The change with its interval, or the reason why there is none."""
-        comparison = self.answer.comparison
-        if comparison is None:
-            return self.answer.reason
-        if comparison.relative:
-            return comparison.amount
         change, interval = self.change
-        return f"{change} ({interval})"
+        if self.answer.relative and change:
+            change += " error"
+        return f"{change} ({interval})" if interval else change or self.answer.reason
 
     @property
     def sentence(self) -> str:
@@ -192,18 +189,17 @@ def error_text(dataset: Evaluated, name: str | None) -> str:
     The error is the mean over all searches for the model's options. An MAE is in the
     data's unit if they have one.
     """
-    if name is None or name not in dataset.experiments:
+    if name not in dataset.experiments:
         return ""
     metric = dataset.about.metric
-    mean = dataset.evaluation.mean_score("test", name, metric)
-    in_unit = dataset.evaluation.mean_score("test", name, "mae_unit")
+    unit = dataset.about.scale.unit if metric == "mae" else ""
+    measure = "mae_unit" if unit else metric
+    mean = dataset.evaluation.mean_score("test", str(name), measure)
     if mean is None:
         return ""
     if MEASURES[metric].higher:
         return f"{100 * (1 - mean):.2f} % wrong"
-    if metric == "mae" and in_unit is not None:
-        return f"{number(in_unit, 3)} {dataset.about.scale.unit}"
-    return f"{title(metric)} {number(mean, 3)}"
+    return f"{number(mean, 3)} {unit}" if unit else f"{title(metric)} {number(mean, 3)}"
 
 
 def sentence(answers: Sequence[Answer]) -> str:
