@@ -77,7 +77,7 @@ def built(name, **models):
             "score": lambda _: stat,
         }
         return SimpleNamespace(
-            **own, chosen={"train": {"mse": stat}}, method="", converged=True
+            **own, chosen={"test": {"mse": stat}}, method="", converged=True
         )
 
     about = SimpleNamespace(name="d", metric="mse", examples={"train": 8000}, days=None)
