@@ -133,19 +133,21 @@ def predictions(
     before = _values_before(dataset)
     if layout(dataset) == "examples" and test.targets.ndim == 1 and not before:
         return None
+    firsts = {name: of_seeds[0] for name, of_seeds in drawn.items()}
+    lines = {"truth": test.targets} | firsts
     frames = []
     for part, chosen in enumerate(_stretches(dataset, drawn)):
         if before:
             given = test.take(chosen)[0].astype(np.float64).ravel()[-before:]
             head = {"part": part, "index": np.arange(1 - before, 1), "truth": given}
             frames.append(pd.DataFrame(head))
-        columns = {"part": part, **_places(dataset, chosen)}
-        columns["truth"] = test.targets[chosen].astype(np.float64).ravel()
-        for name, values in drawn.items():
-            columns[name] = values[0][chosen].astype(np.float64).ravel()
-        frames.append(pd.DataFrame(columns))
+        values = {
+            name: line[chosen].astype(np.float64).ravel()
+            for name, line in lines.items()
+        }
+        frames.append(pd.DataFrame({"part": part} | _places(dataset, chosen) | values))
     table = pd.concat(frames, ignore_index=True)
-    in_unit = ["truth", *drawn]
+    in_unit = [*lines]
     table[in_unit] = table[in_unit] * dataset.scale.std + dataset.scale.mean
     return table
 
@@ -267,15 +269,13 @@ def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
     rows = []
     for name, predicted in _on_test(runs).items():
         probability = predicted.astype(np.float64).mean(axis=0)
-        if not np.ptp(probability):
-            continue
         errors = np.abs(probability - test.targets)
         worst = np.argsort(-errors, kind="stable")[:MISTAKES]
-        for example in worst[errors[worst] > 0.5]:
-            words = map(str, dataset.words[test.inputs[example]])
+        wrong = (errors[worst] > 0.5) & (np.ptp(probability) > 0)
+        for example in worst[wrong]:
+            words = dataset.words[test.inputs[example]]
             # "br" is the rest of an HTML line break.
-            kept = [word for word in words if word not in ("", "br")]
-            said = " ".join(kept[-WORDS:])
+            said = " ".join(words[~np.isin(words, ("", "br"))][-WORDS:])
             truth = int(test.targets[example])
             rows.append([name, example, truth, probability[example], said])
     return pd.DataFrame(rows, columns=MISTAKE_COLUMNS)

@@ -26,30 +26,24 @@ def evaluated(days, network, opponent, **changes):
     latter has 0.3, the other 0.5."""
     entry = {
         "parameters": 1,
+        "layers": [],
         "varies": True,
         "epochs": 9,
         "loss": "mae",
         "seeds": [0, 1, 2],
-    }
-    entry |= {
         "fingerprint": "",
         "best_epoch": None,
         "best": None,
         "groups": {},
         "rollout": None,
+        "final": {},
     }
-    experiments = {}
-    for name, kind, mean, on_test in (
-        ("gru", "recurrent", network, 0.3),
-        ("dense", "network", opponent, 0.5),
-    ):
-        final = (
-            {"validation": {"mae": stat(mean)}, "test": {"mae": stat(on_test, on_test)}}
-            if mean
-            else {}
-        )
-        experiments[name] = entry | {"kind": kind, "layers": [], "final": final}
-    experiments["gru"] |= changes
+    gru = entry | {"kind": "recurrent"}
+    dense = entry | {"kind": "network"}
+    for one, mean, on_test in ((gru, network, 0.3), (dense, opponent, 0.5)):
+        if mean:
+            test = {"mae": stat(on_test, on_test)}
+            one["final"] = {"validation": {"mae": stat(mean)}, "test": test}
     about = {
         "name": "d",
         "kind": "forecast",
@@ -57,15 +51,21 @@ def evaluated(days, network, opponent, **changes):
         "scale": {},
         "stand_in": False,
         "floors": {},
-    }
-    about |= {
         "examples": {"validation": 9, "test": 9},
         "input_shape": [4, 1],
         "layout": "windows",
+        "days": days,
+        "facts": {},
     }
     rows = {"test": {"gru": {"dense": 0.01}} if network and opponent else {}}
-    whole = {"dataset": about | {"days": days, "facts": {}}, "experiments": experiments}
-    return Evaluation.model_validate(whole | {"blocks": {"test": 40}, "rows": rows})
+    return Evaluation.model_validate(
+        {
+            "dataset": about,
+            "experiments": {"gru": gru | changes, "dense": dense},
+            "blocks": {"test": 40},
+            "rows": rows,
+        }
+    )
 
 
 WORSE = {"validation": {"mae": stat(0.3)}, "test": {"mae": stat(0.6, 0.8)}}
