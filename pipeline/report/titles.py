@@ -1,5 +1,6 @@
 """Titles of experiments and data sets, made from their options in params.yaml."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +47,8 @@ def question(section: DatasetParams, about: About) -> str:
     options: Mapping[str, Any] = section.preparation.model_dump()
     template = QUESTIONS.get(section.preparation.name)
     if template:
-        return template.format(**options).replace("_", " ")
+        words = template.format_map(defaultdict(str, options))
+        return words.replace("_", " ").removesuffix(": ")
     hours = about.facts.get("horizon in hours")
     ahead = f"{_span(hours * 3600)} ahead" if hours else "later on"
     words = f"{about.scale.quantity} {ahead}"
