@@ -7,7 +7,7 @@ reasons.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -290,43 +290,55 @@ def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Res
             missing.append(Missing(name, [*experiments], stage, reason))
             continue
         evaluation = evaluations[name]
-        about = evaluation.dataset
         missing += [
             Missing(f"{name}/{experiment}", [experiment], stage, reason)
             for experiment in experiments
             if experiment not in evaluation.experiments
         ]
-        cards = {
-            key: card(one.model, f"experiments.{name}.{key}.model", own_code=own_code)
-            for key, one in experiments.items()
-        }
         answered: list[Answer] = []
         unanswered = ""
         try:
             answered = answers.answers_of(recorded, name, evaluation)
         except UnrollError as error:
             unanswered = str(error)
-        evaluated = Evaluated(
-            name,
-            evaluation,
-            workspace.evaluation(name),
-            titles.question(section, about),
-            {
-                key: titles.experiment(one, section, cards[key])
-                for key, one in experiments.items()
-            },
-            {key: cards[key].short_title(one) for key, one in experiments.items()},
-            {key: cards[key].color for key in experiments},
-            titles.quantity(section, about),
-            "" if about.stand_in else explained.get(name, ""),
-            f"{stage} failed: {reason}" if stage else "",
-            answered,
-            unanswered,
+        described = _described(workspace, params, evaluation, own_code=own_code)
+        evaluated = replace(
+            described,
+            paragraph="" if described.about.stand_in else explained.get(name, ""),
+            stale=f"{stage} failed: {reason}" if stage else "",
+            answers=answered,
+            unanswered=unanswered,
         )
         built.append(evaluated)
     known = claims.known(published, params)
     verdicts = [claims.judge(claim, evaluations) for claim in known]
     return Results(built, missing, verdicts, len(published) - len(known))
+
+
+def _described(
+    workspace: Workspace, params: Params, evaluation: Evaluation, *, own_code: bool
+) -> Evaluated:
+    """Return a data set with its question and the titles of its experiments."""
+    name = evaluation.dataset.name
+    section = params.datasets[name]
+    experiments = params.experiments_of(name)
+    cards = {
+        key: card(one.model, f"experiments.{name}.{key}.model", own_code=own_code)
+        for key, one in experiments.items()
+    }
+    return Evaluated(
+        name,
+        evaluation,
+        workspace.evaluation(name),
+        titles.question(section, evaluation.dataset),
+        {
+            key: titles.experiment(one, section, cards[key])
+            for key, one in experiments.items()
+        },
+        {key: cards[key].short_title(one) for key, one in experiments.items()},
+        {key: cards[key].color for key in experiments},
+        titles.quantity(section, evaluation.dataset),
+    )
 
 
 def paragraphs(workspace: Workspace) -> dict[str, str]:
