@@ -109,11 +109,6 @@ class Answer(Strict):
     reason: str = ""
 
     @property
-    def key(self) -> str:
-        """The answer's key in results/answers.json: tuned, untuned or segments."""
-        return self.networks.name.lower()
-
-    @property
     def compared(self) -> list[str]:
         """The names of network and opponent, of those that there are."""
         return [name for name in (self.network, self.opponent) if name]
@@ -278,7 +273,9 @@ def write(workspace: Workspace, config: Params) -> None:
     file = AnswersFile(
         evaluations={name: _brief(evaluation) for name, evaluation in built.items()},
         answers={
-            name: {answer.key: answer for answer in answers(evaluation)}
+            name: {
+                answer.networks.name.lower(): answer for answer in answers(evaluation)
+            }
             for name, evaluation in built.items()
         },
         claims=_claims([claims.judge(claim, built) for claim in known]),

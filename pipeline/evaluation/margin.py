@@ -46,13 +46,12 @@ def decide(low: float | None, high: float | None, band: float = BAND) -> Word:
     """
     if low is None or high is None:
         return Word.OPEN
-    if high < -band:
-        return Word.HELPS
-    if low > band:
-        return Word.HURTS
-    if low >= -band and high <= band:
-        return Word.SAME
-    return Word.OPEN
+    inside = {
+        Word.HELPS: high < -band,
+        Word.HURTS: low > band,
+        Word.SAME: low >= -band and high <= band,
+    }
+    return next((word for word, holds in inside.items() if holds), Word.OPEN)
 
 
 def band_above_floor(error: float, floor: float) -> float:

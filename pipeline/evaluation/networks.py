@@ -124,6 +124,12 @@ def network(
         words = dataset.words[rows].tolist()
         inputs = np.searchsorted(rows, inputs)
         weights = [[embedding[rows], *others] for embedding, *others in weights]
+    # Document 003's node has three weights.
+    nodes = [
+        runs[key]
+        for key, entry in evaluation.experiments.items()
+        if entry.recurrent and entry.parameters == 3
+    ]
     packed_inputs = [_base64(values) for values in inputs]
     packed = [_base64(_flat(arrays)) for arrays in weights]
     room = BYTES - sum(map(len, packed_inputs))
@@ -148,7 +154,11 @@ def network(
             [_short(values) for values in of_seeds]
             for of_seeds in predictions.swapaxes(0, 1)
         ],
-        nodes=_nodes(runs, evaluation, folder),
+        nodes=[
+            _short(_flat(arrays))
+            for node in nodes[:1]
+            for arrays in _weights(folder, node)
+        ],
     )
 
 
@@ -160,16 +170,6 @@ def _has_past(dataset: Dataset, layout: str) -> bool:
     if dataset.vocabulary:
         return dataset.words is not None
     return len(dataset.input_shape) > 1 or test.targets.ndim == 1
-
-
-def _nodes(
-    runs: Mapping[str, Run], evaluation: Evaluation, folder: Path
-) -> list[list[float]]:
-    """Return for each seed the three weights of document 003's node, if there is one."""
-    for name, entry in evaluation.experiments.items():
-        if entry.recurrent and entry.parameters == 3:
-            return [_short(_flat(arrays)) for arrays in _weights(folder, runs[name])]
-    return []
 
 
 def _is_plain(experiment: Experiment | None) -> bool:
