@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Arrays, Windows, ceil_div, of_every_column
+from pipeline.data.examples import (
+    Array,
+    Arrays,
+    Examples,
+    Windows,
+    ceil_div,
+    of_every_column,
+)
 from pipeline.evaluation.schema import Evaluation
 from pipeline.evaluation.scores import blocks, layout
 from pipeline.metrics import losses
@@ -187,46 +194,39 @@ def _values_before(dataset: Dataset) -> int:
 def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
     """Return the test examples (m,) of each part.
 
-    Points are one part, in the order of their inputs. Else the parts have the least,
-    the median and the largest error of all experiments together.
+    Points are one part, in the order of their inputs. Else the parts are the blocks (an
+    example, or a whole week of a series) with the least, the median and the largest
+    error of all experiments together. Too few whole weeks are the first days only.
     """
     test = dataset.splits["test"]
     if layout(dataset) == "points":
         order = np.argsort(test.take(np.arange(len(test)))[0][:, 0], kind="stable")
         return [order[:: ceil_div(len(order), LONGEST)]]
+    _, block, counts = np.unique(
+        blocks(dataset, "test"), return_inverse=True, return_counts=True
+    )
+    whole = np.flatnonzero(counts > 0.9 * counts.max())
+    few = not dataset.period or len(whole) < len(PARTS)
+    if isinstance(test, Windows) and few:
+        length = CYCLES * dataset.period * test.step or LONGEST * test.step
+        first = np.flatnonzero(test.rows - test.rows[0] < length)
+        return [_one_after_another(test, first)]
     errors = sum(
         losses(dataset.metric, values, test.targets).mean(axis=0)
         for values in drawn.values()
     )
-    if isinstance(test, Arrays):
-        order = np.argsort(errors, kind="stable")
-        return [order[[index]] for index in (0, len(order) // 2, -1)]
-    return _weeks(dataset, test, errors)
-
-
-def _weeks(dataset: Dataset, test: Windows, errors: Array) -> list[Array]:
-    """Return the windows of three whole weeks, by the errors (n,) of the windows.
-
-    With too few whole weeks, return the windows of the first days as the only part.
-    """
-    numbers, week, counts = np.unique(
-        blocks(dataset, "test"), return_inverse=True, return_counts=True
-    )
-    whole = np.flatnonzero(counts > 0.9 * counts.max())
-    if not dataset.period or len(whole) < len(PARTS):
-        length = CYCLES * dataset.period * test.step or LONGEST * test.step
-        first = np.flatnonzero(test.rows - test.rows[0] < length)
-        return [one_after_another(test, first)]
-    mean_errors = np.bincount(week, errors, len(numbers)) / counts
+    mean_errors = np.bincount(block, errors) / counts
     order = whole[np.argsort(mean_errors[whole], kind="stable")]
     return [
-        one_after_another(test, np.flatnonzero(week == order[index]))
+        _one_after_another(test, np.flatnonzero(block == order[index]))
         for index in (0, len(order) // 2, -1)
     ]
 
 
-def one_after_another(test: Windows, examples: Array) -> Array:
+def _one_after_another(test: Examples, examples: Array) -> Array:
     """Return the examples, from the first on, whose targets do not overlap."""
+    if isinstance(test, Arrays):
+        return examples
     chosen = []
     free = 0
     for example in examples:

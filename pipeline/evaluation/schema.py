@@ -268,12 +268,9 @@ def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
     lacking = _lacking(whole)
     if lacking:
         raise damaged(file, ValueError(f"{lacking} is missing"))
-    if experiments is None:
-        return whole
+    wanted = whole.experiments if experiments is None else experiments
     entries = {
-        name: whole.experiments[name]
-        for name in experiments
-        if name in whole.experiments
+        name: whole.experiments[name] for name in wanted if name in whole.experiments
     }
     return whole.model_copy(update={"experiments": entries})
 
