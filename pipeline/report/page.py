@@ -164,10 +164,11 @@ def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
 
 def _labels(dataset: Evaluated, names: Iterable[str]) -> dict[str, str]:
     """Return the titles of models: short, or in full if two would be the same."""
-    shown = {}
-    for name in names:
-        tuned = ", tuned" if dataset.experiments[name].trials else ""
-        shown[name] = dataset.short[name] + tuned
+    trials = {name: dataset.experiments[name].trials for name in names}
+    shown = {
+        name: dataset.short[name] + (", tuned" if searched else "")
+        for name, searched in trials.items()
+    }
     counts = Counter(shown.values())
     return {
         name: text if counts[text] == 1 else dataset.titles[name]
