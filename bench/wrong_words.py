@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import special
 
 from pipeline.config import params
-from pipeline.evaluation import answers, answers_file
+from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import Networks
 from pipeline.evaluation.intervals import LEVEL, Part, as_errors
 from pipeline.evaluation.margin import BAND
@@ -93,7 +93,7 @@ def questions(workspace: Workspace) -> list[Question]:
     """Return the questions about tuned networks in results/evaluations/."""
     asked = []
     config = params.load(workspace.params)
-    for evaluation in answers_file.evaluations(workspace, config).values():
+    for evaluation in schema.load_all(workspace, config).values():
         answer = answers.answer(evaluation, Networks.TUNED)
         if answer.network is None or answer.opponent is None:
             continue

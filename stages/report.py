@@ -5,7 +5,7 @@ verdicts.
 from pathlib import Path
 
 from pipeline.config import params
-from pipeline.evaluation import answers_file
+from pipeline.evaluation import answers
 from pipeline.files import write_text
 from pipeline.report.page import page
 from pipeline.report.results import load
@@ -23,6 +23,6 @@ def report(workspace: Workspace) -> Path:
         UnrollError: an evaluation is damaged.
     """
     config = params.load_all(workspace.params)
-    answers_file.write(workspace, config)
+    answers.write(workspace, config)
     write_text(workspace.report, page(load(workspace, config, own_code=True)))
     return workspace.report

@@ -143,7 +143,7 @@ def evaluated(tmp_path_factory) -> Workspace:
     """Every data set of `fake_runs` but jena, evaluated and answered. Who changes it
     puts it back."""
     from pipeline.config import params
-    from pipeline.evaluation import answers_file
+    from pipeline.evaluation import answers
     from stages.evaluate import evaluate
     from tests.support import fake_runs
 
@@ -152,7 +152,7 @@ def evaluated(tmp_path_factory) -> Workspace:
     for name in config.datasets:
         if name != "jena":
             evaluate(workspace, name)
-    answers_file.write(workspace, config)
+    answers.write(workspace, config)
     return workspace
 
 

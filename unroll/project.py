@@ -26,7 +26,6 @@ from pipeline.data.sources import Context
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import (
     answers,
-    answers_file,
     intervals,
     margin,
     scores,
@@ -108,8 +107,8 @@ class Project:
         >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
         (-0.08, -0.13, -0.02)
         """
-        return answers_file.answers_of(
-            answers_file.load(self.workspace), dataset, self._evaluation(dataset)
+        return answers.answers_of(
+            answers.load(self.workspace), dataset, self._evaluation(dataset)
         )
 
     def compare(self, experiment: str, other: str) -> Comparison:

@@ -1,22 +1,29 @@
-"""Answers to the question: does a recurrent network help?
+"""Answers to the question: does a recurrent network help? And results/answers.json,
+which holds them and the outcomes of the claims.
 
 The best recurrent network is compared with the strongest opponent without recurrence,
 by the rule of docs/decisions/verdicts.md.
 """
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from statistics import fmean
-from typing import Annotated
+from typing import Annotated, Any
 
 import pydantic
 
-from pipeline.evaluation import margin
+from pipeline.config.params import Params
+from pipeline.errors import UnrollError
+from pipeline.evaluation import claims, margin, schema
+from pipeline.evaluation.claims import Claim, Verdict
 from pipeline.evaluation.margin import BAND, Comparison, Word
-from pipeline.evaluation.schema import Entry, Evaluation
+from pipeline.evaluation.schema import Entry, Evaluation, Split
+from pipeline.files import read_checked, write_json
 from pipeline.metrics import MEASURES
 from pipeline.validation import Strict
+from pipeline.workspace import Workspace
 
 NOTHING = "no recurrent network, or nothing to compare it with"
 NO_PAST = "one value in, so there is no past to use"
@@ -102,11 +109,6 @@ class Answer(Strict):
     reason: str = ""
 
     @property
-    def key(self) -> str:
-        """The answer's key in results/answers.json: tuned, untuned or segments."""
-        return self.networks.name.lower()
-
-    @property
     def compared(self) -> list[str]:
         """The names of network and opponent, of those that there are."""
         return [name for name in (self.network, self.opponent) if name]
@@ -119,19 +121,6 @@ class Answer(Strict):
         return Comparison(
             self.outcome, self.change, self.low, self.high, self.band, self.relative
         )
-
-    @property
-    def line(self) -> str:
-        """The answer in one line, with the names of params.yaml.
-
-        For example "tuned networks: hurts, gru against linear: +6.0 % error (+5.1 to
-        +7.0 %)".
-        """
-        words = f"{self.networks}: {self.outcome}"
-        if self.outcome != Word.NOT_ASKED:
-            words += f", {self.network} against {self.opponent}"
-        words += f": {self.comparison.amount if self.comparison else self.reason}"
-        return f"{words} ({'; '.join(self.notes)})" if self.notes else words
 
 
 def compare(evaluation: Evaluation, name: str, other: str) -> Comparison | None:
@@ -153,28 +142,29 @@ def floor(dataset: str) -> float:
 
 def strongest_opponent(evaluation: Evaluation) -> str | None:
     """Return the name of the strongest experiment without recurrence."""
-    return strongest(evaluation, lambda entry: not entry.recurrent)
+    entries = evaluation.experiments.items()
+    return strongest(
+        evaluation, [name for name, entry in entries if not entry.recurrent]
+    )
 
 
-def strongest(evaluation: Evaluation, eligible: Callable[[Entry], bool]) -> str | None:
-    """Return the name of the best experiment among the eligible ones.
+def strongest(evaluation: Evaluation, names: Iterable[str]) -> str | None:
+    """Return the name of the best experiment among these.
 
     The best has the best score on validation, or on train if there is no validation.
     The test set never chooses. Experiments that were trained on only a fraction of the
     train examples are left out. An experiment stands for all of its searches, by their
     mean score.
     """
-    metric = evaluation.dataset.metric
+    about = evaluation.dataset
+    split: Split = "validation" if "validation" in about.examples else "train"
     scores = {}
-    for name, entry in evaluation.experiments.items():
-        if entry.share < 1 or entry.repeats or not eligible(entry):
-            continue
-        score = evaluation.mean_score("validation", name, metric)
-        if score is None:
-            score = evaluation.mean_score("train", name, metric)
-        if score is not None:
+    for name in names:
+        entry = evaluation.experiments[name]
+        score = evaluation.mean_score(split, name, about.metric)
+        if score is not None and entry.share == 1 and not entry.repeats:
             scores[name] = score
-    best = max if MEASURES[metric].higher else min
+    best = max if MEASURES[about.metric].higher else min
     return best(scores, key=scores.__getitem__, default=None)
 
 
@@ -183,12 +173,12 @@ def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
 
     `strongest` chooses both models; they are then compared on test.
     """
-    network = strongest(
-        evaluation,
-        lambda entry: (
-            entry.recurrent and networks in {Networks.ALL, Networks.of(entry)}
-        ),
-    )
+    asked = [
+        name
+        for name, entry in evaluation.experiments.items()
+        if entry.recurrent and networks in {Networks.ALL, Networks.of(entry)}
+    ]
+    network = strongest(evaluation, asked)
     opponent = strongest_opponent(evaluation)
     answered = Answer(
         networks=networks,
@@ -217,24 +207,23 @@ def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
 def _notes(
     evaluation: Evaluation, networks: Networks, *names: str | None
 ) -> list[Note]:
-    notes = []
-    days = evaluation.dataset.days
-    if networks in {Networks.UNTUNED, Networks.SEGMENTS}:
-        notes.append(Note.UNTUNED)
-    if days is not None and days < SEASON:
-        notes.append(Note.TOO_SHORT)
-    if not all(evaluation.experiments[name].converged for name in names if name):
-        notes.append(Note.NOT_CONVERGED)
-    if evaluation.dataset.stand_in:
-        notes.append(Note.STAND_IN)
-    if networks == Networks.TUNED and any(
-        evaluation.experiments[name].trials
+    about = evaluation.dataset
+    compared = [name for name in names if name]
+    entries = [evaluation.experiments[name] for name in compared]
+    few = [
+        name
+        for name in compared
+        if evaluation.experiments[name].trials
         and len(evaluation.searches(name)) < SEARCHES
-        for name in names
-        if name
-    ):
-        notes.append(Note.ONE_SEARCH)
-    return notes
+    ]
+    holds = {
+        Note.UNTUNED: networks in {Networks.UNTUNED, Networks.SEGMENTS},
+        Note.TOO_SHORT: about.days is not None and about.days < SEASON,
+        Note.NOT_CONVERGED: not all(entry.converged for entry in entries),
+        Note.STAND_IN: about.stand_in,
+        Note.ONE_SEARCH: networks == Networks.TUNED and few,
+    }
+    return [note for note, held in holds.items() if held]
 
 
 def answers(evaluation: Evaluation) -> list[Answer]:
@@ -242,9 +231,102 @@ def answers(evaluation: Evaluation) -> list[Answer]:
 
     A question without networks is left out, except the one about untuned networks.
     """
-    answered = []
-    for networks in (Networks.TUNED, Networks.UNTUNED, Networks.SEGMENTS):
-        reply = answer(evaluation, networks)
-        if reply.network or networks == Networks.UNTUNED:
-            answered.append(reply)
-    return answered
+    replies = [
+        answer(evaluation, networks)
+        for networks in (Networks.TUNED, Networks.UNTUNED, Networks.SEGMENTS)
+    ]
+    return [
+        reply
+        for reply in replies
+        if reply.network or reply.networks == Networks.UNTUNED
+    ]
+
+
+class AnswersFile(Strict):
+    """The contents of results/answers.json. The stage `report` writes it; page, terminal
+    and MLflow read it.
+
+    Attributes:
+        evaluations: data set -> a short hash of the evaluation that its answers were
+            made from.
+        answers: data set -> "tuned", "untuned" or "segments" -> the answer for these
+            networks.
+        claims: "counts", the number of claims by outcome, and "documents", which holds
+            document -> claim -> its outcome. Nothing reads them here.
+    """
+
+    evaluations: dict[str, str]
+    answers: dict[str, dict[str, Answer]]
+    claims: dict[str, Any]
+
+
+def write(workspace: Workspace, config: Params) -> None:
+    """Write results/answers.json: the answers of each data set that is built, and the
+    outcome of each claim whose experiments are in params.yaml.
+
+    Raises:
+        UsageError: claims.yaml is wrong.
+        UnrollError: an evaluation is damaged.
+    """
+    built = schema.load_all(workspace, config)
+    known = claims.known(claims.load(workspace.claims), config)
+    file = AnswersFile(
+        evaluations={name: _brief(evaluation) for name, evaluation in built.items()},
+        answers={
+            name: {
+                answer.networks.name.lower(): answer for answer in answers(evaluation)
+            }
+            for name, evaluation in built.items()
+        },
+        claims=_claims([claims.judge(claim, built) for claim in known]),
+    )
+    write_json(workspace.answers, file.model_dump(mode="json", exclude_defaults=True))
+
+
+def load(workspace: Workspace) -> AnswersFile | None:
+    """Read results/answers.json; return None if there is no such file. Raises
+    UnrollError if the file is damaged.
+    """
+    if not workspace.answers.is_file():
+        return None
+    return read_checked(workspace.answers, AnswersFile)
+
+
+def answers_of(
+    file: AnswersFile | None, name: str, evaluation: Evaluation
+) -> list[Answer]:
+    """Return the answers of a data set. Raises UnrollError if the file is missing or
+    was not made from this evaluation.
+    """
+    if file is None:
+        raise UnrollError("results/answers.json is missing; `unroll report` writes it")
+    if file.evaluations.get(name) != _brief(evaluation):
+        raise UnrollError(
+            f"results/answers.json is older than the evaluation of {name}; "
+            "`unroll report` writes it"
+        )
+    return list(file.answers[name].values())
+
+
+def _brief(evaluation: Evaluation) -> str:
+    return hashlib.sha256(evaluation.model_dump_json().encode()).hexdigest()[:12]
+
+
+def _claims(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    documents: dict[str, dict[str, dict[str, str]]] = {}
+    for verdict in verdicts:
+        of_document = documents.setdefault(verdict.claim.document, {})
+        key = _key(verdict.claim, of_document)
+        of_document[key] = {"outcome": verdict.outcome}
+    return {"counts": claims.counted(verdicts), "documents": documents}
+
+
+def _key(claim: Claim, taken: Iterable[str]) -> str:
+    """Return a short name for a claim, such as "waves/gru best.test.mse 0.01".
+
+    If the name is taken, a number is appended.
+    """
+    said = f"{claim.relation} {claim.against}" if claim.against else str(claim.value)
+    key = f"{claim.experiment} {claim.metric} {said}"
+    number = sum(other == key or other.startswith(f"{key} (") for other in taken)
+    return f"{key} ({number + 1})" if number else key

@@ -2,6 +2,7 @@
 docs/decisions/claims.md.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -17,8 +18,8 @@ from pipeline.config import plain_yaml
 from pipeline.config.params import Params, RunName, own_name
 from pipeline.errors import UsageError
 from pipeline.evaluation.intervals import LEVEL, Interval, as_errors, independent
-from pipeline.evaluation.schema import About, Entry, Evaluation, Stat
-from pipeline.evaluation.scores import MIN_SEEDS, statistics
+from pipeline.evaluation.schema import About, Evaluation, Stat
+from pipeline.evaluation.scores import COMPARED, MIN_SEEDS, statistics
 from pipeline.metrics import MEASURES
 from pipeline.validation import Strict, validated
 
@@ -76,19 +77,23 @@ class Claim(Strict):
 
     @pydantic.model_validator(mode="after")
     def _one_kind(self) -> "Claim":
-        one_of_two = (self.value is None) != (self.against is None)
-        if not one_of_two or (self.against is None) != (self.relation is None):
-            raise ValueError("must have either value, or against and relation")
-        if (self.relation == "par") != (self.within is not None):
-            raise ValueError(
-                "must have `within` where the relation is par, and only there"
-            )
-        if isinstance(self.value, str):
+        figure = isinstance(self.value, str)
+        if figure:
             self.printed()
-            if self.width is None:
-                raise ValueError(
-                    "must say the `width` beyond which an interval tells nothing"
-                )
+        compared = self.against is not None
+        one_kind = compared == (self.value is None) == (self.relation is not None)
+        rules = {
+            "either value, or against and relation": one_kind,
+            "`within` where the relation is par, and only there": (
+                (self.relation == "par") == (self.within is not None)
+            ),
+            "the `width` beyond which an interval tells nothing": (
+                self.width is not None or not figure
+            ),
+        }
+        for rule, holds in rules.items():
+            if not holds:
+                raise ValueError(f"must have {rule}")
         return self
 
     @property
@@ -129,12 +134,14 @@ class Claim(Strict):
 
 
 def load(path: Path) -> list[Claim]:
-    """Read and validate claims.yaml, a list of claims.
+    """Read and validate claims.yaml, a list of claims; without the file there are none.
 
     Raises:
         UsageError: the file is no plain YAML, or a claim is wrong.
-        UnrollError: the file is missing or cannot be read.
+        UnrollError: the file cannot be read.
     """
+    if not path.exists():
+        return []
     claims = plain_yaml.read(path)
     if not isinstance(claims, list):
         raise UsageError(
@@ -213,15 +220,14 @@ def counted(verdicts: Iterable[Verdict]) -> dict[str, int]:
 def _count(claim: Claim, evaluation: Evaluation) -> Verdict:
     rebuilt = look_up(evaluation, claim.experiment, claim.metric)
     about = evaluation.dataset
-    if isinstance(rebuilt, Stat) and not isinstance(claim.value, list):
-        outcome = _holds_if(rebuilt.mean == claim.value)
-        return Verdict(claim, outcome, about, rebuilt)
     if isinstance(rebuilt, list) and isinstance(claim.value, list):
         same = len(rebuilt) == len(claim.value) and all(
             length in (None, own)
             for own, length in zip(rebuilt, claim.value, strict=True)
         )
         return Verdict(claim, _holds_if(same), about, shape=rebuilt)
+    if isinstance(rebuilt, Stat) and not isinstance(claim.value, list):
+        return Verdict(claim, _holds_if(rebuilt.mean == claim.value), about, rebuilt)
     kind = "shape" if isinstance(rebuilt, list) else "whole number"
     raise UsageError(
         f"claims.yaml: {claim.metric} of {claim.experiment} is a {kind}, so `value` "
@@ -245,13 +251,10 @@ def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
     outcome = Outcome.UNSURE
     if interval is not None and _span(interval, claim.metric) <= (claim.width or 0):
         outcome = _holds_if(_meet(interval, claim.printed()))
-        baselines = [
-            _stat(evaluation, name, claim.metric).mean / unit for name in claim.beside
-        ]
-        if outcome == Outcome.HOLDS and any(
-            _meet(interval, (mean, mean)) for mean in baselines
-        ):
-            outcome = Outcome.LITTLE
+        for name in claim.beside:
+            mean = _stat(evaluation, name, claim.metric).mean / unit
+            if outcome == Outcome.HOLDS and _meet(interval, (mean, mean)):
+                outcome = Outcome.LITTLE
     return Verdict(claim, outcome, evaluation.dataset, rebuilt, interval)
 
 
@@ -269,94 +272,71 @@ def _divided(stat: Stat, unit: float) -> Stat:
 
 
 def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
-    reference = _stat(evaluation, str(claim.against), claim.metric)
-    verdict = Verdict(
-        claim,
-        Outcome.UNSURE,
-        evaluation.dataset,
-        rebuilt=_stat(evaluation, claim.experiment, claim.metric),
-        interval=_difference(claim, evaluation),
-        other=reference,
-    )
-    if verdict.interval is None:
-        return verdict
-    low, high = verdict.interval
-    if claim.within is not None:
-        holds = -claim.within < low and high < claim.within
-        fails = low > claim.within or high < -claim.within
-    elif claim.relation == "below":
-        holds = high < 0
-        fails = low > 0
-    else:
-        holds = low > 0
-        fails = high < 0
-    if not holds:
-        return replace(verdict, outcome=Outcome.FAILS) if fails else verdict
+    verdict = _against(claim, evaluation)
     for name in claim.beside:
-        baseline = claim.model_copy(update={"experiment": name, "beside": []})
-        if _comparison(baseline, evaluation).outcome == Outcome.HOLDS:
+        baseline = _against(claim.model_copy(update={"experiment": name}), evaluation)
+        if verdict.outcome == baseline.outcome == Outcome.HOLDS:
             return replace(verdict, outcome=Outcome.LITTLE)
-    return replace(verdict, outcome=Outcome.HOLDS)
+    return verdict
 
 
-def _difference(claim: Claim, evaluation: Evaluation) -> Interval | None:
+def _against(claim: Claim, evaluation: Evaluation) -> Verdict:
+    """Compare two experiments; say "holds" or "does not hold" if their difference is
+    surely on one side.
+    """
+    rebuilt = _stat(evaluation, claim.experiment, claim.metric)
+    reference = _stat(evaluation, str(claim.against), claim.metric)
+    interval = _difference(claim, evaluation, rebuilt, reference)
+    reach = claim.within or 0.0
+    least = -math.inf if claim.relation == "below" else -reach
+    most = math.inf if claim.relation == "above" else reach
+    outcome = Outcome.UNSURE
+    if interval and least < interval[0] and interval[1] < most:
+        outcome = Outcome.HOLDS
+    elif interval and (interval[0] > most or interval[1] < least):
+        outcome = Outcome.FAILS
+    about = evaluation.dataset
+    return Verdict(claim, outcome, about, rebuilt, interval, other=reference)
+
+
+def _difference(
+    claim: Claim, evaluation: Evaluation, rebuilt: Stat, reference: Stat
+) -> Interval | None:
     """Return the interval of the difference of two experiments, in the measure's unit.
 
-    Return None if the difference is not known.
+    Scores are compared over rows and seeds, other measures over seeds alone. Return
+    None if the difference is not known.
     """
     names = [own_name(claim.experiment), own_name(str(claim.against))]
     entries = [evaluation.experiments[name] for name in names]
+    about = evaluation.dataset
     chosen = "best" if entries[0].best else "final"
     metric = claim.metric.replace("best.", f"{chosen}.")  # as `look_up` has it
-    by_rows, by_seeds = _comparable(evaluation, entries[0], chosen)
-    if metric not in by_rows + by_seeds:
+    by_rows = {
+        f"{chosen}.{split}.{about.metric}": split
+        for split in COMPARED
+        if split in about.examples
+    }
+    reached = [f"reached.{level}" for level in entries[0].reached]
+    comparable = [*by_rows, "best_epoch", "gap", "parameters", *reached]
+    if metric not in comparable:
         raise UsageError(
             f"claims.yaml: {claim.experiment} and {claim.against} can be compared by "
-            f"{', '.join(by_rows + by_seeds)}. Received: {claim.metric}"
+            f"{', '.join(comparable)}. Received: {claim.metric}"
         )
     # "par" takes a 90 % interval: each of its ends is a one-sided test at 5 %.
     level = LEVEL if claim.within is None else 0.9
-    reference = _stat(evaluation, str(claim.against), claim.metric)
-    if metric in by_rows:
-        split = metric.split(".")[1]
-        return _of_scores(evaluation, split, names, reference.mean, level)
-    few = any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries)
-    if few and metric != "parameters":
-        return None
-    rebuilt = _stat(evaluation, claim.experiment, claim.metric)
-    return independent(rebuilt.values, reference.values).interval(level)
-
-
-def _comparable(
-    evaluation: Evaluation, entry: Entry, chosen: str
-) -> tuple[list[str], list[str]]:
-    """Return the measures that are compared over rows and seeds, and over seeds alone.
-
-    `chosen` is "best" or "final", the weights that the measures are of.
-    """
-    about = evaluation.dataset
-    by_rows = [
-        f"{chosen}.{split}.{about.metric}"
-        for split in ("validation", "test")
-        if split in about.examples
-    ]
-    reached = [f"reached.{level}" for level in entry.reached]
-    return by_rows, ["best_epoch", "gap", "parameters", *reached]
-
-
-def _of_scores(
-    evaluation: Evaluation, split: str, names: list[str], score: float, level: float
-) -> Interval | None:
-    """Return the interval of the difference of two experiments' scores.
-
-    `score` is the second experiment's. Return None if the difference is not known.
-    """
-    difference = evaluation.difference(split, *names)
+    if metric not in by_rows:
+        few = any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries)
+        if few and metric != "parameters":
+            return None
+        return independent(rebuilt.values, reference.values).interval(level)
+    difference = evaluation.difference(by_rows[metric], *names)
     if difference is None:
         return None
-    metric = evaluation.dataset.metric
-    low, _, high = difference.in_errors(as_errors(metric, score), level)
-    return (-high, -low) if MEASURES[metric].higher else (low, high)
+    error = as_errors(about.metric, reference.mean)
+    low, _, high = difference.in_errors(error, level)
+    return (-high, -low) if MEASURES[about.metric].higher else (low, high)
 
 
 def _meet(interval: Interval, other: Interval) -> bool:
@@ -402,11 +382,8 @@ def look_up(
         UsageError: the path leads nowhere; the text names the keys that exist.
     """
     entry = evaluation.experiments[own_name(experiment)].model_dump()
-    node: Any = {
-        **entry,
-        "best": entry["best"] or entry["final"],
-        "dataset": evaluation.dataset.model_dump(),
-    }
+    about = evaluation.dataset.model_dump()
+    node: Any = entry | {"best": entry["best"] or entry["final"], "dataset": about}
     for key in path.split("."):
         if isinstance(node, list):
             node = {layer["type"]: layer for layer in reversed(node)}
@@ -417,12 +394,12 @@ def look_up(
                 f"{key!r} is not one of {valid}"
             )
         node = node[key]
+    if path == "dataset.examples":
+        node = sum(node.values())
     if isinstance(node, int | float) and not isinstance(node, bool):
         return statistics([float(node)])
     if isinstance(node, Mapping) and "mean" in node:
         return Stat(**node)
-    if isinstance(node, Mapping) and path == "dataset.examples":
-        return statistics([float(sum(node.values()))])
     if isinstance(node, list):
         return node
     raise UsageError(

@@ -9,7 +9,6 @@ Journal of Machine Learning Research 18 (the library baycomp), compare machine-l
 models that way.
 """
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,15 +44,14 @@ def decide(low: float | None, high: float | None, band: float = BAND) -> Word:
         HELPS if the interval lies wholly below the band, HURTS if wholly above, SAME if
         wholly inside, else OPEN.
     """
-    if low is None or high is None or math.isnan(low) or math.isnan(high):
+    if low is None or high is None:
         return Word.OPEN
-    if high < -band:
-        return Word.HELPS
-    if low > band:
-        return Word.HURTS
-    if low >= -band and high <= band:
-        return Word.SAME
-    return Word.OPEN
+    inside = {
+        Word.HELPS: high < -band,
+        Word.HURTS: low > band,
+        Word.SAME: low >= -band and high <= band,
+    }
+    return next((word for word, holds in inside.items() if holds), Word.OPEN)
 
 
 def band_above_floor(error: float, floor: float) -> float:

@@ -108,11 +108,8 @@ def network(
         UnrollError: a file of weights is damaged.
     """
     test = dataset.splits["test"]
-    entries = evaluation.experiments
-    plain = {key: entries[key] for key in entries if _is_plain(experiments.get(key))}
-    name = answers.strongest(
-        evaluation.model_copy(update={"experiments": plain}), lambda _: True
-    )
+    plain = [key for key in evaluation.experiments if _is_plain(experiments.get(key))]
+    name = answers.strongest(evaluation, plain)
     if name is None or not _has_past(dataset, evaluation.dataset.layout):
         return None
     run = runs[name]
@@ -127,6 +124,12 @@ def network(
         words = dataset.words[rows].tolist()
         inputs = np.searchsorted(rows, inputs)
         weights = [[embedding[rows], *others] for embedding, *others in weights]
+    # Document 003's node has three weights.
+    nodes = [
+        runs[key]
+        for key, entry in evaluation.experiments.items()
+        if entry.recurrent and entry.parameters == 3
+    ]
     packed_inputs = [_base64(values) for values in inputs]
     packed = [_base64(_flat(arrays)) for arrays in weights]
     room = BYTES - sum(map(len, packed_inputs))
@@ -151,7 +154,11 @@ def network(
             [_short(values) for values in of_seeds]
             for of_seeds in predictions.swapaxes(0, 1)
         ],
-        nodes=_nodes(runs, evaluation, folder),
+        nodes=[
+            _short(_flat(arrays))
+            for node in nodes[:1]
+            for arrays in _weights(folder, node)
+        ],
     )
 
 
@@ -165,26 +172,16 @@ def _has_past(dataset: Dataset, layout: str) -> bool:
     return len(dataset.input_shape) > 1 or test.targets.ndim == 1
 
 
-def _nodes(
-    runs: Mapping[str, Run], evaluation: Evaluation, folder: Path
-) -> list[list[float]]:
-    """Return for each seed the three weights of document 003's node, if there is one."""
-    for name, entry in evaluation.experiments.items():
-        if entry.recurrent and entry.parameters == 3:
-            return [_short(_flat(arrays)) for arrays in _weights(folder, runs[name])]
-    return []
-
-
 def _is_plain(experiment: Experiment | None) -> bool:
     """Return whether the page's script computes what the experiment's network does."""
     if experiment is None or not card(experiment.model).playable:
         return False
-    changed = experiment.trials or experiment.calendar or experiment.standardise
-    if changed or experiment.in_unit or experiment.rows or experiment.residual:
-        return False
+    changed = ("trials", "calendar", "standardise", "in_unit", "rows", "residual")
     options = experiment.model.options
     layers = max(options.get("layers", 1), len(options.get("widths", ())))
-    return layers <= LAYERS and set(options) <= PLAIN
+    if any(getattr(experiment, name) for name in changed) or layers > LAYERS:
+        return False
+    return set(options) <= PLAIN
 
 
 def _weights(folder: Path, run: Run) -> list[list[Array]]:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Arrays, Windows, ceil_div, of_every_column
+from pipeline.data.examples import (
+    Array,
+    Arrays,
+    Examples,
+    Windows,
+    ceil_div,
+    of_every_column,
+)
 from pipeline.evaluation.schema import Evaluation
 from pipeline.evaluation.scores import blocks, layout
 from pipeline.metrics import losses
@@ -133,19 +140,21 @@ def predictions(
     before = _values_before(dataset)
     if layout(dataset) == "examples" and test.targets.ndim == 1 and not before:
         return None
+    firsts = {name: of_seeds[0] for name, of_seeds in drawn.items()}
+    lines = {"truth": test.targets} | firsts
     frames = []
     for part, chosen in enumerate(_stretches(dataset, drawn)):
         if before:
             given = test.take(chosen)[0].astype(np.float64).ravel()[-before:]
             head = {"part": part, "index": np.arange(1 - before, 1), "truth": given}
             frames.append(pd.DataFrame(head))
-        columns = {"part": part, **_places(dataset, chosen)}
-        columns["truth"] = test.targets[chosen].astype(np.float64).ravel()
-        for name, values in drawn.items():
-            columns[name] = values[0][chosen].astype(np.float64).ravel()
-        frames.append(pd.DataFrame(columns))
+        values = {
+            name: line[chosen].astype(np.float64).ravel()
+            for name, line in lines.items()
+        }
+        frames.append(pd.DataFrame({"part": part} | _places(dataset, chosen) | values))
     table = pd.concat(frames, ignore_index=True)
-    in_unit = ["truth", *drawn]
+    in_unit = [*lines]
     table[in_unit] = table[in_unit] * dataset.scale.std + dataset.scale.mean
     return table
 
@@ -185,46 +194,39 @@ def _values_before(dataset: Dataset) -> int:
 def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
     """Return the test examples (m,) of each part.
 
-    Points are one part, in the order of their inputs. Else the parts have the least,
-    the median and the largest error of all experiments together.
+    Points are one part, in the order of their inputs. Else the parts are the blocks (an
+    example, or a whole week of a series) with the least, the median and the largest
+    error of all experiments together. Too few whole weeks are the first days only.
     """
     test = dataset.splits["test"]
     if layout(dataset) == "points":
         order = np.argsort(test.take(np.arange(len(test)))[0][:, 0], kind="stable")
         return [order[:: ceil_div(len(order), LONGEST)]]
+    _, block, counts = np.unique(
+        blocks(dataset, "test"), return_inverse=True, return_counts=True
+    )
+    whole = np.flatnonzero(counts > 0.9 * counts.max())
+    few = not dataset.period or len(whole) < len(PARTS)
+    if isinstance(test, Windows) and few:
+        length = CYCLES * dataset.period * test.step or LONGEST * test.step
+        first = np.flatnonzero(test.rows - test.rows[0] < length)
+        return [_one_after_another(test, first)]
     errors = sum(
         losses(dataset.metric, values, test.targets).mean(axis=0)
         for values in drawn.values()
     )
-    if isinstance(test, Arrays):
-        order = np.argsort(errors, kind="stable")
-        return [order[[index]] for index in (0, len(order) // 2, -1)]
-    return _weeks(dataset, test, errors)
-
-
-def _weeks(dataset: Dataset, test: Windows, errors: Array) -> list[Array]:
-    """Return the windows of three whole weeks, by the errors (n,) of the windows.
-
-    With too few whole weeks, return the windows of the first days as the only part.
-    """
-    numbers, week, counts = np.unique(
-        blocks(dataset, "test"), return_inverse=True, return_counts=True
-    )
-    whole = np.flatnonzero(counts > 0.9 * counts.max())
-    if not dataset.period or len(whole) < len(PARTS):
-        length = CYCLES * dataset.period * test.step or LONGEST * test.step
-        first = np.flatnonzero(test.rows - test.rows[0] < length)
-        return [one_after_another(test, first)]
-    mean_errors = np.bincount(week, errors, len(numbers)) / counts
+    mean_errors = np.bincount(block, errors) / counts
     order = whole[np.argsort(mean_errors[whole], kind="stable")]
     return [
-        one_after_another(test, np.flatnonzero(week == order[index]))
+        _one_after_another(test, np.flatnonzero(block == order[index]))
         for index in (0, len(order) // 2, -1)
     ]
 
 
-def one_after_another(test: Windows, examples: Array) -> Array:
+def _one_after_another(test: Examples, examples: Array) -> Array:
     """Return the examples, from the first on, whose targets do not overlap."""
+    if isinstance(test, Arrays):
+        return examples
     chosen = []
     free = 0
     for example in examples:
@@ -243,11 +245,12 @@ def rollouts(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
     if not dataset.rollout:
         return None
     truth = dataset.splits["test"].targets
-    columns = {"step": np.arange(1, len(truth) + 1), "truth": truth}
-    for name, run in runs.items():
-        if "rollout" in run.predictions:
-            columns[name] = run.predictions["rollout"][0]
-    return pd.DataFrame(columns)
+    free = {
+        name: run.predictions["rollout"][0]
+        for name, run in runs.items()
+        if "rollout" in run.predictions
+    }
+    return pd.DataFrame({"step": np.arange(1, len(truth) + 1), "truth": truth} | free)
 
 
 def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
@@ -266,15 +269,13 @@ def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
     rows = []
     for name, predicted in _on_test(runs).items():
         probability = predicted.astype(np.float64).mean(axis=0)
-        if not np.ptp(probability):
-            continue
         errors = np.abs(probability - test.targets)
         worst = np.argsort(-errors, kind="stable")[:MISTAKES]
-        for example in worst[errors[worst] > 0.5]:
-            words = map(str, dataset.words[test.inputs[example]])
+        wrong = (errors[worst] > 0.5) & (np.ptp(probability) > 0)
+        for example in worst[wrong]:
+            words = dataset.words[test.inputs[example]]
             # "br" is the rest of an HTML line break.
-            kept = [word for word in words if word not in ("", "br")]
-            said = " ".join(kept[-WORDS:])
+            said = " ".join(words[~np.isin(words, ("", "br"))][-WORDS:])
             truth = int(test.targets[example])
             rows.append([name, example, truth, probability[example], said])
     return pd.DataFrame(rows, columns=MISTAKE_COLUMNS)

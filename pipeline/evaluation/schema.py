@@ -5,17 +5,19 @@ main scores in results/metrics/DATASET/EXPERIMENT.json, for `dvc metrics`.
 import statistics
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import pydantic
 
 from pipeline.config.model_card import ModelKind
+from pipeline.config.params import Params
 from pipeline.data.dataset import Kind, Scale
 from pipeline.evaluation.intervals import Difference, Interval, Part, as_errors
 from pipeline.files import damaged, read_checked
 from pipeline.metrics import Metric
 from pipeline.training.run_folder import LayerSummary
 from pipeline.validation import Strict
+from pipeline.workspace import Workspace
 
 
 class Stat(Strict):
@@ -41,6 +43,11 @@ class Stat(Strict):
     mean_ci: Interval | None = None
     prediction_interval: Interval | None = None
     prediction_interval_new_rows: Interval | None = None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval of the mean; without one, the mean twice."""
+        return self.mean_ci or (self.mean, self.mean)
 
     @property
     def median(self) -> float:
@@ -181,8 +188,8 @@ class Evaluation(Strict):
 
     dataset: About
     experiments: dict[str, Entry]
-    blocks: dict[str, pydantic.PositiveInt]
-    rows: dict[str, dict[str, dict[str, pydantic.NonNegativeFloat]]]
+    blocks: dict[Split, pydantic.PositiveInt]
+    rows: dict[Split, dict[str, dict[str, pydantic.NonNegativeFloat]]]
 
     def searches(self, name: str) -> list[str]:
         """Return the experiments of all searches for the options of one model.
@@ -204,18 +211,24 @@ class Evaluation(Strict):
         known = [score.mean for score in scores if score]
         return statistics.fmean(known) if known else None
 
-    def errors(self, split: str, name: str) -> list[float]:
+    def errors(self, split: Split, name: str) -> list[float]:
         """Return the errors whose scatter tells how an experiment would come out again.
 
         They are the errors of its seeds. Of several searches they are the mean error of
         each search, since the searches differ by more than their seeds.
         """
-        of_searches = [self._of_seeds(split, each) for each in self.searches(name)]
+        metric = self.dataset.metric
+        stats = [
+            self.experiments[each].chosen[split][metric] for each in self.searches(name)
+        ]
+        of_searches = [
+            [as_errors(metric, value) for value in stat.values] for stat in stats
+        ]
         if len(of_searches) == 1:
             return of_searches[0]
         return [statistics.fmean(errors) for errors in of_searches]
 
-    def difference(self, split: str, name: str, other: str) -> Difference | None:
+    def difference(self, split: Split, name: str, other: str) -> Difference | None:
         """Return the difference between the errors of two experiments.
 
         Each stands for all of its `searches`. Return None if the difference is not
@@ -234,15 +247,9 @@ class Evaluation(Strict):
         rows = Part(statistics.fmean(known), self.blocks[split])
         return Difference.of(self.errors(split, name), self.errors(split, other), rows)
 
-    def _rows(self, split: str, name: str, other: str) -> float | None:
+    def _rows(self, split: Split, name: str, other: str) -> float | None:
         known = self.rows.get(split, {})
         return known.get(name, {}).get(other, known.get(other, {}).get(name))
-
-    def _of_seeds(self, split: str, name: str) -> list[float]:
-        """Return the error of each seed."""
-        metric = self.dataset.metric
-        stat = self.experiments[name].chosen[cast("Split", split)][metric]
-        return [as_errors(metric, value) for value in stat.values]
 
 
 def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
@@ -261,14 +268,25 @@ def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
     lacking = _lacking(whole)
     if lacking:
         raise damaged(file, ValueError(f"{lacking} is missing"))
-    if experiments is None:
-        return whole
+    wanted = whole.experiments if experiments is None else experiments
     entries = {
-        name: whole.experiments[name]
-        for name in experiments
-        if name in whole.experiments
+        name: whole.experiments[name] for name in wanted if name in whole.experiments
     }
     return whole.model_copy(update={"experiments": entries})
+
+
+def load_all(workspace: Workspace, params: Params) -> dict[str, Evaluation]:
+    """Read the evaluation of each data set that is built.
+
+    The evaluations hold only the experiments of params.yaml, in the order of that
+    file. Raises UnrollError if an evaluation is damaged.
+    """
+    folders = {name: workspace.evaluation(name) for name in params.datasets}
+    return {
+        name: load(folder, params.experiments_of(name))
+        for name, folder in folders.items()
+        if (folder / "evaluation.json").is_file()
+    }
 
 
 def _lacking(evaluation: Evaluation) -> str:
@@ -279,12 +297,10 @@ def _lacking(evaluation: Evaluation) -> str:
         compared = {*by_name}.union(*by_name.values())
         for name in sorted(compared & evaluation.experiments.keys()):
             entry = evaluation.experiments[name]
-            if evaluation.dataset.metric not in entry.chosen.get(
-                cast("Split", split), {}
-            ):
+            metric = evaluation.dataset.metric
+            if metric not in entry.chosen.get(split, {}):
                 weights = "best" if entry.best else "final"
-                place = f"{weights}.{split}.{evaluation.dataset.metric}"
-                return f"experiments.{name}.{place}"
+                return f"experiments.{name}.{weights}.{split}.{metric}"
     return ""
 
 
@@ -298,15 +314,10 @@ def metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     own = evaluation.dataset.metric
     by_experiment = {}
     for name, entry in evaluation.experiments.items():
-        scores = entry.chosen.get("test", {})
-        values = {
-            measure: scores[measure].mean
-            for measure in dict.fromkeys((own, *SHOWN))
-            if measure in scores
-        }
-        on_validation = entry.chosen.get("validation", {}).get(own)
-        if on_validation:
-            values[VALIDATION] = on_validation.mean
+        on_test = entry.chosen.get("test", {})
+        stats = {measure: on_test.get(measure) for measure in (own, *SHOWN)}
+        stats[VALIDATION] = entry.chosen.get("validation", {}).get(own)
+        values = {key: stat.mean for key, stat in stats.items() if stat}
         if values:
             by_experiment[name] = values
     return by_experiment

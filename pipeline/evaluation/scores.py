@@ -13,7 +13,15 @@ from pipeline.data.examples import Array, Windows, ceil_div, compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
 from pipeline.evaluation.intervals import as_errors
-from pipeline.evaluation.schema import About, Entry, Evaluation, Scores, Stat
+from pipeline.evaluation.schema import (
+    About,
+    Entry,
+    Evaluation,
+    Scores,
+    Split,
+    Splits,
+    Stat,
+)
 from pipeline.metrics import KEPT, MEASURES, losses, score
 from pipeline.provenance.fingerprint import brief
 from pipeline.training.run_folder import Run
@@ -21,6 +29,9 @@ from pipeline.training.run_folder import Run
 CYCLE = 13
 """Steps over which a rollout's error is averaged: one period of the documents' sine, 2
 pi / 0.5 = 12.6."""
+
+COMPARED: tuple[Split, ...] = ("validation", "test")
+"""The splits on which models are compared."""
 
 MIN_SEEDS = 3
 """Fewest seeds of a model that depends on them, for an interval of one more run and
@@ -208,11 +219,11 @@ def evaluate(
     Raises:
         UnrollError: predictions are missing, not finite or not one for each example.
     """
-    rows: dict[str, dict[str, dict[str, float]]] = {}
-    of_blocks: dict[str, int] = {}
-    for split in ("validation", "test"):
-        if split in dataset.splits:
-            rows[split], of_blocks[split] = _rows(dataset, runs, split)
+    parts = {
+        split: _rows(dataset, runs, split)
+        for split in COMPARED
+        if split in dataset.splits
+    }
     count = len(dataset.splits["test"])
     about = About(
         name=dataset.name,
@@ -234,8 +245,8 @@ def evaluate(
         experiments={
             name: _entry(dataset, run, experiments[name]) for name, run in runs.items()
         },
-        blocks=of_blocks,
-        rows=rows,
+        blocks={split: number for split, (_, number) in parts.items()},
+        rows={split: rows for split, (rows, _) in parts.items()},
     )
 
 
@@ -266,20 +277,20 @@ def _rows(
 def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
     summary = run.summary
     dataset = shortened(whole, experiment.share)
-    scores: dict[str, Any] = {"final": {}, "best": None, "groups": {}, "rollout": None}
-    if run.predictions:  # a model built only for its summary has none
-        chosen = run.points[-1]
-        for point in run.points:
-            scores[point] = {
-                split: _over_seeds(dataset, run, f"{point}_{split}")
-                for split in dataset.splits
-            }
-        for group, indices in dataset.groups.items():
-            scores["groups"][group] = _over_seeds(
-                dataset, run, f"{chosen}_test", indices
-            )
-        if dataset.rollout:
-            scores["rollout"] = _rollout(dataset, run)
+    # A model that was built only for its summary has no predictions.
+    scores: dict[str, Any] = {
+        point: {
+            split: _over_seeds(dataset, run, f"{point}_{split}")
+            for split in dataset.splits
+        }
+        for point in run.points
+        if run.predictions
+    }
+    groups = {
+        group: _over_seeds(dataset, run, f"{run.points[-1]}_test", indices)
+        for group, indices in dataset.groups.items()
+        if run.predictions
+    }
     best_epoch = None
     if summary.best_epochs:
         best_epoch = statistics([float(epoch) for epoch in summary.best_epochs])
@@ -299,13 +310,18 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
         seeds=summary.seeds,
         fingerprint=brief(summary.fingerprint),
         best_epoch=best_epoch,
-        gap=_gap(dataset, scores["final"], varies=run.varies),
+        gap=_gap(dataset, scores.get("final", {}), varies=run.varies),
         reached=_reached(run),
-        **scores,
+        final=scores.get("final", {}),
+        best=scores.get("best"),
+        groups=groups,
+        rollout=_rollout(dataset, run),
     )
 
 
-def _rollout(dataset: Dataset, run: Run) -> Scores:
+def _rollout(dataset: Dataset, run: Run) -> Scores | None:
+    if not dataset.rollout or not run.predictions:
+        return None
     truth = dataset.splits["test"].targets
     predictions = _checked(dataset, run, "rollout")
     errors = [score("mse", values, truth) for values in predictions]
@@ -316,7 +332,7 @@ def _rollout(dataset: Dataset, run: Run) -> Scores:
     return scores
 
 
-def _gap(dataset: Dataset, final: Mapping[str, Scores], *, varies: bool) -> Stat | None:
+def _gap(dataset: Dataset, final: Splits, *, varies: bool) -> Stat | None:
     if not {"train", "validation"} <= final.keys():
         return None
     sign = -1 if MEASURES[dataset.metric].higher else 1
@@ -332,24 +348,21 @@ def _reached(run: Run) -> dict[str, Stat]:
     reached = {}
     for per_cent in LEVELS:
         high = run.history[run.history["validation_accuracy"] >= per_cent / 100]
-        first = high.groupby("seed")["epoch"].min()
-        never = run.summary.epochs + 1
-        epochs = [float(first.get(seed, never)) for seed in run.summary.seeds]
-        reached[str(per_cent)] = statistics(epochs)
+        first = high.groupby("seed")["epoch"].min().astype(float)
+        epochs = first.reindex(run.summary.seeds, fill_value=run.summary.epochs + 1.0)
+        reached[str(per_cent)] = statistics(epochs.tolist())
     return reached
 
 
 def _over_seeds(
-    dataset: Dataset, run: Run, name: str, indices: Array | None = None
+    dataset: Dataset, run: Run, name: str, chosen: Array | slice = slice(None)
 ) -> Scores:
     split = name.partition("_")[2]
-    predictions = _checked(dataset, run, name)
+    predictions = _checked(dataset, run, name)[:, chosen]
+    numbers = blocks(dataset, split)[chosen]
     targets = compared(dataset.splits[split])
-    numbers = blocks(dataset, split)
-    if indices is not None:
-        predictions = predictions[:, indices]
-        numbers = numbers[indices]
-        targets = None if targets is None else targets[indices]
+    if targets is not None:
+        targets = targets[chosen]
     of_seeds = [measures(dataset, values, targets) for values in predictions]
     errors: dict[str, float] = {}
     if (numbers != numbers[0]).any():

@@ -1,17 +1,23 @@
-"""Axes and marks: dots with their intervals in a row, and lines in a plot.
+"""The charts of one data set, as data: models in a row, forecasts, errors by week and by
+the number of train rows. The page's template draws them.
 
-The page's template draws them.
+Curves by epoch are shown by MLflow and by `dvc plots`.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from pipeline.evaluation.schema import Stat
+from pipeline.evaluation import answers
+from pipeline.evaluation.plot_data import PARTS
 from pipeline.metrics import MEASURES
-from pipeline.report.formatting import short, title
+from pipeline.report.formatting import capital, short, title
 from pipeline.report.results import Evaluated
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FAR = 10.0
 """A ratio that counts as far on a logarithmic axis.
@@ -26,6 +32,27 @@ STANDING = 6
 APART = 24.0
 """Least distance between two numbers of an axis, in per cent of the axis."""
 
+BEFORE = 8
+"""Number of values that are shown before a forecast of a single value."""
+
+DASHES = ("solid", "dashed")
+"""Kinds of lines of the two experiments that are compared."""
+
+LOG_ABOVE = 4.0
+"""Ratio of the greatest to the least value above which an axis is logarithmic."""
+
+X_LABELS = {
+    "x": "x",
+    "time": "",
+    "index": "step",
+    "step": "steps after the last true value",
+}
+"""Column for the x axis -> its label. The first column that a table has is used; the
+label of times is their range."""
+
+Estimate = tuple[float, float, float]
+"""A value, and the low and the high end of its interval."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -35,8 +62,7 @@ class Axis:
         low, high: the ends.
         label: the name of the axis, with its unit.
         log: whether the axis is logarithmic.
-        kind: "number", "whole", "share" (shown in per cent), or "time" (seconds since
-            1970).
+        kind: "number", "whole" or "share" (shown in per cent).
         marked: values and the text at each, in place of round numbers.
     """
 
@@ -52,36 +78,27 @@ class Axis:
 
         It is below 0 or above 100 if the value is off the axis.
         """
-        low = self.low
-        high = self.high
+        values = [self.low, self.high, value]
         if self.log:
-            low = math.log(max(low, 1e-300))
-            high = math.log(max(high, 1e-300))
-            value = math.log(max(value, 1e-300))
-        return 100 * (value - low) / (high - low)
+            values = [math.log(max(each, 1e-300)) for each in values]
+        low, high, at = values
+        return 100 * (at - low) / (high - low)
+
+    def inside(self, value: float) -> float:
+        """Return the place of a value, or the end that it lies beyond."""
+        return round(min(100.0, max(0.0, self.place(value))), 2)
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """The ticks: place in per cent, and text. Ticks that are too near are left out."""
-        if self.marked:
-            return [(round(self.place(at), 2), words) for at, words in self.marked]
-        if self.kind == "time":
-            return [(round(self.place(at), 2), words) for at, words in self._dates()]
-        ticks: list[tuple[float, str]] = []
-        for value in self._round_numbers():
+        """The ticks: place in per cent, and text. Numbers that are too near are left
+        out.
+        """
+        ticks = [(round(self.place(at), 2), words) for at, words in self.marked]
+        for value in () if ticks else self._round_numbers():
             if not ticks or self.place(value) - ticks[-1][0] > APART:
                 words = f"{100 * value:g} %" if self.kind == "share" else short(value)
                 ticks.append((round(self.place(value), 2), words))
         return ticks
-
-    @property
-    def ends(self) -> list[tuple[float, str]]:
-        """The first and the last tick, for a narrow axis; the first alone if the two
-        are less than half of the axis apart.
-        """
-        first, *others = self.ticks or [(0.0, "")]
-        far = [tick for tick in others[-1:] if tick[0] - first[0] > 50]
-        return [first, *far]
 
     def _round_numbers(self) -> list[float]:
         from matplotlib.ticker import Locator, LogLocator, MaxNLocator
@@ -92,47 +109,19 @@ class Axis:
         values = map(float, locator.tick_values(self.low, self.high))
         return [value for value in values if self.low <= value <= self.high]
 
-    def _dates(self) -> list[tuple[float, str]]:
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-        ends = (datetime.fromtimestamp(end, UTC) for end in (self.low, self.high))
-        # With fewer ticks, Matplotlib finds no interval for some ranges (60 to 72 hours)
-        # and warns.
-        locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
-        values = map(float, locator.tick_values(*ends))  # type: ignore[no-untyped-call]
-        days = [day for day in values if self.low <= 86_400 * day <= self.high]
-        words = ConciseDateFormatter(locator).format_ticks(days)  # type: ignore[no-untyped-call]
-        return [(86_400 * day, text) for day, text in zip(days, words, strict=True)]
+def dates(low: float, high: float) -> list[tuple[float, str]]:
+    """Return round times between two times, in seconds since 1970, and their text."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    def mark(self, value: float, ends: Sequence[float]) -> "IntervalMark":
-        """Return the mark of a value and the ends of its interval."""
-        places = [self.place(end) for end in (value, *ends)]
-        dot, low, high = (round(min(100.0, max(0.0, place)), 2) for place in places)
-        cut = []
-        if min(value, *ends) < self.low:
-            cut.append("low")
-        if max(value, *ends) > self.high:
-            cut.append("high")
-        beyond = not self.low <= value <= self.high
-        return IntervalMark(dot, low, high, " ".join(cut), beyond)
-
-
-@dataclass(frozen=True)
-class IntervalMark:
-    """A dot and a bar, in per cent of an axis.
-
-    Attributes:
-        dot: the place of the dot.
-        low, high: the ends of the bar.
-        cut: the ends of the axis that dot or bar go beyond: "low", "high" or both.
-        beyond: whether the dot itself is off the axis; it stands at the end.
-    """
-
-    dot: float
-    low: float
-    high: float
-    cut: str
-    beyond: bool
+    ends = (datetime.fromtimestamp(end, UTC) for end in (low, high))
+    # With fewer ticks, Matplotlib finds no interval for some ranges (60 to 72 hours)
+    # and warns.
+    locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
+    values = map(float, locator.tick_values(*ends))  # type: ignore[no-untyped-call]
+    days = [day for day in values if low <= 86_400 * day <= high]
+    words = ConciseDateFormatter(locator).format_ticks(days)  # type: ignore[no-untyped-call]
+    return [(86_400 * day, text) for day, text in zip(days, words, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -143,60 +132,48 @@ class Line:
         words: the name in the legend.
         colour: a colour of the style sheet.
         points: x and y of each point.
-        dash: the kind of line.
-        band: x, and the low and high end of an interval there.
-        dotted: whether each point has a dot.
-        joined: whether a line joins the points.
+        style: the kind of line: "wide", "solid", "dashed", or "dots" without a line.
+        dotted: whether the points of a line have dots, too.
+        band: the corners of a filled area.
     """
 
     words: str
     colour: str
-    points: Sequence[tuple[float, float]] = ()
-    dash: str = "solid"
-    band: Sequence[tuple[float, float, float]] = ()
+    points: list[tuple[float, float]]
+    style: str = "solid"
     dotted: bool = False
-    joined: bool = True
+    band: list[tuple[float, float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Plot:
-    """Lines over two axes.
-
-    Its methods return paths of SVG in a square of 100 by 100.
-    """
+    """Lines over two axes."""
 
     title: str
     x: Axis
     y: Axis
     lines: Sequence[Line]
 
-    def path(
-        self, points: Iterable[tuple[float, float]], between: str = " ", after: str = ""
-    ) -> str:
-        """Return the path from point to point."""
-        return "M" + between.join(
-            f"{self.x.place(x):.1f},{100 - self.y.place(y):.1f}{after}"
-            for x, y in points
-        )
 
-    def dots(self, line: Line) -> str:
-        """Return a path of lines without length.
+@dataclass(frozen=True)
+class Plots:
+    """Plots side by side.
 
-        Their round ends look like dots, whatever the shape of the plot.
-        """
-        return self.path(line.points, "M", "h0")
+    Attributes:
+        title: the title of the group.
+        caption: how to read the plots.
+        plots: the plots; all have the same lines.
+    """
 
-    def area(self, line: Line) -> str:
-        """Return the path along the low ends of the band, and back along its high ends."""
-        low = [(x, end) for x, end, _ in line.band]
-        high = [(x, end) for x, _, end in line.band]
-        return self.path(low + high[::-1])
+    title: str
+    caption: str
+    plots: Sequence[Plot] = ()
 
 
 def ranking(
     dataset: Evaluated, names: Iterable[str], unit: float = 1.0
-) -> tuple[Axis, dict[str, IntervalMark]]:
-    """Return the marks of experiments and floors on an axis of scores on test.
+) -> tuple[Axis, dict[str, Estimate]]:
+    """Return the scores of experiments and floors on test, and an axis for them.
 
     Scores are with the weights that validation chose.
 
@@ -206,28 +183,22 @@ def ranking(
         unit: the factor from scores to the unit of the data, or 1.
 
     Returns:
-        The axis, and experiment or floor -> its mark.
+        The axis, and experiment or floor -> its score and the interval of the mean.
     """
-    metric = dataset.about.metric
-    stats = {name: dataset.experiments[name].score(metric) for name in names}
-    # Experiment -> the mean and the ends of its interval.
-    scores = {
-        name: [unit * value for value in (stat.mean, *_ends(stat))]
-        for name, stat in stats.items()
-        if stat
+    scores: dict[str, Estimate] = {}
+    for name in names:
+        stat = dataset.experiments[name].score(dataset.about.metric)
+        if stat:
+            low, high = stat.ends
+            scores[name] = (unit * stat.mean, unit * low, unit * high)
+    floors = {
+        words: (unit * floor, unit * floor, unit * floor)
+        for words, floor in dataset.about.floors.items()
     }
-    axis = _axis(dataset, scores, unit)
-    marks = {name: axis.mark(mean, ends) for name, (mean, *ends) in scores.items()}
-    for words, floor in dataset.about.floors.items():
-        marks[words] = axis.mark(unit * floor, (unit * floor, unit * floor))
-    return axis, marks
+    return _axis(dataset, scores, unit), scores | floors
 
 
-def _ends(stat: Stat) -> tuple[float, float]:
-    return stat.mean_ci or (stat.mean, stat.mean)
-
-
-def _axis(dataset: Evaluated, scores: Mapping[str, list[float]], unit: float) -> Axis:
+def _axis(dataset: Evaluated, scores: Mapping[str, Estimate], unit: float) -> Axis:
     """Return an axis over all means and intervals.
 
     Models that are far better than each network are off the axis.
@@ -236,7 +207,7 @@ def _axis(dataset: Evaluated, scores: Mapping[str, list[float]], unit: float) ->
     label = f"Test {title(about.metric)}"
     if unit != 1:
         label += f", {about.scale.unit}"
-    values = [value for ends in scores.values() for value in ends]
+    values = [value for score in scores.values() for value in score]
     if MEASURES[about.metric].higher:
         low = max(0.0, min(values, default=0.0))
         high = min(1.0, max(values, default=1.0))
@@ -269,3 +240,194 @@ def standing(dataset: Evaluated, order: Sequence[str]) -> list[str]:
 
 CHANGES = Axis(0.8, 1.25, "error with recurrence / without", log=True)
 """The axis of the ratio of two errors."""
+
+
+def plots(dataset: Evaluated) -> list[Plots]:
+    """Return all plots for which a data set has the data."""
+    compared = answers.answer(dataset.evaluation).compared
+    groups = (
+        _forecasts(dataset, compared),
+        _free_runs(dataset, compared),
+        _by_week(dataset, compared),
+        data_size(dataset),
+    )
+    return [group for group in groups if group]
+
+
+def _forecasts(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
+    classes = dataset.about.kind == "classify"
+    if classes or not compared or not dataset.has("predictions"):
+        return None
+    table = dataset.numbers("predictions", "part", "index", "truth")
+    title = "Forecasts beside the truth"
+    lacking = " and ".join(name for name in compared if name not in table)
+    if lacking:
+        cure = f"unroll repro evaluate@{dataset.name} draws them"
+        return Plots(title, f"There are none of {lacking} yet: {cure}.")
+    caption = (
+        "The network and the model without recurrence that are compared, chosen before "
+        "the test; first seed."
+    )
+    names_of_parts = ["First rows of test"]
+    if (table["part"] > 0).any():
+        noun = "week" if dataset.about.layout == "windows" else "example"
+        names_of_parts = [f"{capital(part)} {noun}" for part in PARTS]
+        caption += (
+            f" Best, median and worst {noun} of test: by the error of the two together."
+        )
+    drawn = [
+        _stretch(dataset, rows, compared, names_of_parts[int(part)])
+        for part, rows in table.groupby("part", sort=False)
+    ]
+    return Plots(title, caption, drawn)
+
+
+def _free_runs(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
+    names = [name for name in compared if dataset.experiments[name].rollout]
+    if not names:
+        return None
+    table = dataset.numbers("rollout", "step", "truth", *names)
+    caption = (
+        "From one true window on, each model is fed its own predictions. First seed, "
+        "last epoch."
+    )
+    drawn = _stretch(dataset, table, names, "From one true window on")
+    return Plots("Left alone: predictions fed back", caption, [drawn])
+
+
+def _stretch(
+    dataset: Evaluated, rows: "pd.DataFrame", names: Sequence[str], title: str
+) -> Plot:
+    """Return a plot of the truth and some experiments' predictions.
+
+    `rows` are of predictions.csv or rollout.csv. Columns of the experiments `names` are
+    NaN where there is no prediction. If each experiment predicts one value, the values
+    stand side by side, so that none hides another.
+    """
+    single = rows[names].notna().sum().max() == 1
+    if single:
+        rows = rows.tail(BEFORE + 1)
+    column = next(column for column in X_LABELS if column in rows)
+    x = rows[column]
+    first, last = x.iloc[[0, -1]]
+    label = X_LABELS[column]
+    marked = []
+    if column == "time":
+        days = [datetime.fromtimestamp(end, UTC) for end in (first, last)]
+        label = "time, {:%Y-%m-%d} to {:%Y-%m-%d}".format(*days)
+        marked = dates(first, last)
+    elif rows[names].isna().any(axis=None):
+        label += "; up to 0 it is given"
+    kind = "number" if column == "x" else "whole"
+    x_axis = Axis(first, last + single, label, kind=kind, marked=marked)
+    truth = rows["truth"]
+    margin = 0.35 * (truth.max() - truth.min()) or 1.0
+    y_axis = Axis(truth.min() - margin, truth.max() + margin, dataset.quantity)
+    lines = [Line("the truth", "ink", _points(x, truth), "wide")]
+    for index, name in enumerate(names):
+        beside = 0.3 * (index + 1) if single else 0
+        style = "dots" if single else DASHES[index % 2]
+        points = _points(x + beside, rows[name])
+        lines.append(Line(dataset.titles[name], dataset.colors[name], points, style))
+    return Plot(title, x_axis, y_axis, lines)
+
+
+def _points(x: "pd.Series", y: "pd.Series") -> list[tuple[float, float]]:
+    """Return the points whose y is known."""
+    known = y.notna()
+    return [*zip(x[known], y[known], strict=True)]
+
+
+def _by_week(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
+    if not compared or not dataset.has("weeks"):
+        return None
+    table = dataset.numbers("weeks", "week", *compared)
+    week = table["week"]
+    x = Axis(week.min(), week.max(), "week of test", kind="whole")
+    highest = 1.05 * table[[*compared]].max(axis=None)
+    y = Axis(0.0, highest, f"Test {title(dataset.about.metric)}")
+    lines = [
+        Line(
+            dataset.titles[name],
+            dataset.colors[name],
+            _points(week, table[name]),
+            dotted=True,
+        )
+        for name in compared
+    ]
+    drawn = Plot("Each week of test", x, y, lines)
+    return Plots("Error by week of test", "Mean over seeds.", [drawn])
+
+
+def data_size(dataset: Evaluated) -> Plots | None:
+    """Return the scores of a network and its opponent by the number of train rows.
+
+    The plot shows how many rows recurrence needs.
+    """
+    curves = by_fraction(dataset)
+    if len(curves) != 2:
+        return None
+    metric = dataset.about.metric
+    rows = dataset.about.examples["train"]
+    lines = []
+    ends = list[float]()
+    for curve in curves:
+        whole = curve[1.0]
+        line = Line(dataset.titles[whole], dataset.colors[whole], [], dotted=True)
+        for share, name in curve.items():
+            stat = dataset.experiments[name].chosen["test"][metric]
+            low, high = stat.ends
+            line.points.append((share * rows, stat.mean))
+            line.band.append((share * rows, low))
+            line.band.insert(0, (share * rows, high))
+            ends += stat.ends
+        lines.append(line)
+    network, opponent = curves
+    marked = []
+    for share in sorted(network.keys() & opponent.keys()):
+        pair = answers.compare(dataset.evaluation, network[share], opponent[share])
+        if pair:
+            marked.append((share * rows, f"{share * rows:,.0f}\n{pair.outcome}"))
+    label = "train examples, log scale"
+    x = Axis(min(network) * rows / 1.2, rows * 1.2, label, log=True, marked=marked)
+    y = _padded(ends, f"Test {title(metric)}", share=metric == "accuracy")
+    caption = (
+        "With the last eighth, quarter, half and all of the train rows, and the same "
+        "options: the mean on test over seeds, and its 95 % interval. Beneath: what the "
+        "network does against the other."
+    )
+    drawn = Plot("Error by train examples", x, y, lines)
+    return Plots("How many rows recurrence needs", caption, [drawn])
+
+
+def _padded(values: Sequence[float], label: str, *, share: bool) -> Axis:
+    """Return an axis with room for all values, logarithmic above `LOG_ABOVE`."""
+    low = min(values, default=0.0)
+    high = max(values, default=1.0)
+    kind = "share" if share else "number"
+    if low > 0 and high / low > LOG_ABOVE:
+        return Axis(low / 1.2, high * 1.2, f"{label}, log scale", log=True, kind=kind)
+    margin = 0.06 * (high - low) or 0.5
+    return Axis(low - margin, high + margin, label, kind=kind)
+
+
+def by_fraction(dataset: Evaluated) -> list[dict[float, str]]:
+    """Return fraction of the rows -> experiment, for each model that was trained on
+    fractions. Recurrent models come first.
+    """
+    entries = {
+        name: entry
+        for name, entry in dataset.experiments.items()
+        if entry.score(dataset.about.metric)
+    }
+    curves = []
+    for whole, entry in entries.items():
+        same = (entry.layers, entry.trials)
+        fractions = {
+            other.share: name
+            for name, other in entries.items()
+            if other.share < 1 and (other.layers, other.trials) == same
+        }
+        if entry.share == 1 and fractions:
+            curves.append(dict(sorted(fractions.items())) | {1.0: whole})
+    return sorted(curves, key=lambda curve: not entries[curve[1.0]].recurrent)

@@ -1,7 +1,7 @@
 """Numbers as text: enough digits to compare, the same everywhere."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from pipeline.evaluation.margin import Comparison, Word, change_text
 from pipeline.evaluation.schema import Stat
@@ -9,6 +9,13 @@ from pipeline.metrics import MEASURES
 
 DASH = "\N{EN DASH}"
 """The sign for a missing value."""
+
+TITLES = {name: str(measure.title) for name, measure in MEASURES.items()} | {
+    "mae_unit": "MAE",
+    "rmse_unit": "RMSE",
+    "horizon": "steps in phase",
+}
+"""Metric of evaluation.json -> its title."""
 
 SMALL = 1e-3
 """Smaller numbers are written with an exponent."""
@@ -66,33 +73,27 @@ def measured(stat: Stat | float, metric: str, unit: str = "") -> str:
     Accuracies are in per cent and counts whole. Other values have four digits, and the
     unit if they have one.
     """
+    mean = stat.mean if isinstance(stat, Stat) else stat
     several = isinstance(stat, Stat) and stat.std is not None
-    mean: float = stat.mean if isinstance(stat, Stat) else stat
-    if metric == "accuracy":
-        return f"{100 * mean:.2f} %"
-    if metric.endswith("_unit"):
-        return f"{number(mean)} {unit}".rstrip()
-    if mean == int(mean) and not several:
+    if mean == int(mean) and not several and metric != "accuracy":
         return short(mean)
-    return number(mean)
+    return between((mean,), metric, unit)
+
+
+def between(interval: Sequence[float], metric: str, unit: str = "") -> str:
+    """Return the ends of an interval as text: 0.2601 to 0.2688."""
+    if metric == "accuracy":
+        return " to ".join(f"{100 * end:.2f}" for end in interval) + " %"
+    ending = unit if metric.endswith("_unit") else ""
+    return f"{' to '.join(map(number, interval))} {ending}".rstrip()
 
 
 def published(value: float, metric: str, unit: str = "") -> str:
     """Return a published value as text, in the form of `measured`."""
     if metric == "accuracy":
         return f"{short(round(100 * value, 6))} %"
-    if metric.endswith("_unit"):
-        return f"{short(value)} {unit}".rstrip()
-    return short(value)
-
-
-def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
-    """Return an interval as text: 0.2601 to 0.2688."""
-    if metric == "accuracy":
-        return " to ".join(f"{100 * end:.2f}" for end in interval) + " %"
-    if not metric.endswith("_unit"):
-        unit = ""
-    return f"{' to '.join(map(number, interval))} {unit}".rstrip()
+    ending = unit if metric.endswith("_unit") else ""
+    return f"{short(value)} {ending}".rstrip()
 
 
 def comparison_text(comparison: Comparison, metric: str) -> tuple[str, str]:
@@ -116,31 +117,14 @@ def direction(comparison: Comparison) -> str:
     and *hurts* say the direction themselves, so theirs is "".
     """
     degree = {Word.SAME: "slightly ", Word.OPEN: ""}.get(comparison.outcome)
-    if degree is None:
+    if degree is None or comparison.low <= 0 <= comparison.high:
         return ""
-    if comparison.high < 0:
-        return f"{degree}less error"
-    if comparison.low > 0:
-        return f"{degree}more error"
-    return ""
+    return f"{degree}{'less' if comparison.high < 0 else 'more'} error"
 
 
 def _signed(value: float) -> str:
     sign = "-" if value < 0 else "+"
     return sign + number(abs(value), 3)
-
-
-def fact(value: Any) -> str:
-    """Return plain data as text: "yes", "1,000", or a list with commas."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float):
-        return short(value)
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {fact(item)}" for key, item in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(fact, value))
-    return str(value)
 
 
 def shape(lengths: list[int | None]) -> str:
@@ -150,10 +134,7 @@ def shape(lengths: list[int | None]) -> str:
 
 def title(metric: str) -> str:
     """Return the title of a metric of evaluation.json on the page."""
-    derived = {"mae_unit": "MAE", "rmse_unit": "RMSE", "horizon": "steps in phase"}
-    if metric in MEASURES:
-        return str(MEASURES[metric].title)
-    return derived.get(metric, metric)
+    return TITLES.get(metric, metric)
 
 
 def capital(text: str) -> str:

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline import tables
 from pipeline.errors import printable
@@ -17,8 +17,7 @@ from pipeline.evaluation.margin import Word
 from pipeline.evaluation.networks import PlayableNetwork
 from pipeline.files import read_checked
 from pipeline.report import charts
-from pipeline.report.formatting import capital, fact, number, title
-from pipeline.report.plots import plots
+from pipeline.report.formatting import capital, number, short, title
 from pipeline.report.result_tables import (
     SIGNS,
     claims_table,
@@ -29,16 +28,7 @@ from pipeline.report.result_tables import (
 )
 from pipeline.report.results import AnswerText, Evaluated, Results, error_text, sentence
 
-if TYPE_CHECKING:
-    import jinja2
-
 FOLDER = Path(__file__).parent
-
-KINDS = {
-    "forecast": "forecast of a later value",
-    "regress": "a value from a value",
-    "classify": "classification into two classes",
-}
 
 MEANINGS: dict[str, str] = {
     Word.HELPS: "With recurrence there is less error, surely by more than the band.",
@@ -79,25 +69,35 @@ SEEDS = 3
 
 def page(results: Results) -> str:
     """Return the HTML of the page. The same results give the same bytes."""
+    import jinja2
     from markupsafe import Markup, escape
 
-    environment = _environment()
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {
         # A long name may break after an underscore.
         "breakable": lambda name: escape(name).replace("_", Markup("_<wbr>")),
         "capital": capital,
+        "counted": counted,
         "error_text": error_text,
         "heading": heading,
+        "measure": title,
+        "number": number,
+        "short": short,
         "prose": lambda markdown: Markup(as_html(markdown)),  # noqa: S704 -- escaped there
     }
     networks = playable(results.built)
-    sections = [
-        _section(results, dataset, networks.get(dataset.name))
+    answers = [
+        AnswerText(dataset, answer)
         for dataset in results.built
+        for answer in dataset.answers
     ]
-    every = [answer for section in sections for answer in section["answers"]]
-    counts = [verdict for verdict in results.verdicts if verdict.claim.kind == "count"]
-    others = [verdict for verdict in results.verdicts if verdict not in counts]
+    words = [*Word]
     script = printable(_ours("page.js", "play.js"), kept="\n")
     text = environment.get_template("page.html.j2").render(
         style=Markup(_ours("page.css", "play.css")),  # noqa: S704 -- our own files
@@ -105,19 +105,14 @@ def page(results: Results) -> str:
         hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         signs=SIGNS,
         results=results,
-        sentence=sentence([answer.answer for answer in every]),
-        answers=_by_kind(sections),
+        sentence=sentence([text.answer for text in answers]),
+        answers=sorted(answers, key=lambda text: words.index(text.answer.outcome)),
         changes=charts.CHANGES,
-        counted={
-            "Figures and comparisons": counted(others),
-            "Counts and shapes": counted(counts),
-        },
         headlines=headlines_table(results),
-        places=_places(results),
         unbuilt=claims_table(
             [verdict for verdict in results.verdicts if verdict.dataset is None]
         ),
-        sections=sections,
+        sections=[_section(results, dataset, networks) for dataset in results.built],
         meanings=MEANINGS,
         drawn=next(iter(networks), ""),
     )
@@ -135,69 +130,10 @@ def as_html(markdown: str) -> str:
         text = re.sub(pattern, replacement, text)
     blocks = []
     for block in text.split("\n\n"):
-        if block.startswith("- "):
-            points = block.removeprefix("- ").split("\n- ")
-            items = "".join(f"<li>{point}</li>" for point in points)
-            blocks.append(f"<ul>{items}</ul>")
-        else:
-            blocks.append(f"<p>{block}</p>")
+        items = "".join(f"<li>{item}</li>" for item in block[2:].split("\n- "))
+        is_list = block.startswith("- ")
+        blocks.append(f"<ul>{items}</ul>" if is_list else f"<p>{block}</p>")
     return "".join(blocks)
-
-
-def _by_kind(
-    sections: Iterable[Mapping[str, Any]],
-) -> dict[str, list[tuple[str, AnswerText]]]:
-    """Return the tables of the first screen: title -> data sets and their answers.
-
-    Tuned networks come first. Rows are in the order of the words.
-    """
-    words = [*Word]
-    rows = [
-        (section["dataset"].name, answer)
-        for section in sections
-        for answer in section["answers"]
-    ]
-    rows.sort(key=lambda row: words.index(row[1].answer.outcome))
-    by_kind = {
-        "Both sides tuned": [row for row in rows if row[1].tuned],
-        "Untuned networks, as in the documents": [
-            row for row in rows if not row[1].tuned
-        ],
-    }
-    return {title: rows for title, rows in by_kind.items() if rows}
-
-
-def _places(results: Results) -> dict[str, list[tuple[Evaluated, int]]]:
-    """Return where the figures of each document stand.
-
-    Heading of the document -> the data sets, and how many of its figures are about each.
-    """
-    documents = sorted({verdict.claim.document for verdict in results.verdicts})
-    counts = Counter(
-        (verdict.claim.document, verdict.dataset.name)
-        for verdict in results.verdicts
-        if verdict.dataset
-    )
-    return {
-        heading(document): [
-            (dataset, counts[document, dataset.name])
-            for dataset in results.built
-            if counts[document, dataset.name]
-        ]
-        for document in documents
-    }
-
-
-def _environment() -> "jinja2.Environment":
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _ours(*files: str) -> str:
@@ -228,10 +164,11 @@ def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
 
 def _labels(dataset: Evaluated, names: Iterable[str]) -> dict[str, str]:
     """Return the titles of models: short, or in full if two would be the same."""
-    shown = {}
-    for name in names:
-        tuned = ", tuned" if dataset.experiments[name].trials else ""
-        shown[name] = dataset.short[name] + tuned
+    trials = {name: dataset.experiments[name].trials for name in names}
+    shown = {
+        name: dataset.short[name] + (", tuned" if searched else "")
+        for name, searched in trials.items()
+    }
     counts = Counter(shown.values())
     return {
         name: text if counts[text] == 1 else dataset.titles[name]
@@ -240,7 +177,7 @@ def _labels(dataset: Evaluated, names: Iterable[str]) -> dict[str, str]:
 
 
 def _section(
-    results: Results, dataset: Evaluated, network: PlayableNetwork | None
+    results: Results, dataset: Evaluated, networks: Mapping[str, PlayableNetwork]
 ) -> dict[str, Any]:
     """Return the values with which the template shows a data set.
 
@@ -253,7 +190,6 @@ def _section(
     standing = charts.standing(dataset, models)
     scale = dataset.about.scale
     in_unit = dataset.about.metric == "mae" and bool(scale.unit)
-    unit = scale.std if in_unit else 1.0
     verdicts = [
         verdict
         for verdict in results.verdicts
@@ -264,50 +200,22 @@ def _section(
         "answers": [AnswerText(dataset, answer) for answer in dataset.answers],
         "standing": standing,
         "labels": _labels(dataset, standing),
-        "standing_on": charts.ranking(dataset, standing, unit),
+        "standing_on": charts.ranking(dataset, standing, scale.std if in_unit else 1.0),
         "in_unit": in_unit,
         "claims": claims_table(verdicts, stand_in=dataset.about.stand_in),
-        "plots": plots(dataset),
-        "network": network,
+        "plots": charts.plots(dataset),
+        "network": networks.get(dataset.name),
         "mistakes": _mistakes(dataset),
-        "axis": axis,
-        "marks": marks,
+        "ranking": (axis, marks),
         "ranked": ranked,
-        "facts": _facts(dataset),
         "groups": groups_table(dataset, dataset.experiments),
     }
 
 
-def _mistakes(dataset: Evaluated) -> list[dict[str, str]]:
+def _mistakes(dataset: Evaluated) -> list[dict[str, Any]]:
     if not dataset.has("mistakes"):
         return []
     path = dataset.folder / "tables" / "mistakes.csv"
     table = tables.read(path, experiment=str, truth=int, probability=float, words=str)
-    table = table[table["experiment"].isin(dataset.compared)]
-    columns = {
-        "probability": (100 * table["probability"]).map("{:.1f} %".format),
-        "truth": table["truth"].map({0: "bad", 1: "good"}),
-        "experiment": table["experiment"].map(dataset.titles).map(capital),
-    }
-    rows: list[dict[str, str]] = table.assign(**columns).to_dict("records")
-    return rows
-
-
-def _facts(dataset: Evaluated) -> list[tuple[str, str]]:
-    about = dataset.about
-    unit = f", {about.scale.quantity} in {about.scale.unit}" if about.scale.unit else ""
-    facts = [
-        ("name", dataset.name),
-        ("question", f"{KINDS[about.kind]}{unit}"),
-        (
-            "examples",
-            ", ".join(f"{count:,} {split}" for split, count in about.examples.items()),
-        ),
-        ("input", " x ".join(map(str, about.input_shape))),
-        ("compared by", title(about.metric)),
-    ]
-    if about.scale.unit:
-        mean = f"{number(about.scale.mean)} {about.scale.unit}"
-        std = f"{number(about.scale.std)} {about.scale.unit}"
-        facts.append(("scale of train", f"mean {mean}, standard deviation {std}"))
-    return facts + [(words, fact(value)) for words, value in about.facts.items()]
+    rows: list[dict[str, Any]] = table.to_dict("records")
+    return [row for row in rows if row["experiment"] in dataset.compared]

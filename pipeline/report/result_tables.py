@@ -5,7 +5,7 @@ Page, terminal and `--json` show the same tables.
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from pipeline.config.params import own_name
@@ -52,12 +52,15 @@ HEADLINES_CAPTION = (
     "baseline could have the figure, too. Cannot tell: seeds move the figure too far."
 )
 
-COURSE = {
+PLACES = {
+    "final": "at the end",
+    "best": "at the best epoch",
+    "rollout": "{1} of the free run",
     "reached": "epochs to {1} % on validation",
     "gap": "how much worse on validation than on train at the end",
     "best_epoch": "epochs to the best one",
 }
-"""Metric of the course of a training -> its name on the page."""
+"""First word of a metric's path -> its words on the page."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,13 @@ class ResultTable:
     answers: tuple[str, ...] = ()
 
 
+FIGURES = (
+    TableColumn("published", "Published"),
+    TableColumn("rebuilt", "Rebuilt"),
+    TableColumn("verdict", "Verdict", numeric=False),
+)
+"""The columns of a published figure and of what became of it."""
+
 WITHOUT_QUESTION = {Word.HELPS: "less error", Word.HURTS: "more error"}
 """Outcome -> its word in the table of a data set whose question is not asked."""
 
@@ -126,22 +136,14 @@ def heading(document: str) -> str:
 
 def as_data(table: ResultTable) -> dict[str, Any]:
     """Return a table as plain data: each cell has its text and the value behind it."""
+    columns = [asdict(column) for column in table.columns]
+    keys = [column.key for column in table.columns]
     rows = [
-        {
-            column.key: {"text": plain(row[column.key]), "value": row[column.key].value}
-            for column in table.columns
-        }
+        {key: {"text": plain(row[key]), "value": row[key].value} for key in keys}
         for row in table.rows
     ]
-    return {
-        "name": table.name,
-        "title": table.title,
-        "caption": table.caption,
-        "stand_in": table.stand_in,
-        "answers": list(table.answers),
-        "columns": [asdict(column) for column in table.columns],
-        "rows": rows,
-    }
+    data = {key.name: getattr(table, key.name) for key in fields(table)}
+    return data | {"answers": [*table.answers], "columns": columns, "rows": rows}
 
 
 def plain(cell: TableCell) -> str:
@@ -186,37 +188,27 @@ def scores_table(
 ) -> ResultTable:
     """Return the scores of some experiments, the best on test first, and the floors."""
     about = dataset.about
-    metric = about.metric
-    label = title(metric)
+    label = title(about.metric)
     validated = "validation" in about.examples
-    titles = {
-        "experiment": "Experiment",
-        "parameters": "Parameters",
-        "epochs": "Best epoch" if validated else "Epochs",
-        "validation": f"Validation {label}, best epoch",
-        "validation_final": f"Validation {label}, final",
-        "test_best": f"Test {label}, selected",
-        "test": f"Test {label}, final",
-        "unit": f"Test MAE in {about.scale.unit}",
-        "mase": "Test MASE",
-        "against": "vs best without",
-        "interval": "95 % interval",
-        "word": "Verdict",
-    }
-    hidden = set()
-    if not validated:
-        hidden |= {"validation", "validation_final", "test_best"}
-    if not about.scale.unit:
-        hidden.add("unit")
-    if not about.naive:
-        hidden.add("mase")
-    if not opponent:
-        hidden |= {"against", "interval", "word"}
-    words = {"experiment", "word"}
+    # Key, title, and whether the column is shown.
+    known = (
+        ("experiment", "Experiment", True),
+        ("parameters", "Parameters", True),
+        ("epochs", "Best epoch" if validated else "Epochs", True),
+        ("validation", f"Validation {label}, best epoch", validated),
+        ("validation_final", f"Validation {label}, final", validated),
+        ("test_best", f"Test {label}, selected", validated),
+        ("test", f"Test {label}, final", True),
+        ("unit", f"Test MAE in {about.scale.unit}", about.scale.unit),
+        ("mase", "Test MASE", about.naive),
+        ("against", "vs best without", opponent),
+        ("interval", "95 % interval", opponent),
+        ("word", "Verdict", opponent),
+    )
     columns = [
-        TableColumn(key, text, numeric=key not in words)
-        for key, text in titles.items()
-        if key not in hidden
+        TableColumn(key, text, numeric=key not in {"experiment", "word"})
+        for key, text, holds in known
+        if holds
     ]
     answers = [AnswerText(dataset, answer).line for answer in dataset.answers]
     return ResultTable(
@@ -224,7 +216,7 @@ def scores_table(
         f"{dataset.name}: {dataset.question}",
         _caption(dataset, opponent),
         tuple(columns),
-        tuple(_score_rows(dataset, shown, list(titles))),
+        tuple(_score_rows(dataset, shown, [key for key, *_ in known])),
         about.stand_in,
         tuple(answers or [dataset.unanswered]),
     )
@@ -237,64 +229,76 @@ def _score_rows(
 ) -> list[Mapping[str, TableCell]]:
     """Return the rows of experiments and floors, the best on test first."""
     metric = dataset.about.metric
-    sign = -1 if MEASURES[metric].higher else 1
+    worst = -math.inf if MEASURES[metric].higher else math.inf
     rows: list[tuple[float, Mapping[str, TableCell]]] = []
     for name, entry in shown.items():
         score = entry.score(metric)
-        place = sign * score.mean if score else math.inf
-        rows.append((place, _experiment_row(dataset, name)))
+        rows.append((score.mean if score else worst, _experiment_row(dataset, name)))
     for words, value in dataset.about.floors.items():
         cell = TableCell(measured(value, metric), value=value)
-        named = {"experiment": TableCell(words, "floor")}
-        row = named | {"test": cell, "test_best": cell}
-        rows.append((sign * value, dict.fromkeys(columns, TableCell()) | row))
-    return [row for _, row in sorted(rows, key=lambda placed: placed[0])]
+        row = {"experiment": TableCell(words, "floor"), "test": cell, "test_best": cell}
+        rows.append((value, dict.fromkeys(columns, TableCell()) | row))
+    rows.sort(key=lambda placed: placed[0], reverse=MEASURES[metric].higher)
+    return [row for _, row in rows]
 
 
 def _caption(dataset: Evaluated, opponent: str | None) -> str:
     about = dataset.about
     better = "higher" if MEASURES[about.metric].higher else "lower"
-    sentences = []
-    if dataset.stale:
-        sentences.append("Of an earlier build.")
-    sentences.append(
-        f"{title(about.metric)}, {better} is better; mean over seeds ± sample standard "
-        "deviation."
-    )
-    if "validation" in about.examples:
-        sentences.append(
-            "Selected: by the epoch that is best on validation, never on test."
-        )
-    if about.naive:
-        sentences.append(
-            "MASE is the MAE as a share of the seasonal naive forecast's on train."
-        )
-    if opponent:
-        sentences.append(
-            f"The best without recurrence is {opponent}, chosen before the test. "
-            "Against it (vs): the change in error, a geometric mean over seeds, and its "
-            "95 % interval."
-        )
-        if any(entry.repeats for entry in dataset.experiments.values()):
-            sentences.append(
+    repeated = any(entry.repeats for entry in dataset.experiments.values())
+    return _sentences(
+        (dataset.stale, "Of an earlier build."),
+        (
+            True,
+            (
+                f"{title(about.metric)}, {better} is better; mean over seeds ± sample "
+                "standard deviation."
+            ),
+        ),
+        (
+            "validation" in about.examples,
+            "Selected: by the epoch that is best on validation, never on test.",
+        ),
+        (
+            about.naive,
+            "MASE is the MAE as a share of the seasonal naive forecast's on train.",
+        ),
+        (
+            opponent,
+            (
+                f"The best without recurrence is {opponent}, chosen before the test. "
+                "Against it (vs): the change in error, a geometric mean over seeds, and its "
+                "95 % interval."
+            ),
+        ),
+        (
+            opponent and repeated,
+            (
                 "A model with several searches (tuned_gru, tuned_gru_2, ...) is compared "
                 "by their mean; its row shows the error of the first search."
-            )
-        sentences += _band(dataset)
-    return " ".join(sentences)
+            ),
+        ),
+        (opponent, _band(dataset)),
+    )
 
 
-def _band(dataset: Evaluated) -> list[str]:
+def _sentences(*sentences: tuple[object, str]) -> str:
+    """Return as one text the sentences whose condition holds."""
+    return " ".join(text for holds, text in sentences if holds and text)
+
+
+def _band(dataset: Evaluated) -> str:
     """Return a sentence about the changes that do not matter, if changes are relative."""
     relative = [each for each in dataset.comparisons.values() if each.relative]
     if not relative:
-        return []
+        return ""
     sentence = band_text(relative[0])  # all have the same opponent
     least = floor(dataset.name)
-    if not least:
-        return [f"{sentence}."]
-    share = f"{100 * BAND:g} % of the error above {least:.2g}, the least of any model"
-    return [f"{sentence}: {share}."]
+    if least:
+        sentence += (
+            f": {100 * BAND:g} % of the error above {least:.2g}, the least of any model"
+        )
+    return f"{sentence}."
 
 
 def band_text(comparison: Comparison) -> str:
@@ -374,37 +378,46 @@ def groups_table(dataset: Evaluated, shown: Mapping[str, Entry]) -> ResultTable:
     """
     metric = dataset.about.metric
     groups = dict.fromkeys(group for entry in shown.values() for group in entry.groups)
+    free = any(entry.rollout for entry in shown.values())
     columns = [TableColumn("experiment", "Experiment", numeric=False)]
-    contents = []
-    caption = "Final weights."
     columns += [
         TableColumn(f"group_{group}", f"Test {title(metric)}, {group}")
         for group in groups
     ]
-    if groups:
-        contents.append("parts of the test set")
-    if "outside" in groups:
-        caption += " Inside and outside the range of x that was trained on."
-    if any(entry.rollout for entry in shown.values()):
+    if free:
         columns.append(TableColumn("rollout", "Free run, MSE"))
         columns.append(TableColumn("horizon", "Free run, steps in phase (median)"))
-        contents.append("own predictions fed back")
-        caption += (
-            " In the free run every prediction is fed back as an input; the phase is "
-            "lost when the MSE over one period of the sine (13 steps) exceeds 0.5, what "
-            "a constant 0 scores."
-        )
     rows = []
-    for name, entry in shown.items() if contents else ():
+    for name, entry in shown.items() if groups or free else ():
         row = {"experiment": TableCell(name, value=name)}
         for group in groups:
             row[f"group_{group}"] = _stat(entry.groups.get(group), metric)
         row["rollout"] = _stat(entry.rollout, "mse")
         row["horizon"] = _horizon(dataset, entry.rollout)
         rows.append(row)
+    contents = _sentences(
+        (groups, "parts of the test set"),
+        (groups and free, "and"),
+        (free, "own predictions fed back"),
+    )
+    caption = _sentences(
+        (True, "Final weights."),
+        (
+            "outside" in groups,
+            "Inside and outside the range of x that was trained on.",
+        ),
+        (
+            free,
+            (
+                "In the free run every prediction is fed back as an input; the phase is "
+                "lost when the MSE over one period of the sine (13 steps) exceeds 0.5, what "
+                "a constant 0 scores."
+            ),
+        ),
+    )
     return ResultTable(
         dataset.name,
-        f"{dataset.name}: {' and '.join(contents)}",
+        f"{dataset.name}: {contents}",
         caption,
         tuple(columns),
         tuple(rows),
@@ -430,31 +443,35 @@ def claims_table(verdicts: Sequence[Verdict], *, stand_in: bool = False) -> Resu
 
     `stand_in` says whether the rebuilt figures come from generated stand-in data.
     """
-    columns = (
-        TableColumn("claim", "What the document says", numeric=False),
-        TableColumn("published", "Published"),
-        TableColumn("rebuilt", "Rebuilt"),
-        TableColumn("verdict", "Verdict", numeric=False),
-        TableColumn("note", "What is behind it", numeric=False),
-    )
-    rows = tuple(_claim_row(verdict) for verdict in verdicts)
     return ResultTable(
-        "claims", "Figures and verdicts", CLAIMS_CAPTION, columns, rows, stand_in
+        "claims",
+        "Figures and verdicts",
+        CLAIMS_CAPTION,
+        (
+            TableColumn("claim", "What the document says", numeric=False),
+            *FIGURES,
+            TableColumn("note", "What is behind it", numeric=False),
+        ),
+        tuple(_claim_row(verdict) for verdict in verdicts),
+        stand_in,
     )
 
 
 def _claim_row(verdict: Verdict) -> dict[str, TableCell]:
     claim = verdict.claim
     about = f"{claim.experiment}, {describe(claim.metric)}"
-    outcome = verdict.outcome
-    return {
+    row = {
         "document": TableCell(claim.document, value=claim.document),
         "claim": TableCell(claim.words, about, value=claim.words),
         "published": published_cell(verdict),
         "rebuilt": rebuilt_cell(verdict),
-        "verdict": TableCell(outcome=outcome, value=outcome),
+        "verdict": TableCell(outcome=verdict.outcome, value=verdict.outcome),
         "note": TableCell(claim.note),
     }
+    if claim.headline:
+        row["figure"] = TableCell(claim.headline.figure, claim.experiment)
+        row["reason"] = TableCell(claim.headline.reason)
+    return row
 
 
 def headlines_table(results: Results) -> ResultTable:
@@ -462,24 +479,19 @@ def headlines_table(results: Results) -> ResultTable:
 
     Each row also has a cell `document`, by which the page groups the rows.
     """
-    columns = (
-        TableColumn("figure", "Figure", numeric=False),
-        TableColumn("published", "Published"),
-        TableColumn("rebuilt", "Rebuilt"),
-        TableColumn("verdict", "Verdict", numeric=False),
-        TableColumn("reason", "Why", numeric=False),
-    )
-    rows = []
-    for verdict in results.verdicts:
-        headline = verdict.claim.headline
-        if headline:
-            words = {
-                "figure": TableCell(headline.figure, verdict.claim.experiment),
-                "reason": TableCell(headline.reason),
-            }
-            rows.append(_claim_row(verdict) | words)
+    rows = [
+        _claim_row(verdict) for verdict in results.verdicts if verdict.claim.headline
+    ]
     return ResultTable(
-        "headlines", "Published and rebuilt", HEADLINES_CAPTION, columns, tuple(rows)
+        "headlines",
+        "Published and rebuilt",
+        HEADLINES_CAPTION,
+        (
+            TableColumn("figure", "Figure", numeric=False),
+            *FIGURES,
+            TableColumn("reason", "Why", numeric=False),
+        ),
+        tuple(rows),
     )
 
 
@@ -491,10 +503,9 @@ def rebuilt_cell(verdict: Verdict) -> TableCell:
         return NO_VALUE
     metric, unit = _metric(verdict)
     small = ""
-    if verdict.interval and verdict.claim.kind != "count":
-        small = between(verdict.interval, metric, unit)
-    if small and verdict.claim.kind == "comparison":
-        small = f"difference {small}"
+    if verdict.interval:
+        of = "difference " if verdict.claim.kind == "comparison" else ""
+        small = of + between(verdict.interval, metric, unit)
     text = measured(verdict.rebuilt, metric, unit)
     return TableCell(text, small, value=verdict.rebuilt.model_dump(mode="json"))
 
@@ -509,17 +520,15 @@ def published_cell(verdict: Verdict) -> TableCell:
         value = float(claim.value)
         about = "about " if claim.about else ""
         small = f"times that of {own_name(claim.of)}" if claim.of else ""
-        words = about + published(value, metric, unit)
-        return TableCell(words, small, value=value)
+        return TableCell(about + published(value, metric, unit), small, value=value)
     words = "as" if claim.relation == "par" else str(claim.relation)
-    other = verdict.other
-    if other:
-        words = f"{words} {measured(other, metric, unit)}"
-    beside = [f"of {own_name(str(claim.against))}"]
+    small = f"of {own_name(str(claim.against))}"
     if claim.within:
-        beside.append(f"within {published(claim.within, metric, unit)}")
-    mean = other.mean if other else None
-    return TableCell(words, ", ".join(beside), value=mean)
+        small += f", within {published(claim.within, metric, unit)}"
+    if verdict.other is None:
+        return TableCell(words, small)
+    words += f" {measured(verdict.other, metric, unit)}"
+    return TableCell(words, small, value=verdict.other.mean)
 
 
 def _metric(verdict: Verdict) -> tuple[str, str]:
@@ -538,19 +547,15 @@ def describe(path: str) -> str:
 
     For example, best.validation.accuracy is "accuracy on validation at the best epoch".
     """
-    match path.split("."):
-        case [("final" | "best") as point, split, metric]:
-            when = "at the best epoch" if point == "best" else "at the end"
+    words = path.split(".")
+    match words:
+        case ["final" | "best", split, metric]:
             unit = ", in its unit" if metric.endswith("_unit") else ""
-            return f"{title(metric)} on {split} {when}{unit}"
+            return f"{title(metric)} on {split} {PLACES[words[0]]}{unit}"
         case ["groups", group, metric]:
             return f"{title(metric)} on test, {group}"
-        case ["rollout", metric]:
-            return f"{title(metric)} of the free run"
         case ["layers", layer, what]:
-            shape_of = "" if what == "parameters" else " shape"
-            return f"{layer}, {what}{shape_of}"
+            return f"{layer}, {what}{'' if what == 'parameters' else ' shape'}"
         case ["dataset", *rest]:
-            return " ".join(word for word in rest if word != "facts")
-        case [*words]:
-            return COURSE.get(words[0], path).format(*words)
+            return " ".join(rest).removeprefix("facts ")
+    return PLACES.get(words[0], path).format(*map(title, words))

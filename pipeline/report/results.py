@@ -7,7 +7,7 @@ reasons.
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +16,8 @@ from pipeline import failures, tables
 from pipeline.config.model_card import card
 from pipeline.config.params import Params, official
 from pipeline.errors import UnrollError
-from pipeline.evaluation import answers, answers_file, claims
+from pipeline.evaluation import answers, claims, schema
 from pipeline.evaluation.answers import Answer, Networks, Note
-from pipeline.evaluation.answers_file import AnswersFile
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
 from pipeline.evaluation.schema import About, Entry, Evaluation
@@ -157,11 +156,9 @@ class AnswerText:
         """The remarks beside the word: the direction of the change, if it is sure and
         the word does not say it, and the notes.
         """
-        notes: list[str] = list(self.answer.notes)
-        if self.answer.comparison is None:
-            return notes
-        known = direction(self.answer.comparison)
-        return [known, *notes] if known else notes
+        comparison = self.answer.comparison
+        known = direction(comparison) if comparison else ""
+        return [word for word in (known, *self.answer.notes) if word]
 
     @property
     def effect(self) -> str:
@@ -169,19 +166,15 @@ class AnswerText:
         change, interval = self.change
         if self.answer.relative and change:
             change += " error"
-        if interval:
-            change += f" ({interval})"
-        return change or self.answer.reason
+        return f"{change} ({interval})" if interval else change or self.answer.reason
 
     @property
     def sentence(self) -> str:
         """The two models and the change in error."""
-        names = self.dataset.titles
         if self.answer.outcome == Word.NOT_ASKED:
             return capital(self.answer.reason)
-        network = names.get(str(self.answer.network))
-        models = f"{network} against {names.get(str(self.answer.opponent))}"
-        return f"{capital(models)}: {self.effect}"
+        models = [self.dataset.titles.get(name) for name in self.answer.compared]
+        return capital(f"{' against '.join(map(str, models))}: {self.effect}")
 
     @property
     def line(self) -> str:
@@ -196,18 +189,17 @@ def error_text(dataset: Evaluated, name: str | None) -> str:
     The error is the mean over all searches for the model's options. An MAE is in the
     data's unit if they have one.
     """
-    if name is None or name not in dataset.experiments:
+    if name not in dataset.experiments:
         return ""
     metric = dataset.about.metric
-    mean = dataset.evaluation.mean_score("test", name, metric)
-    in_unit = dataset.evaluation.mean_score("test", name, "mae_unit")
+    unit = dataset.about.scale.unit if metric == "mae" else ""
+    measure = "mae_unit" if unit else metric
+    mean = dataset.evaluation.mean_score("test", str(name), measure)
     if mean is None:
         return ""
     if MEASURES[metric].higher:
         return f"{100 * (1 - mean):.2f} % wrong"
-    if metric == "mae" and in_unit is not None:
-        return f"{number(in_unit, 3)} {dataset.about.scale.unit}"
-    return f"{title(metric)} {number(mean, 3)}"
+    return f"{number(mean, 3)} {unit}" if unit else f"{title(metric)} {number(mean, 3)}"
 
 
 def sentence(answers: Sequence[Answer]) -> str:
@@ -278,37 +270,75 @@ def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Res
         UsageError: claims.yaml is wrong.
         UnrollError: a file is damaged.
     """
-    published = answers_file.published(workspace)
-    evaluations = answers_file.evaluations(workspace, params)
-    recorded = answers_file.load(workspace)
+    published = claims.load(workspace.claims)
+    evaluations = schema.load_all(workspace, params)
+    recorded = answers.load(workspace)
     explained = paragraphs(workspace)
     failed = _failed(workspace)
     elsewhere = official(workspace.params).get("datasets", {})
     built: list[Evaluated] = []
     missing: list[Missing] = []
-    for name in params.datasets:
-        experiments = list(params.experiments_of(name))
+    for name, section in params.datasets.items():
+        experiments = params.experiments_of(name)
+        stages = [f"{stage}@{name}" for stage in ("prepare", "train", "evaluate")]
+        stages.insert(0, params.source_stage(section.source))
+        stage = next((stage for stage in stages if stage in failed), "")
         command = "official" if name in elsewhere else "repro"
-        stage, reason = _failure(failed, params, name, command)
+        cure = f"no failure is recorded; `unroll {command}` builds it"
+        reason = failed.get(stage, cure)
         if name not in evaluations:
-            missing.append(Missing(name, experiments, stage, reason))
+            missing.append(Missing(name, [*experiments], stage, reason))
             continue
         evaluation = evaluations[name]
-        stale = f"{stage} failed: {reason}" if stage else ""
-        paragraph = explained.get(name, "")
-        built.append(
-            _evaluated(
-                workspace, params, evaluation, recorded, stale, paragraph, own_code
-            )
-        )
         missing += [
             Missing(f"{name}/{experiment}", [experiment], stage, reason)
             for experiment in experiments
             if experiment not in evaluation.experiments
         ]
+        answered: list[Answer] = []
+        unanswered = ""
+        try:
+            answered = answers.answers_of(recorded, name, evaluation)
+        except UnrollError as error:
+            unanswered = str(error)
+        described = _described(workspace, params, evaluation, own_code=own_code)
+        evaluated = replace(
+            described,
+            paragraph="" if described.about.stand_in else explained.get(name, ""),
+            stale=f"{stage} failed: {reason}" if stage else "",
+            answers=answered,
+            unanswered=unanswered,
+        )
+        built.append(evaluated)
     known = claims.known(published, params)
     verdicts = [claims.judge(claim, evaluations) for claim in known]
     return Results(built, missing, verdicts, len(published) - len(known))
+
+
+def _described(
+    workspace: Workspace, params: Params, evaluation: Evaluation, *, own_code: bool
+) -> Evaluated:
+    """Return a data set with its question and the titles of its experiments."""
+    name = evaluation.dataset.name
+    section = params.datasets[name]
+    experiments = params.experiments_of(name)
+    cards = {
+        key: card(one.model, f"experiments.{name}.{key}.model", own_code=own_code)
+        for key, one in experiments.items()
+    }
+    return Evaluated(
+        name,
+        evaluation,
+        workspace.evaluation(name),
+        titles.question(section, evaluation.dataset),
+        {
+            key: titles.experiment(one, section, cards[key])
+            for key, one in experiments.items()
+        },
+        {key: cards[key].short_title(one) for key, one in experiments.items()},
+        {key: cards[key].color for key in experiments},
+        titles.quantity(section, evaluation.dataset),
+    )
 
 
 def paragraphs(workspace: Workspace) -> dict[str, str]:
@@ -328,65 +358,8 @@ def _failed(workspace: Workspace) -> dict[str, str]:
     The path of the workspace is removed, since the page must be the same in each
     folder.
     """
-    failed = {}
-    for stage, line in failures.read(workspace).items():
-        for root in (workspace.root.resolve(), workspace.root):
-            line = line.replace(f"{root}/", "")  # noqa: PLW2901 -- the line may hold both
-        failed[stage] = line[:400]
-    return failed
-
-
-def _evaluated(
-    workspace: Workspace,
-    params: Params,
-    evaluation: Evaluation,
-    recorded: AnswersFile | None,
-    stale: str,
-    paragraph: str,
-    own_code: bool,
-) -> Evaluated:
-    name = evaluation.dataset.name
-    section = params.datasets[name]
-    experiments = params.experiments_of(name)
-    cards = {
-        key: card(one.model, f"experiments.{name}.{key}.model", own_code=own_code)
-        for key, one in experiments.items()
+    roots = (f"{workspace.root.resolve()}/", f"{workspace.root}/")
+    return {
+        stage: line.replace(roots[0], "").replace(roots[1], "")[:400]
+        for stage, line in failures.read(workspace).items()
     }
-    answered: list[Answer] = []
-    unanswered = ""
-    try:
-        answered = answers_file.answers_of(recorded, name, evaluation)
-    except UnrollError as error:
-        unanswered = str(error)
-    return Evaluated(
-        name,
-        evaluation,
-        workspace.evaluation(name),
-        titles.question(section, evaluation.dataset),
-        {
-            key: titles.experiment(one, section, cards[key])
-            for key, one in experiments.items()
-        },
-        {key: cards[key].short_title(one) for key, one in experiments.items()},
-        {key: cards[key].color for key in experiments},
-        titles.quantity(section, evaluation.dataset),
-        "" if evaluation.dataset.stand_in else paragraph,
-        stale,
-        answered,
-        unanswered,
-    )
-
-
-def _failure(
-    failed: Mapping[str, str], params: Params, dataset: str, command: str
-) -> tuple[str, str]:
-    """Return the first failed stage of a data set, and the reason.
-
-    If no failure is recorded, return "" and the command of `unroll` that builds it.
-    """
-    source = params.source_stage(params.datasets[dataset].source)
-    own = [f"{stage}@{dataset}" for stage in ("prepare", "train", "evaluate")]
-    for stage in (source, *own):
-        if stage in failed:
-            return stage, failed[stage]
-    return "", f"no failure is recorded; `unroll {command}` builds it"

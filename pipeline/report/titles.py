@@ -1,5 +1,6 @@
 """Titles of experiments and data sets, made from their options in params.yaml."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ FREQUENCIES = {3600: "hourly", DAY: "daily"}
 """Seconds between rows -> an adjective for such rows."""
 
 QUESTIONS = {
-    "sine_points": "sin x from x",
+    "sine_points": "sin x from x: {part}",
     "sine_windows": "the next value of a sine",
     "waves": "the next value of noisy waves",
     "imdb": "a film review: good or bad",
@@ -46,20 +47,19 @@ def question(section: DatasetParams, about: About) -> str:
     options: Mapping[str, Any] = section.preparation.model_dump()
     template = QUESTIONS.get(section.preparation.name)
     if template:
-        shape = str(options.get("shape", "")).replace("_", " ")
-        words = template.format(shape=shape, horizon=options.get("horizon"))
-        return f"{words}: {options['part']}" if "part" in options else words
+        words = template.format_map(defaultdict(str, options))
+        return words.replace("_", " ").removesuffix(": ")
     hours = about.facts.get("horizon in hours")
     ahead = f"{_span(hours * 3600)} ahead" if hours else "later on"
     words = f"{about.scale.quantity} {ahead}"
     seconds = about.facts.get("seconds between rows")
-    if seconds:
-        lookback = options["windows"]["lookback"] * seconds
-        frequency = FREQUENCIES.get(seconds, f"{seconds / 60:g}-minute")
-        years = round(about.facts.get("rows", 0) * seconds / YEAR)
-        of_years = f"{years} years of " if years > 1 else ""
-        words += f" from {_span(lookback)}, {of_years}{frequency} rows"
-    return words
+    if not seconds:
+        return words
+    lookback = _span(options["windows"]["lookback"] * seconds)
+    frequency = FREQUENCIES.get(seconds, f"{seconds / 60:g}-minute")
+    years = round(about.facts.get("rows", 0) * seconds / YEAR)
+    of_years = f"{years} years of " if years > 1 else ""
+    return f"{words} from {lookback}, {of_years}{frequency} rows"
 
 
 def _span(seconds: float) -> str:

@@ -6,7 +6,7 @@ The scores are those of results/evaluations, and the parameters those of params.
 import hashlib
 
 from pipeline.config.params import Experiment, Params
-from pipeline.evaluation import answers_file
+from pipeline.evaluation import claims, schema
 from pipeline.evaluation.schema import About, Entry
 from pipeline.tracking import view
 from pipeline.tracking.runs import PREFIXES, over_seeds, own_first, parameters
@@ -34,9 +34,9 @@ def log(opened: Store, workspace: Workspace, config: Params) -> int:
     Raises:
         UnrollError: an evaluation is damaged, or claims.yaml is wrong.
     """
-    claims = answers_file.published(workspace)
+    published = claims.load(workspace.claims)
     shown = 0
-    for dataset, evaluation in answers_file.evaluations(workspace, config).items():
+    for dataset, evaluation in schema.load_all(workspace, config).items():
         about = evaluation.dataset
         group = opened.experiment(view.title(about))
         current = {
@@ -56,7 +56,7 @@ def log(opened: Store, workspace: Workspace, config: Params) -> int:
             if logged:
                 opened.client.set_tag(logged.info.run_id, "current", "false")
             experiment = config.experiments_of(dataset)[name]
-            documents = view.documents(claims, f"{dataset}/{name}")
+            documents = view.documents(published, f"{dataset}/{name}")
             _log(opened, group, name, experiment, about, entry, mark, documents)
     return shown
 

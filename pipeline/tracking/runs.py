@@ -20,7 +20,7 @@ from pipeline.data import dataset
 from pipeline.data.dataset import Dataset, Description
 from pipeline.data.examples import compared
 from pipeline.errors import UnrollError
-from pipeline.evaluation import answers_file, schema
+from pipeline.evaluation import claims, schema
 from pipeline.evaluation.schema import About, Split
 from pipeline.evaluation.scores import measures, statistics
 from pipeline.metrics import MEASURES
@@ -162,7 +162,7 @@ def log(opened: Store, workspace: Workspace, found: RunOnDisk) -> "MlflowRun":
     if logged:
         run_id = logged[0].info.run_id
     else:
-        documents = view.documents(answers_file.published(workspace), found.name)
+        documents = view.documents(claims.load(workspace.claims), found.name)
         run_id = _log(opened, group, found, data, mark, documents)
     variant = client.get_run(run_id).data.tags.get("dvc_experiment")
     for other in opened.search(f"{same} and {view.CURRENT}", group):

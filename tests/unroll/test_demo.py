@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.config import params, plain_yaml
 from pipeline.errors import UsageError
-from pipeline.evaluation import answers_file, schema
+from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import answer
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
@@ -85,7 +85,7 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     whole = json.loads(file.read_text(encoding="utf-8"))
     whole["experiments"]["rnn6"]["best"]["test"]["mse"]["values"][0] *= 1 + 1e-15
     file.write_text(json.dumps(whole), encoding="utf-8")
-    answers_file.write(Workspace(root), params.load(root / "params.yaml"))
+    answers.write(Workspace(root), params.load(root / "params.yaml"))
     shutil.rmtree(root / ".demo")
     capsys.readouterr()
     projects.demo(Workspace(root), 2)

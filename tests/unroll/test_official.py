@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from pipeline.config import plain_yaml
-from pipeline.evaluation import answers_file
+from pipeline.evaluation import answers
 from stages.evaluate import evaluate
 from tests.support import REPOSITORY, fake_runs
 from tests.unroll.test_repro import SECTIONS, small, unroll
@@ -22,9 +22,9 @@ CLAIMS = """
 
 
 def outcome(workspace):
-    (claims,) = answers_file.load(workspace).claims.documents.values()
+    (claims,) = answers.load(workspace).claims["documents"].values()
     (claim,) = claims.values()
-    return claim.outcome
+    return claim["outcome"]
 
 
 def build(project, *, jobs, quiet):

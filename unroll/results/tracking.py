@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pipeline import numerics
 from pipeline.config import params
 from pipeline.errors import UnrollError, without_password
-from pipeline.evaluation import answers_file
 from pipeline.provenance.machine import CODE, documents
-from pipeline.report import titles
+from pipeline.report import results, titles
+from pipeline.report.results import AnswerText
 from pipeline.tracking import committed, login, runs, store
 from pipeline.workspace import Workspace
 from series.answer import load
@@ -67,19 +67,29 @@ def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str
                 with store.opened(workspace) as opened:
                     shown = committed.log(opened, workspace, config)
         _print_actions(actions, shown)
-        answered = answers_file.every(workspace)
+        answered = _answers(workspace)
         if whole:
-            answered |= answers_file.every(whole)
+            answered |= _answers(whole)
     if store.is_empty(workspace):
         return {}
     with store.opened(workspace) as opened:
         # The demo lacks some of the models that these answers name.
         whose = ["In the whole build:"] if whole else []
-        lines = {
-            name: whose + [f"{answer.line}." for answer in answers]
-            for name, answers in answered.items()
-        }
+        lines = {name: whose + answers for name, answers in answered.items()}
         return runs.describe(opened, workspace, lines)
+
+
+def _answers(workspace: Workspace) -> dict[str, list[str]]:
+    """Return data set -> its answers, a sentence each; none if they are out of date."""
+    built = results.load(workspace, params.load_all(workspace.params)).built
+    return {
+        dataset.name: [
+            f"{answer.networks}: {AnswerText(dataset, answer).line}."
+            for answer in dataset.answers
+        ]
+        for dataset in built
+        if dataset.answers
+    }
 
 
 def _print_actions(actions: dict[str, str], shown: int) -> None:

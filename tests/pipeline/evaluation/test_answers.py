@@ -1,5 +1,3 @@
-import re
-
 import numpy as np
 import pytest
 
@@ -28,30 +26,24 @@ def evaluated(days, network, opponent, **changes):
     latter has 0.3, the other 0.5."""
     entry = {
         "parameters": 1,
+        "layers": [],
         "varies": True,
         "epochs": 9,
         "loss": "mae",
         "seeds": [0, 1, 2],
-    }
-    entry |= {
         "fingerprint": "",
         "best_epoch": None,
         "best": None,
         "groups": {},
         "rollout": None,
+        "final": {},
     }
-    experiments = {}
-    for name, kind, mean, on_test in (
-        ("gru", "recurrent", network, 0.3),
-        ("dense", "network", opponent, 0.5),
-    ):
-        final = (
-            {"validation": {"mae": stat(mean)}, "test": {"mae": stat(on_test, on_test)}}
-            if mean
-            else {}
-        )
-        experiments[name] = entry | {"kind": kind, "layers": [], "final": final}
-    experiments["gru"] |= changes
+    gru = entry | {"kind": "recurrent"}
+    dense = entry | {"kind": "network"}
+    for one, mean, on_test in ((gru, network, 0.3), (dense, opponent, 0.5)):
+        if mean:
+            test = {"mae": stat(on_test, on_test)}
+            one["final"] = {"validation": {"mae": stat(mean)}, "test": test}
     about = {
         "name": "d",
         "kind": "forecast",
@@ -59,15 +51,21 @@ def evaluated(days, network, opponent, **changes):
         "scale": {},
         "stand_in": False,
         "floors": {},
-    }
-    about |= {
         "examples": {"validation": 9, "test": 9},
         "input_shape": [4, 1],
         "layout": "windows",
+        "days": days,
+        "facts": {},
     }
     rows = {"test": {"gru": {"dense": 0.01}} if network and opponent else {}}
-    whole = {"dataset": about | {"days": days, "facts": {}}, "experiments": experiments}
-    return Evaluation.model_validate(whole | {"blocks": {"test": 40}, "rows": rows})
+    return Evaluation.model_validate(
+        {
+            "dataset": about,
+            "experiments": {"gru": gru | changes, "dense": dense},
+            "blocks": {"test": 40},
+            "rows": rows,
+        }
+    )
 
 
 WORSE = {"validation": {"mae": stat(0.3)}, "test": {"mae": stat(0.6, 0.8)}}
@@ -155,11 +153,6 @@ def test_what_a_reader_has_to_know_stands_beside_the_word_and_never_replaces_it(
         Word.HELPS,
         [Note.TOO_SHORT, Note.STAND_IN],
     )
-    assert re.fullmatch(
-        r"all: helps, gru against dense: -40 % error \(-\d+ to -\d+ %\) "
-        r"\(too short; stand-in\)",
-        answer.line,
-    )
 
 
 def test_where_a_floor_is_known_the_band_is_of_the_error_above_it():
@@ -215,14 +208,14 @@ def test_a_search_that_was_lucky_on_validation_does_not_choose():
         final = experiments[name]["final"] | {"validation": {"mae": stat(score)}}
         experiments[name] = experiments[name] | {"final": final}
     evaluation = Evaluation.model_validate(whole)
-    assert answers.strongest(evaluation, lambda entry: entry.recurrent) == "lstm"
+    assert answers.strongest(evaluation, ["gru", "lstm"]) == "lstm"
 
 
 def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():
     """Seeds of a search agree to .1 %, the three searches differ by 10 %."""
     errors = [[0.300, 0.3003], [0.330, 0.3303], [0.270, 0.2703]]
     whole = searched(errors)
-    assert answers.strongest(whole, lambda entry: entry.recurrent) == "gru"
+    assert answers.strongest(whole, ["gru", "gru_2", "gru_3"]) == "gru"
     of_searches = whole.difference("test", "gru", "dense")
     means = [np.mean(of_seeds) for of_seeds in errors]
     assert whole.errors("test", "gru") == pytest.approx(means)

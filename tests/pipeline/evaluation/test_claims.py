@@ -300,7 +300,7 @@ TEXT = '{document: "003", words: about 0.02, experiment: waves/guess, metric: fi
         (
             ", width: 2",
             "",
-            "must say the `width` beyond which an interval tells nothing",
+            "must have the `width` beyond which an interval tells nothing",
         ),
         (
             'value: "0.02", width: 2',

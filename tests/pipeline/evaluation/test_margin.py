@@ -34,19 +34,25 @@ def test_an_interval_decides_by_where_it_lies_to_the_band(low, high, word):
     assert decide(low, high) == word
 
 
-def test_the_band_can_be_wider_or_narrower():
-    assert decide(-0.08, 0.08, band=0.1) == Word.SAME
-    assert decide(-0.04, -0.02, band=0.01) == Word.HELPS
+@pytest.mark.parametrize(
+    ("low", "high", "band", "word"),
+    [
+        (-0.08, 0.08, 0.1, Word.SAME),
+        (-0.04, -0.02, 0.01, Word.HELPS),
+        # Of 10 % that can be learnt, 3 % is much.
+        (-0.04, -0.03, band_above_floor(1.0, 0.9), Word.HELPS),
+    ],
+)
+def test_the_band_can_be_wider_or_narrower(low, high, band, word):
+    assert decide(low, high, band) == word
 
 
-def test_above_a_floor_only_what_can_be_learnt_counts():
-    assert band_above_floor(2.0, 0.0) == BAND
-    assert band_above_floor(2.0, 1.0) == pytest.approx(BAND / 2)
-    assert band_above_floor(1.0, 1.0) == 0
-    assert band_above_floor(0.0, 0.0) == 0
-    assert decide(-0.04, -0.03, band_above_floor(1.0, 0.9)) == Word.HELPS, (
-        "of 10 % that can be learnt, 3 % is much"
-    )
+@pytest.mark.parametrize(
+    ("error", "floor", "band"),
+    [(2.0, 0.0, BAND), (2.0, 1.0, BAND / 2), (1.0, 1.0, 0), (0.0, 0.0, 0)],
+)
+def test_above_a_floor_only_what_can_be_learnt_counts(error, floor, band):
+    assert band_above_floor(error, floor) == pytest.approx(band)
 
 
 NONE = Part(0.0, 1)

@@ -23,20 +23,34 @@ def entry(run, dataset=None, **options):
     return evaluated(dataset or small(), {"e": run}, **options).experiments["e"]
 
 
-def test_a_data_set_is_measured_by_what_is_for_its_kind_and_in_its_unit():
-    values = np.array([3.0, 5.0])
-    none = np.zeros(2)
-    assert measures(small(), values, none) == {"mse": 17.0, "mae": 4.0}
-    in_unit = {"mae_unit": 8.0, "rmse_unit": 2 * math.sqrt(17)}
-    assert (
-        measures(small(unit="°C"), values, none) == {"mse": 17.0, "mae": 4.0} | in_unit
-    )
-    scored = measures(small("classify"), np.array([0.5, 0.5]), np.array([0.0, 1.0]))
-    assert scored == {
-        "accuracy": 0.5,
-        "brier": 0.25,
-        "binary_crossentropy": pytest.approx(math.log(2)),
-    }
+@pytest.mark.parametrize(
+    ("dataset", "predictions", "targets", "expected"),
+    [
+        (small(), (3.0, 5.0), (0.0, 0.0), {"mse": 17.0, "mae": 4.0}),
+        (
+            small(unit="°C"),
+            (3.0, 5.0),
+            (0.0, 0.0),
+            {"mse": 17.0, "mae": 4.0, "mae_unit": 8.0, "rmse_unit": 2 * math.sqrt(17)},
+        ),
+        (
+            small("classify"),
+            (0.5, 0.5),
+            (0.0, 1.0),
+            {
+                "accuracy": 0.5,
+                "brier": 0.25,
+                "binary_crossentropy": math.log(2),
+            },
+        ),
+    ],
+    ids=["a value", "with a unit", "a class"],
+)
+def test_a_data_set_is_measured_by_what_is_for_its_kind_and_in_its_unit(
+    dataset, predictions, targets, expected
+):
+    values = measures(dataset, np.array(predictions), np.array(targets))
+    assert values == pytest.approx(expected)
 
 
 def test_statistics_over_seeds():

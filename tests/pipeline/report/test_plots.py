@@ -5,27 +5,15 @@ import pytest
 from pipeline.config import params
 from pipeline.evaluation.intervals import Difference, Part
 from pipeline.evaluation.schema import Stat
-from pipeline.report import plots
-from pipeline.report.charts import Axis, Line, Plot
+from pipeline.report import charts
+from pipeline.report.page import page
 from pipeline.report.results import load
-
-
-def test_a_plot_is_drawn_in_a_square_of_a_hundred_whatever_its_axes_are():
-    line = Line(
-        "a", "gru", [(0, 1), (5, 10), (10, 100)], band=[(0, 1, 10), (10, 10, 1000)]
-    )
-    plot = Plot("p", Axis(0, 10), Axis(1, 100, log=True), [line])
-    assert plot.path(line.points) == "M0.0,100.0 50.0,50.0 100.0,0.0"
-    assert plot.dots(line) == "M0.0,100.0h0M50.0,50.0h0M100.0,0.0h0"
-    assert plot.area(line) == "M0.0,100.0 100.0,50.0 100.0,-50.0 0.0,50.0", (
-        "off the axis is out of sight, not at its end"
-    )
 
 
 def test_what_is_compared_is_drawn(evaluated):
     results = load(evaluated, params.load(evaluated.params))
     waves = next(dataset for dataset in results.built if dataset.name == "waves")
-    groups = plots.plots(waves)
+    groups = charts.plots(waves)
     drawn = {group.title: group for group in groups}
     forecasts = drawn["Forecasts beside the truth"]
     assert [plot.title for plot in forecasts.plots] == [
@@ -34,8 +22,14 @@ def test_what_is_compared_is_drawn(evaluated):
         "Worst example",
     ]
     titles = [waves.titles[name] for name in ("node", "perceptron")]
-    assert [line.words for line in forecasts.key] == ["the truth", *titles]
-    assert forecasts.plots[0].y.label == "wave, without a unit"
+    plot = forecasts.plots[0]
+    assert [line.words for line in plot.lines] == ["the truth", *titles]
+    assert plot.y.label == "wave, without a unit"
+    truth = " ".join(
+        f"{plot.x.place(x):.1f},{100 - plot.y.place(y):.1f}"
+        for x, y in plot.lines[0].points
+    )
+    assert f'<path class="wide" d="M{truth}"/>' in page(results)
 
 
 def test_forecasts_of_one_value_stand_side_by_side_so_that_none_hides_another(
@@ -43,7 +37,7 @@ def test_forecasts_of_one_value_stand_side_by_side_so_that_none_hides_another(
 ):
     results = load(evaluated, params.load(evaluated.params))
     waves = next(dataset for dataset in results.built if dataset.name == "waves")
-    for plot in plots.plots(waves)[0].plots:
+    for plot in charts.plots(waves)[0].plots:
         truth, *forecasts = plot.lines
         ends = [truth.points[-1][0], *(x for line in forecasts for x, _ in line.points)]
         assert len({*ends}) == len(forecasts) + 1 == 3
@@ -55,17 +49,8 @@ def test_forecasts_of_one_value_stand_side_by_side_so_that_none_hides_another(
 )
 def test_times_of_any_range_have_some_dates_and_no_warning(unit):
     # some are those that fewer ticks have no interval for
-    for count in [
-        2,
-        5,
-        12,
-        33,
-        66,
-        71,
-    ]:
-        assert 2 <= len(Axis(1.6e9, 1.6e9 + count * unit, kind="time").ticks) <= 12, (
-            count
-        )
+    for count in (2, 5, 12, 33, 66, 71):
+        assert 2 <= len(charts.dates(1.6e9, 1.6e9 + count * unit)) <= 12, count
 
 
 def built(name, **models):
@@ -92,7 +77,7 @@ def built(name, **models):
             "score": lambda _: stat,
         }
         return SimpleNamespace(
-            **own, chosen={"train": {"mse": stat}}, method="", converged=True
+            **own, chosen={"test": {"mse": stat}}, method="", converged=True
         )
 
     about = SimpleNamespace(name="d", metric="mse", examples={"train": 8000}, days=None)
@@ -125,16 +110,16 @@ def test_a_network_and_its_opponent_are_compared_by_the_fraction_of_rows_that_th
         "plain": (0.3, 1, "x"),
     }
     dataset = built("waves", **others, **networks)
-    network, opponent = plots.by_fraction(dataset)
+    network, opponent = charts.by_fraction(dataset)
     assert (network, opponent[0.5]) == (
         {0.25: "gru_quarter", 0.5: "gru_half", 1: "gru"},
         "map_half",
     )
-    (plot,) = plots.data_size(dataset).plots
+    (plot,) = charts.data_size(dataset).plots
     assert [line.words for line in plot.lines] == ["GRU", "map"]
     assert [words for _, words in plot.x.ticks] == [
         "2,000\nhurts",
         "4,000\nopen",
         "8,000\nhelps",
     ]
-    assert plots.data_size(built("waves", gru=(0.1, 1, "GRU"))) is None
+    assert charts.data_size(built("waves", gru=(0.1, 1, "GRU"))) is None

@@ -9,7 +9,6 @@ from pipeline.evaluation.schema import Stat
 from pipeline.report import titles
 from pipeline.report.formatting import (
     comparison_text,
-    fact,
     measured,
     published,
     spread,
@@ -58,7 +57,6 @@ def test_values_are_in_the_form_of_their_metric():
         "85 %",
         "0.5 %",
     )
-    assert fact([True, 1000, {"a": 0.5}]) == "yes, 1,000, a 0.5"
     for errors, others, texts in (
         ([0.05], [0.0], ("accuracy +5.00", "+3.04 to +6.96")),
         ([0.0956], [0.1], ("-4.4 %", "-6.3 to -2.5 %")),
