@@ -45,7 +45,17 @@ from series.source import Data, RowsFile, files_of, naming_the_frame, plain_name
 LEVELS = (0.5, 0.8, 0.9)
 """The usual coverages of prediction intervals."""
 
-SCORES = ("recurrent", "mae", "wql", "change", "low", "high", "coverage")
+SCORES = (
+    "recurrent",
+    "mae",
+    "rmse",
+    "bias",
+    "wql",
+    "change",
+    "low",
+    "high",
+    "coverage",
+)
 """Names of the scores in the columns of `Answer.models`."""
 
 TABLE = "forecasts.parquet"
@@ -205,8 +215,9 @@ class Answer:
     def models(self) -> pd.DataFrame:
         """A row for each model, the best first.
 
-        The columns are model, title, recurrent, mae, wql, change, low, high, coverage,
-        seconds and forecasts. `wql` is the weighted quantile loss. `change` is the
+        The columns are model, title, recurrent, mae, rmse, bias, wql, change, low,
+        high, coverage, seconds and forecasts. `bias` is that of the sum of all
+        forecasts: -.1 is a tenth too low. `wql` is the weighted quantile loss. `change` is the
         error relative to that of the best model without recurrence, and `low` and
         `high` are its 95 % interval. `coverage` is that of 90 % prediction intervals.
         `seconds` are CPU seconds. `forecasts` marks the model that forecasts. All

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.params import Experiment, Model, Training
-from pipeline.data.examples import Array
-from series.question import Proposal
+from series.question import Proposal, is_intermittent
 from series.reading.profile import FileProfile
 
 SEEDS = (0, 1, 2)
@@ -38,9 +37,6 @@ MOST_WINDOW_FITS = 2_000
 """Largest number of forecasts (series times origins) for statistical models.
 
 They are fitted anew for each forecast, which takes about 15 ms."""
-
-ZERO_SHARE = 0.3
-"""Share of values 0 from which a series counts as intermittent demand."""
 
 LEAST_SQUARES = {"method": "least_squares", "ridge": 100.0}
 """The training of ridge regression."""
@@ -96,6 +92,7 @@ def candidates(
         models |= _statistical(proposal)
     if is_intermittent(profile.columns[proposal.target].measured):
         models["tsb"] = _unfitted("statistical", "tsb")
+    if "tsb" in models and proposal.objective == "median":
         # Far below any value, so that the floor of forecasts makes it 0.
         models["zero"] = _unfitted("baselines", "constant", value=-1e6)
     return models
@@ -129,14 +126,6 @@ def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
         for steps in sorted({min(steps, most) for steps in STEPS})
     ]
     return [experiment.model_copy(update={"training": each}) for each in trainings]
-
-
-def is_intermittent(measured: Array) -> bool:
-    """Return whether a target is never below 0 and often 0, like rare sales."""
-    known = measured[np.isfinite(measured)]
-    if not len(known) or known.min() < 0:
-        return False
-    return bool(np.mean(known == 0) >= ZERO_SHARE)
 
 
 def _naive(proposal: Proposal) -> dict[str, Experiment]:
@@ -178,10 +167,12 @@ def _networks(proposal: Proposal, known: int, *, season: bool) -> dict[str, Expe
     if known:
         # Each row holds the known columns of one value ahead.
         rows = max(rows, min(proposal.horizon, 48))
-    models = {"mlp": _trained(dense, NETWORK | {"learning_rate": 0.005}, SEEDS)}
+    loss = "mse" if proposal.objective == "mean" else "mae"
+    network = NETWORK | {"loss": loss}
+    models = {"mlp": _trained(dense, network | {"learning_rate": 0.005}, SEEDS)}
     for name in ("gru", "lstm"):
         recurrent = {**about, "name": name, "units": 32, "last": rows}
-        models[name] = _trained(recurrent, NETWORK | {"learning_rate": 0.015}, SEEDS)
+        models[name] = _trained(recurrent, network | {"learning_rate": 0.015}, SEEDS)
     return models
 
 

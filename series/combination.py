@@ -1,5 +1,5 @@
 """Forecast combination: the weighted median of several models, with an intercept
-correction.
+correction; or their weighted mean, if the mean is forecast.
 
 Weights by discounted inverse errors: Bates and Granger 1969, "The combination of
 forecasts", Operational Research Quarterly 20. The median of models: Stock and Watson
@@ -13,6 +13,7 @@ Arrays of errors end in the axes (origins, steps); axes before them are series.
 import numpy as np
 
 from pipeline.data.examples import Array, ceil_div
+from series.comparison import Objective
 
 DECAY = 0.95
 """The weight of an origin relative to the next one."""
@@ -41,7 +42,9 @@ TINY = 1e-12
 """A small divisor in place of 0."""
 
 
-def combined(forecasts: Array, truth: Array, series: Array, delay: Array) -> Array:
+def combined(
+    forecasts: Array, truth: Array, series: Array, delay: Array, objective: Objective
+) -> Array:
     """Return the combination of several models' forecasts, for each series by itself.
 
     Args:
@@ -50,6 +53,7 @@ def combined(forecasts: Array, truth: Array, series: Array, delay: Array) -> Arr
         series: (origins,) the series of each origin; those of a series stand together.
         delay: (steps,) number of origins after which an error is known
             (`known_after`).
+        objective: "median" or "mean" of the forecasts.
 
     Returns:
         (origins, steps).
@@ -60,8 +64,8 @@ def combined(forecasts: Array, truth: Array, series: Array, delay: Array) -> Arr
         count = max(1, MOST_VALUES // values_each)
         for start in range(0, len(rows), count):
             some = rows[start : start + count]  # (series, origins)
-            result[some] = weighted_median_forecast(
-                forecasts[:, some], truth[some], delay
+            result[some] = weighted_forecast(
+                forecasts[:, some], truth[some], delay, objective
             )
     return result
 
@@ -82,7 +86,9 @@ def stacks(series: Array) -> list[Array]:
     ]
 
 
-def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Array:
+def weighted_forecast(
+    forecasts: Array, truth: Array, delay: Array, objective: Objective
+) -> Array:
     """Return the combination at each origin, by the errors that are known there.
 
     Args:
@@ -90,6 +96,7 @@ def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Ar
         truth: (..., origins, steps), NaN where nothing was measured, or not yet.
         delay: (steps,) number of origins after which an error is known
             (`known_after`).
+        objective: "median" or "mean" of the forecasts.
 
     Returns:
         (..., origins, steps); the forecasts of a single model stay as they are.
@@ -107,7 +114,10 @@ def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Ar
     mean = errors.sum(axis=0) / np.maximum(weights.sum(axis=0), TINY)
     mae = (errors + PRIOR_ORIGINS * mean) / (weights + PRIOR_ORIGINS)
     relative = np.where(mae > 0, mae.min(axis=0) / np.where(mae > 0, mae, 1.0), 1.0)
-    median = weighted_median(forecasts, relative**POWER)
+    shares = relative**POWER
+    if objective == "mean":
+        return np.asarray((shares * forecasts).sum(axis=0) / shares.sum(axis=0))
+    median = weighted_median(forecasts, shares)
     return np.asarray(median + _correction(truth - median, delay))
 
 

@@ -7,17 +7,25 @@ computed by `pipeline.evaluation.intervals.Difference`.
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import pydantic
 
+from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array
 from pipeline.evaluation import intervals
 from pipeline.evaluation.intervals import Difference, Part
 from pipeline.evaluation.margin import BAND, Word, decide
 from pipeline.validation import Strict
+
+Objective = Literal["mean", "median"]
+"""What a forecast is: the mean, judged by squared errors, or the median, judged by
+absolute errors."""
+
+POWER: Mapping[Objective, int] = {"median": 1, "mean": 2}
+"""Objective -> the power of an error that is judged."""
 
 WEEK = np.timedelta64(7, "D")
 """The shortest block whose errors count as independent of other blocks' errors."""
@@ -99,36 +107,51 @@ class ModelComparison(Interval):
         return self.high < 0 or self.change < -BAND
 
 
+def objective_of(dataset: Dataset) -> Objective:
+    """Return what a forecast of a data set is, by its metric."""
+    return "mean" if dataset.metric == "mse" else "median"
+
+
 def errors_by_block(
-    rows: pd.DataFrame, deviations: Mapping[str, float], length: np.timedelta64
+    rows: pd.DataFrame,
+    deviations: Mapping[str, float],
+    length: np.timedelta64,
+    objective: Objective = "median",
 ) -> pd.DataFrame:
-    """Sum up the absolute errors of each model in each block.
+    """Sum up the absolute or squared errors of each model in each block.
 
     Args:
         rows: unique_id, cutoff, model, y and y_hat, from the same cutoffs for each
             model.
         deviations: unique_id -> the standard deviation of the series.
         length: the length of a block.
+        objective: decides whether errors are squared.
 
     Returns:
         `sum` of the errors, in standard deviations, and `count` of the measured values;
         a row for each model and each block with a measured value.
     """
     blocks = block_numbers(rows["cutoff"].to_numpy(), length)
-    return _summed_errors(rows, deviations, blocks)
+    return _summed_errors(rows, deviations, blocks, objective)
 
 
 def errors_by_series(
-    rows: pd.DataFrame, deviations: Mapping[str, float]
+    rows: pd.DataFrame,
+    deviations: Mapping[str, float],
+    objective: Objective = "median",
 ) -> pd.DataFrame:
     """Return the errors as `errors_by_block`, with a series as a block."""
-    return _summed_errors(rows, deviations, rows["unique_id"].astype(str))
+    blocks = rows["unique_id"].astype(str)
+    return _summed_errors(rows, deviations, blocks, objective)
 
 
 def _summed_errors(
-    rows: pd.DataFrame, deviations: Mapping[str, float], blocks: Any
+    rows: pd.DataFrame,
+    deviations: Mapping[str, float],
+    blocks: Any,
+    objective: Objective,
 ) -> pd.DataFrame:
-    errors = in_deviations(rows, deviations)
+    errors = in_deviations(rows, deviations, objective)
     table = errors.groupby([rows["model"], blocks]).agg(["sum", "count"])
     return table[table["count"] > 0]
 
@@ -144,6 +167,7 @@ def compare(
     days: float,
     seeds: Part = NO_SEEDS,
     other_seeds: Part = NO_SEEDS,
+    objective: Objective = "median",
 ) -> ModelComparison:
     """Compare a model with another one.
 
@@ -154,12 +178,16 @@ def compare(
         seeds: the part of the variance of the error's logarithm that is due to the
             model's seeds.
         other_seeds: the part that is due to the other model's seeds.
+        objective: whether errors are squared. Roots of their means are then compared.
     """
+    power = POWER[objective]
     losses = _losses(errors)
     of_other = _losses(others)
     blocks = losses.shape[1]
     rows = intervals.rows(losses, of_other, np.arange(blocks))
     mean = math.log(losses.mean()) - math.log(of_other.mean())
+    mean /= power
+    rows = rows._replace(variance=rows.variance / power**2)
     difference = Difference(
         mean, log=True, rows=rows, seeds=seeds, other_seeds=other_seeds
     )
@@ -213,7 +241,7 @@ def seed_part(errors: Array) -> Part:
     It is the variance of the mean of the errors' logarithms.
 
     Args:
-        errors: (seeds,) the mean absolute error with each seed.
+        errors: (seeds,) the MAE, or the RMSE, with each seed.
     """
     if len(errors) < 2:
         return NO_SEEDS
@@ -222,16 +250,47 @@ def seed_part(errors: Array) -> Part:
 
 
 def in_deviations(
-    rows: pd.DataFrame, deviations: Mapping[str, float]
+    rows: pd.DataFrame,
+    deviations: Mapping[str, float],
+    objective: Objective = "median",
 ) -> "pd.Series[float]":
-    """Return the absolute errors in standard deviations, NaN if unmeasured.
+    """Return the absolute or squared errors in standard deviations, NaN if unmeasured.
 
     Args:
         rows: with unique_id, y and y_hat.
         deviations: unique_id -> the standard deviation of the series.
+        objective: decides whether errors are squared.
     """
     errors = (rows["y_hat"] - rows["y"]).abs()
-    return errors / rows["unique_id"].astype(str).map(deviations).astype(float)
+    scales = rows["unique_id"].astype(str).map(deviations).astype(float)
+    return (errors / scales) ** POWER[objective]
+
+
+def scores(rows: pd.DataFrame, deviations: Mapping[str, float]) -> pd.DataFrame:
+    """Return the scores of each model over the measured values of some rows.
+
+    Args:
+        rows: unique_id, model, y and y_hat.
+        deviations: unique_id -> the standard deviation of the series.
+
+    Returns:
+        A row for each model: `mae` and `rmse`, in standard deviations, and `bias`, the
+        sum of forecasts relative to that of the truth: -.1 is a tenth too low. It is NaN
+        if a value lies below 0.
+    """
+    measured = rows[rows["y"].notna()]
+    errors = measured[["model", "y", "y_hat"]].assign(
+        mae=in_deviations(measured, deviations),
+        rmse=in_deviations(measured, deviations, "mean"),
+    )
+    models = errors.groupby("model", sort=False)
+    found = models[["mae", "rmse"]].mean()
+    found["rmse"] **= 0.5
+    sums = models[["y", "y_hat"]].sum()
+    found["bias"] = np.nan
+    if measured["y"].min() >= 0 and sums["y"].gt(0).all():
+        found["bias"] = sums["y_hat"] / sums["y"] - 1
+    return found
 
 
 def middle(cutoffs: Array) -> np.datetime64:

@@ -24,7 +24,7 @@ from pipeline.training.job import Predict
 from pipeline.training.recipe import Recipe
 from pipeline.validation import one_of
 from series import intervals, seal
-from series.combination import known_after, weighted_median_forecast
+from series.combination import known_after, weighted_forecast
 from series.reading import files
 from series.recipes import recipe, require_own_model
 from series.rows import History, Window, continued, histories, latest
@@ -425,8 +425,11 @@ class Forecaster(BaseForecaster):
         truth = np.concatenate([self.arrays["truth"][own], between, observed])
         past = self.arrays["forecasts"][:, own]
         unknown = np.zeros((len(since), *between.shape))
-        combined = weighted_median_forecast(
-            np.concatenate([past, unknown, since], axis=1), truth, delay
+        combined = weighted_forecast(
+            np.concatenate([past, unknown, since], axis=1),
+            truth,
+            delay,
+            self.spec.objective,
         )
         lowest = (question.lowest - question.scale.mean) / question.scale.std
         combined = np.maximum(combined, lowest)

@@ -24,11 +24,12 @@ from pipeline.validation import Strict, Timestamp
 from series import backtest, combination, comparison, intervals
 from series.comparison import (
     NO_SEEDS,
+    POWER,
     WEEK,
     Interval,
     ModelComparison,
+    Objective,
     compare,
-    mean_error,
 )
 from series.recipes import card
 
@@ -56,6 +57,9 @@ LEVELS = (0.2, 0.4, 0.6, 0.8)
 DECILES = [number / 10 for number in range(1, 10)]
 """The quantiles of the weighted quantile loss."""
 
+MEASURE: Mapping[Objective, str] = {"median": "mae", "mean": "rmse"}
+"""Objective -> the score by which models are chosen and compared."""
+
 Size = Annotated[float, pydantic.Field(ge=0)]
 """The size of an error."""
 
@@ -71,8 +75,11 @@ class ModelScores(Interval):
 
     Attributes:
         mae: the mean absolute error, in `Board.unit`.
-        earlier: the mean absolute error on the earlier half, by which models are
-            chosen.
+        rmse: the root of the mean squared error, in `Board.unit`.
+        bias: the sum of all forecasts relative to that of the truth: -.1 is a tenth too
+            low; None if values may lie below 0.
+        earlier: the MAE, or for the objective "mean" the RMSE, on the earlier half, by
+            which models are chosen.
         wql: the weighted quantile loss over the deciles of all series, in the target's
             unit; None if too few errors are known.
         coverage: the fraction of values inside 90 % intervals; None if too few errors
@@ -88,6 +95,8 @@ class ModelScores(Interval):
     """
 
     mae: Size
+    rmse: Size
+    bias: float | None
     earlier: Size
     wql: Size | None
     coverage: Annotated[float, pydantic.Field(ge=0, le=1)] | None
@@ -106,7 +115,7 @@ class Board(Strict):
         block_days: the days of a block: a week, or the horizon if it is longer.
         deviations: name of a series -> its standard deviation, by which errors are
             divided when models are compared.
-        models: name -> scores, the smallest MAE first; also of `ENSEMBLE`.
+        models: name -> scores, the smallest error first; also of `ENSEMBLE`.
         members: the models that `ENSEMBLE` combines; empty without `ENSEMBLE`.
         network: the best recurrent model of the earlier half; None if there is none.
         opponent: the best model without recurrence of the earlier half.
@@ -116,6 +125,7 @@ class Board(Strict):
         comparison: the network compared with the opponent; None without a network.
         with_naive: `network` and `rival` -> the comparison with `naive`.
         champion: the model that forecasts.
+        objective: what a forecast is, and so by which error models are judged.
         short: whether series are too short for windows (`series.short`). Blocks are
             then series.
         compared_series: with `short`, the series that models are compared on; empty if
@@ -139,6 +149,7 @@ class Board(Strict):
     comparison: ModelComparison | None
     with_naive: dict[str, ModelComparison]
     champion: str
+    objective: Objective = "median"
     short: bool = False
     compared_series: list[str] = pydantic.Field(default=[])
 
@@ -202,8 +213,10 @@ class Board(Strict):
     def errors(self, later: pd.DataFrame) -> pd.DataFrame:
         """Return the errors of some forecasts, a row for each model and block."""
         if self.short:
-            return comparison.errors_by_series(later, self.deviations)
-        return comparison.errors_by_block(later, self.deviations, self.block_length)
+            return comparison.errors_by_series(later, self.deviations, self.objective)
+        return comparison.errors_by_block(
+            later, self.deviations, self.block_length, self.objective
+        )
 
     def compared(self, errors: pd.DataFrame, name: str, other: str) -> ModelComparison:
         """Compare two models.
@@ -216,8 +229,18 @@ class Board(Strict):
         seeds = self._seed_part(name)
         other_seeds = self._seed_part(other)
         return compare(
-            errors.loc[name], errors.loc[other], self.days, seeds, other_seeds
+            errors.loc[name],
+            errors.loc[other],
+            self.days,
+            seeds,
+            other_seeds,
+            self.objective,
         )
+
+    def error(self, name: str) -> float:
+        """Return the error of a model by which models are judged."""
+        scores = self.models[name]
+        return scores.rmse if self.objective == "mean" else scores.mae
 
     def _seed_part(self, name: str) -> Part:
         scores = self.models.get(name)
@@ -277,13 +300,20 @@ def board(
         name or dataset.name: scale.std for name, scale in dataset.scales.items()
     }
 
+    objective = comparison.objective_of(dataset)
+
     # The earlier half chooses models.
-    earlier = _mean_errors(forecasts[forecasts["cutoff"] < middle], deviations)
+    def mean_errors(rows: pd.DataFrame) -> dict[str, float]:
+        judged = comparison.scores(rows[rows["cutoff"] < middle], deviations)
+        errors = judged[MEASURE[objective]]
+        return {str(name): float(error) for name, error in errors.items()}
+
+    earlier = mean_errors(forecasts)
     members = _members(experiments, earlier)
     lowest = backtest.lowest_forecasts(dataset)
     if members:
-        combined = _combined(forecasts, members, lowest, delay)
-        earlier |= _mean_errors(combined[combined["cutoff"] < middle], deviations)
+        combined = _combined(forecasts, members, lowest, delay, objective)
+        earlier |= mean_errors(combined)
         forecasts = pd.concat([forecasts, combined], ignore_index=True)
     network, opponent, naive, rival = _chosen(dataset, experiments, earlier)
 
@@ -291,15 +321,20 @@ def board(
     days = float(comparison.span(cutoffs[cutoffs >= middle]) / DAY)
     horizon = (forecasts["ds"] - forecasts["cutoff"]).max()
     block_length = max(WEEK, horizon.to_timedelta64())
-    errors = comparison.errors_by_block(
-        forecasts[forecasts["cutoff"] >= middle], deviations, block_length
-    )
-    seeds = _seed_parts(table[table["cutoff"] >= middle], deviations)
+    later = forecasts[forecasts["cutoff"] >= middle]
+    errors = comparison.errors_by_block(later, deviations, block_length, objective)
+    judged = comparison.scores(later, deviations)
+    seeds = seed_parts(table[table["cutoff"] >= middle], deviations, objective)
     seeds[ENSEMBLE] = NO_SEEDS
 
     def compared(name: str, other: str) -> ModelComparison:
         return compare(
-            errors.loc[name], errors.loc[other], days, seeds[name], seeds[other]
+            errors.loc[name],
+            errors.loc[other],
+            days,
+            seeds[name],
+            seeds[other],
+            objective,
         )
 
     models = {}
@@ -307,11 +342,11 @@ def board(
         wql, coverage = _quantile_scores(
             forecasts[forecasts["model"] == name], lowest, middle, delay
         )
-        change: dict[str, float | None] = {"change": None, "low": None, "high": None}
+        change: dict[str, Any] = {"change": None, "low": None, "high": None}
         if name != opponent:
             change = compared(name, opponent).model_dump(include={*change})
         models[name] = ModelScores(
-            mae=factor(deviations) * mean_error(errors.loc[name]),
+            **judged_by(judged.loc[name], factor(deviations)),
             earlier=factor(deviations) * error,
             wql=wql,
             coverage=coverage,
@@ -333,7 +368,7 @@ def board(
         days=days,
         block_days=float(block_length / DAY),
         deviations=deviations,
-        models=dict(sorted(models.items(), key=lambda model: model[1].mae)),
+        models=by_error(models, objective),
         members=members,
         network=network,
         opponent=opponent,
@@ -342,6 +377,7 @@ def board(
         comparison=verdict,
         with_naive=with_naive,
         champion=opponent,
+        objective=objective,
     )
     return forecasts, found.model_copy(update={"champion": champion(found)})
 
@@ -417,6 +453,7 @@ def _combined(
     members: Sequence[str],
     lowest: Mapping[str, float],
     delay: Array,
+    objective: Objective,
 ) -> pd.DataFrame:
     """Return the rows of the combination of some models."""
     by_model = [forecasts[forecasts["model"] == name] for name in members]
@@ -426,6 +463,7 @@ def _combined(
         _by_origin(rows["y"], delay),
         _by_origin(rows["unique_id"], delay)[:, 0],
         delay,
+        objective,
     )
     return rows.assign(
         model=ENSEMBLE, y_hat=np.maximum(values.ravel(), rows["unique_id"].map(lowest))
@@ -450,26 +488,42 @@ def _require_measured(
             )
 
 
-def _mean_errors(
-    rows: pd.DataFrame, deviations: Mapping[str, float]
-) -> dict[str, float]:
-    """Return name of a model -> its MAE over some rows, in standard deviations."""
-    means = (
-        comparison.in_deviations(rows, deviations)
-        .groupby(rows["model"], sort=False)
-        .mean()
-    )
-    return {str(name): float(error) for name, error in means.items()}
+def judged_by(row: "pd.Series[float]", unit: float) -> dict[str, Any]:
+    """Return a model's row of `comparison.scores` as scores.
+
+    Args:
+        row: the row.
+        unit: `Board.unit`, in standard deviations.
+    """
+    bias = row["bias"]
+    return {
+        "mae": float(unit * row["mae"]),
+        "rmse": float(unit * row["rmse"]),
+        "bias": float(bias) if np.isfinite(bias) else None,
+    }
 
 
-def _seed_parts(
-    later: pd.DataFrame, deviations: Mapping[str, float]
+def by_error(
+    models: Mapping[str, ModelScores], objective: Objective
+) -> dict[str, ModelScores]:
+    """Return models in the order of their errors, the smallest first."""
+    measure = MEASURE[objective]
+    return dict(sorted(models.items(), key=lambda model: getattr(model[1], measure)))
+
+
+def seed_parts(
+    rows: pd.DataFrame, deviations: Mapping[str, float], objective: Objective
 ) -> dict[str, Part]:
-    means = (
-        comparison.in_deviations(later, deviations)
-        .groupby([later["model"], later["seed"]])
-        .mean()
-    )
+    """Return the part of the variance of each model's error that is due to seeds.
+
+    Args:
+        rows: forecasts, with the column seed.
+        deviations: unique_id -> the standard deviation of the series.
+        objective: decides whether errors are squared.
+    """
+    errors = comparison.in_deviations(rows, deviations, objective)
+    means = errors.groupby([rows["model"], rows["seed"]]).mean()
+    means **= 1 / POWER[objective]
     return {
         str(name): comparison.seed_part(own.to_numpy())
         for name, own in means.groupby(level="model")
@@ -535,7 +589,8 @@ def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
         A row for each block, counted from 1, and a column for each model; the index is
         called `Board.block_name`.
     """
-    errors = board.errors(board.later(forecasts))
+    later = board.later(forecasts)
+    errors = comparison.errors_by_block(later, board.deviations, board.block_length)
     means = factor(board.deviations) * errors["sum"] / errors["count"]
     by_model = means.unstack(level=0)  # noqa: PD010 - there is one value for each
     by_model.index += 1

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 import pydantic
 
 from pipeline.validation import Strict, one_of
+from series.comparison import Objective
 
 MOST_TIMESTEPS = 10_000
 """Largest horizon."""
@@ -91,6 +92,8 @@ class Options(Strict):
     """The separator of columns; a space for any white space."""
     decimal: Literal[".", ","] | None = None
     """The mark before decimals."""
+    objective: Objective | None = None
+    """What is forecast: the mean (whoever orders goods needs it), or the median."""
     models: Names = pydantic.Field(default=[])
     """A model, or several, to try besides naive ones; by default all that suit."""
     without: Names = pydantic.Field(default=[])

@@ -111,7 +111,7 @@ def page(
     text = environment.get_template("answer.html.j2").render(
         answer=answer,
         explained=table.explained(answer.board),
-        models=table.models(answer.models, answer.board.unit),
+        models=table.models(answer.models, answer.board.unit, answer.board.objective),
         champions=answer.models["forecasts"].tolist(),
         forecast=table.forecast(forecast, level, unit),
         pictures=inline,

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import ceil_div
+from pipeline.data.examples import Array, ceil_div
 from pipeline.data.preparations.series import from_table
 from pipeline.data.series import DAY, holidays_of
 from pipeline.data.series_options import Cleaning, CsvFormat, WindowSpec
@@ -25,6 +25,7 @@ from pipeline.errors import (
     one_line,
     printable,
 )
+from series.comparison import Objective
 from series.options import Options
 from series.reading.files import column_named, table_of
 from series.reading.profile import FileProfile
@@ -34,6 +35,9 @@ HOUR = 3600
 
 TRAIN = 0.5
 """Share of the rows, the first ones, that lie before the first cutoff."""
+
+ZERO_SHARE = 0.3
+"""Share of values 0 from which a series counts as intermittent demand."""
 
 FEWEST_WINDOWS = 5
 """Smallest number of windows before the first cutoff; a series with fewer is short."""
@@ -103,6 +107,7 @@ class Proposal:
         history: timesteps that statistical models look back; 0 means `lookback`.
         future: columns whose values are known beforehand.
         holidays: the country whose holidays are known, such as "DE".
+        objective: what a forecast is.
         reasons: option that was proposed -> reason for its value.
         leave_out: name of a series that cannot be used -> why.
     """
@@ -116,6 +121,7 @@ class Proposal:
     history: int
     future: list[str]
     holidays: str | None
+    objective: Objective
     reasons: dict[str, str] = field(default_factory=dict)
     leave_out: Mapping[str, str] = field(default_factory=dict)
 
@@ -248,8 +254,34 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         history=history,
         future=_future(profile, target, wanted.future),
         holidays=wanted.holidays,
+        objective=wanted.objective or _objective(profile, target, reasons),
         reasons=reasons,
     )
+
+
+def _objective(profile: FileProfile, target: str, reasons: dict[str, str]) -> Objective:
+    """Return the mean for counts and for values that are often 0, else the median.
+
+    The median of rare sales is 0, and that of all counts is below their mean.
+    """
+    measured = profile.columns[target].measured
+    known = measured[np.isfinite(measured)]
+    if is_intermittent(measured):
+        reasons["objective"] = "since many values are 0, and sums count"
+        return "mean"
+    if known.min() >= 0 and (known % 1 == 0).all():
+        reasons["objective"] = "since values are counts"
+        return "mean"
+    reasons["objective"] = "since values are no counts"
+    return "median"
+
+
+def is_intermittent(measured: Array) -> bool:
+    """Return whether a target is never below 0 and often 0, like rare sales."""
+    known = measured[np.isfinite(measured)]
+    if not len(known) or known.min() < 0:
+        return False
+    return bool(np.mean(known == 0) >= ZERO_SHARE)
 
 
 def _target(profile: FileProfile, wanted: str | None, reasons: dict[str, str]) -> str:
@@ -448,7 +480,8 @@ def prepared(
 
     def windows_of(asked: Proposal) -> Dataset:
         csv, cleaning, windows = options(profile, asked)
-        return from_table(name, table, csv, cleaning, windows, TRAIN)
+        made = from_table(name, table, csv, cleaning, windows, TRAIN)
+        return replace(made, metric="mse") if asked.objective == "mean" else made
 
     try:
         return windows_of(proposal), proposal

@@ -31,6 +31,9 @@ DAYS_OF_YEAR = 365.25
 LARGE = 1.0
 """The change from which an error is written as a multiple."""
 
+MOST_BIAS = 0.05
+"""The largest bias of a sum that is not told."""
+
 UNTOLD = 100.0
 """The largest ratio of two errors that is written as a number."""
 
@@ -59,7 +62,18 @@ def sentence(board: Board, titles: Mapping[str, str]) -> str:
         answer = _not_tried(board, titles)
     else:
         answer = _compared(board, board.comparison, titles)
-    return f"{answer} The forecast is by {title(board, titles, board.champion)}."
+    name = board.champion
+    start = "The mean is forecast" if board.objective == "mean" else "The forecast is"
+    by = f"by {title(board, titles, name)}{_bias(board.models[name].bias)}"
+    return f"{answer} {start} {by}."
+
+
+def _bias(bias: float | None) -> str:
+    """Return in words how far a sum of forecasts was off; "" if that is little."""
+    if bias is None or abs(bias) <= MOST_BIAS:
+        return ""
+    direction = "below" if bias < 0 else "above"
+    return f"; its sum was {_percent(bias)} % {direction} the truth's"
 
 
 def title(board: Board, titles: Mapping[str, str], name: str) -> str:
@@ -176,7 +190,7 @@ def hint(
     sides = {True: board.network, False: board.opponent}
     for name, scores in board.models.items():
         chosen = sides[scores.recurrent]
-        if chosen is not None and scores.mae < board.models[chosen].mae:
+        if chosen is not None and board.error(name) < board.error(chosen):
             halves = (
                 "the earlier half of the cutoffs, and the table shows the later half"
             )
@@ -202,7 +216,7 @@ def _zeros(count: int, mostly_zero: int | None) -> str:
     start = "Most values are 0"
     if count > 1:
         start = f"In {mostly_zero:,} of {count:,} series most values are 0"
-    return f"{start}, so their median is 0, which the mean absolute error rewards."
+    return f"{start}, so their median is 0, which the mean absolute error rewards; objective='mean' forecasts sums."
 
 
 def _lacking(board: Board, compared: ModelComparison) -> str:

@@ -23,6 +23,7 @@ from pipeline.data.series_options import (
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict, Timestamp
 from series import backtest
+from series.comparison import Objective
 
 Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
 Timesteps = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
@@ -265,13 +266,15 @@ class ForecasterSpec(Spec):
 
     Attributes:
         members: the models that were fitted to all rows.
-        champions: the members that forecast if none is named: their median, weighted by
-            their errors (`combination`). All members if it is empty.
+        champions: the members that forecast if none is named: their median or mean,
+            weighted by their errors (`combination`). All members if it is empty.
+        objective: what a forecast is, the mean or the median.
         stride: rows from one origin to the next.
     """
 
     members: Annotated[list[Member], pydantic.Field(min_length=1, max_length=100)]
     champions: list[str] = pydantic.Field(default=[])
+    objective: Objective = "median"
     stride: Count
 
     @pydantic.model_validator(mode="after")

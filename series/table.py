@@ -10,14 +10,15 @@ import pandas as pd
 from pipeline.errors import printable
 from pipeline.evaluation.margin import change_text
 from pipeline.report.formatting import SMALL, exponent, number
-from series.leaderboard import Board
+from series.comparison import Objective
+from series.leaderboard import MEASURE, Board
 from series.spec import MIDNIGHT
 
 EXPLAINED = (
-    "MAE is the mean absolute error, "
-    "quantile loss the weighted quantile loss over the deciles. Change: of the error "
-    "against the model without recurrence that was chosen. Coverage: how often 90 % "
-    "prediction intervals were right."
+    "MAE is the mean absolute error, RMSE the root of the mean squared error. Sum: of "
+    "the forecasts against that of the truth. Quantile loss: the weighted quantile loss "
+    "over the deciles. Change: of the error against the model without recurrence that "
+    "was chosen. Coverage: how often 90 % prediction intervals were right."
 )
 """An explanation of the columns of the models' table."""
 
@@ -59,15 +60,18 @@ def explained(board: Board) -> str:
     return f"{where} {EXPLAINED}"
 
 
-def models(scores: pd.DataFrame, unit: str) -> Table:
+def models(scores: pd.DataFrame, unit: str, objective: Objective = "median") -> Table:
     """Return the models of an answer as text, without CPU seconds if none are known.
 
     Args:
         scores: `Answer.models`.
         unit: the unit of the errors; "" if they have none.
+        objective: decides which error is shown.
     """
+    measure = MEASURE[objective]
     numeric = [
-        f"MAE, {unit}" if unit else "MAE",
+        f"{measure.upper()}, {unit}" if unit else measure.upper(),
+        "Sum",
         "Quantile loss",
         "Change",
         "95 % interval",
@@ -75,14 +79,14 @@ def models(scores: pd.DataFrame, unit: str) -> Table:
         "CPU s",
     ]
     known = scores.astype(object).where(scores.notna(), None)
-    rows = [_model(score) for score in known.to_dict("records")]
+    rows = [_model(score, measure) for score in known.to_dict("records")]
     if scores["seconds"].isna().all():
         numeric = numeric[:-1]
         rows = [row[:-1] for row in rows]
     return Table(["Model", "Name", *numeric], rows, numeric)
 
 
-def _model(score: Mapping[str, Any]) -> list[str]:
+def _model(score: Mapping[str, Any], measure: str) -> list[str]:
     title = f"{score['title']} (forecasts)" if score["forecasts"] else score["title"]
     change = ""
     interval = ""
@@ -94,7 +98,8 @@ def _model(score: Mapping[str, Any]) -> list[str]:
     return [
         printable(title),
         score["model"],
-        number(score["mae"]),
+        number(score[measure]),
+        _number(score["bias"], "{:+.1%}").replace("%", " %"),
         "-" if score["wql"] is None else number(score["wql"]),
         change,
         interval,

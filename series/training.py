@@ -12,6 +12,7 @@ from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
 from pipeline.training.job import Job, Trained
 from series import candidates
+from series.comparison import POWER, objective_of
 from series.models.residual import reach
 from series.recipes import recipe
 
@@ -40,7 +41,7 @@ def select_options(
             them are validated on.
 
     Returns:
-        The experiment with the options of the smallest mean absolute error of one seed.
+        The experiment with the options of the smallest mean error of one seed.
         With too few windows the first options are taken. A model that is no network is
         returned as it is.
     """
@@ -55,7 +56,8 @@ def select_options(
         one_seed = choice.model_copy(update={"seeds": choice.seeds[:1]})
         trained, _ = fit(name, one_seed, dataset, earlier, later)
         forecasts = trained.replicates[0].predictions["final_test"]
-        return float(np.nanmean(np.abs(forecasts - later.targets)))
+        errors = np.abs(forecasts - later.targets)
+        return float(np.nanmean(errors ** POWER[objective_of(dataset)]))
 
     def best(choices: list[Experiment]) -> Experiment:
         return choices[0] if len(choices) == 1 else min(choices, key=error)

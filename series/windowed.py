@@ -144,6 +144,7 @@ def _spec(
         dataset=dataset.name,
         members=members,
         champions=board.champions,
+        objective=board.objective,
         fitted=fitted.model_copy(update={"series": statistics}),
         stride=plan.stride,
         why=sentence.title(board, titles, board.champion),

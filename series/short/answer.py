@@ -71,7 +71,7 @@ def answered(
             f"{name}: no series has rows enough for a cutoff; add rows, or pass a "
             "smaller horizon="
         )
-    forecasts, found = board.board(every, scales, lowest)
+    forecasts, found = board.board(every, scales, lowest, proposal.objective)
     if found.members:
         of_one = [titles[member] for member in found.members]
         titles[MEAN] = f"the mean of {', '.join(of_one[:-1])} and {of_one[-1]}"

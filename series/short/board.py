@@ -6,16 +6,22 @@ others, so that the choice does not favour any model.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import shown
-from pipeline.evaluation.intervals import Part
 from series import comparison, intervals, leaderboard
-from series.comparison import NO_SEEDS, SEASON, ModelComparison, compare, mean_error
-from series.leaderboard import DECILES, LEVELS, MEAN, Board, ModelScores
+from series.comparison import (
+    NO_SEEDS,
+    SEASON,
+    ModelComparison,
+    Objective,
+    compare,
+)
+from series.leaderboard import DECILES, LEVELS, MEAN, MEASURE, Board, ModelScores
 from series.short import networks, offsets
 from series.short.backtest import CARDS, first_cutoffs
 from series.short.histories import Histories
@@ -100,7 +106,10 @@ def table(
 
 
 def board(
-    rows: pd.DataFrame, scales: Mapping[str, float], lowest: Mapping[str, float]
+    rows: pd.DataFrame,
+    scales: Mapping[str, float],
+    lowest: Mapping[str, float],
+    objective: Objective,
 ) -> tuple[pd.DataFrame, Board]:
     """Score all models and their mean, compare them, and choose who forecasts.
 
@@ -108,6 +117,7 @@ def board(
         rows: the forecasts from all cutoffs, as `table` returns them.
         scales: name of a series -> the size of its usual changes.
         lowest: name of a series -> the smallest value that is forecast.
+        objective: by which error models are judged.
 
     Returns:
         The mean forecasts over seeds, also of the combination; and the board.
@@ -120,27 +130,34 @@ def board(
     is_later = forecasts["unique_id"].isin(later_names or names)
     later = forecasts[is_later]
     earlier = forecasts[~is_later] if later_names else forecasts
-    mae = comparison.in_deviations(earlier, scales).groupby(earlier["model"]).mean()
-    network, opponent, naive, rival = _sides({**mae})
-    errors = comparison.errors_by_series(later, scales)
-    seeds = _seed_parts(rows[rows["unique_id"].isin(later_names or names)], scales)
+    of_earlier = comparison.scores(earlier, scales)[MEASURE[objective]].to_dict()
+    network, opponent, naive, rival = _sides(of_earlier)
+    errors = comparison.errors_by_series(later, scales, objective)
+    judged = comparison.scores(later, scales)
+    by_seed = rows[rows["unique_id"].isin(later_names or names)]
+    seeds = {MEAN: NO_SEEDS, **leaderboard.seed_parts(by_seed, scales, objective)}
     days = SEASON if later_names else 0
 
     def compared(name: str, other: str) -> ModelComparison:
         return compare(
-            errors.loc[name], errors.loc[other], days, seeds[name], seeds[other]
+            errors.loc[name],
+            errors.loc[other],
+            days,
+            seeds[name],
+            seeds[other],
+            objective,
         )
 
     models = {}
-    for name, error in mae.items():
+    for name, error in of_earlier.items():
         wql, coverage = _quantile_scores(
             forecasts[forecasts["model"] == name], scales, later_names
         )
-        change: dict[str, float | None] = {"change": None, "low": None, "high": None}
+        change: dict[str, Any] = {"change": None, "low": None, "high": None}
         if name != opponent:
             change = compared(name, opponent).model_dump(include={*change})
         models[name] = ModelScores(
-            mae=mean_error(errors.loc[name]),
+            **leaderboard.judged_by(judged.loc[name], 1.0),
             earlier=error,
             wql=wql,
             coverage=coverage,
@@ -156,7 +173,7 @@ def board(
         days=days,
         block_days=1.0,
         deviations=dict(scales),
-        models=dict(sorted(models.items(), key=lambda model: model[1].mae)),
+        models=leaderboard.by_error(models, objective),
         members=combined,
         network=network,
         opponent=opponent,
@@ -165,6 +182,7 @@ def board(
         comparison=None if network is None else compared(network, opponent),
         with_naive={side: compared(side, naive) for side in others},
         champion=opponent,
+        objective=objective,
         short=True,
         compared_series=later_names,
     )
@@ -191,29 +209,19 @@ def _with_mean(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return pd.concat([forecasts, added], ignore_index=True), combined
 
 
-def _sides(mae: Mapping[str, float]) -> tuple[str | None, str, str, str | None]:
+def _sides(errors: Mapping[str, float]) -> tuple[str | None, str, str, str | None]:
     """Return network, opponent, naive and rival, as in `Board`."""
 
     def best(kinds: set[str]) -> str | None:
-        names = [name for name in mae if name != MEAN and CARDS[name].kind in kinds]
-        return min(names, key=mae.__getitem__, default=None)
+        names = [name for name in errors if name != MEAN and CARDS[name].kind in kinds]
+        return min(names, key=errors.__getitem__, default=None)
 
     naive = best({"naive"}) or "last_value"
     rival = best({"statistical", "network"})
-    if rival is not None and MEAN in mae and mae[rival] > MARGIN * mae[MEAN]:
+    if rival is not None and MEAN in errors and errors[rival] > MARGIN * errors[MEAN]:
         rival = MEAN
-    opponent = naive if rival is None or mae[naive] < mae[rival] else rival
+    opponent = naive if rival is None or errors[naive] < errors[rival] else rival
     return best({"recurrent"}), opponent, naive, rival
-
-
-def _seed_parts(rows: pd.DataFrame, scales: Mapping[str, float]) -> dict[str, Part]:
-    """Return the part of the variance of each model's error that is due to seeds."""
-    errors = comparison.in_deviations(rows, scales)
-    means = errors.groupby([rows["model"], rows["seed"]]).mean()
-    parts = {MEAN: NO_SEEDS}
-    for name, own in means.groupby(level="model"):
-        parts[str(name)] = comparison.seed_part(own.to_numpy())
-    return parts
 
 
 def _quantile_scores(

@@ -17,20 +17,21 @@ def case(origins=30, models=4):
 def test_with_nothing_known_it_is_the_median_and_of_one_model_itself():
     forecasts, truth = case()
     none = np.full_like(truth, np.nan)
-    combined = combination.weighted_median_forecast(forecasts, none, KNOWN)
+    combined = combination.weighted_forecast(forecasts, none, KNOWN, "median")
     np.testing.assert_allclose(combined, np.median(forecasts, axis=0))
     np.testing.assert_array_equal(
-        combination.weighted_median_forecast(forecasts[:1], truth, KNOWN), forecasts[0]
+        combination.weighted_forecast(forecasts[:1], truth, KNOWN, "median"),
+        forecasts[0],
     )
 
 
 def test_an_origin_uses_what_had_come_by_then():
     forecasts, truth = case()
-    usual = combination.weighted_median_forecast(forecasts, truth, KNOWN)
+    usual = combination.weighted_forecast(forecasts, truth, KNOWN, "median")
     later = truth.copy()
     later[20, :2] += 9  # known at origin 21
     later[19, 2] += 9
-    changed = combination.weighted_median_forecast(forecasts, later, KNOWN) != usual
+    changed = combination.weighted_forecast(forecasts, later, KNOWN, "median") != usual
     assert not changed[:21].any()
     assert changed[21].all()
 
@@ -57,8 +58,8 @@ def test_models_that_err_less_weigh_more_and_what_all_miss_is_added():
     rng = np.random.default_rng(3)
     truth = rng.normal(size=(60, 3))
     good, bad = (truth + size * rng.normal(size=(3, 60, 3)) for size in (0.1, 2.0))
-    combined = combination.weighted_median_forecast(
-        np.concatenate([good[:2], bad]), truth, KNOWN
+    combined = combination.weighted_forecast(
+        np.concatenate([good[:2], bad]), truth, KNOWN, "median"
     )
     off = np.abs(combined - truth)[20:].mean()
     assert (
@@ -66,7 +67,7 @@ def test_models_that_err_less_weigh_more_and_what_all_miss_is_added():
         < 0.3
         * np.abs(np.median(np.concatenate([good[:2], bad]), axis=0) - truth)[20:].mean()
     )
-    low = combination.weighted_median_forecast(good - 1, truth, KNOWN)
+    low = combination.weighted_forecast(good - 1, truth, KNOWN, "median")
     share = combination.CORRECTION / (1 - combination.CORRECTION_DECAY)
     assert np.mean(truth - low, where=np.arange(60)[:, None] > 20) == pytest.approx(
         1 - share / (1 + share), abs=0.1
@@ -74,7 +75,7 @@ def test_models_that_err_less_weigh_more_and_what_all_miss_is_added():
     wild = truth.copy()
     wild[40] += 100
     usual, moved = (
-        combination.weighted_median_forecast(good, came, KNOWN)[41]
+        combination.weighted_forecast(good, came, KNOWN, "median")[41]
         for came in (truth, wild)
     )
     assert np.abs(moved - usual).max() < 1, (
@@ -94,16 +95,16 @@ def test_each_series_is_combined_by_itself_however_many_origins_it_has(monkeypat
     assert sorted(np.concatenate([rows.ravel() for rows in stacks])) == [
         *range(len(series))
     ]
-    together = combination.combined(forecasts, truth, series, KNOWN)
+    together = combination.combined(forecasts, truth, series, KNOWN, "median")
     for number in np.unique(series):
         own = series == number
-        alone = combination.weighted_median_forecast(
-            forecasts[:, own], truth[own], KNOWN
+        alone = combination.weighted_forecast(
+            forecasts[:, own], truth[own], KNOWN, "median"
         )
         np.testing.assert_allclose(together[own], alone)
     monkeypatch.setattr(combination, "MOST_VALUES", 1)
     np.testing.assert_array_equal(
-        combination.combined(forecasts, truth, series, KNOWN), together
+        combination.combined(forecasts, truth, series, KNOWN, "median"), together
     )
 
 
@@ -118,3 +119,11 @@ def test_the_weighted_median_has_half_of_the_weight_on_either_side():
     assert between == pytest.approx(2.5), (
         "their middles lie at an eighth and at five eighths"
     )
+
+
+def test_the_mean_of_models_is_weighted_by_their_errors():
+    truth = np.zeros((40, 3))
+    forecasts = np.stack([truth + 0.1, truth - 1.0])
+    found = combination.weighted_forecast(forecasts, truth, KNOWN, "mean")
+    np.testing.assert_allclose(found[0], -0.45)  # nothing is known yet
+    assert (np.abs(found[-1]) < 0.11).all()

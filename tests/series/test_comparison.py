@@ -12,6 +12,7 @@ from series.comparison import (
     compare,
     errors_by_block,
     middle,
+    scores,
     seed_part,
     span,
 )
@@ -140,3 +141,20 @@ def test_blocks_are_weeks_and_what_is_left_belongs_to_the_last_one():
     assert block_numbers(cutoffs(4, days=30), WEEK).tolist() == [0, 4, 8, 12]
     assert span(cutoffs(12, days=3)) == np.timedelta64(36, "D")
     assert middle(cutoffs(5)) == FIRST + np.timedelta64(2, "D")
+
+
+def test_scores_are_in_deviations_and_the_bias_is_that_of_the_sum():
+    rows = pd.DataFrame(
+        {
+            "unique_id": ["x", "x", "y", "y"],
+            "model": "m",
+            "y": [1.0, 3.0, 10.0, np.nan],
+            "y_hat": [1.0, 1.0, 4.0, 5.0],
+        }
+    )
+    found = scores(rows, {"x": 2.0, "y": 3.0}).loc["m"]
+    assert found["mae"] == pytest.approx((0 + 1 + 2) / 3)
+    assert found["rmse"] == pytest.approx(((0 + 1 + 4) / 3) ** 0.5)
+    assert found["bias"] == pytest.approx(6 / 14 - 1)
+    below = rows.assign(y=-rows["y"])
+    assert np.isnan(scores(below, {"x": 2.0, "y": 3.0}).loc["m", "bias"])

@@ -73,7 +73,9 @@ def test_the_combination_is_the_opponent_and_its_forecasts_are_in_the_table(usua
         [values[name].to_numpy().reshape(-1, STEPS) for name in found.members]
     )
     truth = forecasts[forecasts["model"] == "ridge"]["y"].to_numpy().reshape(-1, STEPS)
-    expected = combination.weighted_median_forecast(members, truth, np.ones(STEPS, int))
+    expected = combination.weighted_forecast(
+        members, truth, np.ones(STEPS, int), "median"
+    )
     combined = values[ENSEMBLE].to_numpy().reshape(-1, STEPS)
     np.testing.assert_allclose(combined, expected)
     later = np.abs(combined - truth)[91:]

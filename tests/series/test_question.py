@@ -106,6 +106,7 @@ def test_a_window_spans_whole_cycles(tmp_path, freq, count, horizon, lookback, c
 )
 def test_a_proposal_says_its_reason(tmp_path, freq, count, lines):
     _, proposal = proposed(tmp_path, ["load"], freq, count)
+    lines = [*lines, "objective: mean, since values are counts"]
     assert proposal.guesses == [f"guessed   {line}" for line in lines]
 
 

@@ -9,6 +9,8 @@ TITLES = {"gru": "GRU(32)", "last": "the last value", "ridge": "ridge regression
 
 SCORES = ModelScores(
     mae=1.0,
+    rmse=1.0,
+    bias=None,
     earlier=1.0,
     wql=None,
     coverage=None,

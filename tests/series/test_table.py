@@ -13,6 +13,8 @@ SCORES = pd.DataFrame(
         "model": ["gru", "ridge", "last_value"],
         "title": ["GRU(32), 3 seeds", "ridge\x1b[2J", "last value"],
         "mae": [1.23456, 1.5, 20.0],
+        "rmse": [2.0, 3.0, 40.0],
+        "bias": [-0.25, 0.0, None],
         "wql": [0.1234, None, 0.5],
         "change": [-0.177, None, 12.0],
         "low": [-0.25, None, None],
@@ -30,6 +32,7 @@ def test_models_have_as_much_as_is_known():
         "Model",
         "Name",
         "MAE, kW",
+        "Sum",
         "Quantile loss",
         "Change",
         "95 % interval",
@@ -42,19 +45,30 @@ def test_models_have_as_much_as_is_known():
             "GRU(32), 3 seeds (forecasts)",
             "gru",
             "1.235",
+            "-25.0 %",
             "0.1234",
             "-18 %",
             "-25 to -10 %",
             "91 %",
             "12",
         ],
-        ["ridge\\x1b[2J", "ridge", "1.500", "-", "", "", "-", "0"],
-        ["last value", "last_value", "20.00", "0.5000", "+1,200 %", "", "90 %", "-"],
+        ["ridge\\x1b[2J", "ridge", "1.500", "+0.0 %", "-", "", "", "-", "0"],
+        [
+            "last value",
+            "last_value",
+            "20.00",
+            "-",
+            "0.5000",
+            "+1,200 %",
+            "",
+            "90 %",
+            "-",
+        ],
     ]
     without = table.models(SCORES.assign(seconds=np.nan), "")
     assert without.headings[2] == "MAE"
     assert without.headings[-1] == "Coverage"
-    assert {len(row) for row in without.rows} == {7}
+    assert {len(row) for row in without.rows} == {8}
 
 
 def rows(names=("meter",), stamps=("2024-01-08", "2024-01-09")):
@@ -90,7 +104,9 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
         sentence="No: <b>ridge</b> is better.",
         hint="More rows would tell.",
         models=SCORES,
-        board=SimpleNamespace(unit="kW", short=False, compared_series=[]),
+        board=SimpleNamespace(
+            unit="kW", short=False, compared_series=[], objective="median"
+        ),
         forecaster=SimpleNamespace(spec=spec),
     )
     text = page.page(answer, rows(), 0.8, {"Caption.": "<?xml?><svg id='s'></svg>"})

@@ -57,7 +57,7 @@ def show_models(answer: Answer) -> None:
     print(printable(f"{answer.name}: {answer.sentence}"))
     if answer.hint:
         print(printable(with_flags(answer.hint)))
-    models = table.models(answer.models, answer.unit)
+    models = table.models(answer.models, answer.unit, answer.board.objective)
     left_out: dict[str, list[str]] = {}
     for name, why in answer.left_out.items():
         if name not in answer.series_left_out:
