@@ -94,7 +94,7 @@ def build(
     elif last and not problem.each_step:
         model.add(keras.layers.Cropping1D((timesteps - last, 0)))
     if problem.each_step:
-        model.add(keras.layers.Lambda(partial(_up_to_each, seen=seen)))
+        model.add(keras.layers.Lambda(partial(up_to_each, seen=seen)))
     elif len(problem.input_shape) > 1:
         model.add(keras.layers.Flatten())
     # Like a recurrent layer, it drops the same outputs at all timesteps.
@@ -112,8 +112,8 @@ def build(
     return model
 
 
-def _up_to_each(values: Any, seen: int) -> Any:
-    """The last `seen` timesteps up to each timestep, side by side.
+def up_to_each(values: Any, seen: int) -> Any:
+    """Return the last `seen` timesteps up to each timestep, side by side.
 
     Values (batch, timesteps, values) become (batch, timesteps, seen * values), with
     zeros before the first timestep.

@@ -40,6 +40,7 @@ def build(
     before: Width = 0,
     embedding: Width = 0,
     head: bool = True,
+    hidden: Width = 0,
     head_dropout: Rate = 0.0,
     recurrent_activation: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
     reset_after: bool = True,
@@ -72,6 +73,7 @@ def build(
         before: width of a Dense(relu) layer in front, 0 for none.
         embedding: width of a word's vector, for words.
         head: whether a Dense layer follows, with a sigmoid for a class.
+        hidden: width of a Dense(gelu) layer between state and head, 0 for none.
         head_dropout: fraction of the head's inputs that is dropped.
         recurrent_activation: activation of the gates of an LSTM or a GRU;
             `hard_sigmoid` is Keras 2's.
@@ -143,6 +145,8 @@ def build(
         model.add(time_pooling(pooling))
     if head_dropout:
         model.add(keras.layers.Dropout(head_dropout))
+    if hidden:
+        model.add(Dense(hidden, activation="gelu"))
     if head:
         outputs = 1 if every else problem.outputs
         function = "sigmoid" if problem.classify else None

@@ -143,8 +143,8 @@ EVERY_STEP = {
         {"family": "recurrent", "name": "gru", "units": 3},
         {"family": "dense", "name": "mlp", "hidden": [4], "last": 5},
         {"family": "feedforward", "name": "tcn", "filters": 4, "layers": 2},
-        {"family": "attention", "name": "transformer", "heads": 1, "layers": 1},
-        {"family": "filters", "name": "adaptive_filter", "powers": 3, "hidden": 4},
+        {"family": "feedforward", "name": "transformer", "heads": 1, "layers": 1},
+        {"family": "feedforward", "name": "adaptive_filter", "powers": 3, "hidden": 4},
     ],
     ids=lambda model: model["name"],
 )
