@@ -83,15 +83,12 @@ class Source(_Open):
 
 
 class Files(Strict):
-    """A source of the kind `local`: files of the user, which DVC watches.
+    """A source of the kind `local`: a file of the user, which DVC watches.
 
-    Attributes:
-        path: the path of a file or a folder, relative to the folder of params.yaml.
-        pattern: the pattern of the files in the folder, such as "station_*.csv".
+    `path` is relative to the folder of params.yaml.
     """
 
     path: str
-    pattern: str | None = None
 
 
 class Preparation(_Open):
