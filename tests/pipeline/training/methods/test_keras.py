@@ -310,7 +310,7 @@ def test_a_training_at_every_step_goes_on_within_the_fade(waves, tmp_path, monke
         (
             partial(feedforward.tcn, last=5),
             {},
-            r".* every_step must have one output .* the shape \(None, 5, 1\)",
+            r".* one output for each of .* the shape \(None, 5, 1\)",
         ),
     ],
 )
