@@ -6,7 +6,7 @@ module reads these three files.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -271,9 +271,8 @@ class Params(Strict):
         """
         section = self.source(name)
         where = f"sources.{name}"
-        kind = f"{where}.kind"
-        produce = registry.module(registry.SOURCES, section.kind, kind).produce
-        return partial(produce, **registry.options(produce, section.options, where))
+        found = registry.module(registry.SOURCES, section.kind, f"{where}.kind")
+        return _with_options(found.produce, section, where)
 
     def preparer(self, name: str) -> partial[Any]:
         """Return the function that prepares a data set, with its options.
@@ -283,9 +282,8 @@ class Params(Strict):
         """
         section = self.dataset(name).preparation
         where = f"datasets.{name}.preparation"
-        kind = f"{where}.name"
-        prepare = registry.module(registry.PREPARATIONS, section.name, kind).prepare
-        return partial(prepare, **registry.options(prepare, section.options, where))
+        found = registry.module(registry.PREPARATIONS, section.name, f"{where}.name")
+        return _with_options(found.prepare, section, where)
 
     def source_stage(self, name: str) -> str:
         """Return the name of DVC's stage that fetches a source."""
@@ -309,6 +307,13 @@ class Params(Strict):
         Their keys are the names within the data set, such as gru.
         """
         return self.experiments.get(dataset, {})
+
+
+def _with_options(
+    function: Callable[..., Any], section: _Open, where: str
+) -> partial[Any]:
+    options = registry.options(function, section.options, where)
+    return partial(function, **options)
 
 
 def load(path: Path) -> Params:
@@ -355,18 +360,14 @@ def official(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: the file is no plain YAML, or no mapping of mappings.
     """
-    sections = _beside(path, OFFICIAL)
-    for name, entries in sections.items():
-        if not isinstance(entries, dict):
-            raise UsageError(f"{OFFICIAL}: {name} must be a mapping, as in params.yaml")
-    return sections
+    return _beside(path, OFFICIAL)
 
 
 def templates(path: Path) -> dict[str, Any]:
     """Return the entries of templates.yaml beside params.yaml; none without this file.
 
     Raises:
-        UsageError: the file is no plain YAML, or no mapping.
+        UsageError: the file is no plain YAML, or no mapping of mappings.
     """
     return _beside(path, TEMPLATES)
 
@@ -376,6 +377,9 @@ def _beside(path: Path, name: str) -> dict[str, Any]:
     entries = plain_yaml.read(file) if file.exists() else {}
     if not isinstance(entries, dict):
         raise UsageError(f"{name} must be a mapping: name -> what it stands for")
+    for key, entry in entries.items():
+        if not isinstance(entry, dict):
+            raise UsageError(f"{name}: {key} must be a mapping, as in params.yaml")
     return entries
 
 

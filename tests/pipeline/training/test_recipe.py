@@ -55,7 +55,7 @@ def test_names_become_functions_and_options_are_filled_in(sine_windows):
     [
         (
             {"model": LINEAR | {"family": "baseline"}},
-            "model.family must be one of: attention, baselines, dense",
+            "model.family must be one of: baselines, dense",
         ),
         (
             {"model": LINEAR | {"name": "liner"}},
