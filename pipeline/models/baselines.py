@@ -515,6 +515,7 @@ CARDS = {
             "examples": "20:200",
             "gamma": "0.01:4",
             "alpha": "0.001:10",
+            "scales": "0,300",
         },
     ),
     "bag_of_words": ModelCard(

@@ -105,8 +105,12 @@ def build(
     hard = recurrent_activation == "hard_sigmoid"
     _check_cell(cell, direction, hard=hard, reset_after=reset_after)
     every = problem.each_step or _is_repeated(problem)
-    if every or sequences:
-        _check_every_state(direction, pooling)
+    plain = direction == "forward" and pooling == "last"
+    if (every or sequences) and not plain:
+        raise ValueError(
+            "`direction` must be forward and `pooling` last where every state is asked "
+            f"for. Received: {direction}, {pooling}"
+        )
     pools = pooling != "last"
     model = keras.Sequential()
     if problem.vocabulary:
@@ -206,19 +210,6 @@ def _check_cell(cell: str, direction: str, *, hard: bool, reset_after: bool) -> 
             "`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. "
             f"Received: {cell}"
         )
-
-
-def _check_every_state(direction: str, pooling: str) -> None:
-    """Raise ValueError unless the options suit a network with every state."""
-    for option, value, needed in (
-        ("direction", direction, "forward"),
-        ("pooling", pooling, "last"),
-    ):
-        if value != needed:
-            raise ValueError(
-                f"`{option}` must be {needed} where every state is asked for. "
-                f"Received: {value}"
-            )
 
 
 def _loop(

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pipeline import tables
-from pipeline.data.download import UnavailableError
-from pipeline.data.sources import Context
+from pipeline.data.download import Context, UnavailableError
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import scratch_folder
 from pipeline.files import sha256 as hash_of

@@ -1,5 +1,6 @@
 """Kernel ridge regression with a Gaussian kernel, by scikit-learn."""
 
+import warnings
 from typing import Annotated
 
 import numpy as np
@@ -19,10 +20,12 @@ def train(
     gamma: Annotated[float, Field(gt=0, le=1e6)] = 1.0,
     alpha: Annotated[float, Field(gt=0, le=1e6)] = 0.01,
     rows: Annotated[int, Field(ge=1, le=30_000)] = 8000,
+    scales: Annotated[int, Field(ge=0, le=2000)] = 0,
 ) -> Trained:
     """Fit the baseline's standardised features to the train targets less their mean.
 
-    All features count alike.
+    All features count alike. With `scales` each has a fitted length scale
+    (`_length_scales`).
 
     Args:
         job: its `build` makes a `Baseline` with a feature matrix.
@@ -31,6 +34,9 @@ def train(
         alpha: weight of the squared norm.
         rows: the most examples that are learnt from. If there are more, evenly spaced
             examples are taken. Memory grows with the square of `rows`.
+        scales: the number of evenly spaced examples that the length scales are fitted
+            to; 0 for no length scales. Use a `gamma` of 1 with them. Memory is 8 bytes
+            times features times the square of `scales`.
 
     Returns:
         The result, with the weights of the kernels (rows, values).
@@ -55,6 +61,11 @@ def train(
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
         known = scaler.fit_transform(np.asarray(baseline.features(inputs), np.float64))
+        if scales:
+            few = evenly(len(known), scales)
+            lengths = _length_scales(known[few], (targets - mean)[few])
+            known /= lengths
+            scaler.scale_ *= lengths
         model.fit(_kernel(known, known, gamma), targets - mean)
         learnt = {
             "known": known,
@@ -92,6 +103,31 @@ def load(baseline: Baseline, weights: Array, learnt: Learnt) -> Predict:
             return np.asarray(learnt["mean"] + kernel @ weights)
 
     return predict
+
+
+def _length_scales(features: Array, targets: Array) -> Array:
+    """The length scale of each feature, for features (n, features).
+
+    With these scales the targets are most likely under a Gaussian process (Rasmussen
+    and Williams 2006, "Gaussian Processes for Machine Learning", 5.1). A feature that
+    tells nothing gets a large scale.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+
+    count = features.shape[1]
+    start = np.full(count, count**0.5)  # two examples are about sqrt(2 count) apart
+    process = GaussianProcessRegressor(ConstantKernel() * RBF(start) + WhiteKernel(0.1))
+    with warnings.catch_warnings():
+        # It warns of a scale at its bound, which belongs to a useless feature.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        process.fit(features, targets / (targets.std() or 1.0))
+    lengths = np.ravel(process.kernel_.k1.k2.length_scale)
+    # The last digits depend on the processor's exp.
+    rounded = np.array([float(f"{length:.3g}") for length in lengths])
+    # The kernel here is exp(-d² / features), the process has exp(-d² / 2).
+    return rounded * float(np.sqrt(2 / count))
 
 
 def _kernel(rows: Array, known: Array, gamma: float) -> Array:

@@ -265,5 +265,5 @@ def test_a_text_is_read_backward_behind_its_padding():
         words = np.random.default_rng(row).integers(1, 10_000, length)
         texts[row, 20 - length :], turned[row, 20 - length :] = words, words[::-1]
     np.testing.assert_array_equal(backward(texts), forward(turned))
-    with pytest.raises(ValueError, match="`direction` must be forward"):
+    with pytest.raises(ValueError, match="`direction` must be forward and"):
         build("imdb/rnn", WORDS, direction="both", sequences=True)

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import (
     LinearRegression,
@@ -410,6 +412,36 @@ def test_kernel_ridge_is_that_of_a_library_of_rows_evenly_spaced(station):
     assert weights.shape == (50, 2)
     single, _ = fitted(kernel_ridge.train(job(station, baselines.lags, last=4)))
     assert single.shape == (len(station.splits["test"]),)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_with_a_scale_for_each_feature_kernel_ridge_is_a_gaussian_process(random):
+    """Of the same kernel and noise; the third feature tells nothing."""
+    inputs = random.random((90, 3)) * 4
+    targets = np.stack(
+        [np.sin(2 * inputs[:, 0]), inputs[:, 1]], axis=1
+    ) + random.normal(0, 0.1, (90, 2))
+    dataset = same_for_test(inputs, targets, "regress", "mse")
+    features = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
+    mean = targets.mean(axis=0)
+    deviation = targets.std()
+    kernel = ConstantKernel() * RBF(np.full(3, 3**0.5)) + WhiteKernel(0.1)
+    library = GaussianProcessRegressor(kernel).fit(
+        features, (targets - mean) / deviation
+    )
+    amplitude = library.kernel_.k1.k1.constant_value
+    noise = library.kernel_.k2.noise_level
+    predictions, _ = fitted(
+        kernel_ridge.train(
+            job(dataset, baselines.lags), alpha=noise / amplitude, scales=100
+        )
+    )
+    expected = library.predict(features) * deviation + mean
+    np.testing.assert_allclose(predictions, expected, atol=5e-3)
+    assert (
+        library.kernel_.k1.k2.length_scale[2]
+        > 5 * library.kernel_.k1.k2.length_scale[0]
+    )
 
 
 def test_a_baseline_predicts_every_split_and_its_rollout_stays_where_it_began(
