@@ -388,63 +388,54 @@ def parse(sections: Any, from_templates: Mapping[str, Any]) -> Params:
     return validated(Params, complete(sections, from_templates), "params.yaml")
 
 
-def complete(sections: Any, from_templates: Mapping[str, Any]) -> Any:
+class _Sections(Strict):
+    """The sections of params.yaml before they are completed."""
+
+    sources: Any = pydantic.Field(default={})
+    files: Any = pydantic.Field(default={})
+    datasets: dict[Any, dict[Any, Any]] = pydantic.Field(default={})
+    experiments: dict[Any, dict[Any, dict[Any, Any]]] = pydantic.Field(default={})
+
+
+def complete(sections: Any, from_templates: Mapping[str, Any]) -> dict[str, Any]:
     """Return the sections of params.yaml with each entry completed.
 
-    An entry takes missing values from its templates, then from its data set. A value
-    that should be a mapping and is none stays as it is; the validation reports it.
+    An entry takes missing values from its templates, then from its data set.
 
     Raises:
-        UsageError: `like` names no template and no experiment of the same data set, an
-            entry is like itself, or experiments do not stand under their data set.
+        UsageError: a section or an entry is no mapping, `like` names no template and no
+            experiment of the same data set, an entry is like itself, or experiments do
+            not stand under their data set.
     """
-    if not isinstance(sections, Mapping):
-        return sections
-    datasets = sections.get("datasets")
-    experiments = sections.get("experiments")
-    completed = dict(sections)
-    if isinstance(datasets, Mapping):
-        completed["datasets"] = {
-            name: _filled(entry, from_templates, [f"datasets.{name}"])
-            for name, entry in datasets.items()
-        }
-        if isinstance(experiments, Mapping):
-            about = completed["datasets"]
-            for name in experiments:
-                one_of(name, about, "params.yaml: the data set under `experiments`")
-            completed["experiments"] = {
-                name: _experiments(name, entries, from_templates, about[name])
-                for name, entries in experiments.items()
-            }
-    return completed
-
-
-def _experiments(
-    dataset: str, entries: Any, from_templates: Mapping[str, Any], about: Any
-) -> Any:
-    """Complete the experiments of a data set, whose own section is `about`."""
-    if not isinstance(entries, Mapping):
-        return entries
-    known = dict(from_templates)
-    for name, entry in entries.items():
-        known[f"{dataset}/{name}"] = entry
-    usual = {}
-    if isinstance(about, Mapping):
-        usual = {key: about[key] for key in ("seeds", "training") if key in about}
+    given = validated(_Sections, sections, "params.yaml")
+    datasets = {
+        name: _filled(entry, from_templates, [f"datasets.{name}"])
+        for name, entry in given.datasets.items()
+    }
     experiments = {}
-    for name, entry in entries.items():
-        experiment = _filled(entry, known, [f"experiments.{dataset}.{name}"])
-        if _method(usual) and _method(experiment) in (None, _method(usual)):
-            experiment = merged(usual, experiment)
-        experiments[name] = merged({"dataset": dataset}, experiment)
-    return experiments
+    for dataset, entries in given.experiments.items():
+        one_of(dataset, datasets, "params.yaml: the data set under `experiments`")
+        own = {f"{dataset}/{name}": entry for name, entry in entries.items()}
+        known = {**from_templates, **own}
+        usual = {
+            key: datasets[dataset][key]
+            for key in ("seeds", "training")
+            if key in datasets[dataset]
+        }
+        completed = {}
+        for name, entry in entries.items():
+            experiment = _filled(entry, known, [f"experiments.{dataset}.{name}"])
+            if _method(usual) and _method(experiment) in (None, _method(usual)):
+                experiment = merged(usual, experiment)
+            completed[name] = merged({"dataset": dataset}, experiment)
+        experiments[dataset] = completed
+    return {**sections, "datasets": datasets, "experiments": experiments}
 
 
-def _method(section: Any) -> Any:
+def _method(section: Mapping[str, Any]) -> Any:
     """Return the name of a section's training method, or None."""
-    if isinstance(section, Mapping) and isinstance(section.get("training"), Mapping):
-        return section["training"].get("method")
-    return None
+    training = section.get("training")
+    return training.get("method") if isinstance(training, Mapping) else None
 
 
 def merged(base: Any, over: Any) -> Any:
@@ -457,14 +448,12 @@ def merged(base: Any, over: Any) -> Any:
     return {**base, **over, **both}
 
 
-def _filled(entry: Any, known: Mapping[str, Any], path: list[str]) -> Any:
+def _filled(entry: Mapping[str, Any], known: Mapping[str, Any], path: list[str]) -> Any:
     """Return an entry with the values of the entries that it is `like`.
 
     Of several such entries the last one wins. `path` holds the names that lead to the
     entry.
     """
-    if not isinstance(entry, Mapping):
-        return entry
     like = entry.get("like", [])
     base: Any = {}
     for name in like if isinstance(like, list) else [like]:
