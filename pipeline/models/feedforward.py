@@ -35,7 +35,6 @@ def tcn(
     layers: Few = 3,
     activation: Literal["relu", "tanh"] = "relu",
     dropout: Rate = 0.0,
-    last: Last = None,
 ) -> "keras.Model":
     """Causal convolutions, each added to what came in (Bai, Kolter and Koltun 2018,
     arXiv 1803.01271).
@@ -49,7 +48,6 @@ def tcn(
         activation: activation of each layer.
         dropout: fraction of each layer's outputs that is dropped, the same outputs at
             all timesteps.
-        last: how many of the latest timesteps are seen; None for all.
 
     Returns:
         A model from (batch, *problem.input_shape) to (batch, problem.outputs), read
@@ -63,7 +61,7 @@ def tcn(
 
     from pipeline.layers import Dense
 
-    inputs, values = _timesteps(problem, last, each_step=True)
+    inputs, values = _timesteps(problem, each_step=True)
     for layer in range(layers):
         # The timesteps of a filter are put side by side for one matrix product, which
         # takes a ninth of the time of a Conv1D under XLA.
@@ -146,16 +144,13 @@ def linear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
     return _started(keras.Model(inputs, _mapped(problem, values)), start)
 
 
-def nlinear(
-    problem: Problem, *, last: Last = None, start: Start = "keras"
-) -> "keras.Model":
+def nlinear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
     """One linear map of the window less its last value, which is added to the outputs
     (Zeng et al. 2023, arXiv 2205.13504).
 
     Args:
         problem: of series. All columns are weighed. If every column is forecast, each
             is forecast from its own past, with the same weights.
-        last: how many of the latest timesteps are seen; None for all.
         start: see `Start`.
 
     Raises:
@@ -163,7 +158,7 @@ def nlinear(
     """
     import keras
 
-    inputs, values = _timesteps(problem, last)
+    inputs, values = _timesteps(problem)
     latest = values[:, -1:]
     moved = _mapped(problem, values - latest)
     if problem.every:
@@ -174,7 +169,7 @@ def nlinear(
 
 
 def dlinear(
-    problem: Problem, *, average: Size = 25, last: Last = None, start: Start = "keras"
+    problem: Problem, *, average: Size = 25, start: Start = "keras"
 ) -> "keras.Model":
     """One linear map of the window's moving average, and one of the remainder (Zeng et
     al. 2023, arXiv 2205.13504).
@@ -183,7 +178,6 @@ def dlinear(
         problem: of series, as for `nlinear`.
         average: timesteps of the moving average. The first and the last value are
             repeated beyond the ends.
-        last: how many of the latest timesteps are seen; None for all.
         start: see `Start`.
 
     Raises:
@@ -191,7 +185,7 @@ def dlinear(
     """
     import keras
 
-    inputs, values = _timesteps(problem, last)
+    inputs, values = _timesteps(problem)
     before = [values[:, :1]] * ((average - 1) // 2)
     after = [values[:, -1:]] * (average // 2)
     padded = keras.ops.concatenate([*before, values, *after], axis=1)
@@ -234,15 +228,15 @@ def _mapped(problem: Problem, values: Any) -> Any:
 
 
 def _timesteps(
-    problem: Problem, last: int | None = None, *, each_step: bool = False
+    problem: Problem, *, each_step: bool = False
 ) -> tuple["keras.KerasTensor", Any]:
-    """A model's input, and the timesteps (batch, timesteps, values) that it sees.
+    """A model's input, and its timesteps (batch, timesteps, values).
 
     The values of a vector count as timesteps.
 
     Raises:
-        ValueError: inputs are words; targets are classes; each timestep has its target,
-            without `each_step`; or like `look_back`.
+        ValueError: inputs are words; targets are classes; or each timestep has its
+            target, without `each_step`.
     """
     import keras
 
@@ -251,12 +245,10 @@ def _timesteps(
             "this network needs inputs of values, and targets that are values after "
             "the last timestep"
         )
-    look_back(problem.input_shape[0], last)
     inputs = keras.Input(problem.input_shape)
-    values = inputs[:, -last:] if last else inputs
-    if len(values.shape) == 2:
-        values = keras.ops.expand_dims(values, -1)
-    return inputs, values
+    if len(problem.input_shape) == 1:
+        return inputs, keras.ops.expand_dims(inputs, -1)
+    return inputs, inputs
 
 
 def transformer(
@@ -432,7 +424,7 @@ CARDS = {
         kind="network",
         title="TCN",
         color="convolution",
-        ranges={"filters": "8:48", "kernel": "2:5", "layers": "2:5", "last": "12:72"},
+        ranges={"filters": "8:48", "kernel": "2:5", "layers": "2:5"},
     ),
     "convolutions": ModelCard(kind="network", color="convolution"),
     "linear": ModelCard(

@@ -27,10 +27,10 @@ def inputs(problem, count=4):
 
 
 def test_nlinear_is_a_map_of_the_window_less_its_last_value():
-    model = seeded(feedforward.nlinear, SERIES, last=5)
+    model = seeded(feedforward.nlinear, SERIES)
     x = inputs(SERIES)
     kernel, bias = model.get_weights()
-    moved = (x[:, -5:] - x[:, -1:]).reshape(4, -1) @ kernel + bias
+    moved = (x - x[:, -1:]).reshape(4, -1) @ kernel + bias
     np.testing.assert_allclose(model(x), moved + x[:, -1, 1:2], rtol=1e-5, atol=1e-6)
 
 
@@ -126,22 +126,6 @@ def test_a_perceptron_asked_at_each_timestep_sees_all_before_it_and_zeros():
         seen[:, 5 - step :] = x[:, : step + 1, 0]
         expected = np.maximum(seen @ first + bias, 0) @ second + constant
         np.testing.assert_allclose(model(x)[:, step], expected, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("build", "options"), [(feedforward.tcn, {}), (dense.build, {"hidden": [4]})]
-)
-def test_what_lies_before_the_last_timesteps_is_not_seen(build, options):
-    model = seeded(build, SERIES, last=4, **options)
-    x = inputs(SERIES)
-    changed = x.copy()
-    changed[:, :8] += 1.0
-    assert model.output_shape == (None, 2)
-    np.testing.assert_array_equal(model(x), model(changed))
-    with pytest.raises(
-        ValueError, match="`last` must be at most 12 timesteps. Received: 13"
-    ):
-        build(SERIES, last=13, **options)
 
 
 @pytest.mark.parametrize("problem", [SERIES, EACH_STEP])

@@ -141,7 +141,7 @@ EVERY_STEP = {
     "model",
     [
         {"family": "recurrent", "name": "gru", "units": 3},
-        {"family": "dense", "name": "mlp", "hidden": [4], "last": 5},
+        {"family": "dense", "name": "mlp", "hidden": [4]},
         {"family": "feedforward", "name": "tcn", "filters": 4, "layers": 2},
         {"family": "feedforward", "name": "transformer", "heads": 1, "layers": 1},
         {"family": "feedforward", "name": "adaptive_filter", "powers": 3, "hidden": 4},
