@@ -140,14 +140,13 @@ def train(
 def _require_an_output_for_each_target(
     job: Job, model: "keras.Model", *, every_step: bool
 ) -> None:
-    outputs = tuple(size for size in model.output_shape[1:] if size != 1)
     if every_step:
         outputs = model.output_shape[1:]
-        shape = (job.dataset.input_shape[0], 1)
+        shape: tuple[int, ...] = (job.dataset.input_shape[0], 1)
         advice = "at each timestep with every_step"
     else:
-        _, targets = job.train.take(np.arange(1))
-        shape = targets.shape[1:]
+        outputs = tuple(size for size in model.output_shape[1:] if size != 1)
+        shape = job.train.take(np.arange(1))[1].shape[1:]
         advice = "so head: true or units: 1, and sequences: false"
     if outputs != shape:
         raise UnrollError(

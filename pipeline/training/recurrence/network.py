@@ -134,7 +134,7 @@ def _front(layers: list[Any]) -> tuple[list[Any], Any, Any]:
     word_dropout = None
     if rest and type(rest[-1]).__name__ == "Dropout":
         word_dropout = rest.pop()
-    embedding = rest.pop() if rest else None
+    embedding: Any = rest.pop() if rest else None
     # Without a mask, words of the padding would be dropped as well.
     if type(embedding).__name__ != "Embedding" or (
         word_dropout is not None
