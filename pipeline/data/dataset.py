@@ -245,17 +245,16 @@ def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset
         _require_agreement(description, splits)
         if "stamps" in arrays:
             arrays["stamps"] = arrays["stamps"].astype("datetime64[s]")
-        fitted = None
+        optional: dict[str, Any] = {key: arrays.get(key) for key in ROWS}
         if (folder / FITTED).exists():
-            fitted = read_checked(folder / FITTED, Preprocessing)
+            optional["fitted"] = read_checked(folder / FITTED, Preprocessing)
         dataset = Dataset(
             **description.model_dump(exclude=OTHERWISE),
             splits=splits,
             groups={name: arrays[f"group_{name}"] for name in description.groups},
             scored=tuple(description.scored),
             scale=description.scale,
-            fitted=fitted,
-            **{key: arrays.get(key) for key in ROWS},
+            **optional,
         )
         if not calendar:
             dataset = without_calendar(dataset)

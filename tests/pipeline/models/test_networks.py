@@ -227,7 +227,7 @@ def test_word_dropout_drops_whole_words():
 def test_options_of_words_or_of_the_last_state_are_refused_elsewhere():
     for name, problem, options, message in (
         ("waves/gru", WAVES, {"word_dropout": 0.1}, "`word_dropout` is for words"),
-        ("waves/gru", EACH_STEP, {"pooling": "max"}, "`pooling` must be last"),
+        ("waves/gru", EACH_STEP, {"pooling": "max"}, "`pooling` last where"),
         ("waves/hidden10", WAVES, {"pooling": "max"}, "`pooling` is for words"),
     ):
         with pytest.raises(ValueError, match=message):
