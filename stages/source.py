@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline import locks
 from pipeline.config import params
 from pipeline.data import manifest
-from pipeline.data.sources import Context
+from pipeline.data.download import Context
 from pipeline.files import atomic_folder
 from pipeline.workspace import Workspace
 

@@ -116,7 +116,7 @@ def tasks_of(
             loss.
         UnrollError: the data set is not prepared.
     """
-    preparation = config.dataset(name).preparation
+    config.dataset(name)  # it is there
     experiments = config.experiments_of(name)
     if only:
         one_of(only, experiments, f"the experiment of {name}")
@@ -131,9 +131,7 @@ def tasks_of(
         if "loss" in experiment.training.options:
             loss = experiment.training.options["loss"]
             one_of(loss, MEASURES, f"params.yaml: {place}.training.loss")
-        made_of = fingerprint.ingredients(
-            workspace.prepared(name), experiment, preparation, code
-        )
+        made_of = fingerprint.ingredients(workspace.prepared(name), experiment, code)
         wanted.append(Task(key, experiment, made_of))
     return wanted
 

@@ -21,8 +21,8 @@ from pipeline.config import params
 from pipeline.config.params import Experiment, Params, merged, own_name
 from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
+from pipeline.data.download import Context
 from pipeline.data.examples import compared
-from pipeline.data.sources import Context
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import (
     answers,

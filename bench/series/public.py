@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.data import download
+from pipeline.data.download import Context
 from pipeline.data.examples import Array
 
 ORIGINS = 14
@@ -136,15 +136,10 @@ def load(file: PublicFile, folder: Path) -> HeldOut:
 
 def _read(file: PublicFile, folder: Path) -> pd.DataFrame:
     path = folder / "raw.csv"
+    place = Path(file.place)
     mirror = environ.get("UNROLL_MIRROR")
-    download.fetch(
-        path.name,
-        file.url or None,
-        path,
-        path=file.place,
-        mirror=mirror,
-        sha256=file.sha256,
-    )
+    context = Context(str(place.parent), folder, folder, mirror)
+    context.fetch(place.name, file.url or None, path, sha256=file.sha256)
     frame = pd.read_csv(path, encoding="latin-1")
     path.unlink()
     return frame

@@ -6,7 +6,7 @@ module reads these three files.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -83,15 +83,12 @@ class Source(_Open):
 
 
 class Files(Strict):
-    """A source of the kind `local`: files of the user, which DVC watches.
+    """A source of the kind `local`: a file of the user, which DVC watches.
 
-    Attributes:
-        path: the path of a file or a folder, relative to the folder of params.yaml.
-        pattern: the pattern of the files in the folder, such as "station_*.csv".
+    `path` is relative to the folder of params.yaml.
     """
 
     path: str
-    pattern: str | None = None
 
 
 class Preparation(_Open):
@@ -274,9 +271,8 @@ class Params(Strict):
         """
         section = self.source(name)
         where = f"sources.{name}"
-        kind = f"{where}.kind"
-        produce = registry.module(registry.SOURCES, section.kind, kind).produce
-        return partial(produce, **registry.options(produce, section.options, where))
+        found = registry.module(registry.SOURCES, section.kind, f"{where}.kind")
+        return _with_options(found.produce, section, where)
 
     def preparer(self, name: str) -> partial[Any]:
         """Return the function that prepares a data set, with its options.
@@ -286,9 +282,8 @@ class Params(Strict):
         """
         section = self.dataset(name).preparation
         where = f"datasets.{name}.preparation"
-        kind = f"{where}.name"
-        prepare = registry.module(registry.PREPARATIONS, section.name, kind).prepare
-        return partial(prepare, **registry.options(prepare, section.options, where))
+        found = registry.module(registry.PREPARATIONS, section.name, f"{where}.name")
+        return _with_options(found.prepare, section, where)
 
     def source_stage(self, name: str) -> str:
         """Return the name of DVC's stage that fetches a source."""
@@ -312,6 +307,13 @@ class Params(Strict):
         Their keys are the names within the data set, such as gru.
         """
         return self.experiments.get(dataset, {})
+
+
+def _with_options(
+    function: Callable[..., Any], section: _Open, where: str
+) -> partial[Any]:
+    options = registry.options(function, section.options, where)
+    return partial(function, **options)
 
 
 def load(path: Path) -> Params:
@@ -358,18 +360,14 @@ def official(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: the file is no plain YAML, or no mapping of mappings.
     """
-    sections = _beside(path, OFFICIAL)
-    for name, entries in sections.items():
-        if not isinstance(entries, dict):
-            raise UsageError(f"{OFFICIAL}: {name} must be a mapping, as in params.yaml")
-    return sections
+    return _beside(path, OFFICIAL)
 
 
 def templates(path: Path) -> dict[str, Any]:
     """Return the entries of templates.yaml beside params.yaml; none without this file.
 
     Raises:
-        UsageError: the file is no plain YAML, or no mapping.
+        UsageError: the file is no plain YAML, or no mapping of mappings.
     """
     return _beside(path, TEMPLATES)
 
@@ -379,6 +377,9 @@ def _beside(path: Path, name: str) -> dict[str, Any]:
     entries = plain_yaml.read(file) if file.exists() else {}
     if not isinstance(entries, dict):
         raise UsageError(f"{name} must be a mapping: name -> what it stands for")
+    for key, entry in entries.items():
+        if not isinstance(entry, dict):
+            raise UsageError(f"{name}: {key} must be a mapping, as in params.yaml")
     return entries
 
 
@@ -387,63 +388,54 @@ def parse(sections: Any, from_templates: Mapping[str, Any]) -> Params:
     return validated(Params, complete(sections, from_templates), "params.yaml")
 
 
-def complete(sections: Any, from_templates: Mapping[str, Any]) -> Any:
+class _Sections(Strict):
+    """The sections of params.yaml before they are completed."""
+
+    sources: Any = pydantic.Field(default={})
+    files: Any = pydantic.Field(default={})
+    datasets: dict[Any, dict[Any, Any]] = pydantic.Field(default={})
+    experiments: dict[Any, dict[Any, dict[Any, Any]]] = pydantic.Field(default={})
+
+
+def complete(sections: Any, from_templates: Mapping[str, Any]) -> dict[str, Any]:
     """Return the sections of params.yaml with each entry completed.
 
-    An entry takes missing values from its templates, then from its data set. A value
-    that should be a mapping and is none stays as it is; the validation reports it.
+    An entry takes missing values from its templates, then from its data set.
 
     Raises:
-        UsageError: `like` names no template and no experiment of the same data set, an
-            entry is like itself, or experiments do not stand under their data set.
+        UsageError: a section or an entry is no mapping, `like` names no template and no
+            experiment of the same data set, an entry is like itself, or experiments do
+            not stand under their data set.
     """
-    if not isinstance(sections, Mapping):
-        return sections
-    datasets = sections.get("datasets")
-    experiments = sections.get("experiments")
-    completed = dict(sections)
-    if isinstance(datasets, Mapping):
-        completed["datasets"] = {
-            name: _filled(entry, from_templates, [f"datasets.{name}"])
-            for name, entry in datasets.items()
-        }
-        if isinstance(experiments, Mapping):
-            about = completed["datasets"]
-            for name in experiments:
-                one_of(name, about, "params.yaml: the data set under `experiments`")
-            completed["experiments"] = {
-                name: _experiments(name, entries, from_templates, about[name])
-                for name, entries in experiments.items()
-            }
-    return completed
-
-
-def _experiments(
-    dataset: str, entries: Any, from_templates: Mapping[str, Any], about: Any
-) -> Any:
-    """Complete the experiments of a data set, whose own section is `about`."""
-    if not isinstance(entries, Mapping):
-        return entries
-    known = dict(from_templates)
-    for name, entry in entries.items():
-        known[f"{dataset}/{name}"] = entry
-    usual = {}
-    if isinstance(about, Mapping):
-        usual = {key: about[key] for key in ("seeds", "training") if key in about}
+    given = validated(_Sections, sections, "params.yaml")
+    datasets = {
+        name: _filled(entry, from_templates, [f"datasets.{name}"])
+        for name, entry in given.datasets.items()
+    }
     experiments = {}
-    for name, entry in entries.items():
-        experiment = _filled(entry, known, [f"experiments.{dataset}.{name}"])
-        if _method(usual) and _method(experiment) in (None, _method(usual)):
-            experiment = merged(usual, experiment)
-        experiments[name] = merged({"dataset": dataset}, experiment)
-    return experiments
+    for dataset, entries in given.experiments.items():
+        one_of(dataset, datasets, "params.yaml: the data set under `experiments`")
+        own = {f"{dataset}/{name}": entry for name, entry in entries.items()}
+        known = {**from_templates, **own}
+        usual = {
+            key: datasets[dataset][key]
+            for key in ("seeds", "training")
+            if key in datasets[dataset]
+        }
+        completed = {}
+        for name, entry in entries.items():
+            experiment = _filled(entry, known, [f"experiments.{dataset}.{name}"])
+            if _method(usual) and _method(experiment) in (None, _method(usual)):
+                experiment = merged(usual, experiment)
+            completed[name] = merged({"dataset": dataset}, experiment)
+        experiments[dataset] = completed
+    return {**sections, "datasets": datasets, "experiments": experiments}
 
 
-def _method(section: Any) -> Any:
+def _method(section: Mapping[str, Any]) -> Any:
     """Return the name of a section's training method, or None."""
-    if isinstance(section, Mapping) and isinstance(section.get("training"), Mapping):
-        return section["training"].get("method")
-    return None
+    training = section.get("training")
+    return training.get("method") if isinstance(training, Mapping) else None
 
 
 def merged(base: Any, over: Any) -> Any:
@@ -456,14 +448,12 @@ def merged(base: Any, over: Any) -> Any:
     return {**base, **over, **both}
 
 
-def _filled(entry: Any, known: Mapping[str, Any], path: list[str]) -> Any:
+def _filled(entry: Mapping[str, Any], known: Mapping[str, Any], path: list[str]) -> Any:
     """Return an entry with the values of the entries that it is `like`.
 
     Of several such entries the last one wins. `path` holds the names that lead to the
     entry.
     """
-    if not isinstance(entry, Mapping):
-        return entry
     like = entry.get("like", [])
     base: Any = {}
     for name in like if isinstance(like, list) else [like]:

@@ -37,7 +37,7 @@ REQUIRED = {
     MODELS: ["MODELS", "CARDS"],
     METHODS: ["train", "TRAINS"],
     SOURCES: ["produce"],
-    PREPARATIONS: ["prepare", "METRIC"],
+    PREPARATIONS: ["prepare"],
 }
 """Names that each module of a registry has to define."""
 

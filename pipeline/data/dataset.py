@@ -21,7 +21,7 @@ from pipeline.validation import Strict
 Kind = Literal["forecast", "regress", "classify"]
 SPLITS = ("train", "validation", "test")
 FITTED = "fitted.json"
-ROWS = ("series_id", "truth", "words")
+ROWS = ("stamps", "series_id", "truth", "words")
 """Optional attributes of a `Dataset` that are stored as arrays of the same name."""
 
 OTHERWISE = {"splits", "groups", "scored", "scale", "examples"}
@@ -179,12 +179,11 @@ def save(dataset: Dataset, folder: Path) -> None:
         layout[split] = {"series": key, **cut}
     for group, indices in dataset.groups.items():
         arrays[f"group_{group}"] = indices
-    if dataset.stamps is not None:
-        arrays["stamps"] = dataset.stamps.astype("datetime64[s]").astype(np.int64)
-    for key in ROWS:
-        values = getattr(dataset, key)
-        if values is not None:
-            arrays[key] = values
+    arrays |= {
+        key: getattr(dataset, key) for key in ROWS if getattr(dataset, key) is not None
+    }
+    if "stamps" in arrays:
+        arrays["stamps"] = arrays["stamps"].astype("datetime64[s]").astype(np.int64)
     for key, array in arrays.items():
         if key != "truth" and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise UnrollError(
@@ -194,7 +193,7 @@ def save(dataset: Dataset, folder: Path) -> None:
     facts = {
         each.name: getattr(dataset, each.name)
         for each in fields(dataset)
-        if each.name not in {"stamps", "fitted", *ROWS}
+        if each.name not in {"fitted", *ROWS}
     }
     facts |= {
         "scale": dataset.scale.model_dump(),
@@ -244,21 +243,18 @@ def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset
             for split, layout in description.splits.items()
         }
         _require_agreement(description, splits)
-        stamps = arrays.get("stamps")
-        fitted = None
+        if "stamps" in arrays:
+            arrays["stamps"] = arrays["stamps"].astype("datetime64[s]")
+        optional: dict[str, Any] = {key: arrays.get(key) for key in ROWS}
         if (folder / FITTED).exists():
-            fitted = read_checked(folder / FITTED, Preprocessing)
+            optional["fitted"] = read_checked(folder / FITTED, Preprocessing)
         dataset = Dataset(
             **description.model_dump(exclude=OTHERWISE),
             splits=splits,
             groups={name: arrays[f"group_{name}"] for name in description.groups},
             scored=tuple(description.scored),
             scale=description.scale,
-            stamps=None if stamps is None else stamps.astype("datetime64[s]"),
-            series_id=arrays.get("series_id"),
-            truth=arrays.get("truth"),
-            words=arrays.get("words"),
-            fitted=fitted,
+            **optional,
         )
         if not calendar:
             dataset = without_calendar(dataset)

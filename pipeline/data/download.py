@@ -5,6 +5,7 @@ address.
 import re
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,64 +34,83 @@ def is_address(text: str) -> bool:
     return bool(re.match(r"(https://|http://(localhost|127\.0\.0\.1)[:/])[^\s/]", text))
 
 
-def fetch(
-    name: str,
-    url: str | None,
-    destination: Path,
-    *,
-    path: str,
-    mirror: str | None,
-    sha256: str | None = None,
-) -> str:
-    """Put a file at `destination`, whole and checked, or raise.
+@dataclass(frozen=True)
+class Context:
+    """Everything that a source may use besides its options.
 
-    Args:
-        name: the file's name.
-        url: its official address; None if it has none.
-        destination: the path to write.
-        path: its path in a mirror, such as "imdb/imdb.npz".
-        mirror: a folder or base address to try first; None without a mirror.
-        sha256: its hash; None if it is not known.
-
-    Returns:
-        The address where the file was found, for error texts.
-
-    Raises:
-        UnavailableError: no address gives the file.
-        UnrollError: the file has another hash, or the mirror is neither a folder nor an
-            https address.
+    Attributes:
+        name: the source's name in params.yaml.
+        root: the workspace's folder.
+        scratch: a folder for unfinished files.
+        mirror: a folder or base address to try first, or None.
     """
-    addresses = [] if mirror is None else [_in_mirror(mirror, path)]
-    if url is not None:
-        addresses.append(url)
-    failures = []
-    for address in addresses:
-        shown = without_password(str(address))
-        try:
-            if isinstance(address, Path):
-                _copy(address, destination, sha256)
+
+    name: str
+    root: Path
+    scratch: Path
+    mirror: str | None
+
+    def fetch(
+        self,
+        name: str,
+        url: str | None,
+        destination: Path,
+        *,
+        folder: str = "",
+        sha256: str | None = None,
+    ) -> str:
+        """Put a file at `destination`, whole and checked, or raise.
+
+        Args:
+            name: the file's name.
+            url: its official address; None if it has none.
+            destination: the path to write.
+            folder: its folder in a mirror; by default the folder with the source's
+                name.
+            sha256: its hash; None if it is not known.
+
+        Returns:
+            The address where the file was found, for error texts.
+
+        Raises:
+            UnavailableError: no address gives the file.
+            UnrollError: the file has another hash, or the mirror is neither a folder
+                nor an https address.
+        """
+        path = f"{folder or self.name}/{name}"
+        addresses = [] if self.mirror is None else [_in_mirror(self.mirror, path)]
+        if url is not None:
+            addresses.append(url)
+        failures = []
+        for address in addresses:
+            shown = without_password(str(address))
+            try:
+                if isinstance(address, Path):
+                    _copy(address, destination, sha256)
+                else:
+                    _download(address, destination, sha256)
+            except AbsentError as absent:
+                failures.append(f"{shown} ({absent})")
+            except ValueError:  # the hash differs, here and in pooch
+                advice = f"set UNROLL_MIRROR to a folder that holds {path}"
+                if address != url:
+                    advice = "replace it there, or unset UNROLL_MIRROR"
+                raise UnrollError(
+                    f"{name} from {shown} is not the file that was asked for: "
+                    f"its sha256 is not {sha256}; {advice}"
+                ) from None
             else:
-                _download(address, destination, sha256)
-        except AbsentError as absent:
-            failures.append(f"{shown} ({absent})")
-        except ValueError:  # the hash differs, here and in pooch
-            advice = f"set UNROLL_MIRROR to a folder that holds {path}"
-            if address != url:
-                advice = "replace it there, or unset UNROLL_MIRROR"
-            raise UnrollError(
-                f"{name} from {shown} is not the file that was asked for: "
-                f"its sha256 is not {sha256}; {advice}"
-            ) from None
-        else:
-            return shown
-    if url is None:
-        failures.append("it has no official address")
-    advice = f"put it at {mirror}/{path}"
-    if not mirror or "://" in mirror:
-        advice = f"set UNROLL_MIRROR to a folder or an https address that holds {path}"
-    raise UnavailableError(
-        f"{name} cannot be had: {'; '.join(failures)}. To go on, {advice}"
-    )
+                return shown
+        if url is None:
+            failures.append("it has no official address")
+        advice = f"put it at {self.mirror}/{path}"
+        if not self.mirror or "://" in self.mirror:
+            advice = (
+                f"set UNROLL_MIRROR to a folder or an https address that holds {path}"
+            )
+        raise UnavailableError(
+            f"{name} cannot be had: {'; '.join(failures)}. To go on, {advice}"
+        )
 
 
 def _in_mirror(mirror: str, path: str) -> Path | str:

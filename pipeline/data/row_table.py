@@ -52,18 +52,14 @@ class RowTable:
         """
         if self.series_id is None:
             return {ALONE: self}
-        index, position = np.unique(self.timestamps, return_inverse=True)
-        found, codes = np.unique(self.series_id, return_inverse=True)
-        order = np.argsort(codes, kind="stable")
-        starts = np.searchsorted(codes[order], np.arange(len(found) + 1))
-        rows_of = dict(zip(found.tolist(), np.split(order, starts[1:-1]), strict=True))
+        index = np.unique(self.timestamps)
+        rows = pd.DataFrame(self.values, self.timestamps)
+        of_series = dict(iter(rows.groupby(self.series_id)))
         tables = {}
-        for name in names or sorted(rows_of.keys() - {ALONE}):
-            values = np.full((len(index), len(self.columns)), np.nan)
-            # In reverse order, so that the first of several rows is written last.
-            rows = rows_of.get(name, order[:0])[::-1]
-            values[position[rows]] = self.values[rows]
-            tables[name] = RowTable(index, self.columns, values)
+        for name in names or sorted(of_series.keys() - {ALONE}):
+            own = of_series.get(name, rows[:0])
+            whole = own[~own.index.duplicated()].reindex(index)
+            tables[name] = RowTable(index, self.columns, whole.to_numpy())
         return tables
 
 

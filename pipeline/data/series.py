@@ -85,12 +85,15 @@ def clean(moments: Array, values: Array, sentinel: float | None) -> Series:
     """
     moments, first = timestamps.first_rows(moments)
     values = np.array(values[first])
-    unknown = np.isnan(values)
-    if sentinel is not None:
-        unknown |= values == sentinel
+    unknown = np.isnan(values) | _is(values, sentinel)
     start = _take_last_good(values, unknown)
     values[:start][np.isnan(values[:start])] = 0.0
     return Series(moments, values, unknown, start)
+
+
+def _is(values: Array, sentinel: float | None) -> Array:
+    """Return which values are the sentinel."""
+    return np.asarray(values == (np.nan if sentinel is None else sentinel))
 
 
 def _take_last_good(values: Array, unknown: Array) -> int:
@@ -265,9 +268,7 @@ def as_they_are(
     A sentinel takes the last good value of its column; nothing else is cleaned.
     """
     values = np.array(table.values)
-    unknown = np.zeros(values.shape, bool)
-    if sentinel is not None:
-        unknown = values == sentinel
+    unknown = _is(values, sentinel)
     start = _take_last_good(values, unknown)
     series = Series(table.timestamps, values, unknown, start)
     missed = int(unknown.sum())
@@ -306,78 +307,53 @@ def borders(rows: int, train: float, validation: float | None) -> tuple[int, int
     return counts[0], sum(counts)
 
 
-def published_rows(
-    rows: int, first: int, second: int, windows: WindowSpec, batch_size: int
+def document_rows(
+    rows: int, first: int, second: int, windows: WindowSpec, batch_size: int | None
 ) -> Rows:
-    """Return the rows that the generator of documents 001 and 002 uses, slips included.
+    """Return the rows of examples in the documents.
 
-    Train rows are drawn from [lookback, first). Validation rows lie from first + 1 +
-    lookback up to `second`. Test rows lie from second + 1 + lookback up to rows - delay
-    - 1. Validation and test consist of whole batches: if a batch would reach the end,
-    the generator starts again. So n rows give (n - 1) // batch_size batches, or one
-    batch of n rows if that is 0. A target may lie beyond the border of its block.
+    Documents 001 and 002 have a generator, slips included. Train rows are drawn from
+    [lookback, first). Validation rows lie from first + 1 + lookback up to `second`.
+    Test rows lie from second + 1 + lookback up to rows - delay - 1. Validation and test
+    consist of whole batches: if a batch would reach the end, the generator starts
+    again. So n rows give (n - 1) // batch_size batches, or one batch of n rows if that
+    is 0. A target may lie beyond the border of its block.
+
+    Document 006 calls `keras.utils.timeseries_dataset_from_array`. A window's inputs
+    lie in one block, and its target may lie in the next block. The document drops the
+    last rows of the test block, as many as lie from a window's first input to its
+    target. So the last windows are not used.
 
     Args:
         rows: the number of rows of the series.
         first: the first row of the validation block.
         second: the first row of the test block.
-        windows: how windows are cut. Here `delay` counts from a window's row, one step
-            after the last input.
-        batch_size: the number of windows that the generator yields at once.
+        windows: how windows are cut. For the generator `delay` counts from a window's
+            row, one step after the last input, else from the last input.
+        batch_size: the number of windows that the generator yields at once; None for
+            document 006.
     """
+    lookback = windows.lookback
+    if batch_size is None:
+        last = rows - lookback - windows.first + windows.step
+        ends = {
+            "train": (0, first),
+            "validation": (first, second),
+            "test": (second, last),
+        }
+        return {
+            split: np.arange(start + lookback, stop + windows.step)
+            for split, (start, stop) in ends.items()
+        }
 
     def cycle(start: int, stop: int) -> Array:
         batches = (stop - start - 1) // batch_size
         return np.arange(start, start + batches * batch_size if batches > 0 else stop)
 
     return {
-        "train": np.arange(windows.lookback, first),
-        "validation": cycle(first + 1 + windows.lookback, second),
-        "test": cycle(second + 1 + windows.lookback, rows - windows.first - 1),
-    }
-
-
-def document_rows(
-    rows: int, first: int, second: int, windows: WindowSpec, batch_size: int | None
-) -> Rows:
-    """Return `published_rows`, or `utility_rows` if there is no batch size."""
-    if batch_size is None:
-        return utility_rows(rows, first, second, windows)
-    return published_rows(rows, first, second, windows, batch_size)
-
-
-def at_hand(rows: Rows, every: int) -> Rows:
-    """Return those rows that are in a file of every so many rows, as its row numbers.
-
-    A window's inputs and targets lie whole multiples of `every` rows from its row. So
-    they are in the file if the window's row is.
-    """
-    return {split: own[own % every == 0] // every for split, own in rows.items()}
-
-
-def utility_rows(rows: int, first: int, second: int, windows: WindowSpec) -> Rows:
-    """Return the rows that `keras.utils.timeseries_dataset_from_array` uses, as
-    document 006 calls it.
-
-    A window's inputs lie in one block, and its target may lie in the next block. The
-    document drops the last rows of the test block, as many as lie from a window's first
-    input to its target. So the last windows are not used.
-
-    Args:
-        rows: the number of rows of the series.
-        first: the first row of the validation block.
-        second: the first row of the test block.
-        windows: how windows are cut; `delay` counts from the last input.
-    """
-    last = rows - windows.lookback - windows.first + windows.step
-    blocks = {
-        "train": (0, first),
-        "validation": (first, second),
-        "test": (second, last),
-    }
-    return {
-        split: np.arange(start + windows.lookback, stop + windows.step)
-        for split, (start, stop) in blocks.items()
+        "train": np.arange(lookback, first),
+        "validation": cycle(first + 1 + lookback, second),
+        "test": cycle(second + 1 + lookback, rows - windows.first - 1),
     }
 
 

@@ -78,15 +78,25 @@ class CsvFormat(Strict):
         return [*self.categories, *filter(None, [self.series_id])]
 
 
-class Cleaning(Strict):
+class Repair(Strict):
+    """Options of completing rows, of data sets in params.yaml.
+
+    Attributes:
+        spacing: seconds from row to row; by default the median of the file.
+        sentinel: a number that also stands for a missing value.
+    """
+
+    spacing: Count | None = None
+    sentinel: float | None = None
+
+
+class Cleaning(Repair):
     """Options of cleaning rows, before windows are cut.
 
     No row depends on a later row. A missing value takes the last good value of its
     column. Rows before the first good value are left out.
 
-    Attributes:
-        spacing: seconds from row to row; by default the median of the file.
-        sentinel: a number that also stands for a missing value.
+    Attributes, besides those of `Repair`:
         fill: the longest gap, in rows, that is filled from the past. The column
             `filled` is 1 in filled rows. No window crosses a longer gap. If left out,
             no window crosses any gap.
@@ -106,8 +116,6 @@ class Cleaning(Strict):
             rows serve only for the refit, so they change no evaluation.
     """
 
-    spacing: Count | None = None
-    sentinel: float | None = None
     fill: int | None = None
     repeat: Count | None = None
     rows: Rows = None

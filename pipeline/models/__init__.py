@@ -5,7 +5,6 @@ A builder takes a `Problem` and keyword-only options. Their types are the schema
 options in params.yaml. Options that several builders have are defined here.
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -72,30 +71,6 @@ def recent_changes(target: Array, last: int) -> list[Array]:
         begins = np.maximum(ends - span, 0)
         columns.append(now - (sums[:, ends] - sums[:, begins]) / (ends - begins))
     return columns
-
-
-def sizes_title(name: str, model: Mapping[str, Any], sizes: Mapping[str, str]) -> str:
-    """Return a title such as "transformer with 4 heads, head size 8".
-
-    `sizes` are option -> its words. Options that are not set are left out.
-    """
-    said = [
-        words.format(model[option])
-        for option, words in sizes.items()
-        if option in model
-    ]
-    return f"{name} with {', '.join(said)}" if said else name
-
-
-def check_timesteps(problem: Problem, name: str) -> None:
-    """Raise ValueError unless inputs are timesteps of values, and targets are values.
-
-    `name` is the model's name.
-    """
-    if problem.vocabulary or problem.classify or len(problem.input_shape) != 2:
-        raise ValueError(
-            f"{name} needs timesteps of values, and targets that are values"
-        )
 
 
 def check_embedding(

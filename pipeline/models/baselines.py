@@ -6,7 +6,7 @@ other methods. With `calendar: true` the inputs of series have the calendar's co
 too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -21,6 +21,9 @@ from pipeline.models import Last, look_back
 Learnt = Mapping[str, Array]
 """What features learn from the train split: name -> array."""
 
+LONGEST = 3
+"""The most words of an n-gram. Numbers of longer ones would exceed 64 bits."""
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -28,9 +31,9 @@ class Baseline:
 
     Attributes:
         features: inputs (n, ...) -> (n,) predictions, or (n, features) to be weighted.
+            With `learn` its second argument is what `learn` has returned.
         learn: train inputs (n, ...) -> what the features learn, as arrays; None if they
             learn nothing.
-        with_learnt: what `learn` has returned -> `features`.
         intercept: whether a constant is fitted, too.
         majority: whether the mean target, rounded to a class, is predicted.
         columns: the number of columns that share the weights, each predicted from its
@@ -39,9 +42,8 @@ class Baseline:
             0.
     """
 
-    features: Callable[[Array], Any]
+    features: Callable[..., Any]
     learn: Callable[[Array], Learnt] | None = None
-    with_learnt: Callable[[Learnt], Callable[[Array], Any]] | None = None
     intercept: bool = False
     majority: bool = False
     columns: int = 0
@@ -280,13 +282,13 @@ def bag_of_words(problem: Problem) -> Baseline:
     def features(inputs: Array) -> Any:
         # 0 is padding, not a word
         bags = [np.unique(review[review > 0]) for review in inputs]
-        return sparse(bags, problem.vocabulary)
+        return _sparse(bags, problem.vocabulary)
 
-    return Baseline(features, intercept=True)
+    return Baseline(features)
 
 
-def sparse(columns: list[Array], width: int) -> Any:
-    """Return a sparse matrix (n, width) with a 1 in the given columns of each row."""
+def _sparse(columns: list[Array], width: int) -> Any:
+    """A sparse matrix (n, width) with a 1 in the given columns of each row."""
     from scipy.sparse import csr_matrix
 
     ends = np.cumsum([0, *map(len, columns)])
@@ -294,8 +296,8 @@ def sparse(columns: list[Array], width: int) -> Any:
     return csr_matrix(entries, shape=(len(columns), width))
 
 
-def places(numbers: Array, frequent: Array) -> Array:
-    """Return the places of numbers among the sorted numbers `frequent`.
+def _places(numbers: Array, frequent: Array) -> Array:
+    """The places of numbers among the sorted numbers `frequent`.
 
     Numbers that are not among them are left out.
     """
@@ -333,16 +335,12 @@ def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Base
         transformer.fit(_counts(problem, train, frequent))
         return {"pairs": frequent, "rarity": transformer.idf_}
 
-    def with_learnt(learnt: Learnt) -> Callable[[Array], Any]:
+    def features(inputs: Array, learnt: Learnt) -> Any:
         transformer = TfidfTransformer(sublinear_tf=True)
         transformer.idf_ = learnt["rarity"]
-        return lambda inputs: transformer.transform(
-            _counts(problem, inputs, learnt["pairs"])
-        )
+        return transformer.transform(_counts(problem, inputs, learnt["pairs"]))
 
-    return Baseline(
-        lambda inputs: inputs, learn=learn, with_learnt=with_learnt, intercept=True
-    )
+    return Baseline(features, learn=learn)
 
 
 def _pairs(problem: Problem, review: Array) -> Array:
@@ -355,11 +353,76 @@ def _counts(problem: Problem, inputs: Array, frequent: Array) -> Any:
     """Counts of words and of the sorted pairs `frequent` (n, vocabulary + pairs)."""
     columns = []
     for review in inputs:
-        pairs = problem.vocabulary + places(_pairs(problem, review), frequent)
+        pairs = problem.vocabulary + _places(_pairs(problem, review), frequent)
         columns.append(np.concatenate([review[review > 0], pairs]))
-    counts = sparse(columns, problem.vocabulary + len(frequent))
+    counts = _sparse(columns, problem.vocabulary + len(frequent))
     counts.sum_duplicates()
     return counts
+
+
+def ngrams(
+    problem: Problem,
+    *,
+    longest: Annotated[int, Field(ge=1, le=LONGEST)] = LONGEST,
+    reviews: Annotated[int, Field(ge=1)] = 3,
+) -> Baseline:
+    """The n-grams that occur, as a sparse 0/1 matrix (n, n-grams).
+
+    An n-gram is a word, or neighbouring words. The training method is
+    `logistic_regression`, usually with `naive_bayes`.
+
+    Args:
+        problem: of words; 0 is padding.
+        longest: the most words of an n-gram.
+        reviews: the fewest reviews of the train split in which an n-gram must occur.
+            There are millions of rarer ones.
+
+    Raises:
+        ValueError: inputs are not words.
+    """
+    if not problem.vocabulary:
+        raise ValueError("ngrams needs a data set of words")
+
+    def found(inputs: Array) -> Iterator[Array]:
+        for review in inputs:
+            yield _ngrams_of(review, problem.vocabulary, longest)
+
+    def learn(train: Array) -> Learnt:
+        numbers, counts = np.unique(np.concatenate([*found(train)]), return_counts=True)
+        return {"ngrams": numbers[counts >= reviews]}
+
+    def features(inputs: Array, learnt: Learnt) -> Any:
+        frequent = learnt["ngrams"]
+        columns = [_places(of_review, frequent) for of_review in found(inputs)]
+        return _sparse(columns, len(frequent))
+
+    return Baseline(features, learn=learn)
+
+
+def _ngrams_of(review: Array, vocabulary: int, longest: int) -> Array:
+    """One number for each different n-gram of a review (words,), sorted.
+
+    The words are the digits of the number. No word is 0, so n-grams of different
+    lengths have different numbers.
+    """
+    words = review[review > 0].astype(np.int64)
+    numbers = words
+    of_all_lengths = [numbers]
+    for length in range(2, longest + 1):
+        numbers = numbers[:-1] * vocabulary + words[length - 1 :]
+        of_all_lengths.append(numbers)
+    return np.unique(np.concatenate(of_all_lengths))
+
+
+def ngrams_title(model: Options, training: Options) -> str:
+    """Return which words are the features, and how they are weighed."""
+    longest = model.get("longest", LONGEST)
+    words = f" on up to {longest} neighbouring words" if longest > 1 else " on words"
+    if "reviews" in model:
+        words += f" in {model['reviews']} reviews or more"
+    if training.get("naive_bayes"):
+        words += ", naive Bayes"
+    return f"{words}, C {training.get('c', 1):g}"
 
 
 def regression_title(_model: Options, training: Options) -> str:
@@ -410,6 +473,7 @@ MODELS = {
     "lags": lags,
     "bag_of_words": bag_of_words,
     "tfidf": tfidf,
+    "ngrams": ngrams,
 }
 
 CARDS = {
@@ -468,5 +532,13 @@ CARDS = {
         detail=pairs_title,
         color="linear",
         ranges={"c": "1:100", "reviews": "3:10"},
+    ),
+    "ngrams": ModelCard(
+        kind="statistical",
+        gives="learnt features",
+        title="logistic regression",
+        detail=ngrams_title,
+        color="linear",
+        ranges={"c": "0.01:1", "longest": "1:3", "reviews": "2:10"},
     ),
 }

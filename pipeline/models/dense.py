@@ -9,13 +9,11 @@ from pydantic import Field
 from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.problem import Problem
 from pipeline.models import (
-    Last,
     Rate,
     Size,
     Width,
     add_embedding,
     check_embedding,
-    look_back,
     time_pooling,
 )
 
@@ -30,7 +28,6 @@ def build(
     activation: Literal["relu", "tanh", "sine"] = "relu",
     output: Literal["linear", "tanh", "sigmoid"] = "linear",
     dropout: Rate = 0.0,
-    last: Last = None,
     embedding: Width = 0,
     pooling: Literal["mean_with_padding", "mean", "max", "mean_max"] = (
         "mean_with_padding"
@@ -51,7 +48,6 @@ def build(
             2006.09661), with Keras' initial weights.
         output: activation of the outputs; a class needs "sigmoid".
         dropout: fraction of each hidden layer's outputs that is dropped.
-        last: how many of the latest timesteps are seen; None for all.
         embedding: width of a word's vector, for words.
         pooling: what is seen of the words' vectors. `mean_max` is the maximum of each
             value and the mean, side by side. Only `mean_with_padding` counts padding as
@@ -63,8 +59,8 @@ def build(
         (batch, timesteps, 1) if each timestep has its target.
 
     Raises:
-        ValueError: like `check_embedding` and `look_back`; a class without a sigmoid;
-            `last` for words; or `pooling` for values.
+        ValueError: like `check_embedding`; a class without a sigmoid; or `pooling` for
+            values.
     """
     import keras
 
@@ -76,8 +72,6 @@ def build(
         raise ValueError(f"`pooling` is for words. Received: {pooling} for values")
     if problem.classify != (output == "sigmoid"):
         raise ValueError('`output` must be "sigmoid" for a class, and only there')
-    timesteps = 0 if problem.vocabulary else problem.input_shape[0]
-    seen = look_back(timesteps, last)
     model = keras.Sequential([keras.Input(problem.input_shape)])
     if embedding:
         add_embedding(
@@ -91,10 +85,8 @@ def build(
             model.add(time_pooling(pooling))
         else:
             model.add(keras.layers.GlobalAveragePooling1D())
-    elif last and not problem.each_step:
-        model.add(keras.layers.Cropping1D((timesteps - last, 0)))
     if problem.each_step:
-        model.add(keras.layers.Lambda(partial(_up_to_each, seen=seen)))
+        model.add(keras.layers.Lambda(partial(up_to_each, seen=problem.input_shape[0])))
     elif len(problem.input_shape) > 1:
         model.add(keras.layers.Flatten())
     # Like a recurrent layer, it drops the same outputs at all timesteps.
@@ -112,8 +104,8 @@ def build(
     return model
 
 
-def _up_to_each(values: Any, seen: int) -> Any:
-    """The last `seen` timesteps up to each timestep, side by side.
+def up_to_each(values: Any, seen: int) -> Any:
+    """Return the last `seen` timesteps up to each timestep, side by side.
 
     Values (batch, timesteps, values) become (batch, timesteps, seen * values), with
     zeros before the first timestep.

@@ -1,14 +1,18 @@
-"""Networks without recurrence that look at timesteps: convolutions, and linear maps."""
+"""Networks without recurrence that look at timesteps: convolutions, linear maps, a
+transformer, and a filter whose weights depend on its input.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
-from pipeline.config.model_card import ModelCard
+from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.problem import Problem
 from pipeline.models import Last, Rate, Size, look_back
+from pipeline.models.dense import up_to_each
 
 if TYPE_CHECKING:
     import keras
@@ -31,7 +35,6 @@ def tcn(
     layers: Few = 3,
     activation: Literal["relu", "tanh"] = "relu",
     dropout: Rate = 0.0,
-    last: Last = None,
 ) -> "keras.Model":
     """Causal convolutions, each added to what came in (Bai, Kolter and Koltun 2018,
     arXiv 1803.01271).
@@ -45,7 +48,6 @@ def tcn(
         activation: activation of each layer.
         dropout: fraction of each layer's outputs that is dropped, the same outputs at
             all timesteps.
-        last: how many of the latest timesteps are seen; None for all.
 
     Returns:
         A model from (batch, *problem.input_shape) to (batch, problem.outputs), read
@@ -59,7 +61,7 @@ def tcn(
 
     from pipeline.layers import Dense
 
-    inputs, values = _timesteps(problem, last, each_step=True)
+    inputs, values = _timesteps(problem, each_step=True)
     for layer in range(layers):
         # The timesteps of a filter are put side by side for one matrix product, which
         # takes a ninth of the time of a Conv1D under XLA.
@@ -142,16 +144,13 @@ def linear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
     return _started(keras.Model(inputs, _mapped(problem, values)), start)
 
 
-def nlinear(
-    problem: Problem, *, last: Last = None, start: Start = "keras"
-) -> "keras.Model":
+def nlinear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
     """One linear map of the window less its last value, which is added to the outputs
     (Zeng et al. 2023, arXiv 2205.13504).
 
     Args:
         problem: of series. All columns are weighed. If every column is forecast, each
             is forecast from its own past, with the same weights.
-        last: how many of the latest timesteps are seen; None for all.
         start: see `Start`.
 
     Raises:
@@ -159,7 +158,7 @@ def nlinear(
     """
     import keras
 
-    inputs, values = _timesteps(problem, last)
+    inputs, values = _timesteps(problem)
     latest = values[:, -1:]
     moved = _mapped(problem, values - latest)
     if problem.every:
@@ -170,7 +169,7 @@ def nlinear(
 
 
 def dlinear(
-    problem: Problem, *, average: Size = 25, last: Last = None, start: Start = "keras"
+    problem: Problem, *, average: Size = 25, start: Start = "keras"
 ) -> "keras.Model":
     """One linear map of the window's moving average, and one of the remainder (Zeng et
     al. 2023, arXiv 2205.13504).
@@ -179,7 +178,6 @@ def dlinear(
         problem: of series, as for `nlinear`.
         average: timesteps of the moving average. The first and the last value are
             repeated beyond the ends.
-        last: how many of the latest timesteps are seen; None for all.
         start: see `Start`.
 
     Raises:
@@ -187,7 +185,7 @@ def dlinear(
     """
     import keras
 
-    inputs, values = _timesteps(problem, last)
+    inputs, values = _timesteps(problem)
     before = [values[:, :1]] * ((average - 1) // 2)
     after = [values[:, -1:]] * (average // 2)
     padded = keras.ops.concatenate([*before, values, *after], axis=1)
@@ -230,15 +228,15 @@ def _mapped(problem: Problem, values: Any) -> Any:
 
 
 def _timesteps(
-    problem: Problem, last: int | None = None, *, each_step: bool = False
+    problem: Problem, *, each_step: bool = False
 ) -> tuple["keras.KerasTensor", Any]:
-    """A model's input, and the timesteps (batch, timesteps, values) that it sees.
+    """A model's input, and its timesteps (batch, timesteps, values).
 
     The values of a vector count as timesteps.
 
     Raises:
-        ValueError: inputs are words; targets are classes; each timestep has its target,
-            without `each_step`; or like `look_back`.
+        ValueError: inputs are words; targets are classes; or each timestep has its
+            target, without `each_step`.
     """
     import keras
 
@@ -247,12 +245,168 @@ def _timesteps(
             "this network needs inputs of values, and targets that are values after "
             "the last timestep"
         )
-    look_back(problem.input_shape[0], last)
     inputs = keras.Input(problem.input_shape)
-    values = inputs[:, -last:] if last else inputs
-    if len(values.shape) == 2:
-        values = keras.ops.expand_dims(values, -1)
-    return inputs, values
+    if len(problem.input_shape) == 1:
+        return inputs, keras.ops.expand_dims(inputs, -1)
+    return inputs, inputs
+
+
+def transformer(
+    problem: Problem,
+    *,
+    heads: Few = 4,
+    size: Size = 8,
+    layers: Few = 3,
+    taps: Size = 8,
+    dropout: Rate = 0.0,
+) -> "keras.Model":
+    """A causal transformer (Vaswani et al. 2017, arXiv 1706.03762), normalised before
+    each layer (arXiv 2002.04745).
+
+    Args:
+        problem: of series.
+        heads: the number of heads in each layer's attention.
+        size: the width of a head. A timestep is `heads` times as wide.
+        layers: the number of layers, each with attention and a perceptron that is twice
+            as wide.
+        taps: the number of timesteps in the input of a timestep: itself and those
+            before it. Zeros stand before the first timestep.
+        dropout: fraction of each layer's outputs that is dropped.
+
+    Returns:
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs), read
+        from the last timestep; or to (batch, timesteps, 1) if each timestep has its
+        target.
+
+    Raises:
+        ValueError: like `_timesteps`.
+    """
+    import keras
+
+    from pipeline.layers import Dense
+
+    inputs, values = _timesteps(problem, each_step=True)
+    steps = values.shape[1]
+    width = heads * size
+    padded = keras.layers.ZeroPadding1D((taps - 1, 0))(values)
+    tapped = [padded[:, tap : tap + steps] for tap in range(taps)]
+    # (batch, timesteps, timesteps): the number of each timestep, one-hot. A layer turns
+    # it into a vector, which is 0 before training.
+    positions = keras.ops.zeros_like(values[:, :, :1]) + np.eye(steps, dtype=np.float32)
+    hidden = Dense(width)(keras.ops.concatenate(tapped, axis=2))
+    at = Dense(width, use_bias=False, kernel_initializer="zeros")
+    hidden = hidden + at(positions)  # (batch, timesteps, width)
+    causal_mask = np.triu(np.full((steps, steps), -1e9, dtype=np.float32), 1)
+
+    by_head = (-1, steps, heads, size)
+    for _ in range(layers):
+        normed = keras.layers.LayerNormalization()(hidden)
+        queries, keys, contents = [
+            keras.ops.reshape(Dense(width)(normed), by_head) for _ in range(3)
+        ]
+        # (batch, heads, timesteps, timesteps)
+        scores = keras.ops.einsum("bihd,bjhd->bhij", queries, keys) / size**0.5
+        weights = keras.ops.softmax(scores + causal_mask)
+        attended = keras.ops.einsum("bhij,bjhd->bihd", weights, contents)
+        attended = keras.ops.reshape(attended, (-1, steps, width))
+        # The weights start at 0, so that each layer first passes its input on.
+        # Otherwise the learning rate would have to rise slowly.
+        change = Dense(width, kernel_initializer="zeros")(attended)
+        hidden = hidden + keras.layers.Dropout(dropout)(change)
+        normed = keras.layers.LayerNormalization()(hidden)
+        wide = Dense(2 * width, activation="gelu")(normed)
+        change = Dense(width, kernel_initializer="zeros")(wide)
+        hidden = hidden + keras.layers.Dropout(dropout)(change)
+    hidden = keras.layers.LayerNormalization()(hidden)
+    if problem.each_step:
+        return keras.Model(inputs, Dense(1)(hidden))
+    return keras.Model(inputs, Dense(problem.outputs)(hidden[:, -1]))
+
+
+def adaptive_filter(
+    problem: Problem,
+    *,
+    powers: Size = 32,
+    hidden: Size = 64,
+    activation: Literal["gelu", "relu", "tanh", "sine"] = "gelu",
+    dropout: Rate = 0.0,
+    last: Last = None,
+) -> "keras.Model":
+    """A weighted sum of the input values, plus a constant.
+
+    A perceptron computes the weights and the constant from squares of linear maps of
+    the values. The next value of a sum of sines is a weighted sum of the values before
+    it. These weights depend only on the frequencies. So they depend on powers, which
+    squares measure.
+
+    Args:
+        problem: of series. If each timestep has its target, zeros stand for the values
+            before the first timestep, and the perceptron is told which these are.
+        powers: the number of linear maps that are squared.
+        hidden: width of the perceptron's hidden layer.
+        activation: activation of the hidden layer.
+        dropout: fraction of the hidden layer's outputs that is dropped, the same
+            outputs at all timesteps.
+        last: how many of the latest timesteps are seen; None for all.
+
+    Returns:
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs), or to
+        (batch, timesteps, 1) if each timestep has its target.
+
+    Raises:
+        ValueError: like `_timesteps`.
+    """
+    import keras
+
+    from pipeline.layers import Dense
+
+    inputs, values = _timesteps(problem, each_step=True)
+    steps, columns = values.shape[1:]
+    seen = look_back(steps, last)
+    if problem.each_step:
+        values = up_to_each(values, seen)
+        outputs = 1
+    else:
+        values = keras.layers.Flatten()(values[:, steps - seen :])
+        outputs = problem.outputs
+    # Training starts with small squares and with weights of 0. From Keras' own initial
+    # weights the model becomes no better than a linear map.
+    bound = values.shape[-1] ** -0.5
+    start = keras.initializers.RandomUniform(-bound, bound)
+    maps = Dense(powers, use_bias=False, kernel_initializer=start)
+    squares = keras.ops.square(maps(values))
+    drop = keras.layers.Dropout
+    if problem.each_step:
+        drop = keras.layers.SpatialDropout1D
+        places = np.arange(steps)[:, None] + np.arange(1 - seen, 1)
+        filled = np.repeat(places >= 0, columns, axis=1).astype(np.float32)
+        filled = keras.ops.zeros_like(values) + filled
+        squares = keras.ops.concatenate([squares, filled], axis=-1)
+    function = keras.ops.sin if activation == "sine" else activation
+    seen_powers = Dense(hidden, activation=function)(squares)
+    seen_powers = drop(dropout)(seen_powers)
+    count = seen * columns
+    weights = Dense(outputs * count, kernel_initializer="zeros")
+    shape = (-1, *values.shape[1:-1], outputs, count)
+    weighted = keras.ops.reshape(weights(seen_powers), shape)
+    filtered = keras.ops.sum(weighted * keras.ops.expand_dims(values, -2), axis=-1)
+    constant = Dense(outputs)(seen_powers)
+    return keras.Model(inputs, filtered + constant)
+
+
+def sizes_title(
+    name: str, sizes: Mapping[str, str], model: Options, _training: Options
+) -> str:
+    """Return a title such as "transformer with 4 heads, head size 8".
+
+    `sizes` are option -> its words. Options that are not set are left out.
+    """
+    said = [
+        words.format(model[option])
+        for option, words in sizes.items()
+        if option in model
+    ]
+    return f"{name} with {', '.join(said)}" if said else name
 
 
 MODELS = {
@@ -261,6 +415,8 @@ MODELS = {
     "linear": linear,
     "nlinear": nlinear,
     "dlinear": dlinear,
+    "transformer": transformer,
+    "adaptive_filter": adaptive_filter,
 }
 
 CARDS = {
@@ -268,7 +424,7 @@ CARDS = {
         kind="network",
         title="TCN",
         color="convolution",
-        ranges={"filters": "8:48", "kernel": "2:5", "layers": "2:5", "last": "12:72"},
+        ranges={"filters": "8:48", "kernel": "2:5", "layers": "2:5"},
     ),
     "convolutions": ModelCard(kind="network", color="convolution"),
     "linear": ModelCard(
@@ -276,4 +432,28 @@ CARDS = {
     ),
     "nlinear": ModelCard(kind="network", title="NLinear", color="linear"),
     "dlinear": ModelCard(kind="network", title="DLinear", color="linear"),
+    "transformer": ModelCard(
+        kind="network",
+        title=partial(
+            sizes_title,
+            "transformer",
+            {"layers": "{} layers", "heads": "{} heads", "size": "head size {}"},
+        ),
+        color="dense",
+        ranges={"heads": "3:5", "size": "6:12", "layers": "2:4", "taps": "1:12"},
+    ),
+    "adaptive_filter": ModelCard(
+        kind="network",
+        title=partial(
+            sizes_title,
+            "adaptive filter",
+            {"powers": "{} powers", "hidden": "{} hidden units"},
+        ),
+        color="dense",
+        ranges={
+            "powers": "8:64",
+            "hidden": "16:128",
+            "activation": "gelu,relu,tanh,sine",
+        },
+    ),
 }

@@ -40,6 +40,7 @@ def build(
     before: Width = 0,
     embedding: Width = 0,
     head: bool = True,
+    hidden: Width = 0,
     head_dropout: Rate = 0.0,
     recurrent_activation: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
     reset_after: bool = True,
@@ -72,6 +73,7 @@ def build(
         before: width of a Dense(relu) layer in front, 0 for none.
         embedding: width of a word's vector, for words.
         head: whether a Dense layer follows, with a sigmoid for a class.
+        hidden: width of a Dense(gelu) layer between state and head, 0 for none.
         head_dropout: fraction of the head's inputs that is dropped.
         recurrent_activation: activation of the gates of an LSTM or a GRU;
             `hard_sigmoid` is Keras 2's.
@@ -103,8 +105,12 @@ def build(
     hard = recurrent_activation == "hard_sigmoid"
     _check_cell(cell, direction, hard=hard, reset_after=reset_after)
     every = problem.each_step or _is_repeated(problem)
-    if every or sequences:
-        _check_every_state(direction, pooling)
+    plain = direction == "forward" and pooling == "last"
+    if (every or sequences) and not plain:
+        raise ValueError(
+            "`direction` must be forward and `pooling` last where every state is asked "
+            f"for. Received: {direction}, {pooling}"
+        )
     pools = pooling != "last"
     model = keras.Sequential()
     if problem.vocabulary:
@@ -143,6 +149,8 @@ def build(
         model.add(time_pooling(pooling))
     if head_dropout:
         model.add(keras.layers.Dropout(head_dropout))
+    if hidden:
+        model.add(Dense(hidden, activation="gelu"))
     if head:
         outputs = 1 if every else problem.outputs
         function = "sigmoid" if problem.classify else None
@@ -202,19 +210,6 @@ def _check_cell(cell: str, direction: str, *, hard: bool, reset_after: bool) -> 
             "`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. "
             f"Received: {cell}"
         )
-
-
-def _check_every_state(direction: str, pooling: str) -> None:
-    """Raise ValueError unless the options suit a network with every state."""
-    for option, value, needed in (
-        ("direction", direction, "forward"),
-        ("pooling", pooling, "last"),
-    ):
-        if value != needed:
-            raise ValueError(
-                f"`{option}` must be {needed} where every state is asked for. "
-                f"Received: {value}"
-            )
 
 
 def _loop(

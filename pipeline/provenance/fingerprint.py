@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import registry
-from pipeline.config.params import Experiment, Preparation
-from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, module
+from pipeline.config.params import Experiment
+from pipeline.config.registry import METHODS, METRICS, MODELS
 from pipeline.errors import UnrollError
-from pipeline.files import hashes_of
+from pipeline.files import hashes_of, read_json
 from pipeline.provenance.machine import (
     CODE,
     NUMERICS,
@@ -79,7 +79,6 @@ class Ingredients:
 def ingredients(
     prepared: Path,
     experiment: Experiment,
-    preparation: Preparation,
     code: "Code | None" = None,
 ) -> Ingredients:
     """Return the ingredients of a run of an experiment.
@@ -87,7 +86,6 @@ def ingredients(
     Args:
         prepared: the folder of its data set.
         experiment: the experiment.
-        preparation: the preparation of the data set.
         code: the code and data that were read before, which takes most of the time.
 
     Raises:
@@ -95,6 +93,7 @@ def ingredients(
             missing.
     """
     code = code or Code(CODE)
+    files = code.hashes_of(prepared)
     method = experiment.training.method
     options = experiment.training.options
     modules = [
@@ -107,11 +106,10 @@ def ingredients(
     if "loss" in options:
         modules.append(f"{METRICS}.{options['loss']}")
     if "epochs" in options:  # the data set's metric chooses the best epoch
-        where = f"datasets.{experiment.dataset}.preparation.name"
-        prepare = module(PREPARATIONS, preparation.name, where)
-        modules.append(f"{METRICS}.{prepare.METRIC}")
+        metric = read_json(prepared / "dataset.json")["metric"]
+        modules.append(f"{METRICS}.{metric}")
     made_of = code.made_of(experiment.model_dump(), modules)
-    return Ingredients(files=code.hashes_of(prepared), **made_of)
+    return Ingredients(files=files, **made_of)
 
 
 def params(experiment: Experiment) -> str:

@@ -3,7 +3,6 @@
 import io
 import json
 import zipfile
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,77 +64,54 @@ def unpacked(weights: Array) -> Any:
             built from them then, since a file may come from elsewhere.
     """
     import skops.io
-    from sklearn.base import RegressorMixin
 
     content = weights.tobytes()
     try:
         foreign = {*skops.io.get_untrusted_types(data=content)} - {*TRUSTED}
-        estimator = None if foreign else skops.io.loads(content, trusted=TRUSTED)
-        _require_sound_trees(estimator)
+        if foreign:
+            raise TypeError(f"{min(foreign)} is no part of a regressor")
+        estimator = skops.io.loads(content, trusted=TRUSTED)
+        _require_sound(estimator)
     except Exception as error:  # noqa: BLE001 - zipfile, json, skops and each type raise their own errors
         raise ValueError(f"it holds no estimator: {error}") from None
-    if foreign or not isinstance(estimator, RegressorMixin):
-        what = min(foreign, default=type(estimator).__name__)
-        raise ValueError(
-            f"it holds {what}, which is no part of a regressor of scikit-learn"
-        )
     return estimator
 
 
-def _require_sound_trees(part: Any, columns: int = 0) -> None:
-    """Raise ValueError if a node of a tree in an estimator leads out of its tree.
+def _require_sound(estimator: Any) -> None:
+    """Raise an error unless an estimator is a regressor that a method here makes.
 
+    Each node of its trees must lead to later nodes, and ask for a known feature.
     scikit-learn follows the nodes' numbers without a check, and the process would die
     of a wrong one. A child has a larger number than its parent, so that each way ends.
-
-    Args:
-        part: an estimator, or a list, an array or a mapping of parts.
-        columns: the number of features that the estimator around a part was fitted to.
     """
-    from sklearn.base import BaseEstimator
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.linear_model import Ridge
+    from sklearn.multioutput import MultiOutputRegressor
 
-    if isinstance(part, BaseEstimator):
-        columns = getattr(part, "n_features_in_", 0)
-        part = vars(part)
-        if part.get("_preprocessor") is not None:
+    members = [estimator]
+    if isinstance(estimator, MultiOutputRegressor):
+        members = list(estimator.estimators_)
+    for member in members:
+        if not isinstance(member, HistGradientBoostingRegressor | Ridge):
+            raise TypeError(f"{type(member).__name__} is no part of a regressor")
+        if getattr(member, "_preprocessor", None) is not None:
             raise ValueError("its columns are encoded, which no model here does")
-    if isinstance(part, Mapping):
-        part = [*part.values()]
-    if isinstance(part, np.ndarray) and part.dtype == object:
-        part = part.ravel().tolist()
-    if isinstance(part, list | tuple):
-        for each in part:
-            _require_sound_trees(each, columns)
-    if type(part).__name__ == "TreePredictor":
-        nodes = part.nodes
-        inner = nodes[nodes["is_leaf"] == 0]
-        if inner["is_categorical"].any():
-            raise ValueError("a tree has categories, which no model here has")
-        own = np.flatnonzero(nodes["is_leaf"] == 0)
-        children = np.stack([inner["left"], inner["right"]])
-        _require_inside(own, children, inner["feature_idx"], len(nodes), columns)
-
-
-def _require_inside(
-    own: Array, children: Array, features: Array, count: int, columns: int
-) -> None:
-    """Raise ValueError unless nodes lead to later nodes and ask for known features.
-
-    Args:
-        own: (nodes,) the numbers of the nodes that are no leaves.
-        children: (2, nodes) the numbers of their children.
-        features: (nodes,) the numbers of the features that they ask for.
-        count: the number of all nodes.
-        columns: the number of features.
-    """
-    # unsigned numbers would wrap around
-    children = children.astype(np.float64)
-    features = features.astype(np.float64)
-    leads_on = (children > own) & (children < count)
-    if count < 1 or not leads_on.all() or (features >= columns).any():
-        raise ValueError("a node of a tree leads out of the tree")
-    if (features < 0).any():
-        raise ValueError("a node of a tree asks for no feature")
+        for (tree,) in getattr(member, "_predictors", ()):
+            is_inner = tree.nodes["is_leaf"] == 0
+            inner = tree.nodes[is_inner]
+            # unsigned numbers would wrap around
+            children = np.stack([inner["left"], inner["right"]]).astype(np.float64)
+            features = inner["feature_idx"].astype(np.float64)
+            leads_on = children > np.flatnonzero(is_inner)
+            is_known = (features >= 0) & (features < member.n_features_in_)
+            if inner["is_categorical"].any():
+                raise ValueError("a tree has categories, which no model here has")
+            if not (leads_on & (children < len(tree.nodes)) & is_known).all():
+                raise ValueError(
+                    "a node of a tree leads out of the tree or the columns"
+                )
+            if not len(tree.nodes):
+                raise ValueError("a tree has no node")
 
 
 def load(baseline: Baseline, weights: Array) -> Predict:

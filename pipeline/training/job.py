@@ -148,12 +148,6 @@ def evenly(count: int, most: int) -> Array:
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
 
 
-def features_of(examples: Examples, features: Predict) -> Array:
-    """Return the features (n, features) of a whole split, in float64."""
-    parts = [np.asarray(features(inputs), np.float64) for inputs, _ in chunks(examples)]
-    return np.concatenate(parts)
-
-
 def predict_split(
     predict: Predict, examples: Examples, *, each_step: bool = False
 ) -> Array:

@@ -21,9 +21,14 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.files import REBUILD, damaged, read_npz
 from pipeline.training import keras_models
 from pipeline.training.epochs import Checkpoint
-from pipeline.training.inputs import View, rows
+from pipeline.training.inputs import (
+    Moments,
+    View,
+    moments,
+    rows,
+    with_fixed_layers,
+)
 from pipeline.training.job import Callback, Job, Predict, Trained
-from pipeline.training.standardised import Moments, in_unit, moments, standardised
 from pipeline.validation import one_of
 
 
@@ -32,8 +37,8 @@ class Recipe:
     """The functions that build and train an experiment, with their options.
 
     Attributes:
-        dataset: the name of the experiment's data set.
         name: the experiment's name within its data set.
+        experiment: the experiment.
         build: the builder of the model, called with a `Problem`. Training and loading
             use `model`, which may add fixed layers.
         method: the training method, called with a `Job`.
@@ -43,39 +48,30 @@ class Recipe:
             has none.
         masks: whether the method takes windows some of whose targets are missing (its
             module's `MASKS`).
-        standardise: whether the network is put between two fixed layers
-            (`standardised`).
-        in_unit: whether a fixed layer is put behind the network
-            (`standardised.in_unit`).
         features: the builder of the model `lags`, whose features the network sees in
             place of windows; None if it does not.
         rows: the builder of the rows that the network sees in place of windows
             (`inputs.rows`); None if it does not.
-        residual: whether the network learns how much a target differs from the last
-            value of its window.
         every_step: whether the network answers at each timestep. Predictions are its
             answers at the last timestep.
     """
 
-    dataset: str
     name: str
+    experiment: Experiment
     build: partial[Any]
     method: partial[Any]
     seeds: tuple[int, ...]
     network: bool
     read: Callable[..., Predict] | None = None
     masks: bool = False
-    standardise: bool = False
-    in_unit: bool = False
     features: partial[Any] | None = None
     rows: partial[Predict] | None = None
-    residual: bool = False
     every_step: bool = False
 
     @property
     def where(self) -> str:
         """The experiment's place in params.yaml."""
-        return f"experiments.{self.dataset}.{self.name}"
+        return f"experiments.{self.experiment.dataset}.{self.name}"
 
     def model(self, about: Problem, known: Moments | None = None) -> Any:
         """Return a new model for a problem.
@@ -85,9 +81,10 @@ class Recipe:
         if self.every_step:
             about = at_each_step(about)
         model = self.build(about)
-        if self.standardise:
-            return standardised(model, about, known)
-        return in_unit(model, about, known) if self.in_unit else model
+        standardise = self.experiment.standardise
+        if standardise or self.experiment.in_unit:
+            return with_fixed_layers(model, about, known, standardise=standardise)
+        return model
 
     def job(
         self, data: Dataset, *callbacks: Callback, checkpoint: Checkpoint | None = None
@@ -115,12 +112,12 @@ class Recipe:
                 if forecasts is not None:
                     naive[name] = forecasts
             data = replace(data, splits=splits, calendar=0)
-        if self.standardise and about.vocabulary:
+        if self.experiment.standardise and about.vocabulary:
             raise UsageError(
                 f"params.yaml: {self.where}.standardise: words have no mean; leave it "
                 "out"
             )
-        if self.in_unit and not data.scale.unit:
+        if self.experiment.in_unit and not data.scale.unit:
             raise UsageError(
                 f"params.yaml: {self.where}.in_unit: the data have no unit; leave it "
                 "out"
@@ -128,9 +125,9 @@ class Recipe:
         if self.network:
             keras_models.start()
         known = None
-        if self.standardise:
+        if self.experiment.standardise:
             known = moments(data.splits["train"])
-        elif self.in_unit:
+        elif self.experiment.in_unit:
             known = Moments(None, np.array([data.scale.mean, data.scale.std**2]))
         build = partial(self.model, about, known)
         return Job(
@@ -208,7 +205,7 @@ class Recipe:
         except (OSError, ValueError, KeyError) as error:
             raise UnrollError(
                 f"{file} is missing or damaged ({error!s:.100}); run `unroll train "
-                f"{self.dataset} {self.name}`"
+                f"{self.experiment.dataset} {self.name}`"
             ) from None
         # This signature needs one trace for any number of examples.
         shape = tf.TensorSpec((None, *about.input_shape), tf.float32)
@@ -236,7 +233,7 @@ class Recipe:
         options = {
             "features": self.features,
             "rows": self.rows,
-            "residual": self.residual,
+            "residual": self.experiment.residual,
         }
         used = [option for option, value in options.items() if value]
         if not used:
@@ -245,7 +242,7 @@ class Recipe:
             make = self.rows(about) if self.rows else None
             if self.features:
                 make = self.features(about).features
-            return View.of(about, make, residual=self.residual)
+            return View.of(about, make, residual=self.experiment.residual)
         except ValueError as error:
             raise UsageError(f"params.yaml: {self.where}.{used[0]}: {error}") from None
 
@@ -309,18 +306,15 @@ def assembled(
     of_model = options(build, model.options, f"{where}.model")
     of_method = options(method.train, training.options, f"{where}.training")
     return Recipe(
-        experiment.dataset,
         name,
+        experiment,
         partial(build, **of_model),
         partial(method.train, **of_method),
         tuple(experiment.seeds),
         network=kind == "network",
         read=getattr(method, "load", None),
         masks=getattr(method, "MASKS", False),
-        standardise=experiment.standardise,
-        in_unit=experiment.in_unit,
         features=see_features,
         rows=see_rows,
-        residual=experiment.residual,
         every_step=of_method.get("every_step", False),
     )

@@ -157,13 +157,12 @@ def _write_history(
         for replicate in replicates
         for epoch, values in enumerate(replicate.history, 1)
     ]
-    columns = ["seed", "epoch", "train_loss", f"train_{dataset.metric}"]
-    for split in dataset.scored:
-        columns += [f"{split}_loss", f"{split}_{dataset.metric}"]
-    if rows:
-        columns = [column for column in columns if column in rows[0]]
-    names = [*dict.fromkeys(columns)]
-    tables.write(path, pd.DataFrame(rows, columns=names))
+    columns = None
+    if not rows:
+        columns = ["seed", "epoch", "train_loss", f"train_{dataset.metric}"]
+        for split in dataset.scored:
+            columns += [f"{split}_loss", f"{split}_{dataset.metric}"]
+    tables.write(path, pd.DataFrame(rows, columns=columns))
 
 
 def require_whole(folder: Path) -> None:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pipeline import layers
 from pipeline.data.problem import Problem
-from pipeline.models import attention, feedforward, filters, recurrent
+from pipeline.models import feedforward, recurrent
 from pipeline.models.dense import build as perceptron
 
 ROWS = 700
@@ -59,11 +59,11 @@ def sums_of_eigen(model, rows):
     ("build", "about", "options"),
     [
         (perceptron, SERIES, {"hidden": [9, 8]}),
-        (filters.adaptive_filter, EACH, {"powers": 8, "hidden": 9}),
+        (feedforward.adaptive_filter, EACH, {"powers": 8, "hidden": 9}),
         (feedforward.tcn, SERIES, {"filters": 8, "layers": 2}),
         (feedforward.convolutions, SERIES, {"kernels": [5, 3]}),
         (feedforward.dlinear, EVERY, {"average": 3}),
-        (attention.transformer, EACH, {"layers": 1}),
+        (feedforward.transformer, EACH, {"layers": 1}),
         (recurrent.segments, EVERY, {"segment": 4, "units": 8}),
     ],
 )

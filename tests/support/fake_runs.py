@@ -25,7 +25,7 @@ sources:
   sine: {kind: sine}
   waves: {kind: waves}
   imdb: {kind: stand_in}
-  jena_hourly: {kind: jena_hourly}
+  jena_hourly: {kind: jena, part: hourly}
   jena: {kind: jena}
 datasets:
   sine_extrapolation: {source: sine, preparation: {name: sine_points}}

@@ -26,7 +26,6 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.config import params
 from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset, without_calendar
@@ -191,10 +190,8 @@ def _study(file: Path, name: str, higher: bool) -> Study:
 def _study_name(workspace: Workspace, search: Search) -> str:
     """Return a hash of what the trials depend on, with the number of the search."""
     about = search.data.name
-    preparation = params.load(workspace.params).dataset(about).preparation
-    made_of = fingerprint.ingredients(
-        workspace.prepared(about), search.experiment, preparation
-    ).fingerprint
+    prepared = workspace.prepared(about)
+    made_of = fingerprint.ingredients(prepared, search.experiment).fingerprint
     for place, tried in search.searched.items():
         made_of[place] = place + distribution_to_json(tried)
     return f"{fingerprint.brief(made_of)}-{search.number}"

@@ -17,8 +17,6 @@ from pipeline.data.examples import Array, Arrays
 from pipeline.errors import UnrollError
 from pipeline.files import read_checked
 
-METRIC = "accuracy"
-
 HALVES = ("train", "test")
 
 START = 1
@@ -102,7 +100,7 @@ def prepare(
     return Dataset(
         name=name,
         kind="classify",
-        metric=METRIC,
+        metric="accuracy",
         splits={
             "train": Arrays(train.inputs[:cut], train.targets[:cut]),
             "validation": Arrays(train.inputs[cut:], train.targets[cut:]),

@@ -16,8 +16,6 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
 
-METRIC = "mse"
-
 TRAIN = 0.7
 """Share of the rows for train; the rows between train and test are for validation."""
 
@@ -97,7 +95,7 @@ def prepare(
     return Dataset(
         name=name,
         kind="forecast",
-        metric=METRIC,
+        metric="mse",
         splits={**splits},
         groups={"as published": np.arange(whole)},
         period=day,

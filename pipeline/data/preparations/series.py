@@ -22,6 +22,7 @@ from pipeline.data.series_options import (
     Count,
     CsvFormat,
     Preprocessing,
+    Repair,
     Statistics,
     Thinned,
     WindowSpec,
@@ -31,22 +32,8 @@ from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
 from pipeline.validation import Strict
 
 Size = Annotated[float, pydantic.Field(gt=0, le=1_000_000_000)]
-METRIC = "mae"
-
 BLOCKS = ("rows to train on", "rows to validate on", "rows to test on")
 """Names of the facts that hold the sizes of the blocks."""
-
-
-class Repair(Strict):
-    """Options of completing rows; see `Cleaning`.
-
-    Attributes:
-        spacing: seconds from row to row; by default the median of the file.
-        sentinel: the number that stands for a missing value.
-    """
-
-    spacing: Count | None = None
-    sentinel: float | None = None
 
 
 class Csv(Strict):
@@ -85,13 +72,13 @@ def prepare(
     Each row also has columns of the calendar, for the models that use them.
 
     The protocol `as_published` does what the generator of documents 001 and 002 does,
-    slips included (see `series.published_rows`). Of the rows only the sentinel is
+    slips included (see `series.document_rows`). Of the rows only the sentinel is
     replaced, if `cleaning` names it. The target lies
     delay + step rows after the last input, possibly in the next block. Validation and
     test consist of whole batches only.
 
     The protocol `keras_utility` replaces only the sentinel, too. Its windows are those
-    that Keras' own function cuts for document 006 (see `series.utility_rows`). The
+    that Keras' own function cuts for document 006 (see `series.document_rows`). The
     target lies exactly `delay` rows after the last input.
 
     With `thinned` these two protocols count rows of the whole file for the blocks and
@@ -225,7 +212,11 @@ def from_table(
         of_whole = series.document_rows(
             total, *blocks, windows.spread(spread), batch_size
         )
-        documented = series.at_hand(of_whole, spread)
+        # A window's inputs and targets lie whole multiples of `spread` rows from its
+        # row. So they are in the file if the window's row is.
+        documented = {
+            split: own[own % spread == 0] // spread for split, own in of_whole.items()
+        }
         counts = _counts(of_whole, blocks, total, batch_size) | counts
     statistics, chosen, lost = _cut(
         every,
@@ -282,7 +273,7 @@ def from_table(
     return Dataset(
         name=name,
         kind="forecast",
-        metric=METRIC,
+        metric="mae",
         splits={**splits},
         scale=_scale(windows, statistics.get(ALONE), column),
         period=_timesteps_of_day(cleaning, first.regular.freq, windows.step),

@@ -14,8 +14,6 @@ from pipeline.data.examples import Array, Arrays
 from pipeline.errors import UnrollError
 from pipeline.files import read_npz
 
-METRIC = "mse"
-
 NOISE = 0.1
 """The width of the uniform noise on every value (`pipeline.data.sources.sines`)."""
 
@@ -88,7 +86,7 @@ def prepare(
     return Dataset(
         name=name,
         kind="regress" if shape in ("vector_to_sequence", "delayed") else "forecast",
-        metric=METRIC,
+        metric="mse",
         splits={**splits},
         each_step=shape in ("sequence_to_sequence", "delayed"),
         floors=floors,

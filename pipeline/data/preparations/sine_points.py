@@ -9,8 +9,6 @@ from pipeline import tables
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays
 
-METRIC = "mse"
-
 
 def prepare(
     name: str, raw: Path, *, part: Literal["interpolation", "extrapolation"]
@@ -40,7 +38,7 @@ def prepare(
     return Dataset(
         name=name,
         kind="regress",
-        metric=METRIC,
+        metric="mse",
         splits={
             split: Arrays(x[split][:, None], table["y"].to_numpy())
             for split, table in points.items()

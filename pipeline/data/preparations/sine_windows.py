@@ -10,8 +10,6 @@ from pipeline import tables
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 
-METRIC = "mse"
-
 
 def prepare(
     name: str,
@@ -54,7 +52,7 @@ def prepare(
     return Dataset(
         name=name,
         kind="forecast",
-        metric=METRIC,
+        metric="mse",
         splits={
             split: Windows(
                 values[:, None],

@@ -9,8 +9,6 @@ from pipeline.data.examples import Arrays
 from pipeline.errors import UnrollError
 from pipeline.files import read_npz
 
-METRIC = "mse"
-
 NOISE = 0.1
 """The width of the uniform noise on every value (document 003)."""
 
@@ -47,7 +45,7 @@ def prepare(name: str, raw: Path) -> Dataset:
     return Dataset(
         name=name,
         kind="forecast",
-        metric=METRIC,
+        metric="mse",
         splits={
             split: Arrays(series[split][:, :-1, None], series[split][:, -1])
             for split in SPLITS

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import pydantic
 
-from pipeline.data.download import is_address
-from pipeline.data.sources import Context
+from pipeline.data.download import Context, is_address
 from pipeline.errors import without_password
 
 
@@ -40,7 +39,7 @@ def produce(
 ) -> None:
     """Fetch all files.
 
-    Errors are as in `pipeline.data.download.fetch`.
+    Errors are as in `Context.fetch`.
 
     Args:
         folder: the folder to fill.

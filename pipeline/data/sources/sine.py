@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import tables
-from pipeline.data.sources import Context, Count, Seed, streams
+from pipeline.data.download import Context
+from pipeline.data.sources import Count, Seed, streams
 
 
 def produce(

@@ -13,8 +13,9 @@ import numpy as np
 from pydantic import Field
 
 from pipeline import tables
+from pipeline.data.download import Context
 from pipeline.data.examples import Array
-from pipeline.data.sources import Context, Seed, jena
+from pipeline.data.sources import Seed, jena
 from pipeline.files import write_json
 
 if TYPE_CHECKING:

@@ -111,10 +111,7 @@ def train(
             f"{MOST_DRAWS:,}"
         )
     model = keras_models.seeded(job.build, job.seeds[0])
-    if every_step:
-        _require_an_output_at_each_timestep(job, model)
-    else:
-        _require_an_output_for_each_target(job, model)
+    _require_an_output_for_each_target(job, model, every_step=every_step)
     from pipeline.training.program import Program
 
     measures = [loss] if job.dataset.metric == loss else [loss, job.dataset.metric]
@@ -140,24 +137,21 @@ def train(
     )
 
 
-def _require_an_output_for_each_target(job: Job, model: "keras.Model") -> None:
-    _, targets = job.train.take(np.arange(1))
-    shape = targets.shape[1:]
-    outputs = tuple(size for size in model.output_shape[1:] if size != 1)
+def _require_an_output_for_each_target(
+    job: Job, model: "keras.Model", *, every_step: bool
+) -> None:
+    if every_step:
+        outputs = model.output_shape[1:]
+        shape: tuple[int, ...] = (job.dataset.input_shape[0], 1)
+        advice = "at each timestep with every_step"
+    else:
+        outputs = tuple(size for size in model.output_shape[1:] if size != 1)
+        shape = job.train.take(np.arange(1))[1].shape[1:]
+        advice = "so head: true or units: 1, and sequences: false"
     if outputs != shape:
         raise UnrollError(
             f"{job.experiment}: a model that is trained must have one output for each "
-            f"of {shape or 1} targets, so head: true or units: 1, and sequences: "
-            f"false. Received: outputs of the shape {model.output_shape}"
-        )
-
-
-def _require_an_output_at_each_timestep(job: Job, model: "keras.Model") -> None:
-    timesteps = job.dataset.input_shape[0]
-    if model.output_shape[1:] != (timesteps, 1):
-        raise UnrollError(
-            f"{job.experiment}: a model that is trained with every_step must have one "
-            f"output at each of {timesteps} timesteps. Received: outputs of the shape "
+            f"of {shape or 1} targets, {advice}. Received: outputs of the shape "
             f"{model.output_shape}"
         )
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.models.baselines import Baseline
 from pipeline.training import estimators
 from pipeline.training.estimators import load
-from pipeline.training.job import Job, Trained, features_of, fitted
+from pipeline.training.job import Job, Trained, chunks, fitted
 
 __all__ = ["TRAINS", "load", "train"]
 
@@ -44,7 +44,8 @@ def train(
     from sklearn.linear_model import Ridge
 
     baseline: Baseline = job.build()
-    features = features_of(job.train, baseline.features)
+    parts = [baseline.features(inputs) for inputs, _ in chunks(job.train)]
+    features = np.concatenate(parts).astype(np.float64)
     targets = job.train.targets.astype(np.float64)
     weights = np.ones(len(targets))
     model = Ridge(alpha=ridge, fit_intercept=baseline.intercept, solver="cholesky")

@@ -77,12 +77,15 @@ def load(baseline: Baseline, weights: Array, learnt: Learnt) -> Predict:
 
 def _features(baseline: Baseline, learnt: Learnt) -> Callable[[Array], Any]:
     """Return the features of a baseline, each multiplied by its naive Bayes weight."""
-    features = baseline.features
-    if baseline.with_learnt:
-        features = baseline.with_learnt(learnt)
-    if "naive_bayes" not in learnt:
-        return features
-    return lambda inputs: features(inputs).multiply(learnt["naive_bayes"]).tocsr()
+    seen: list[Any] = [learnt] if baseline.learn else []
+
+    def features(inputs: Array) -> Any:
+        found = baseline.features(inputs, *seen)
+        if "naive_bayes" not in learnt:
+            return found
+        return found.multiply(learnt["naive_bayes"]).tocsr()
+
+    return features
 
 
 def naive_bayes_weights(features: Any, classes: Array) -> Array:

@@ -49,17 +49,15 @@ class LoopedModel:
         behind = layers[index + 1 :]
         pools: tuple[str, ...] = ()
         if behind and type(behind[0]).__name__ == "TimePooling":
-            pools = behind[0].pools
-            behind = behind[1:]
+            pools = behind.pop(0).pools
         # The loop gives no gradient of its inputs. So only an embedding in front of it
         # may be trained.
-        if any(layer.trainable_weights for layer in before):
-            return
-        if not _known(layers[index], embedding, pools):
+        trained = any(layer.trainable_weights for layer in before)
+        if trained or not _known(recurrent[0], embedding, pools):
             return
         self.loops = [
             RecurrentLayer(layer, embedding, pools)
-            for layer in _directions(layers[index])
+            for layer in _directions(recurrent[0])
         ]
         self._before = before
         self._behind = behind
@@ -132,20 +130,18 @@ def _front(layers: list[Any]) -> tuple[list[Any], Any, Any]:
 
     Embedding and word dropout are None if they do not come last.
     """
+    rest = list(layers)
     word_dropout = None
-    rest = layers
     if rest and type(rest[-1]).__name__ == "Dropout":
-        word_dropout = rest[-1]
-        rest = rest[:-1]
-    embedding: Any = rest[-1] if rest else None
-    if type(embedding).__name__ != "Embedding":
-        return layers, None, None
+        word_dropout = rest.pop()
+    embedding: Any = rest.pop() if rest else None
     # Without a mask, words of the padding would be dropped as well.
-    if word_dropout is not None and (
-        word_dropout.noise_shape != (None, None, 1) or not embedding.mask_zero
+    if type(embedding).__name__ != "Embedding" or (
+        word_dropout is not None
+        and (word_dropout.noise_shape != (None, None, 1) or not embedding.mask_zero)
     ):
         return layers, None, None
-    return rest[:-1], embedding, word_dropout
+    return rest, embedding, word_dropout
 
 
 def _directions(layer: Any) -> list[Any]:
@@ -167,23 +163,17 @@ def _known(layer: Any, embedding: Any, pools: tuple[str, ...]) -> bool:
     """
     directions = _directions(layer)
     every = layer.return_sequences and not pools
-    masked = embedding is not None and embedding.mask_zero
+    skipped = embedding is not None and embedding.mask_zero
     # every state is known only forward, and with padding that is read
-    if every and (masked or len(directions) > 1):
+    backward = any(each.go_backwards for each in directions)
+    if every and (skipped or backward or len(directions) > 1):
         return False
     # pools of words are known only if padding is skipped
-    if pools and embedding is not None and not masked:
+    if pools and embedding is not None and not skipped:
         return False
-    return all(_known_direction(each, every=every) for each in directions)
-
-
-def _known_direction(layer: Any, *, every: bool) -> bool:
-    """True if the cells of a layer of one direction are known, and how it is read."""
-    if layer.return_state or layer.stateful or layer.unroll:
+    if any(each.return_state or each.stateful or each.unroll for each in directions):
         return False
-    if layer.go_backwards and every:
-        return False
-    return all(map(_known_cell, _keras_cells(layer)))
+    return all(_known_cell(cell) for each in directions for cell in _keras_cells(each))
 
 
 def _known_cell(cell: Any) -> bool:

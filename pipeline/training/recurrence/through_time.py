@@ -2,6 +2,7 @@
 loop backward.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
@@ -12,7 +13,6 @@ from tensorflow.compiler.tf2xla.python import xla
 
 from pipeline.layers import barrier
 from pipeline.training.recurrence.cell import Cell
-from pipeline.training.recurrence.pooling import POOLS
 from pipeline.training.recurrence.rules import Activation, Save, Tensor, Tensors
 
 
@@ -279,6 +279,65 @@ def last_words_first(inputs: Tensor, rows: Tensor) -> Tensor:
     times = tf.range(timesteps)[None]
     places = tf.where(times < padding, times, timesteps - 1 - times + padding)
     return tf.gather(rows, places, batch_dims=1)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A pool of a layer's states over time, inside of the loops.
+
+    The loop forward carries what a pool needs, so that no state is kept for it. States,
+    results and gradients are (units, batch). The state at padding is 0.
+
+    Attributes:
+        types: the types of what is carried, which starts as zeros.
+        add: what is carried, a state, its timestep, and 1 for a word and 0 for padding
+            (batch,) or None without padding -> what is carried after the timestep.
+        result: what is carried, and the numbers of timesteps without padding (batch,)
+            -> the pooled states.
+        gradient: the result's gradient, what is carried, and these numbers -> what the
+            loop backward needs.
+        at: what `gradient` returned, and a timestep -> the gradient of its state.
+    """
+
+    types: tuple[tf.DType, ...]
+    add: Callable[[Tensors, Tensor, Tensor, Tensor | None], Tensors]
+    result: Callable[[Tensors, Tensor], Tensor]
+    gradient: Callable[[Tensor, Tensors, Tensor], Tensors]
+    at: Callable[[Tensors, Tensor], Tensor]
+
+    def start(self, units: int, width: int) -> Tensors:
+        """Return what is carried before the first timestep: each (units, width)."""
+        return tuple(tf.zeros((units, width), kind) for kind in self.types)
+
+
+def _higher(
+    carried: Tensors, state: Tensor, time: Tensor, present: Tensor | None
+) -> Tensors:
+    """The maximum so far, and 1 plus its first timestep; 0 before the first word."""
+    maximum, when = carried
+    higher = (state > maximum) | (when == 0)
+    if present is not None:
+        higher &= present > 0
+    return tf.where(higher, state, maximum), tf.where(higher, time + 1, when)
+
+
+POOLS = {
+    "max": Pool(
+        types=(tf.float32, tf.int32),
+        add=_higher,
+        result=lambda carried, _counts: carried[0],
+        gradient=lambda grad, carried, _counts: (grad, carried[1]),
+        at=lambda needed, time: tf.where(needed[1] == time + 1, needed[0], 0.0),
+    ),
+    "mean": Pool(
+        types=(tf.float32,),
+        add=lambda carried, state, _time, _present: (carried[0] + state,),
+        result=lambda carried, counts: carried[0] / counts,
+        gradient=lambda grad, _carried, counts: (grad / counts,),
+        at=lambda needed, _time: needed[0],
+    ),
+}
+"""Name of a pool of `pipeline.models.POOLS` -> its functions."""
 
 
 @dataclass(frozen=True)

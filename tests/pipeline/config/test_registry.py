@@ -73,7 +73,7 @@ def test_another_project_does_not_find_it(load, tmp_path_factory):
     assert registry.module(MODELS, "mine", "x").MODELS.keys() == {"first"}
     registry.use(tmp_path_factory.mktemp("other"))
     with pytest.raises(
-        UsageError, match=r"^params\.yaml: x must be one of: attention, baselines"
+        UsageError, match=r"^params\.yaml: x must be one of: baselines, dense"
     ):
         registry.module(MODELS, "mine", "x")
 

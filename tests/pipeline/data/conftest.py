@@ -6,7 +6,7 @@ import types
 import pooch
 import pytest
 
-from pipeline.data.sources import Context
+from pipeline.data.download import Context
 from tests.support.web_server import serving
 
 

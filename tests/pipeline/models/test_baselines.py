@@ -1,10 +1,8 @@
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from pipeline.data.problem import Problem
 from pipeline.models.baselines import MODELS
@@ -79,26 +77,61 @@ def test_lags_have_their_differences_and_means_behind_them():
         MODELS["lags"](Problem((5,)), differences=True)
 
 
-def test_tfidf_is_that_of_a_library():
-    def pairs(review):
-        words = [int(word) for word in review if word]
-        return [(word,) for word in words] + [*itertools.pairwise(words)]
+WORDS = Problem((9,), classify=True, vocabulary=6)
 
+
+def some_reviews():
     random = np.random.default_rng(0)
     reviews = random.integers(1, 6, (30, 9))
-    reviews[np.arange(9) < random.integers(0, 5, (30, 1))] = 0
-    library = TfidfVectorizer(analyzer=pairs, sublinear_tf=True).fit(reviews[:20])
-    baseline = MODELS["tfidf"](Problem((9,), vocabulary=6), reviews=1)
-    ours = baseline.with_learnt(baseline.learn(reviews[:20]))(reviews)
-    order = [
-        library.vocabulary_[name]
-        for name in sorted(library.vocabulary_, key=lambda name: (len(name), name))
+    reviews[np.arange(9) < random.integers(0, 5, (30, 1))] = 0  # padding
+    return reviews
+
+
+def word_ngrams(review, longest):
+    words = [int(word) for word in review if word]
+    return [
+        ngram
+        for length in range(1, longest + 1)
+        for ngram in zip(*(words[start:] for start in range(length)), strict=False)
     ]
-    np.testing.assert_allclose(
-        ours.toarray()[:, 1:],
-        library.transform(reviews).toarray()[:, order],
-        atol=1e-12,
-    )
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "library"),
+    [
+        ("ngrams", {"longest": 1}, CountVectorizer),
+        ("ngrams", {"longest": 2}, CountVectorizer),
+        ("ngrams", {"longest": 3}, CountVectorizer),
+        ("tfidf", {}, TfidfVectorizer),
+    ],
+)
+def test_words_and_their_neighbours_are_counted_as_by_a_library(name, options, library):
+    longest = options.get("longest", 2)
+    how = {"sublinear_tf": True} if name == "tfidf" else {"binary": True, "min_df": 2}
+    reviews = some_reviews()
+    counted = library(analyzer=lambda each: word_ngrams(each, longest), **how)
+    counted.fit(reviews[:20])
+    baseline = MODELS[name](WORDS, reviews=how.get("min_df", 1), **options)
+    ours = baseline.features(reviews, baseline.learn(reviews[:20])).toarray()
+    names = sorted(counted.vocabulary_, key=lambda each: (len(each), each))
+    order = [counted.vocabulary_[each] for each in names]
+    expected = counted.transform(reviews).toarray()[:, order]
+    # a vocabulary begins with the padding, which tf-idf counts never
+    np.testing.assert_allclose(ours[:, -len(names) :], expected, atol=1e-12)
+
+
+def test_an_ngram_that_the_train_split_lacks_is_left_out():
+    baseline = MODELS["ngrams"](WORDS, longest=2, reviews=1)
+    learnt = baseline.learn(np.array([[0, 1, 2]]))
+    reviews = np.array([[2, 1, 5], [0, 0, 0], [5, 1, 2]])
+    known = baseline.features(reviews, learnt).toarray()
+    assert known.tolist() == [[1, 1, 0], [0, 0, 0], [1, 1, 1]]
+
+
+@pytest.mark.parametrize("name", ["bag_of_words", "tfidf", "ngrams"])
+def test_words_are_needed(name):
+    with pytest.raises(ValueError, match=f"{name} needs a data set of words"):
+        MODELS[name](Problem((9, 1)))
 
 
 def test_bag_of_words_says_which_words_occur_and_ignores_padding():

@@ -11,7 +11,7 @@ import tensorflow as tf
 from pipeline.config import params
 from pipeline.config.params import own_name
 from pipeline.data.problem import Problem
-from pipeline.models import recurrent, rnn_mlp
+from pipeline.models import recurrent
 from pipeline.training import keras_models
 from pipeline.training.recipe import recipe
 from tests.support import REPOSITORY
@@ -163,10 +163,8 @@ def test_stacked_cells_are_stacked_layers_which_may_differ():
 
 
 @pytest.mark.parametrize("problem", [EACH_STEP, NEXT_TEN])
-def test_an_rnn_mlp_is_two_dense_layers_behind_the_states(problem):
-    model = rnn_mlp.build(
-        "GRU", problem, units=4, layers=2, hidden=3, activation="relu"
-    )
+def test_a_hidden_layer_stands_between_the_states_and_the_head(problem):
+    model = recurrent.build("GRU", problem, units=4, layers=2, hidden=3)
     states = recurrent.build("GRU", problem, units=4, layers=2, head=False)
     *of_states, first, bias, second, constant = model.get_weights()
     states.set_weights(of_states)
@@ -175,10 +173,8 @@ def test_an_rnn_mlp_is_two_dense_layers_behind_the_states(problem):
         .normal(size=(2, *problem.input_shape))
         .astype(np.float32)
     )
-    expected = np.maximum(np.asarray(states(x)) @ first + bias, 0) @ second + constant
-    np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-6)
-    with pytest.raises(ValueError, match="inputs and targets that are values"):
-        rnn_mlp.build("GRU", Problem((9,), classify=True, vocabulary=20))
+    wide = np.asarray(keras.activations.gelu(np.asarray(states(x)) @ first + bias))
+    np.testing.assert_allclose(model(x), wide @ second + constant, rtol=1e-4, atol=1e-6)
 
 
 def test_keras_2_gates_are_a_straight_line_and_its_gru_resets_before_the_product():
@@ -231,7 +227,7 @@ def test_word_dropout_drops_whole_words():
 def test_options_of_words_or_of_the_last_state_are_refused_elsewhere():
     for name, problem, options, message in (
         ("waves/gru", WAVES, {"word_dropout": 0.1}, "`word_dropout` is for words"),
-        ("waves/gru", EACH_STEP, {"pooling": "max"}, "`pooling` must be last"),
+        ("waves/gru", EACH_STEP, {"pooling": "max"}, "`pooling` last where"),
         ("waves/hidden10", WAVES, {"pooling": "max"}, "`pooling` is for words"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -269,5 +265,5 @@ def test_a_text_is_read_backward_behind_its_padding():
         words = np.random.default_rng(row).integers(1, 10_000, length)
         texts[row, 20 - length :], turned[row, 20 - length :] = words, words[::-1]
     np.testing.assert_array_equal(backward(texts), forward(turned))
-    with pytest.raises(ValueError, match="`direction` must be forward"):
+    with pytest.raises(ValueError, match="`direction` must be forward and"):
         build("imdb/rnn", WORDS, direction="both", sequences=True)

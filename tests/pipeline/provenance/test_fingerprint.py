@@ -6,7 +6,7 @@ from importlib import metadata
 
 import pytest
 
-from pipeline.config.params import Experiment, Preparation
+from pipeline.config.params import Experiment
 from pipeline.files import sha256, write_text
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, machine
@@ -55,9 +55,7 @@ def root(tmp_path, monkeypatch):
 
 
 def made_of(root, **changes):
-    return ingredients(
-        root / "prepared", experiment(**changes), Preparation(name="waves")
-    )
+    return ingredients(root / "prepared", experiment(**changes))
 
 
 def test_a_run_is_made_of_its_section_files_modules_and_lock(root):

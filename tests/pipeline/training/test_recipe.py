@@ -55,7 +55,7 @@ def test_names_become_functions_and_options_are_filled_in(sine_windows):
     [
         (
             {"model": LINEAR | {"family": "baseline"}},
-            "model.family must be one of: attention, baselines, dense",
+            "model.family must be one of: baselines, dense",
         ),
         (
             {"model": LINEAR | {"name": "liner"}},
@@ -141,10 +141,10 @@ EVERY_STEP = {
     "model",
     [
         {"family": "recurrent", "name": "gru", "units": 3},
-        {"family": "dense", "name": "mlp", "hidden": [4], "last": 5},
+        {"family": "dense", "name": "mlp", "hidden": [4]},
         {"family": "feedforward", "name": "tcn", "filters": 4, "layers": 2},
-        {"family": "attention", "name": "transformer", "heads": 1, "layers": 1},
-        {"family": "filters", "name": "adaptive_filter", "powers": 3, "hidden": 4},
+        {"family": "feedforward", "name": "transformer", "heads": 1, "layers": 1},
+        {"family": "feedforward", "name": "adaptive_filter", "powers": 3, "hidden": 4},
     ],
     ids=lambda model: model["name"],
 )

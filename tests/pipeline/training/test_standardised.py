@@ -13,10 +13,10 @@ from pipeline.data.examples import Arrays
 from pipeline.data.problem import problem
 from pipeline.errors import UsageError
 from pipeline.training import keras_models
+from pipeline.training.inputs import moments
 from pipeline.training.program import Program
 from pipeline.training.recipe import recipe
 from pipeline.training.recurrence.network import LoopedModel
-from pipeline.training.standardised import moments
 
 GRU = {"family": "recurrent", "name": "gru", "units": 4}
 TCN = {"family": "feedforward", "name": "tcn", "layers": 1, "filters": 4}

@@ -80,8 +80,7 @@ def leave(workspace, name, experiment):
     """What a training leaves on disk."""
     prepared = workspace.prepared("meter")
     trainer = recipe(name, experiment)
-    preparation = params.load(workspace.params).dataset("meter").preparation
-    made_of = fingerprint.ingredients(prepared, experiment, preparation)
+    made_of = fingerprint.ingredients(prepared, experiment)
     job = trainer.job(dataset.load(prepared))
     folder = workspace.run("meter", name)
     folder.mkdir(parents=True)

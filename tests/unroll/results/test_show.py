@@ -154,12 +154,11 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     assert facts["experiment"]["no_record"].startswith("no record on this machine")
     every = params.load(workspace.params)
     section = every.experiment("waves/linear")
-    preparation = every.dataset("waves").preparation
     record.write(
         workspace,
         workspace.record("waves", "linear"),
         folder,
-        fingerprint.ingredients(workspace.prepared("waves"), section, preparation),
+        fingerprint.ingredients(workspace.prepared("waves"), section),
     )
     facts = show(workspace, "waves/linear")
     assert "no_record" not in facts["experiment"]

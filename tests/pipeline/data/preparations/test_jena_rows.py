@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import params
-from pipeline.data.sources import jena_hourly
+from pipeline.data.sources import jena
 from pipeline.data.timestamps import shown
 from tests.support import REPOSITORY
 
@@ -17,7 +17,7 @@ EVERY = 6
 """Official rows from one row of the file to the next."""
 
 pytestmark = pytest.mark.skipif(
-    not (MIRROR / jena_hourly.FILE).is_file(),
+    not (MIRROR / jena.PARTS["hourly"][0]).is_file(),
     reason="every sixth row of the official file is in no mirror (UNROLL_MIRROR)",
 )
 

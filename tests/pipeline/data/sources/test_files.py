@@ -1,5 +1,4 @@
-"""Sources that are files: of the web by their hashes, or of one's own by a path or a
-pattern."""
+"""Sources that are files: of the web by their hashes, or of one's own by a path."""
 
 import hashlib
 
@@ -52,24 +51,16 @@ def test_a_wrong_section_is_one_line_without_a_password(section, line):
     assert "secret" not in str(caught.value)
 
 
-def test_a_path_is_a_file_or_with_a_pattern_files_of_a_folder(folder, context):
-    bodies = {name: name.encode() for name in ("2020.csv", "2019.csv", "notes.txt")}
+def test_a_path_is_a_file_beside_params_yaml(folder, context):
     (context.root / "station").mkdir()
-    for name, body in bodies.items():
-        (context.root / "station" / name).write_bytes(body)
-    local.produce(folder, context, path="station/notes.txt")
-    local.produce(folder, context, path="station", pattern="20*.csv")
-    assert content(folder) == bodies
-    (context.root / "station" / "\udcff.csv").touch()
-    for section, line in (
-        ({"path": "nowhere.csv"}, r"path: .*is not there; put the file there or"),
-        ({"path": "."}, r"path: .*is a folder; put the file there or"),
-        (
-            {"path": "station", "pattern": "*.dat"},
-            r"pattern: .* no file that matches '\*\.dat'; put one there$",
-        ),
+    (context.root / "station" / "2020.csv").write_bytes(b"rows")
+    local.produce(folder, context, path="station/2020.csv")
+    assert content(folder) == {"2020.csv": b"rows"}
+    (context.root / "\udcff.csv").touch()
+    for path, line in (
+        ("nowhere.csv", r"files\.imdb\.path: .*is not there; put the file there or"),
+        ("station", r"files\.imdb\.path: .*is a folder; put the file there or"),
+        ("\udcff.csv", "this name is not UTF-8; rename it"),
     ):
-        with pytest.raises(UnrollError, match=rf"^params\.yaml: files\.imdb\.{line}"):
-            local.produce(folder, context, **section)
-    with pytest.raises(UnrollError, match="this name is not UTF-8; rename it"):
-        local.produce(folder, context, path="station", pattern="*.csv")
+        with pytest.raises(UnrollError, match=line):
+            local.produce(folder, context, path=path)

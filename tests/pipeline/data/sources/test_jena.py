@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import tables
 from pipeline.config import registry
 from pipeline.data.download import UnavailableError
-from pipeline.data.sources import jena, jena_2009_2010, jena_hourly
+from pipeline.data.sources import jena
 from pipeline.errors import UnrollError
 from tests.support import REPOSITORY
 
@@ -35,6 +34,8 @@ STRUCTURE = {
 }
 ZIP = f"{jena.FILE}.zip"
 MIRROR = Path(os.environ.get("UNROLL_MIRROR", "")) / "jena"
+HOURLY_FILE = jena.PARTS["hourly"][0]
+YEARS_FILE = jena.PARTS["first_years"][0]
 SAMPLE = "81d8a1c836065a383cddb9558da6dafb10b8183d186dec69aab1cca4a9ee879b"
 
 
@@ -48,16 +49,15 @@ def zipped(text=ROWS, name=jena.FILE, more=()):
 
 @pytest.fixture
 def make(folder, context):
-    """What a source makes of what the server, or a mirror, holds."""
+    """What the source makes of what the server, or a mirror, holds."""
 
-    def make(source, section, mirror=None):
-        options = registry.options(source.produce, section, "sources.x")
-        source.produce(
-            folder, replace(context, mirror=mirror and str(mirror)), **options
-        )
-        assert [file.name for file in folder.iterdir()] == [source.FILE]
+    def make(part="all", mirror=None):
+        options = registry.options(jena.produce, {"part": part}, "sources.x")
+        jena.produce(folder, replace(context, mirror=mirror and str(mirror)), **options)
+        (file,) = folder.iterdir()
+        assert file.name == jena.PARTS.get(part, [jena.FILE])[0]
         assert [file for file in context.scratch.rglob("*") if file.is_file()] == []
-        return (folder / source.FILE).read_bytes()
+        return file.read_bytes()
 
     return make
 
@@ -77,7 +77,7 @@ def get(make, official):
 
     def get(body=None):
         official.files = {} if body is None else {ZIP: body}
-        return make(jena, {})
+        return make()
 
     return get
 
@@ -129,28 +129,8 @@ def test_another_structure_is_one_clear_line(get, web):
             get(zipped(text))
 
 
-def thin(text, tmp_path):
-    """The bytes of a thinned file."""
-    (tmp_path / "official.csv").write_text(text, encoding="utf-8")
-    tables.write(
-        tmp_path / "thin.csv",
-        jena_hourly.thin(jena.read(tmp_path / "official.csv", "here")),
-    )
-    return (tmp_path / "thin.csv").read_bytes()
-
-
-def test_thinned_rows_are_the_extract_byte_for_byte(tmp_path):
-    assert thin(ROWS, tmp_path) == HOURLY
-
-
-def test_thinning_drops_and_cleans_nothing(tmp_path):
-    """A repeated row stays, and so does the wind of a row without a reading."""
-    calm = ROWS.splitlines()[1].split(",")
-    calm[jena.COLUMNS.index("wv (m/s)")] = "-9999.00"
-    text = "\n".join([HEADER, *[",".join(calm)] * 7])
-    _, first, second = thin(text, tmp_path).splitlines()
-    assert first == second
-    assert first.split(b",")[jena.COLUMNS.index("wv (m/s)")] == b"-9999.0"
+def known(name, body):
+    return name, hashlib.sha256(body).hexdigest()
 
 
 @pytest.fixture
@@ -167,89 +147,85 @@ def public(official, monkeypatch):
         )
     }
     parts = {name: hashlib.sha256(body).hexdigest() for name, body in files.items()}
-    monkeypatch.setattr(jena_hourly, "URL", official.url("")[:-1])
-    monkeypatch.setattr(jena_hourly, "PARTS", parts)
+    monkeypatch.setattr(jena, "HANDBOOK", official.url("")[:-1])
+    monkeypatch.setattr(jena, "HANDBOOK_FILES", parts)
     official.files = files
     return official
 
 
 def test_every_sixth_row_is_joined_from_public_files(make, public):
-    assert make(jena_hourly, {}) == HOURLY
+    assert make("hourly") == HOURLY
     public.files["b.csv"] += b"more"
     with pytest.raises(UnrollError, match=r"^b\.csv from .* its sha256 is not "):
-        make(jena_hourly, {})
+        make("hourly")
 
 
 def test_every_sixth_row_is_a_mirrors_before_all_else(
     make, public, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(jena_hourly, "SHA256", hashlib.sha256(HOURLY).hexdigest())
+    monkeypatch.setitem(jena.PARTS, "hourly", known(HOURLY_FILE, HOURLY))
     mirror = tmp_path / "mirror"
     (mirror / "jena").mkdir(parents=True)
-    (mirror / "jena" / jena_hourly.FILE).write_bytes(HOURLY)
-    assert make(jena_hourly, {}, mirror) == HOURLY
+    (mirror / "jena" / HOURLY_FILE).write_bytes(HOURLY)
+    assert make("hourly", mirror) == HOURLY
     assert public.seen == []
 
 
-def test_every_sixth_row_is_thinned_where_only_the_official_file_is(make, public):
+def test_every_sixth_row_is_thinned_where_only_the_official_file_is(
+    make, public, monkeypatch
+):
+    """Nothing is cleaned: the wind of a row without a reading stays."""
     public.files = {ZIP: zipped()}
-    assert make(jena_hourly, {}) == HOURLY
+    assert make("hourly") == HOURLY
+    calm = ROWS.replace("1.03,1.75,152.3", "-9999.00,1.75,152.3", 1)
+    monkeypatch.setattr(jena, "BYTES", len(calm))
+    public.files = {ZIP: zipped(calm)}
+    assert make("hourly") == HOURLY.replace(
+        b"1.03,1.75,152.3", b"-9999.0,1.75,152.3", 1
+    )
     public.files = {}
     with pytest.raises(
         UnavailableError,
-        match=rf"jena/{jena_hourly.FILE} is in no mirror, .*: {jena.FILE}\.zip cannot be",
+        match=rf"jena/{HOURLY_FILE} is in no mirror, .*: {jena.FILE}\.zip cannot be",
     ):
-        make(jena_hourly, {})
+        make("hourly")
 
 
 def test_two_years_are_a_mirrors_or_the_beginning_of_the_official_file(
     make, official, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(jena_2009_2010, "SHA256", hashlib.sha256(BEGINNING).hexdigest())
-    monkeypatch.setattr(jena_2009_2010, "ROWS", 10)
+    monkeypatch.setitem(jena.PARTS, "first_years", known(YEARS_FILE, BEGINNING))
+    monkeypatch.setattr(jena, "FIRST_ROWS", 10)
     mirror = tmp_path / "mirror"
     (mirror / "jena").mkdir(parents=True)
     official.files[ZIP] = zipped()
-    assert make(jena_2009_2010, {}) == make(jena_2009_2010, {}, mirror) == BEGINNING
-    monkeypatch.setattr(jena_2009_2010, "ROWS", 9)
+    assert make("first_years") == make("first_years", mirror) == BEGINNING
+    monkeypatch.setattr(jena, "FIRST_ROWS", 9)
     with pytest.raises(
         UnrollError, match="first 9 rows of .* do not have the known sha256"
     ):
-        make(jena_2009_2010, {})
-    monkeypatch.setattr(jena_2009_2010, "ROWS", 10)
+        make("first_years")
+    monkeypatch.setattr(jena, "FIRST_ROWS", 10)
     (mirror / "jena" / ZIP).write_bytes(official.files.pop(ZIP))
-    assert make(jena_2009_2010, {}, mirror) == BEGINNING
+    assert make("first_years", mirror) == BEGINNING
     official.seen.clear()
-    (mirror / "jena" / jena_2009_2010.FILE).write_bytes(BEGINNING)
-    assert make(jena_2009_2010, {}, mirror) == BEGINNING
+    (mirror / "jena" / YEARS_FILE).write_bytes(BEGINNING)
+    assert make("first_years", mirror) == BEGINNING
     assert official.seen == []
     with pytest.raises(
         UnavailableError,
-        match=rf"jena/{jena_2009_2010.FILE} is in no mirror, .*: {jena.FILE}\.zip cannot",
+        match=rf"jena/{YEARS_FILE} is in no mirror, .*: {jena.FILE}\.zip cannot",
     ):
-        make(jena_2009_2010, {})
+        make("first_years")
 
 
 def test_the_sample_is_every_sixth_row_of_the_official_file(tmp_path):
     committed = REPOSITORY / "data/sample/jena_hourly.csv"
     assert hashlib.sha256(committed.read_bytes()).hexdigest() == SAMPLE
-    official = MIRROR / jena_2009_2010.FILE
+    official = MIRROR / YEARS_FILE
     if not official.is_file():
         pytest.skip("no mirror")
     runpy.run_path(str(committed.with_name("make.py")))["make"](
         official, tmp_path / "sample.csv"
     )
     assert (tmp_path / "sample.csv").read_bytes() == committed.read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("file", "rows"),
-    [("jena_2009_first_1000_rows.csv", 167), (jena_2009_2010.FILE, 17_788)],
-)
-def test_official_rows_give_the_extract_byte_for_byte(tmp_path, file, rows):
-    official = MIRROR / file
-    if not official.is_file():
-        pytest.skip("no mirror")
-    known = (MIRROR / jena_hourly.FILE).read_bytes().splitlines(keepends=True)
-    made = thin(official.read_text(encoding="utf-8"), tmp_path)
-    assert made == b"".join(known[: 1 + rows])
