@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.time_left import TimeLeft, duration
+from pipeline.processes import TimeLeft, duration
 
 if TYPE_CHECKING:
     from pipeline.training.tasks import Result, Task

@@ -11,7 +11,6 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from pipeline import locks
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.config.registry import METHODS, MODELS, full_name
@@ -56,7 +55,7 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
     """
     config = params.load(workspace.params)
     wanted = tasks_of(workspace, config, name, only)
-    with locks.stage(workspace, "train", name):
+    with workspace.stage("train", name):
         absent = _absent(workspace, wanted)
         missing = _unfinished(workspace, absent)
         text = f"{name}: {len(missing)} of {len(wanted)} experiments to train"
@@ -90,7 +89,7 @@ def train_ahead(workspace: Workspace, names: Sequence[str], jobs: int) -> None:
         for name in names:
             # Its stage waits for another process that trains it now, and says its errors.
             with contextlib.suppress(UnrollError):
-                locked.enter_context(locks.stage(workspace, "train", name))
+                locked.enter_context(workspace.stage("train", name))
                 absent = _absent(
                     workspace, tasks_of(workspace, config, name, code=code)
                 )
@@ -117,13 +116,9 @@ def tasks_of(
         UnrollError: the data set is not prepared.
     """
     preparation = config.dataset(name).preparation
-    experiments = config.experiments_of(name)
-    if only:
-        one_of(only, experiments, f"the experiment of {name}")
-        experiments = {only: experiments[only]}
     code = code or Code(machine.CODE)
     wanted = []
-    for key, experiment in experiments.items():
+    for key, experiment in config.experiments_of(name, only).items():
         place = f"experiments.{name}.{key}"
         method = experiment.training.method
         full_name(MODELS, experiment.model.family, f"{place}.model.family")

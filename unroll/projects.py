@@ -11,8 +11,8 @@ from pipeline.config import params
 from pipeline.errors import UsageError
 from pipeline.evaluation import schema
 from pipeline.files import atomic_folder
+from pipeline.processes import duration
 from pipeline.provenance.machine import documents
-from pipeline.time_left import duration
 from pipeline.workspace import Workspace
 from unroll import workspaces
 from unroll.repro import make_page, prepare, repro, run_dvc, summary

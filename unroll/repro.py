@@ -15,14 +15,14 @@ from typing import Any
 import psutil
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from pipeline import failures, locks
 from pipeline.config import params, plain_yaml, registry
 from pipeline.config.params import Params
 from pipeline.errors import STOPPED, StoppedError, UsageError, one_line
 from pipeline.files import remove
+from pipeline.processes import end_with_parent
 from pipeline.provenance import git
 from pipeline.validation import one_of
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, alive, alone
 from stages.train import train_ahead
 from unroll import dvc_process
 from unroll.dvc_process import END
@@ -97,14 +97,14 @@ def repro(
         f"another `unroll repro` is building in {workspace.root}; "
         "wait until it is done, or stop it"
     )
-    with locks.alone(workspace.scratch / "repro.lock", busy):
-        locks.sweep(workspace)
+    with alone(workspace.scratch / "repro.lock", busy):
+        workspace.sweep()
         _notes(workspace).unlink(missing_ok=True)
         prepare(workspace)
-        before = failures.read(workspace)
+        before = workspace.failures()
         if not targets:
             for stage in before:
-                failures.clear(workspace, stage)
+                workspace.note_failure(stage, "")
         command = ["repro", "--keep-going"]
         if quiet:
             command.append("--quiet")
@@ -113,7 +113,7 @@ def repro(
             run_dvc(workspace, [*command, *(f"prepare@{name}" for name in names)])
             train_ahead(workspace, _prepared(workspace, config, names), jobs)
         status = run_dvc(workspace, [*command, *targets])
-        news = failures.read(workspace) != before
+        news = workspace.failures() != before
         if status or targets or news:
             # The page gives the reasons for failures, which DVC does not watch.
             page = make_page(workspace, force=news)
@@ -145,7 +145,7 @@ def _trained_for(config: Params, targets: Sequence[str]) -> list[str]:
 
 def _prepared(workspace: Workspace, config: Params, names: Sequence[str]) -> list[str]:
     """Return the data sets of which no stage has failed up to `prepare`."""
-    failed = failures.read(workspace)
+    failed = workspace.failures()
     return [
         name
         for name in names
@@ -183,7 +183,7 @@ def summary(workspace: Workspace, status: int, since: float = 0) -> list[str]:
     `status` is the exit status of the build, `since` its start (in seconds since 1970).
     A stage that failed before and was not tried again is left out.
     """
-    failed = failures.read(workspace, since)
+    failed = workspace.failures(since)
     if status and not failed:
         notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
         where = f"If that is of a database, delete {notes}"
@@ -247,7 +247,7 @@ def mend(root: Path) -> None:
         # In this file DVC's processes note what they read and write.
         numbers = re.findall(rb'"pid": (\d+)', notes.read_bytes())
         written = notes.stat().st_mtime
-        if not any(locks.alive(int(number), written) for number in numbers):
+        if not any(alive(int(number), written) for number in numbers):
             notes.unlink()
     lock = root / LOCK
     if not lock.exists():
@@ -285,7 +285,7 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> i
     process = subprocess.Popen(
         [sys.executable, "-P", dvc_process.__file__, str(notes.resolve()), *arguments],
         cwd=workspace.root,
-        preexec_fn=locks.end_with_parent,  # noqa: PLW1509 - no other thread runs here
+        preexec_fn=end_with_parent,  # noqa: PLW1509 - no other thread runs here
         start_new_session=True,
         **{"env": environment(workspace), **options},
     )
@@ -308,7 +308,7 @@ def stop(dvc: subprocess.Popen[Any]) -> None:
     os.kill(dvc.pid, signal.SIGSTOP)
     family = psutil.Process(dvc.pid).children(recursive=True)
     os.killpg(dvc.pid, signal.SIGTERM)
-    while any(locks.alive(process.pid, process.create_time()) for process in family):
+    while any(alive(process.pid, process.create_time()) for process in family):
         time.sleep(PAUSE)
     dvc.kill()
     dvc.wait()

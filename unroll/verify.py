@@ -10,14 +10,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline import failures
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import remove, write_text
-from pipeline.locks import alone
 from pipeline.provenance.git import git
 from pipeline.validation import one_of
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, alone
 from unroll import repro
 from unroll.repro import LOCK, Entry
 from unroll.workspaces import (
@@ -224,7 +222,7 @@ def compare(
     new = {}
     if (rebuilt / LOCK).exists():
         new = _stages_in(rebuilt / LOCK)
-    reasons = failures.read(Workspace(rebuilt))
+    reasons = Workspace(rebuilt).failures()
     findings = {}
     for stage in dict.fromkeys([*new, *stages]):
         if stage not in new:

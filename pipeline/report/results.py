@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import failures, tables
 from pipeline.config.model_card import card
 from pipeline.config.params import Params, official
 from pipeline.errors import UnrollError
@@ -22,7 +21,7 @@ from pipeline.evaluation.answers_file import AnswersFile
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
 from pipeline.evaluation.schema import About, Entry, Evaluation
-from pipeline.files import damaged
+from pipeline.files import damaged, read_table
 from pipeline.metrics import MEASURES
 from pipeline.report import titles
 from pipeline.report.formatting import (
@@ -127,7 +126,7 @@ class Evaluated:
         columns.
         """
         path = self.folder / "tables" / f"{name}.csv"
-        table = tables.read(path, **dict.fromkeys(columns, float))
+        table = read_table(path, **dict.fromkeys(columns, float))
         if table.empty:
             raise damaged(path, ValueError("it holds no rows"))
         return table
@@ -329,7 +328,7 @@ def _failed(workspace: Workspace) -> dict[str, str]:
     folder.
     """
     failed = {}
-    for stage, line in failures.read(workspace).items():
+    for stage, line in workspace.failures().items():
         for root in (workspace.root.resolve(), workspace.root):
             line = line.replace(f"{root}/", "")  # noqa: PLW2901 -- the line may hold both
         failed[stage] = line[:400]

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UnrollError, without_password
 from pipeline.files import remove, scratch_folder
-from pipeline.locks import alone
-from pipeline.workspace import Workspace, home
+from pipeline.workspace import Workspace, alone, home
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

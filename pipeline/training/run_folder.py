@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import pydantic
 
-from pipeline import tables
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError
 from pipeline.files import (
@@ -16,8 +15,10 @@ from pipeline.files import (
     read_checked,
     read_json,
     read_npz,
+    read_table,
     write_json,
     write_npz,
+    write_table,
 )
 from pipeline.validation import Strict
 
@@ -163,7 +164,7 @@ def _write_history(
     if rows:
         columns = [column for column in columns if column in rows[0]]
     names = [*dict.fromkeys(columns)]
-    tables.write(path, pd.DataFrame(rows, columns=names))
+    write_table(path, pd.DataFrame(rows, columns=names))
 
 
 def require_whole(folder: Path) -> None:
@@ -191,7 +192,7 @@ def load(folder: Path) -> Run:
         )
     try:
         summary = read_checked(folder / "run.json", Summary)
-        history = tables.read(folder / "history.csv", seed=int, epoch=int)
+        history = read_table(folder / "history.csv", seed=int, epoch=int)
         predictions = read_npz(folder / "predictions.npz")
         predictions.pop("seeds", None)
     except UnrollError as error:

@@ -11,8 +11,7 @@ import pytest
 
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
-from pipeline.locks import alone
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, alone
 from tests.support import last_output, start_unroll, toy
 from tests.unroll.test_workspaces import git
 from unroll import verify, workspaces

@@ -10,7 +10,6 @@ import typer
 
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
-from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.app import DataSet, app, known_data_sets, own_workspace
 from unroll.terminal import BUILD, built_by, program
@@ -190,11 +189,7 @@ def train(
             "--epochs and --seed are for one experiment; name it behind the data set: "
             f"unroll train {name} EXPERIMENT"
         )
-    if experiment:  # a misspelt name is said before a data set that is not prepared
-        config = params.load(workspace.params)
-        config.dataset(name)
-        one_of(experiment, config.experiments_of(name), f"the experiment of {name}")
-    _require_prepared(workspace, name, f"prepare@{name}")
+    _require_prepared(workspace, name, f"prepare@{name}", experiment)
     if dry:
         from stages.perform import trial
 
@@ -216,9 +211,14 @@ def train(
         print(f"Next: {first}, then `{unroll} compare {name}`.")
 
 
-def _require_prepared(workspace: Workspace, name: str, target: str) -> None:
-    """Raise UnrollError, with the command for a stage, if a data set is not prepared."""
-    params.load(workspace.params).dataset(name)
+def _require_prepared(
+    workspace: Workspace, name: str, target: str, experiment: str = ""
+) -> None:
+    """Raise UnrollError, with the command for a stage, if a data set is not prepared.
+
+    A wrong name is told first.
+    """
+    params.load(workspace.params).experiments_of(name, experiment)
     folder = workspace.prepared(name)
     if not folder.is_dir():
         raise UnrollError(

@@ -35,17 +35,16 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline import locks
 from pipeline.config import params
 from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset, without_calendar
 from pipeline.errors import DivergedError, UnrollError, UsageError, one_line
 from pipeline.metrics import MEASURES, Measure, score
+from pipeline.processes import duration
 from pipeline.provenance import fingerprint
-from pipeline.time_left import duration
 from pipeline.training.recipe import recipe
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, alive
 from stages import progress
 from unroll.terminal import built_by
 from unroll.tune.space import Space, contains, current_values, draw, with_values
@@ -289,7 +288,7 @@ def _fail_dead(study: Study) -> None:
         node, number = trial.user_attrs.get(PROCESS, ("", 0))
         if node != platform.node() or trial.datetime_start is None:
             continue
-        if locks.alive(number, trial.datetime_start.timestamp()):
+        if alive(number, trial.datetime_start.timestamp()):
             continue
         with contextlib.suppress(ValueError):  # another process has just failed it
             study.tell(trial.number, state=TrialState.FAIL)

@@ -14,13 +14,11 @@ from typing import Any
 import pandas as pd
 from optuna import Study
 
-from pipeline import tables
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Experiment, Params, merged, own_name
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import scratch_folder, write_text
-from pipeline.locks import alone, sweep
-from pipeline.workspace import Workspace
+from pipeline.files import read_table, scratch_folder, write_table, write_text
+from pipeline.workspace import Workspace, alone
 from unroll.terminal import program
 from unroll.tune.space import current_values, describe, space, with_values
 from unroll.tune.study import (
@@ -142,7 +140,6 @@ def _require_same_model(config: Params, target: str, experiment: Experiment) -> 
 
 def _with_trials(config: Params, dataset: str) -> list[str]:
     """Return the experiments of a data set that have `trials`."""
-    config.dataset(dataset)
     names = [
         f"{dataset}/{key}"
         for key, experiment in config.experiments_of(dataset).items()
@@ -163,7 +160,7 @@ def _tune(workspace: Workspace, search: Search, target: str) -> None:
     # before it wrote params.yaml.
     if target == search.name and file.exists():
         print(f"{target} was searched before; delete {file} to search it again.")
-        table = tables.read(
+        table = read_table(
             file, experiment=str, trial=int, seed=str, ended=str, options=str
         )
         _adopt(workspace, search, target, table)
@@ -313,7 +310,7 @@ def _adopt(
     width = max(map(len, changed), default=0)
     for place, value in changed.items():
         print(f"  {place:{width}}  {own[place]} -> {value}")
-    tables.write(workspace.trials(search.data.name, own_name(target)), table)
+    write_table(workspace.trials(search.data.name, own_name(target)), table)
     converged = NOT_CONVERGED not in set(table["ended"])
     if not converged:
         print("The error still fell with the most epochs: the model has not converged.")

@@ -7,10 +7,9 @@ thinned from the official file.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import tables
 from pipeline.data.download import UnavailableError
 from pipeline.data.sources import Context, jena
-from pipeline.files import scratch_folder
+from pipeline.files import scratch_folder, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +67,7 @@ def _make(path: Path, context: Context) -> None:
                 f"and the file that it is made from: {error}"
             ) from None
         official.unlink()
-        tables.write(path, thin(rows))
+        write_table(path, thin(rows))
 
 
 def _join(path: Path, context: Context) -> None:

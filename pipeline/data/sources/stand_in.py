@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from pipeline import tables
 from pipeline.data.examples import Array
 from pipeline.data.sources import Context, Seed, jena
-from pipeline.files import write_json
+from pipeline.files import write_json, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +48,7 @@ def produce(
     if of == "imdb":
         _imdb(folder, random, rows)
     else:
-        tables.write(folder / jena.FILE, _jena(random, rows))
+        write_table(folder / jena.FILE, _jena(random, rows))
 
 
 def station(

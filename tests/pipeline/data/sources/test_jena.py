@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import tables
 from pipeline.config import registry
 from pipeline.data.download import UnavailableError
 from pipeline.data.sources import jena, jena_2009_2010, jena_hourly
 from pipeline.errors import UnrollError
+from pipeline.files import write_table
 from tests.support import REPOSITORY
 
 HERE = Path(__file__).parent
@@ -132,7 +132,7 @@ def test_another_structure_is_one_clear_line(get, web):
 def thin(text, tmp_path):
     """The bytes of a thinned file."""
     (tmp_path / "official.csv").write_text(text, encoding="utf-8")
-    tables.write(
+    write_table(
         tmp_path / "thin.csv",
         jena_hourly.thin(jena.read(tmp_path / "official.csv", "here")),
     )
