@@ -5,10 +5,10 @@ The scores are those of results/evaluations, and the parameters those of params.
 
 import hashlib
 
-from pipeline.config.params import Experiment, Params
+from pipeline.config.params import Params
 from pipeline.evaluation import answers_file
-from pipeline.evaluation.schema import About, Entry
-from pipeline.tracking import view
+from pipeline.evaluation.schema import Entry
+from pipeline.tracking import store
 from pipeline.tracking.runs import PREFIXES, over_seeds, own_first, parameters
 from pipeline.tracking.store import Store
 from pipeline.workspace import Workspace
@@ -32,16 +32,15 @@ def log(opened: Store, workspace: Workspace, config: Params) -> int:
         The number of experiments whose committed results are shown.
 
     Raises:
-        UnrollError: an evaluation is damaged, or claims.yaml is wrong.
+        UnrollError: an evaluation is damaged.
     """
-    claims = answers_file.published(workspace)
     shown = 0
     for dataset, evaluation in answers_file.evaluations(workspace, config).items():
         about = evaluation.dataset
-        group = opened.experiment(view.title(about))
+        group = opened.experiment(store.title(about))
         current = {
             run.data.tags["experiment"]: run
-            for run in opened.search(view.CURRENT, group)
+            for run in opened.search(store.CURRENT, group)
             if "dvc_experiment" not in run.data.tags
         }
         for name, entry in evaluation.experiments.items():
@@ -56,42 +55,37 @@ def log(opened: Store, workspace: Workspace, config: Params) -> int:
             if logged:
                 opened.client.set_tag(logged.info.run_id, "current", "false")
             experiment = config.experiments_of(dataset)[name]
-            documents = view.documents(claims, f"{dataset}/{name}")
-            _log(opened, group, name, experiment, about, entry, mark, documents)
+            metrics = _metrics(entry, about.metric)
+            note = store.note(experiment, about, metrics)
+            tags = {
+                "experiment": name,
+                "dataset": dataset,
+                "committed": "true",
+                "current": "true",
+                "fingerprint": mark,
+                "mlflow.source.name": f"results/evaluations/{dataset}/evaluation.json",
+                "mlflow.source.type": "LOCAL",
+                store.NOTE: f"Committed results, trained elsewhere. {note}",
+            }
+            label = f"{name}{store.MARK if about.stand_in else ''}{MARK}"
+            run = opened.client.create_run(group, None, tags, label)
+            options = parameters(name, experiment)
+            opened.log(run.info.run_id, [(0, metrics)], options)
+            opened.client.set_terminated(
+                run.info.run_id, "FINISHED", run.info.start_time
+            )
     return shown
 
 
-def _log(
-    opened: Store,
-    group: str,
-    name: str,
-    experiment: Experiment,
-    about: About,
-    entry: Entry,
-    mark: str,
-    documents: list[str],
-) -> None:
+def _metrics(entry: Entry, metric: str) -> dict[str, float]:
+    """Return the metrics of a parent run, those of the data set's own metric first."""
     scores = {
         f"{prefix}{measure}": stat.values
         for split, prefix in PREFIXES.items()
         for measure, stat in entry.chosen.get(split, {}).items()
     }
-    metrics = over_seeds(own_first(scores, about.metric))
+    metrics = over_seeds(own_first(scores, metric))
     metrics["parameters"] = float(entry.parameters)
     if entry.best_epoch:
         metrics["best_epoch"] = entry.best_epoch.mean
-    note = view.note(experiment, about, metrics, documents)
-    tags = {
-        "experiment": name,
-        "dataset": about.name,
-        "committed": "true",
-        "current": "true",
-        "fingerprint": mark,
-        "mlflow.source.name": f"results/evaluations/{about.name}/evaluation.json",
-        "mlflow.source.type": "LOCAL",
-        view.NOTE: f"Committed results, trained elsewhere. {note}",
-    }
-    label = f"{name}{view.MARK if about.stand_in else ''}{MARK}"
-    run = opened.client.create_run(group, None, tags, label)
-    opened.log(run.info.run_id, [(0, metrics)], parameters(name, experiment))
-    opened.client.set_terminated(run.info.run_id, "FINISHED", run.info.start_time)
+    return metrics

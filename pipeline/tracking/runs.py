@@ -20,13 +20,12 @@ from pipeline.data import dataset
 from pipeline.data.dataset import Dataset, Description
 from pipeline.data.examples import compared
 from pipeline.errors import UnrollError
-from pipeline.evaluation import answers_file, schema
+from pipeline.evaluation import schema
 from pipeline.evaluation.schema import About, Split
 from pipeline.evaluation.scores import measures, statistics
-from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
-from pipeline.tracking import models, store, view
+from pipeline.tracking import models, store
 from pipeline.tracking.store import Points, Store, StoreError
 from pipeline.training import run_folder, tasks
 from pipeline.training.recipe import recipe
@@ -95,20 +94,18 @@ def track(
 ) -> Iterator[tuple[str, str]]:
     """Log the runs on disk that are not logged yet.
 
-    Scores of a metric that is new are added to runs that were logged before.
-
     Args:
         workspace: the workspace of the runs.
         experiments: full name, such as waves/gru -> experiment.
 
     Yields:
-        Each name, and "recorded", "present", "updated", "not built", or "skipped:
+        Each name, and "recorded", "present", "not built", or "skipped:
         REASON".
 
     Raises:
         StoreError: the store cannot be used.
     """
-    known: dict[str, MlflowRun] | None = None
+    known: set[str] | None = None
     for name, experiment in experiments.items():
         found = on_disk(workspace, name, experiment)
         if not (found.folder / "run.json").exists():
@@ -118,17 +115,12 @@ def track(
             # Opened for each run, so that a training that ends now need not wait.
             with store.opened(workspace) as opened:
                 if known is None:
-                    current = opened.search(view.CURRENT)
-                    known = {run.data.tags["fingerprint"]: run for run in current}
-                logged = known.get(fingerprint.folder(found.folder))
-                if logged is None:
+                    current = opened.search(store.CURRENT)
+                    known = {run.data.tags["fingerprint"] for run in current}
+                action = "present"
+                if fingerprint.folder(found.folder) not in known:
                     log(opened, workspace, found)
                     action = "recorded"
-                elif _lacks_metrics(workspace, logged):
-                    _add_metrics(opened, workspace, found, logged)
-                    action = "updated"
-                else:
-                    action = "present"
         except StoreError:
             raise
         except UnrollError as error:
@@ -152,20 +144,16 @@ def log(opened: Store, workspace: Workspace, found: RunOnDisk) -> "MlflowRun":
         workspace.prepared(found.experiment.dataset),
         calendar=found.experiment.calendar,
     )
-    group = opened.experiment(view.title(data))
+    group = opened.experiment(store.title(data))
     same = f"tags.experiment = '{own_name(found.name)}'"
     for left in opened.search(f"{same} and attributes.status = 'RUNNING'", group):
         client.set_terminated(left.info.run_id, "KILLED")  # with its process
     logged = opened.search(
         f"tags.fingerprint = '{mark}' and attributes.status = 'FINISHED'", group
     )
-    if logged:
-        run_id = logged[0].info.run_id
-    else:
-        documents = view.documents(answers_file.published(workspace), found.name)
-        run_id = _log(opened, group, found, data, mark, documents)
+    run_id = logged[0].info.run_id if logged else _log(opened, group, found, data, mark)
     variant = client.get_run(run_id).data.tags.get("dvc_experiment")
-    for other in opened.search(f"{same} and {view.CURRENT}", group):
+    for other in opened.search(f"{same} and {store.CURRENT}", group):
         if other.data.tags.get("dvc_experiment") == variant:
             client.set_tag(other.info.run_id, "current", "false")
     client.set_tag(run_id, "current", "true")
@@ -178,7 +166,6 @@ def _log(
     found: RunOnDisk,
     data: Dataset,
     mark: str,
-    documents: Sequence[str],
 ) -> str:
     """Log a run and return the id of the parent run.
 
@@ -201,11 +188,11 @@ def _log(
     parent_metrics |= {fact: fmean(values) for fact, values in facts.items()}
     if times:
         parent_metrics["seconds"] = (times[1] - times[0]) / 1000
-    label = name + (view.MARK if data.stand_in else "")
+    label = name + (store.MARK if data.stand_in else "")
     if "dvc_experiment" in tags:
         label += f" [{tags['dvc_experiment']}]"
-    note = view.note(experiment, data, parent_metrics, documents)
-    own = {**tags, "fingerprint": mark, view.NOTE: note}
+    note = store.note(experiment, data, parent_metrics)
+    own = {**tags, "fingerprint": mark, store.NOTE: note}
     with _run(opened, group, label, own, times) as parent:
         opened.log(parent, [(0, parent_metrics), *_curves(run.history)], options)
         _log_data(opened, parent, data, run)
@@ -247,35 +234,6 @@ def _log_data(opened: Store, run_id: str, data: Dataset, run: Run) -> None:
     )
     context = InputTag("mlflow.data.context", "training")
     opened.client.log_inputs(run_id, [DatasetInput(logged, [context])])
-
-
-def _lacks_metrics(workspace: Workspace, logged: "MlflowRun") -> bool:
-    """Return whether a logged run has scores, but not those of every metric."""
-    data = dataset.describe(workspace.prepared(logged.data.tags["dataset"]))
-    needed = {name for name, measure in MEASURES.items() if data.kind in measure.kinds}
-    metrics = logged.data.metrics.keys()
-    return data.metric in metrics and not needed <= metrics
-
-
-def _add_metrics(
-    opened: Store, workspace: Workspace, found: RunOnDisk, parent: "MlflowRun"
-) -> None:
-    """Log the scores of a logged run that it lacks: of a metric that is new."""
-    data = dataset.load(
-        workspace.prepared(found.experiment.dataset),
-        calendar=found.experiment.calendar,
-    )
-    run = run_folder.load(found.folder)
-    scores = _scores(data, run)
-    of_run = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-    logged = {parent: over_seeds(scores)}
-    for child in opened.search(of_run, parent.info.experiment_id):
-        seed = int(child.data.tags["seed"])
-        # params.yaml may have other seeds by now
-        logged[child] = _of_seed(scores, run.summary.seeds.index(seed))
-    for one, metrics in logged.items():
-        new = {key: metrics[key] for key in metrics.keys() - one.data.metrics.keys()}
-        opened.log(one.info.run_id, [(0, new)])
 
 
 def over_seeds(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
@@ -356,7 +314,7 @@ def _facts(run: Run) -> dict[str, list[float]]:
 def _curves(history: "pd.DataFrame") -> Points:
     """Return the mean over seeds of a history's columns, by epoch."""
     means = history.drop(columns="seed").groupby("epoch").mean()
-    points = means.add_prefix(view.EPOCH).to_dict("records")
+    points = means.add_prefix(store.EPOCH).to_dict("records")
     return [*zip(map(int, means.index), points, strict=True)]
 
 
@@ -369,7 +327,7 @@ def _tags(name: str, data: Dataset) -> dict[str, str]:
         "mlflow.source.type": "LOCAL",
     }
     if data.stand_in:
-        tags[view.NOTE] = view.STAND_IN
+        tags[store.NOTE] = store.STAND_IN
     variant = dvc_experiment()
     if variant:
         tags["dvc_experiment"] = variant
@@ -431,15 +389,15 @@ def describe(
     """
     addresses = {}
     for data in _datasets(workspace):
-        group = opened.client.get_experiment_by_name(view.title(data))
+        group = opened.client.get_experiment_by_name(store.title(data))
         if group is None:
             continue
         number = group.experiment_id
         lines = [] if data.stand_in else answers.get(data.name, [])
-        about = view.description(number, data.kind, data.metric, data.stand_in, lines)
+        about = store.description(number, data.kind, data.metric, data.stand_in, lines)
         for key, value in about.items():
             opened.client.set_experiment_tag(number, key, value)
-        addresses[group.name] = view.address(number)
+        addresses[group.name] = store.address(number)
     return addresses
 
 

@@ -165,7 +165,7 @@ def _tune(workspace: Workspace, search: Search, target: str) -> None:
         )
         _adopt(workspace, search, target, table)
         return
-    sweep(workspace)
+    workspace.sweep()
     with opened(workspace, search) as study:
         optimize(search, study)
         if is_running(study):
