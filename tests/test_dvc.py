@@ -16,7 +16,7 @@ from pipeline.metrics import MEASURES
 from pipeline.provenance import record
 from pipeline.provenance.fingerprint import Code
 from tests.support import REPOSITORY
-from unroll import workspaces
+from unroll import projects
 from unroll.repro import stages
 
 CONFIG = params.load(REPOSITORY / "params.yaml")
@@ -128,7 +128,7 @@ def documented():
 
 
 def test_every_dvc_command_of_the_docs_runs_in_a_demo(miniature, monkeypatch, capsys):
-    workspaces.commit(REPOSITORY, miniature.root, "all")
+    projects.commit(REPOSITORY, miniature.root, "all")
     before = (miniature.root / "dvc.lock").read_bytes()
     monkeypatch.chdir(miniature.root)
     for name, value in miniature.environment.items():

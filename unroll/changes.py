@@ -10,8 +10,7 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json
 from pipeline.provenance.git import git
-from unroll.repro import LOCK
-from unroll.workspaces import dvc
+from unroll.repro import LOCK, dvc
 
 ANSWERS = "results/answers.json"
 """The file of the verdicts: its values called `outcome`."""

@@ -21,6 +21,7 @@ from pipeline.errors import STOPPED, StoppedError, UsageError, one_line
 from pipeline.files import remove
 from pipeline.processes import end_with_parent
 from pipeline.provenance import git
+from pipeline.provenance.git import output_of
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace, alive, alone
 from stages.train import train_ahead
@@ -336,3 +337,12 @@ def environment(
         if not Path(os.environ.get("HOME", "/")).is_dir():
             variables.setdefault("DVC_GLOBAL_CONFIG_DIR", str(notes))
     return variables
+
+
+def dvc(root: Path, *arguments: str) -> str:
+    """Return the output of DVC in the workspace at `root`.
+
+    Raises:
+        UnrollError: DVC fails; the message is DVC's own.
+    """
+    return output_of([sys.executable, "-P", "-m", "dvc", "--cd", str(root), *arguments])

@@ -5,7 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,14 +17,7 @@ from pipeline.provenance.git import git
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace, alone
 from unroll import repro
-from unroll.repro import LOCK, Entry
-from unroll.workspaces import (
-    clone,
-    dvc,
-    last_commit,
-    paths,
-    remove_within,
-)
+from unroll.repro import LOCK, Entry, dvc
 
 FOLDER = ".verify"
 """The folder in the user's workspace where verifications build."""
@@ -43,6 +36,19 @@ TRIALS = "results/trials/"
 
 NOT_COMMITTED = "not committed"
 """The finding of a stage that the committed dvc.lock does not have."""
+
+OWN_CACHE = "[cache]\n    dir = cache\n"
+"""Settings of DVC in a workspace that builds everything itself. A shared cache of the
+user would replace a build."""
+
+OF_DVC = {"config", "plots", ".gitignore"}
+"""The files in .dvc that are written by hand. All others are caches and notes."""
+
+STORES = (".unroll", "records", "runs", "data/raw", "data/prepared")
+"""The folders of a workspace from which a build could take what it should make."""
+
+COMPILED = {".pyc", ".pyo", ".so", ".pyd"}
+"""The suffixes of compiled code. Python runs it in place of the source beside it."""
 
 
 def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
@@ -316,3 +322,71 @@ def environment(root: Path, jobs: int) -> dict[str, str]:
     variables["DVC_SITE_CACHE_DIR"] = str(root / ".dvc" / "site")
     variables["UNROLL_JOBS"] = str(jobs)
     return repro.environment(Workspace(root), variables)
+
+
+def last_commit(root: Path) -> str:
+    """Return the hash of the last commit of the workspace at `root`.
+
+    Raises:
+        UnrollError: `root` is not the top of a repository, or git cannot read its last
+            commit.
+    """
+    try:
+        commit = git(root, "rev-parse", "HEAD").strip()
+        inside = git(root, "rev-parse", "--show-prefix").strip()
+    except UnrollError as error:
+        raise UnrollError(
+            f"git cannot read the last commit of {root} ({error})"
+        ) from None
+    if inside:
+        raise UnrollError(
+            f"{root} is not the top of its git repository, so it has no commit of its "
+            "own; run this at the top, or run `git init` in the folder and commit it"
+        )
+    return commit
+
+
+def clone(root: Path, folder: Path) -> None:
+    """Clone the last commit of the repository at `root` into a new folder.
+
+    The clone has a DVC cache of its own, and none of the commit's runs, stores, caches
+    and compiled code. It shares the objects of the repository at `root`, into which git
+    writes nothing.
+
+    Raises:
+        UnrollError: git refuses.
+    """
+    git(root, "clone", "--quiet", "--shared", ".", str(folder.resolve()))
+    of_dvc = folder / ".dvc"
+    if of_dvc.is_symlink():
+        remove(of_dvc)
+    for path in of_dvc.glob("*"):
+        if path.name not in OF_DVC:
+            remove(path)
+    for name in STORES:
+        remove_within(folder, name)
+    for name in paths(git(folder, "ls-files", "-z")):
+        if PurePosixPath(name).suffix in COMPILED:
+            remove_within(folder, name)
+    write_text(folder / ".dvc" / "config.local", OWN_CACHE)
+
+
+def paths(output: str) -> list[str]:
+    """Return the paths in an output of git's option `-z`."""
+    return [path for path in output.split("\0") if path]
+
+
+def remove_within(folder: Path, name: str) -> None:
+    """Remove a path in a folder. Nothing outside of the folder is removed.
+
+    If a part of the path is a link, the link is removed, since it may lead out.
+    """
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or ".." in parts:
+        return
+    path = folder
+    for part in parts:
+        path = path / part
+        if path.is_symlink():
+            break
+    remove(path)

@@ -23,10 +23,9 @@ from pipeline.provenance.machine import (
     NUMERICS,
     PACKAGES,
     PACKED,
-    installed,
     kept,
-    locked,
     repository,
+    unlocked,
 )
 
 EXEMPT = (
@@ -261,9 +260,7 @@ def _code_hash(path: Path) -> str:
 
 def _lock_hash(lock: Path) -> str:
     """Return the SHA-256 of a lock file, and of what differs from it in this process."""
-    versions = locked(lock)
-    here = installed(versions)
-    packages = {name: here[name] for name in here if here[name] != versions[name]}
+    packages = unlocked(lock)
     variables = kept()
     if not packages and not variables:
         return _text_hash(lock)

@@ -19,7 +19,7 @@ from tests.support import REPOSITORY, content, last_output, still_there, trainab
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
 from unroll import terminal
 from unroll.commands.main import invoke
-from unroll.workspaces import commit
+from unroll.projects import commit
 
 RIDGE = LINEAR | {"training": {"method": "least_squares", "ridge": 1.0}}
 

@@ -21,8 +21,8 @@ from tests.conftest import Miniature
 from tests.support import REPOSITORY, content, last_output, start_unroll
 from unroll import repro
 from unroll.commands.main import invoke, run
+from unroll.projects import with_documents
 from unroll.results import compare
-from unroll.workspaces import with_documents
 
 CSV = {"file": "meter.csv", "stamp": "time", "target": "load"}
 LAST_VALUE = {

@@ -14,7 +14,7 @@ from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace, alone
 from tests.support import last_output, start_unroll, toy
 from tests.unroll.test_workspaces import git
-from unroll import verify, workspaces
+from unroll import repro, verify
 from unroll.commands.main import invoke, run
 
 
@@ -154,7 +154,7 @@ def test_a_frozen_stage_does_not_pass_with_what_is_committed(root, capfd):
         "{cache: false}]\n      frozen: true\n  report",
     )
     toy.edit(root, "results/metrics/waves/gru.json", "0.32", "0.01")
-    workspaces.dvc(root, "commit", "-f")
+    repro.dvc(root, "commit", "-f")
     toy.commit(root, "A frozen stage, with a result that the lock agrees to")
     code, out, _ = unroll(root, capfd, "verify", "waves")
     assert code == 1

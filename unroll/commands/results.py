@@ -264,12 +264,12 @@ def ui(
     `unroll ui` · `unroll --root .demo ui --port 5001`
     """
     from pipeline.provenance.machine import documents
-    from unroll import workspaces
+    from unroll.projects import DEMO
     from unroll.results.tracking import ui
 
     workspace: Workspace = context.obj
     whole = None
-    if workspace.root.name == workspaces.DEMO:
+    if workspace.root.name == DEMO:
         # the demo has only one seed and some of the opponents
         whole = Workspace(documents(workspace.root.parent, "claims.yaml"))
     ui(workspace, port, whole)
@@ -372,18 +372,3 @@ def lab(
     )
     print(sentence)
     raise typer.Exit({True: 0, False: 1, None: 3}[right])
-
-
-@app.command(rich_help_panel="Learning")
-def doctor(context: typer.Context) -> None:
-    """Check packages, every value of params.yaml and claims.yaml, and the disk; say
-    how to mend what is wrong.
-
-    `unroll doctor` · `unroll --root .demo doctor`
-    """
-    from unroll.results.doctor import doctor
-
-    findings = doctor(context.obj)
-    for check, ok, text in findings:
-        print(f"{'ok  ' if ok else 'FAIL'} {check}: {text}")
-    raise typer.Exit(0 if all(ok for _, ok, _ in findings) else 1)

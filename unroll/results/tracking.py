@@ -19,7 +19,7 @@ from series.answer import load
 from unroll.answers.find import find
 from unroll.registry import model_registry
 from unroll.registry.model_registry import ALIAS
-from unroll.workspaces import committed_params
+from unroll.results.compare import committed_params
 
 JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
 """The variable that lets MLflow's server start jobs. Only language models need them."""

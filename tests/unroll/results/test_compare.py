@@ -8,9 +8,9 @@ import unroll
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY, fake_runs
+from unroll.projects import commit
 from unroll.results.compare import claims, compare, show
 from unroll.results.tracking import ui
-from unroll.workspaces import commit
 
 
 @pytest.fixture
