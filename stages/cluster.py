@@ -31,6 +31,7 @@ from pipeline.training import tasks
 from pipeline.training.tasks import Result, Task
 from pipeline.workspace import Workspace
 from stages import pool, progress
+from stages.perform import perform
 
 SLOT = "unroll"
 """The resource of a worker with the same environment: one for each of its threads."""
@@ -91,6 +92,8 @@ class SameEnvironment(WorkerPlugin):
             await worker.set_resources(**{SLOT: 0})
             worker.log_event(SLOT, f"no task for {worker.name}: {'; '.join(differing)}")
             return
+        # The worker may have been started in an experiment of DVC.
+        os.environ.pop("DVC_EXP_NAME", None)
         self.server = Server(self._preload)
         await worker.set_resources(**{SLOT: worker.state.nthreads})
 
@@ -276,7 +279,7 @@ def train(task: Task, prepared: Files, own_code: Files) -> Trained:
         _write(prepared, workspace.prepared(task.dataset))
         _write(own_code, workspace.root / EXTENSIONS)
         log = workspace.log(task.whole_name)
-        call = Call(task.whole_name, _perform, (workspace, task), log)
+        call = Call(task.whole_name, perform, (workspace, task), log)
         [ended] = processes.run(
             [call], 1, server, on_tick=end_if_unwanted, grace=pool.GRACE
         )
@@ -285,15 +288,6 @@ def train(task: Task, prepared: Files, own_code: Files) -> Trained:
             files = _read(tasks.finished(workspace, task))
         error = ended.error.replace(str(log), f"the log of {task.whole_name}")
         return Trained(files, ended.seconds, error, log.read_bytes())
-
-
-def _perform(workspace: Workspace, task: Task) -> None:
-    # It is heavy; the worker need not import it.
-    from stages.perform import perform
-
-    # A worker may have been started in an experiment of DVC.
-    os.environ.pop("DVC_EXP_NAME", None)
-    perform(workspace, task)
 
 
 def _read(folder: Path) -> Files:

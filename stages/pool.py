@@ -13,6 +13,7 @@ from pipeline import processes
 from pipeline.processes import Call, Server
 from pipeline.training.tasks import Result, Task
 from pipeline.workspace import Workspace
+from stages.perform import perform
 
 PRELOAD = (
     "filelock",
@@ -65,7 +66,7 @@ def run(
     task_of = {}
     for task in tasks:
         log = workspace.log(task.whole_name)
-        call = Call(task.whole_name, _perform, (workspace, task), log)
+        call = Call(task.whole_name, perform, (workspace, task), log)
         task_of[call] = task
 
     def tick(running: dict[Call, float]) -> None:
@@ -112,10 +113,3 @@ def preload(tasks: Sequence[Task], jobs: int) -> list[str]:
     if sum(task.network for task in tasks) > jobs:
         return [*PRELOAD, *TENSORFLOW]
     return [*PRELOAD]
-
-
-def _perform(workspace: Workspace, task: Task) -> None:
-    # It is heavy; the process that starts children need not import it.
-    from stages.perform import perform
-
-    perform(workspace, task)

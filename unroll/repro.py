@@ -251,19 +251,22 @@ def mend(root: Path) -> None:
         if not any(alive(int(number), written) for number in numbers):
             notes.unlink()
     lock = root / LOCK
-    if not lock.exists():
-        return
-    try:
-        TypeAdapter(dict[str, Entry]).validate_python(plain_yaml.read(lock)["stages"])
-        whole = lock.read_bytes().endswith(b"\n")
-    except (UsageError, ValidationError, KeyError, TypeError):
-        whole = False
-    if not whole:
+    if lock.exists() and not locked(lock):
         lock.unlink()
         print(
             "dvc.lock is damaged; it is written anew from what runs/ holds",
             flush=True,
         )
+
+
+def locked(lock: Path) -> dict[str, Entry]:
+    """Return stage -> its entry in a dvc.lock; none if it is damaged or cut off."""
+    try:
+        stages = plain_yaml.read(lock)["stages"]
+        entries = TypeAdapter(dict[str, Entry]).validate_python(stages)
+    except (UsageError, ValidationError, KeyError, TypeError):
+        return {}
+    return entries if lock.read_bytes().endswith(b"\n") else {}
 
 
 def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> int:

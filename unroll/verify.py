@@ -6,18 +6,15 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from pipeline.config import plain_yaml
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError
 from pipeline.files import remove, write_text
 from pipeline.provenance.git import git
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace, alone
 from unroll import repro
-from unroll.repro import LOCK, Entry, dvc
+from unroll.repro import LOCK, Entry, File, dvc
 
 FOLDER = ".verify"
 """The folder in the user's workspace where verifications build."""
@@ -139,20 +136,18 @@ def _make_clone(root: Path, folder: Path, committed: Path) -> None:
     write_text(committed, lock)
 
 
-def _stages_in(lock: Path) -> dict[str, Any]:
+def _stages_in(lock: Path) -> dict[str, Entry]:
     """Return stage -> its entry in a dvc.lock. Raises UnrollError if it is damaged."""
-    try:
-        stages: dict[str, Any] = plain_yaml.read(lock)["stages"]
-        TypeAdapter(dict[str, Entry]).validate_python(stages)
-    except (UsageError, ValidationError, KeyError, TypeError):
+    stages = repro.locked(lock)
+    if not stages:
         raise UnrollError(
             f"the committed {LOCK} is damaged, so there is nothing to compare with; "
             f"run `unroll repro`, and commit {LOCK}"
-        ) from None
+        )
     return stages
 
 
-def _require_committed(stages: Mapping[str, Any], targets: Sequence[str]) -> None:
+def _require_committed(stages: Mapping[str, Entry], targets: Sequence[str]) -> None:
     for target in targets:
         if target not in stages:
             raise UnrollError(
@@ -185,7 +180,7 @@ def _changed(root: Path, *options: str) -> list[str]:
     return paths(git(root, "diff", "--name-only", "-z", *whole, "HEAD"))
 
 
-def _strays(committed: Mapping[str, Any], rebuilt: Path) -> list[str]:
+def _strays(committed: Mapping[str, Entry], rebuilt: Path) -> list[str]:
     """Return the results in the last commit that no stage vouches for.
 
     These are files under results/, without results/trials, and outputs of stages. A
@@ -193,10 +188,12 @@ def _strays(committed: Mapping[str, Any], rebuilt: Path) -> list[str]:
     `committed` are the entries of this dvc.lock.
     """
     outputs = set(_nodes(rebuilt, option="--outs"))
-    locked: set[str] = set()
-    for entry in committed.values():
-        locked.update(_outputs(entry))
-    vouched = outputs & locked
+    vouched = {
+        out.path
+        for entry in committed.values()
+        for out in entry.outs
+        if out.path in outputs
+    }
     strays = []
     for path in paths(git(rebuilt, "ls-tree", "-r", "-z", "--name-only", "HEAD")):
         above = {str(parent) for parent in (Path(path), *Path(path).parents)}
@@ -207,7 +204,7 @@ def _strays(committed: Mapping[str, Any], rebuilt: Path) -> list[str]:
 
 
 def compare(
-    old: Mapping[str, Any],
+    old: Mapping[str, Entry],
     rebuilt: Path,
     stages: Sequence[str] = (),
     changed: Sequence[str] = (),
@@ -227,7 +224,7 @@ def compare(
     """
     new = {}
     if (rebuilt / LOCK).exists():
-        new = _stages_in(rebuilt / LOCK)
+        new = repro.locked(rebuilt / LOCK)
     reasons = Workspace(rebuilt).failures()
     findings = {}
     for stage in dict.fromkeys([*new, *stages]):
@@ -241,14 +238,9 @@ def compare(
     return findings
 
 
-def _finding(
-    old: Mapping[str, Any], new: Mapping[str, Any], changed: Sequence[str]
-) -> str:
-    """Return whether the outputs of a stage differ, and which of its inputs do.
-
-    Both are entries of a dvc.lock, with `deps`, `params` and `outs`.
-    """
-    outputs = _different(_outputs(old), _outputs(new))
+def _finding(old: Entry, new: Entry, changed: Sequence[str]) -> str:
+    """Return whether the outputs of a stage differ, and which of its inputs do."""
+    outputs = _different(_hashes(old.outs), _hashes(new.outs))
     if outputs:
         because = "from the same inputs"
         inputs = _different(_inputs(old), _inputs(new))
@@ -257,23 +249,23 @@ def _finding(
         return f"differs: {', '.join(outputs)}, {because}"
     # A user can commit an edited file without the dvc.lock that belongs to it.
     for path in changed:
-        if any(Path(path).is_relative_to(output) for output in _outputs(new)):
+        if any(Path(path).is_relative_to(out.path) for out in new.outs):
             return f"differs: {path} was committed with other bytes than {LOCK} names"
     return SAME
 
 
-def _different(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def _different(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
     return [name for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
-def _outputs(entry: Mapping[str, Any]) -> dict[str, str | None]:
-    return {out["path"]: out.get("md5") for out in entry.get("outs", ())}
+def _hashes(files: Sequence[File]) -> dict[str, object]:
+    return {file.path: file.md5 for file in files}
 
 
-def _inputs(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _inputs(entry: Entry) -> dict[str, object]:
     """Return dependency -> md5, and key of params.yaml -> its value, in one mapping."""
-    inputs = {dep["path"]: dep.get("md5") for dep in entry.get("deps", ())}
-    for values in entry.get("params", {}).values():
+    inputs = _hashes(entry.deps)
+    for values in entry.params.values():
         inputs.update(values)
     return inputs
 

@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import tokenize
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -270,7 +270,7 @@ def _lock_hash(lock: Path) -> str:
 def without_prose(source: str) -> str:
     """Return Python code without comments, docstrings, blank lines and model cards.
 
-    A string that stands alone as a statement is a docstring, also below a constant. All
+    A string that stands alone on its lines is a docstring, also below a constant. All
     other characters stay, so the result is the same for every version of Python that
     reads the code.
 
@@ -278,44 +278,26 @@ def without_prose(source: str) -> str:
         SyntaxError: it is no Python.
     """
     lines = source.split("\n")
-    cuts: dict[int, list[tuple[int, int]]] = {}
+    prose = set[int]()  # rows, counted from 0
+    within = set[int]()  # rows that begin within a string
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.stmt | ast.Constant | ast.JoinedStr):
+            rows = range(node.lineno - 1, node.end_lineno or 0)
+            if isinstance(node, ast.stmt) and (
+                is_card(node) or _is_docstring(node, lines)
+            ):
+                prose.update(rows)
+            elif not isinstance(node, ast.stmt):
+                within.update(rows[1:])
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             row, begin = token.start
-            cuts.setdefault(row, []).append((begin, len(lines[row - 1])))
-    within = set[int]()  # rows that begin within a string
-    tree = ast.parse(source)
-    for row in _card_rows(tree):
-        cuts.setdefault(row, []).append((0, len(lines[row - 1])))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and _is_text(node.value):
-            last_row = node.end_lineno or node.lineno
-            for row in range(node.lineno, last_row + 1):
-                line = lines[row - 1]
-                begin = 0
-                end = len(line)
-                if row == node.lineno:
-                    begin = _characters(line, node.col_offset)
-                if row == last_row:
-                    end = _characters(line, node.end_col_offset)
-                cuts.setdefault(row, []).append((begin, end))
-        elif isinstance(node, ast.Constant | ast.JoinedStr):
-            within.update(range(node.lineno + 1, (node.end_lineno or 0) + 1))
-    kept = []
-    for row, line in enumerate(lines, 1):
-        text = line
-        for begin, end in sorted(cuts.get(row, []), reverse=True):
-            text = text[:begin] + text[end:]
-        if text.strip() or (row in within and row not in cuts):
-            kept.append(text.rstrip() if row in cuts else text)
-    return "\n".join(kept)
-
-
-def _card_rows(tree: ast.Module) -> Iterator[int]:
-    """Yield the rows of a module's model cards, counted from 1."""
-    for statement in tree.body:
-        if is_card(statement):
-            yield from range(statement.lineno, (statement.end_lineno or 0) + 1)
+            lines[row - 1] = lines[row - 1][:begin].rstrip()
+    return "\n".join(
+        line
+        for row, line in enumerate(lines)
+        if row not in prose and (line.strip() or row in within)
+    )
 
 
 def is_card(statement: ast.stmt) -> bool:
@@ -327,10 +309,13 @@ def is_card(statement: ast.stmt) -> bool:
     return False
 
 
-def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
-
-
-def _characters(line: str, offset: int | None) -> int:
-    """Return how many characters the first bytes of a line are, encoded as UTF-8."""
-    return len(line.encode()[:offset].decode(errors="ignore"))
+def _is_docstring(statement: ast.stmt, lines: Sequence[str]) -> bool:
+    """Return whether a statement is a text that stands alone on its lines."""
+    if not isinstance(statement, ast.Expr) or not isinstance(
+        statement.value, ast.Constant
+    ):
+        return False
+    before = lines[statement.lineno - 1].encode()[: statement.col_offset]
+    after = lines[(statement.end_lineno or 0) - 1].encode()[statement.end_col_offset :]
+    alone = not before.strip() and not after.strip()
+    return alone and isinstance(statement.value.value, str)

@@ -37,7 +37,7 @@ def unroll(root, capfd, *arguments):
 
 
 def locked(root):
-    return plain_yaml.read(root / "dvc.lock")["stages"]
+    return repro.locked(root / "dvc.lock")
 
 
 SAME_WAVES = """\
@@ -211,7 +211,7 @@ def test_a_stage_that_fails_does_not_hold_though_it_is_not_committed(root):
 def test_a_data_set_that_is_not_committed_is_not_built(root, capfd):
     locked = plain_yaml.read(root / "dvc.lock")
     del locked["stages"]["evaluate@waves"]
-    (root / "dvc.lock").write_text(json.dumps(locked), encoding="utf-8")
+    (root / "dvc.lock").write_text(json.dumps(locked) + "\n", encoding="utf-8")
     toy.commit(root, "Without waves")
     code, out, err = unroll(root, capfd, "verify", "waves")
     assert (code, out) == (1, "")

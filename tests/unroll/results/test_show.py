@@ -12,7 +12,7 @@ from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
 from unroll.results import compare
-from unroll.results.show import lines, listing, sections, show, show_list
+from unroll.results.show import lines, listing, show, show_list
 
 LINEAR = {
     "model": {"family": "baselines", "name": "linear"},
@@ -167,7 +167,7 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
 
 
 def test_what_only_shows_imports_no_module_of_the_repository(workspace, evaluated):
-    """Whether it is a file or a package; `doctor`, which checks options by it, does."""
+    """Whether it is a file or a package."""
     linear = {"model": {"family": "one", "name": "linear", "times": 3}}
     one = linear | {"training": {"method": "two", "epochs": 4}}
     experiments = {"waves": PARAMS["experiments"]["waves"] | {"one": one}}
@@ -189,8 +189,6 @@ def test_what_only_shows_imports_no_module_of_the_repository(workspace, evaluate
     assert compare.claims(workspace)["rows"] == []
     shutil.copytree(evaluated.evaluation("waves"), workspace.evaluation("waves"))
     compare.compare(workspace, ["waves"])
-    with pytest.raises(SystemExit, match="code of the repository"):
-        sections(params.load(workspace.params), "waves/one", theirs=True)
 
 
 @pytest.mark.parametrize(
