@@ -11,7 +11,7 @@ from pipeline.training.epochs import Checkpoint
 from pipeline.training.recipe import recipe
 from pipeline.training.tasks import RECORD, RUN, Task
 from pipeline.workspace import Workspace
-from stages.progress import Epochs
+from stages.progress import Epochs, line
 
 
 def perform(workspace: Workspace, task: Task) -> None:
@@ -33,7 +33,7 @@ def perform(workspace: Workspace, task: Task) -> None:
             calendar=task.experiment.calendar,
             share=task.experiment.share,
         )
-        epochs = Epochs(task.name, trainer.method.keywords, trainer.seeds)
+        epochs = Epochs(task.name, trainer.method.keywords)
         job = trainer.job(data, epochs, checkpoint=checkpoint)
         run_folder.save(trainer.train(job), job, folder / RUN, task.fingerprint)
         record.write(workspace, folder / RECORD, folder / RUN, task.made_of)
@@ -65,10 +65,10 @@ def trial(
         data = dataset.load(
             workspace.prepared(name), calendar=changed.calendar, share=changed.share
         )
-        shown = Epochs(experiment, trainer.method.keywords, trainer.seeds)
+        shown = Epochs(experiment, trainer.method.keywords)
         job = trainer.job(data, shown)
         trained = trainer.train(job)
-        shown.finish()
+        line(f"{name}/{experiment} is trained", last=True)
         with atomic_folder(path, workspace.scratch) as folder:
             run_folder.save(trained, job, folder, {})
     return path

@@ -158,14 +158,6 @@ def _prepared(workspace: Workspace, config: Params, names: Sequence[str]) -> lis
 def _require_stage(workspace: Workspace, config: Params, target: str) -> None:
     """Raise UsageError if a target is no stage."""
     unroll = program(workspace)
-    name = target.rpartition("@")[2].partition("/")[0]
-    elsewhere = params.official(workspace.params).values()
-    if name not in {*config.sources, *config.datasets} and any(
-        name in section for section in elsewhere
-    ):
-        raise UsageError(
-            f"{target} belongs to {params.OFFICIAL}; `{unroll} official` builds it"
-        )
     if target in config.datasets:
         raise UsageError(
             f"{target} is a data set; run `{unroll} repro evaluate@{target}`"
@@ -175,6 +167,8 @@ def _require_stage(workspace: Workspace, config: Params, target: str) -> None:
             f"{target} is an experiment; run "
             f"`{unroll} train {target.replace('/', ' ')}`"
         )
+    if target.startswith(("prepare@", "train@", "evaluate@")):
+        config.dataset(target.partition("@")[2])
     one_of(target, stages(config), "the target")
 
 

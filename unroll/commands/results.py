@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.errors import UnrollError, UsageError, printable
-from pipeline.workspace import Workspace
 from unroll.app import Json, app, known_data_sets, own_workspace
 from unroll.commands.series_commands import Level
 from unroll.terminal import print_json
@@ -207,7 +206,6 @@ def list_(
         return
     if rows:
         show.show_list(rows, in_groups=not names)
-        show.show_elsewhere(context.obj, {row["dataset"] for row in rows})
     for answer in answers:
         print(printable(f"{answer.folder.name}: {answer.sentence}"))
 
@@ -236,7 +234,6 @@ def show(
         print_json(facts)
     else:
         print("\n".join(show.lines(facts)))
-        show.show_elsewhere(context.obj, {name.partition("/")[0]})
 
 
 @app.command(rich_help_panel="Results")
@@ -263,16 +260,9 @@ def ui(
 
     `unroll ui` · `unroll --root .demo ui --port 5001`
     """
-    from pipeline.provenance.machine import documents
-    from unroll.projects import DEMO
     from unroll.results.tracking import ui
 
-    workspace: Workspace = context.obj
-    whole = None
-    if workspace.root.name == DEMO:
-        # the demo has only one seed and some of the opponents
-        whole = Workspace(documents(workspace.root.parent, "claims.yaml"))
-    ui(workspace, port, whole)
+    ui(context.obj, port)
 
 
 @app.command(rich_help_panel="Results")

@@ -16,7 +16,7 @@ from pipeline.files import read_checked
 from pipeline.validation import Metrics, one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
-from unroll.terminal import DOCUMENT, program
+from unroll.terminal import DOCUMENT
 
 SHA256 = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 """A SHA-256, with a group for the digits that are shown."""
@@ -104,20 +104,6 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
         numeric=("epochs", "seeds", "score on test"),
         important=("run here", "score on test", "model", "method", "seeds"),
     )
-
-
-def show_elsewhere(workspace: Workspace, names: Collection[str]) -> None:
-    """Print which of these data sets or sources belong to official.yaml, if any do, and
-    the command that builds them.
-    """
-    elsewhere = params.official(workspace.params)
-    known = dict.fromkeys(name for section in elsewhere.values() for name in section)
-    found = [name for name in known if name in names]
-    if found:
-        print(
-            f"Of {params.OFFICIAL}: {', '.join(found)}. "
-            f"`{program(workspace)} official` builds them in a project of their own."
-        )
 
 
 def show(workspace: Workspace, name: str) -> dict[str, Any]:

@@ -25,14 +25,10 @@ JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
 """The variable that lets MLflow's server start jobs. Only language models need them."""
 
 
-def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str]:
+def track(workspace: Workspace) -> dict[str, str]:
     """Log runs that are not logged yet, and describe each data set by its answers.
 
     Print what was done, with a progress bar on a terminal.
-
-    Args:
-        workspace: with the runs.
-        whole: for the demo, the whole build, whose answers are taken, too.
 
     Returns:
         The name of each data set in MLflow -> the end of its address on MLflow's page.
@@ -68,15 +64,11 @@ def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str
                     shown = committed.log(opened, workspace, config)
         _print_actions(actions, shown)
         answered = answers_file.every(workspace)
-        if whole:
-            answered |= answers_file.every(whole)
     if store.is_empty(workspace):
         return {}
     with store.opened(workspace) as opened:
-        # The demo lacks some of the models that these answers name.
-        whose = ["In the whole build:"] if whole else []
         lines = {
-            name: whose + [f"{answer.line}." for answer in answers]
+            name: [f"{answer.line}." for answer in answers]
             for name, answers in answered.items()
         }
         return runs.describe(opened, workspace, lines)
@@ -102,14 +94,13 @@ def _print_actions(actions: dict[str, str], shown: int) -> None:
             print(f"{name}: {action}")
 
 
-def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
+def ui(workspace: Workspace, port: int) -> None:
     """Log runs that are not logged yet, print the addresses of the data sets' tables,
     and become MLflow's server.
 
     Args:
         workspace: the workspace whose records are shown.
         port: the port of the server on this machine.
-        whole: as in `track`.
 
     Raises:
         UnrollError: nothing is built or logged, or the store or the port cannot be
@@ -119,7 +110,7 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
     shared = uri.startswith("http")
     if not shared:
         require_free(port)
-    addresses = track(workspace, whole)
+    addresses = track(workspace)
     if store.is_empty(workspace):
         text = (
             "there is nothing to show, because nothing is built here; "

@@ -343,13 +343,12 @@ def train(search: Search, values: Mapping[str, Any], title: str) -> Attempt:
     data = search.data
     if not experiment.calendar:
         data = without_calendar(data)
-    shown = progress.Epochs(title, chosen.method.keywords, chosen.seeds)
+    shown = progress.Epochs(title, chosen.method.keywords)
     diverged = Attempt(None, "diverged", None, None, dict(values))
     try:
         replicates = chosen.train(chosen.job(data, shown)).replicates
     except DivergedError:
         return diverged
-    shown.finish()
     targets = search.data.splits["validation"].targets
     scores = []
     for replicate in replicates:
