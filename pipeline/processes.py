@@ -51,6 +51,9 @@ TICK = 1.0
 SET_DEATH_SIGNAL = 1
 """Linux's PR_SET_PDEATHSIG."""
 
+GRACE = 10.0
+"""Seconds that an interrupted training has to end by itself."""
+
 
 @dataclass(frozen=True, eq=False)
 class Call:

@@ -1,9 +1,11 @@
 """Logging of experiments in MLflow, once, from their run folders.
 
-An experiment is a parent run, and each seed is a child run.
+An experiment is a parent run, and each seed is a child run. An experiment that was
+trained elsewhere has its committed results, if there are any.
 """
 
 import contextlib
+import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,13 +17,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.config.params import Experiment, own_name
+from pipeline.config.params import Experiment, Params, own_name
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset, Description
 from pipeline.data.examples import compared
 from pipeline.errors import UnrollError
-from pipeline.evaluation import schema
-from pipeline.evaluation.schema import About, Split
+from pipeline.evaluation import answers_file, schema
+from pipeline.evaluation.schema import About, Entry, Split
 from pipeline.evaluation.scores import measures, statistics
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
@@ -43,6 +45,9 @@ PREFIXES: dict[Split, str] = {"test": "", "validation": "validation_"}
 
 DIGEST = 8
 """The length of a data set's digest, as MLflow's own."""
+
+COMMITTED = " (committed)"
+"""The ending of the name of a run that has committed results."""
 
 
 @dataclass(frozen=True)
@@ -290,10 +295,12 @@ def _scores(data: Dataset, run: Run) -> dict[str, list[float]]:
         for of_seed in predictions:
             for measure, value in measures(data, of_seed, targets).items():
                 by_name.setdefault(f"{prefix}{measure}", []).append(value)
-    return own_first(by_name, data.metric)
+    return _own_first(by_name, data.metric)
 
 
-def own_first(scores: Mapping[str, list[float]], metric: str) -> dict[str, list[float]]:
+def _own_first(
+    scores: Mapping[str, list[float]], metric: str
+) -> dict[str, list[float]]:
     """Return scores with those of the data set's own metric first."""
     first = (metric, f"validation_{metric}")
     return dict(sorted(scores.items(), key=lambda item: item[0] not in first))
@@ -412,3 +419,77 @@ def _datasets(workspace: Workspace) -> list[Description | About]:
         for path in workspace.prepared("").glob("*/dataset.json")
     }
     return [data for _, data in sorted((evaluated | prepared).items())]
+
+
+def log_committed(opened: Store, workspace: Workspace, config: Params) -> int:
+    """Log the committed results of each experiment that has no run here.
+
+    Such a run has no curves, no seeds and no model. It is current until the experiment
+    is trained here, or until other results are committed.
+
+    Args:
+        opened: the store.
+        workspace: the workspace with results/.
+        config: params.yaml, as it was when the results were made.
+
+    Returns:
+        The number of experiments whose committed results are shown.
+
+    Raises:
+        UnrollError: an evaluation is damaged.
+    """
+    shown = 0
+    for data_set, evaluation in answers_file.evaluations(workspace, config).items():
+        about = evaluation.dataset
+        group = opened.experiment(store.title(about))
+        current = {
+            run.data.tags["experiment"]: run
+            for run in opened.search(store.CURRENT, group)
+            if "dvc_experiment" not in run.data.tags
+        }
+        for name, entry in evaluation.experiments.items():
+            logged = current.get(name)
+            has_run = (workspace.run(data_set, name) / "run.json").exists()
+            if has_run or (logged and "committed" not in logged.data.tags):
+                continue
+            shown += 1
+            mark = hashlib.sha256(entry.model_dump_json().encode()).hexdigest()
+            if logged and logged.data.tags["fingerprint"] == mark:
+                continue
+            if logged:
+                opened.client.set_tag(logged.info.run_id, "current", "false")
+            experiment = config.experiments_of(data_set)[name]
+            metrics = _committed_metrics(entry, about.metric)
+            note = store.note(experiment, about, metrics)
+            tags = {
+                "experiment": name,
+                "dataset": data_set,
+                "committed": "true",
+                "current": "true",
+                "fingerprint": mark,
+                "mlflow.source.name": f"results/evaluations/{data_set}/evaluation.json",
+                "mlflow.source.type": "LOCAL",
+                store.NOTE: f"Committed results, trained elsewhere. {note}",
+            }
+            label = f"{name}{store.MARK if about.stand_in else ''}{COMMITTED}"
+            run = opened.client.create_run(group, None, tags, label)
+            options = parameters(name, experiment)
+            opened.log(run.info.run_id, [(0, metrics)], options)
+            opened.client.set_terminated(
+                run.info.run_id, "FINISHED", run.info.start_time
+            )
+    return shown
+
+
+def _committed_metrics(entry: Entry, metric: str) -> dict[str, float]:
+    """Return the metrics of a parent run, those of the data set's own metric first."""
+    scores = {
+        f"{prefix}{measure}": list(stat.values)
+        for split, prefix in PREFIXES.items()
+        for measure, stat in entry.chosen.get(split, {}).items()
+    }
+    metrics = over_seeds(_own_first(scores, metric))
+    metrics["parameters"] = float(entry.parameters)
+    if entry.best_epoch:
+        metrics["best_epoch"] = entry.best_epoch.mean
+    return metrics

@@ -13,7 +13,7 @@ from pipeline.errors import UnrollError, without_password
 from pipeline.evaluation import answers_file
 from pipeline.provenance.machine import CODE, documents
 from pipeline.report import titles
-from pipeline.tracking import committed, login, runs, store
+from pipeline.tracking import login, runs, store
 from pipeline.workspace import Workspace
 from series.answer import load
 from unroll.answers.find import find
@@ -61,7 +61,7 @@ def track(workspace: Workspace) -> dict[str, str]:
             # MLflow's store takes seconds to set up.
             if any(workspace.evaluation("").glob("*/evaluation.json")):
                 with store.opened(workspace) as opened:
-                    shown = committed.log(opened, workspace, config)
+                    shown = runs.log_committed(opened, workspace, config)
         _print_actions(actions, shown)
         answered = answers_file.every(workspace)
     if store.is_empty(workspace):

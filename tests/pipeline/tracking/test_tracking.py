@@ -18,7 +18,7 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import answers_file
 from pipeline.files import hashes_of, read_json, write_json, write_text
 from pipeline.provenance import fingerprint, record
-from pipeline.tracking import committed, runs, store
+from pipeline.tracking import runs, store
 from pipeline.training import run_folder, tasks
 from pipeline.training.tasks import Task
 from pipeline.workspace import Workspace, alone
@@ -257,7 +257,7 @@ def test_committed_results_are_shown_until_the_experiment_is_trained_here(whole,
 
     def shown():
         with store.opened(other) as opened:
-            count = committed.log(opened, other, lab.params)
+            count = runs.log_committed(opened, other, lab.params)
         current = {run.info.run_name: run for run in lab.search(store.CURRENT)}
         return count, current
 
