@@ -151,11 +151,7 @@ def test_an_evaluation_is_metrics_scores_and_what_plots_need(evaluated):
     )
     columns = ["part", "index", "truth", "node", "perceptron"]
     assert list(read_table(folder / "tables" / "predictions.csv")) == columns
-    predicted = read_npz(evaluated.run("waves", "node") / "predictions.npz")[
-        "best_test"
-    ].astype(float)
+    runs = read_npz(evaluated.run("waves", "node") / "predictions.npz")
     truth = fake_runs.dataset("waves", "waves").splits["test"].targets
-    naive = sum(
-        (float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)
-    ) / len(truth)
-    assert headline["mse"] == pytest.approx(naive)
+    errors = runs["best_test"][0].astype(float) - truth.astype(float)
+    assert headline["mse"] == pytest.approx(np.mean(errors**2))

@@ -213,7 +213,7 @@ def test_every_example_of_a_help_text_can_be_typed_and_names_what_there_is(
 
 
 def test_the_version_and_the_headings_of_help(unroll):
-    assert re.fullmatch(r"unroll \d+\.\d+\.\d+\n", unroll("--version")[1])
+    assert re.fullmatch(r"unroll \d+\.\d+\.\d+ [0-9a-f]{12}\n", unroll("--version")[1])
     headings = re.findall(r"^(\S.*):$", unroll("--help")[1], re.MULTILINE)
     assert headings == [*HEADINGS, "Options"]
 
