@@ -2,7 +2,9 @@
 without a traceback.
 """
 
+import errno
 import re
+import shutil
 
 
 class UnrollError(Exception):
@@ -89,3 +91,36 @@ def printable(text: str, kept: str = "") -> str:
 def one_line(text: str) -> str:
     """Return the text with every run of white space as one space."""
     return " ".join(text.split())
+
+
+def explain(error: BaseException) -> str | None:
+    """Return a message for the user about an error; None for a mistake in the code."""
+    text = None
+    match error:
+        case UnrollError():
+            text = str(error)
+        # Of a copied folder; the reason begins with "[Errno 28] No space left".
+        case shutil.Error(args=[[(_, target, reason), *_]]):
+            why = str(reason).partition(":")[0]
+            text = f"{target} cannot be written ({why}); check the disk, then go on"
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            where = error.filename or "while writing"
+            text = f"the disk is full ({where}); free some room, then run it again"
+        case OSError() if error.filename:
+            # the final path of a file that was being written (`files.unfinished`)
+            where = re.sub(r"\.([^/]+)\.\d+\.\w+\.tmp$", r"\1", str(error.filename))
+            text = (
+                f"{where}: {error.strerror}; "
+                "check that it is there and who may read and write it"
+            )
+        case OSError(errno=errno.EIO | errno.EFBIG):
+            text = (
+                f"a file cannot be read or written ({error.strerror}); "
+                "check the disk and its limits, then go on"
+            )
+        case MemoryError():
+            text = (
+                "memory ran out; close other programs or make the data set smaller in "
+                "params.yaml"
+            )
+    return text

@@ -1,4 +1,5 @@
-"""Functions in child processes: several at once, each in a new process with one thread.
+"""Functions in child processes: several at once, each in a new process with one thread;
+and the time that they still take.
 
 On Linux a server process imports the modules that the functions need and forks itself
 for each call. Elsewhere each call starts a new Python, because a process that has
@@ -12,6 +13,7 @@ shared with the caller's pools and cannot have other environment variables.
 """
 
 import contextlib
+import ctypes
 import faulthandler
 import gc
 import importlib
@@ -26,15 +28,15 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
-from pipeline import failures, locks, numerics
-from pipeline.errors import one_line
+from pipeline import numerics
+from pipeline.errors import explain, one_line
 from pipeline.provenance import machine
 
 FORKS = sys.platform == "linux"
@@ -45,6 +47,12 @@ ONE_THREAD = {name: "1" for name in machine.VARIABLES if name.endswith("_THREADS
 
 TICK = 1.0
 """Seconds between two calls of `on_tick`."""
+
+SET_DEATH_SIGNAL = 1
+"""Linux's PR_SET_PDEATHSIG."""
+
+GRACE = 10.0
+"""Seconds that an interrupted training has to end by itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -342,7 +350,7 @@ def _perform(channel: Connection) -> tuple[float, float, str, bool]:
             watch.start()
         function(*arguments)
     except (Exception, SystemExit) as raised:  # noqa: BLE001 - the other calls go on
-        explained = failures.explain(raised)
+        explained = explain(raised)
         if explained is None:
             traceback.print_exception(raised)
             mistake = True
@@ -361,6 +369,63 @@ def _end_with_caller(channel: Connection) -> None:
 
 def _end_with(parent: int) -> None:
     """Let this process die with its parent, which may have died already."""
-    locks.end_with_parent()
+    end_with_parent()
     if os.getppid() != parent:
         os._exit(1)
+
+
+def end_with_parent() -> None:
+    """Let the system kill this process when its parent process dies (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL)
+
+
+@dataclass
+class TimeLeft:
+    """The tasks that have not ended, and the pace of those that have.
+
+    Attributes:
+        expected: task that has not ended -> seconds that it is expected to take.
+        jobs: how many tasks run at once.
+        planned: seconds that the ended tasks were expected to take.
+        taken: seconds that the ended tasks took.
+    """
+
+    expected: dict[Any, float]
+    jobs: int
+    planned: float = 0.0
+    taken: float = 0.0
+
+    def ended(self, task: Any, seconds: float) -> None:
+        """Note that a task has ended, and how long it took."""
+        self.planned += self.expected.pop(task)
+        self.taken += seconds
+
+    def words(self, running: Mapping[Any, float] | None = None) -> str:
+        """Return text such as "(about 3 min 20 s left)".
+
+        It is empty before the first task and after the last task has ended.
+
+        Args:
+            running: task -> seconds since it started.
+        """
+        if not self.expected or not self.planned:
+            return ""
+        pace = self.taken / self.planned
+        since = running or {}
+        seconds = [
+            max(pace * expected - since.get(task, 0.0), 0.0)
+            for task, expected in self.expected.items()
+        ]
+        longest = max(sum(seconds) / self.jobs, *seconds)
+        return f"(about {duration(longest)} left)"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as text: "7 s", "3 min 20 s" or "1 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

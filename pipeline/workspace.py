@@ -1,8 +1,28 @@
-"""The paths of all files of a build."""
+"""The folder of a build: the paths of its files, its locks, and why its stages failed."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from pipeline.errors import UnrollError, one_line
+from pipeline.files import UNFINISHED, remove, write_text
+
+CLOCK = 5.0
+"""Seconds by which a process may seem younger than it is. Systems count from their own
+start, in whole seconds."""
+
+UNFINISHED_PLACES = (
+    "",
+    "results/",
+    "results/trials/*/",
+    "records/*/",
+    ".unroll/",
+    ".unroll/*/",
+    ".unroll/checkpoints/*/",
+)
+"""Patterns of the folders of a workspace in which `pipeline.files` writes."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +117,55 @@ class Workspace:
         """The file of a stage's output when it was last built."""
         return self.scratch / "logs" / f"{stage}.txt"
 
+    @contextmanager
+    def stage(self, verb: str, name: str) -> Iterator[None]:
+        """Keep other processes out of a stage while the block runs.
+
+        Two processes that write the same folder would mix their files. Half-written
+        files of killed processes are removed first. If DVC runs the stage, as a plain
+        `dvc repro` beside a build does, it waits for the other process.
+
+        Raises:
+            UnrollError: another process is in the stage, and DVC does not run this one.
+        """
+        place = f"{verb} {name} in {self.root}"
+        busy = f"another process is at {place}; wait until it has ended"
+        patience = -1 if "DVC_STAGE" in os.environ else 0
+        with alone(self.scratch / f"{verb}-{name}.lock", busy, patience=patience):
+            self.sweep()
+            yield
+
+    def sweep(self) -> None:
+        """Remove the half-written files of processes that no longer run."""
+        for pattern in UNFINISHED_PLACES:
+            for path in self.root.glob(f"{pattern}.*.tmp"):
+                match = UNFINISHED.fullmatch(path.name)
+                with suppress(FileNotFoundError):  # its process may have finished it
+                    if match and not alive(int(match[1]), path.stat().st_mtime):
+                        remove(path)
+
+    def note_failure(self, stage: str, text: str) -> None:
+        """Note why a stage failed, as one line; an empty text removes the note.
+
+        `stage` is DVC's name of the stage (`DVC_STAGE`), such as `source@jena`.
+        """
+        file = self.scratch / "failures" / f"{stage}.txt"
+        if text:
+            write_text(file, one_line(text) + "\n")
+        else:
+            file.unlink(missing_ok=True)
+
+    def failures(self, since: float = 0) -> dict[str, str]:
+        """Return stage -> the reason why it failed last, in alphabetical order.
+
+        `since` leaves out what was noted earlier (in seconds since 1970).
+        """
+        return {
+            file.stem: one_line(file.read_text(encoding="utf-8"))
+            for file in sorted((self.scratch / "failures").glob("*.txt"))
+            if file.stat().st_mtime >= since
+        }
+
 
 def dvc_experiment() -> str:
     """Return the name of the DVC experiment (`dvc exp run`) that runs this process;
@@ -112,3 +181,50 @@ def home(workspace: Workspace) -> Workspace:
     copy, which DVC removes later.
     """
     return Workspace(Path(os.environ["DVC_ROOT"])) if dvc_experiment() else workspace
+
+
+@contextmanager
+def alone(lock: Path, busy: str, *, patience: float = 0.0) -> Iterator[None]:
+    """Keep other processes out of all blocks with the same lock while the block runs.
+
+    The system releases the lock even if this process is killed.
+
+    Args:
+        lock: the lock file; its folder is made.
+        busy: the text of the error if another process holds the lock.
+        patience: seconds to wait for that process; -1 waits until it has ended.
+
+    Raises:
+        UnrollError: another process holds the lock.
+    """
+    from filelock import FileLock, Timeout
+
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        acquired = FileLock(lock, timeout=patience).acquire()
+    except Timeout:
+        raise UnrollError(busy) from None
+    with acquired:  # outside the `try`: the block may raise a Timeout of its own
+        yield
+
+
+def alive(number: int, written: float) -> bool:
+    """Return whether the process that wrote a file still runs.
+
+    Args:
+        number: the process id.
+        written: when the file was written, in seconds since 1970. A process with this
+            id that started later is another process.
+
+    In a container a dead process may keep its id as a zombie; it does not count.
+    """
+    import psutil
+
+    try:
+        process = psutil.Process(number)
+        return bool(
+            process.status() != psutil.STATUS_ZOMBIE
+            and process.create_time() <= written + CLOCK
+        )
+    except psutil.NoSuchProcess:
+        return False

@@ -15,9 +15,14 @@ from typing import Annotated, Any, TypeAlias
 import pandas as pd
 import pydantic
 
-from pipeline import tables
 from pipeline.errors import UnrollError, UsageError, printable
-from pipeline.files import atomic_folder, read_checked, write_json
+from pipeline.files import (
+    atomic_folder,
+    read_checked,
+    read_parquet,
+    write_json,
+    write_parquet,
+)
 from pipeline.processes import Server
 from pipeline.validation import Strict, validated
 from series import FILE, fits, seal, sentence, windowed
@@ -69,7 +74,7 @@ COLUMNS = {
     "y": "f",
     "y_hat": "f",
 }
-"""The columns of `TABLE` -> the kinds of their values, as for `tables.read_parquet`."""
+"""The columns of `TABLE` -> the kinds of their values, as for `read_parquet`."""
 
 SECONDS = "seconds.json"
 """The file of CPU seconds, which differ from run to run."""
@@ -419,7 +424,7 @@ def _answered(
     )
     forecasts = _typed(made.forecasts, findings.integers)
     made.forecaster.save(folder)
-    tables.write_parquet(folder / TABLE, forecasts)
+    write_parquet(folder / TABLE, forecasts)
     write_json(folder / SECONDS, {**made.seconds})
     write_json(folder / FILE, findings.model_dump())
     return Answer(findings, forecasts, made.forecaster, folder, made.seconds)
@@ -467,7 +472,7 @@ def load(folder: str | os.PathLike[str]) -> Answer:
         )
     seal.check(path, FILE, TABLE, *_files(path))
     findings = read_checked(path / FILE, Findings, seal.CURE)
-    forecasts = tables.read_parquet(path / TABLE, COLUMNS, seal.CURE)
+    forecasts = read_parquet(path / TABLE, COLUMNS, seal.CURE)
     seconds = dict[str, float]()
     if (path / SECONDS).is_file():
         seconds = read_checked(path / SECONDS, Seconds, seal.CURE).root

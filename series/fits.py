@@ -19,15 +19,23 @@ from typing import Annotated, Any
 import pandas as pd
 import pydantic
 
-from pipeline import failures, processes, tables
+from pipeline import processes
 from pipeline.config.params import Experiment
 from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
 from pipeline.data.problem import problem
-from pipeline.errors import UnrollError
-from pipeline.files import atomic_folder, read_checked, read_json, sha256, write_json
+from pipeline.errors import UnrollError, explain
+from pipeline.files import (
+    atomic_folder,
+    read_checked,
+    read_json,
+    read_parquet,
+    sha256,
+    write_json,
+    write_parquet,
+)
+from pipeline.processes import TimeLeft
 from pipeline.provenance import fingerprint
-from pipeline.time_left import TimeLeft
 from pipeline.validation import Strict
 from series import backtest, seal, training
 from series.backtest import Plan
@@ -65,7 +73,7 @@ COLUMNS = {
     "y_hat": "f",
 }
 """The columns of KEY.parquet -> the kinds of their values, as for
-`tables.read_parquet`."""
+`read_parquet`."""
 
 CURE = "remove the folder .cache of the answer, and run the command again"
 """What mends a damaged file of the cache."""
@@ -200,7 +208,7 @@ def cross_validated(
         if name not in left_out:
             about = read_checked(path.with_suffix(".json"), Cached, CURE)
             require_own_model(about.experiment)
-            table = tables.read_parquet(path.with_suffix(".parquet"), COLUMNS, CURE)
+            table = read_parquet(path.with_suffix(".parquet"), COLUMNS, CURE)
             fits[name] = Fit(about.experiment, table, about.seconds)
     if not fits:
         raise UnrollError(next(iter(left_out.values())))
@@ -293,13 +301,13 @@ def fit_one(
     try:
         table, settled = backtest.cross_validate(name, experiment, dataset, plan)
     except (UnrollError, MemoryError) as error:
-        write_json(path.with_suffix(".json"), {"left_out": failures.explain(error)})
+        write_json(path.with_suffix(".json"), {"left_out": explain(error)})
         return
     write_json(
         path.with_suffix(".json"),
         {"experiment": settled.model_dump(), "seconds": time.process_time() - started},
     )
-    tables.write_parquet(path.with_suffix(".parquet"), table)
+    write_parquet(path.with_suffix(".parquet"), table)
 
 
 def refitted(

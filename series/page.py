@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline import tables
 from pipeline.errors import printable
-from pipeline.files import write_text
+from pipeline.files import read_table, write_text
 from series import seal, table
 from series.answer import LEVELS, SHOWN, Answer
 from series.forecaster import OutsideRangeWarning
@@ -132,7 +131,7 @@ def read_forecast(answer: Answer, level: float) -> pd.DataFrame:
     path = answer.folder / FORECAST
     if path.is_file():
         # A series may be called "nan".
-        rows = tables.read(path, seal.CURE, unique_id=str, ds=str)
+        rows = read_table(path, seal.CURE, unique_id=str, ds=str)
         if set(columns) <= set(rows.columns):
             return rows[columns]
     return answer.forecast(levels=(level,))

@@ -1,6 +1,6 @@
 """Training on a Dask cluster: tasks go to its workers, and runs come back as bytes.
 
-No folder is shared. A worker trains each task in a child process, as `pool` does. In
+No folder is shared. A worker trains each task in a child process, as `stages.train` does. In
 the worker's own process the bytes would differ, because Dask imports NumPy before
 `numerics.set_environment` can choose its kernels.
 """
@@ -30,7 +30,8 @@ from pipeline.provenance import fingerprint, machine
 from pipeline.training import tasks
 from pipeline.training.tasks import Result, Task
 from pipeline.workspace import Workspace
-from stages import pool, progress
+from stages import progress
+from stages.perform import perform
 
 SLOT = "unroll"
 """The resource of a worker with the same environment: one for each of its threads."""
@@ -91,6 +92,8 @@ class SameEnvironment(WorkerPlugin):
             await worker.set_resources(**{SLOT: 0})
             worker.log_event(SLOT, f"no task for {worker.name}: {'; '.join(differing)}")
             return
+        # The worker may have been started in an experiment of DVC.
+        os.environ.pop("DVC_EXP_NAME", None)
         self.server = Server(self._preload)
         await worker.set_resources(**{SLOT: worker.state.nthreads})
 
@@ -120,8 +123,12 @@ def environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def connected(address: str, missing: Sequence[Task]) -> Iterator[Client]:
+def connected(
+    address: str, preload: Callable[[int], Sequence[str]]
+) -> Iterator[Client]:
     """Connect to the scheduler at an address, and let its workers get ready for tasks.
+
+    `preload` takes how many tasks run at once, and returns the modules to import first.
 
     Raises:
         UsageError: the address is not encrypted, or certificates are missing.
@@ -146,8 +153,8 @@ def connected(address: str, missing: Sequence[Task]) -> Iterator[Client]:
         _require_safe(client.scheduler_info()["address"])
         client.subscribe_topic(SLOT, _say)
         try:
-            preload = pool.preload(missing, slots(client))
-            client.register_plugin(SameEnvironment(environment(), preload))
+            modules = preload(slots(client))
+            client.register_plugin(SameEnvironment(environment(), modules))
         # Whatever a worker without our code raises.
         except Exception as error:  # noqa: BLE001
             raise UnrollError(
@@ -276,24 +283,15 @@ def train(task: Task, prepared: Files, own_code: Files) -> Trained:
         _write(prepared, workspace.prepared(task.dataset))
         _write(own_code, workspace.root / EXTENSIONS)
         log = workspace.log(task.whole_name)
-        call = Call(task.whole_name, _perform, (workspace, task), log)
+        call = Call(task.whole_name, perform, (workspace, task), log)
         [ended] = processes.run(
-            [call], 1, server, on_tick=end_if_unwanted, grace=pool.GRACE
+            [call], 1, server, on_tick=end_if_unwanted, grace=processes.GRACE
         )
         files = {}
         if not ended.error:
             files = _read(tasks.finished(workspace, task))
         error = ended.error.replace(str(log), f"the log of {task.whole_name}")
         return Trained(files, ended.seconds, error, log.read_bytes())
-
-
-def _perform(workspace: Workspace, task: Task) -> None:
-    # It is heavy; the worker need not import it.
-    from stages.perform import perform
-
-    # A worker may have been started in an experiment of DVC.
-    os.environ.pop("DVC_EXP_NAME", None)
-    perform(workspace, task)
 
 
 def _read(folder: Path) -> Files:

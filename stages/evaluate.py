@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline import locks, tables
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.evaluation import answers, networks, plot_data, scores
 from pipeline.evaluation.schema import Evaluation, metrics
-from pipeline.files import atomic_folder, write_json
+from pipeline.files import atomic_folder, write_json, write_table
 from pipeline.training import run_folder
 from pipeline.training.run_folder import Run
 from pipeline.workspace import Workspace
@@ -28,10 +27,9 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         UnrollError: the data set is not prepared, or a run is missing or damaged.
     """
     config = params.load(workspace.params)
-    config.dataset(name)
-    with locks.stage(workspace, "evaluate", name):
+    experiments = config.experiments_of(name)
+    with workspace.stage("evaluate", name):
         data = dataset.load(workspace.prepared(name))
-        experiments = config.experiments_of(name)
         runs = {
             key: run_folder.load_for(workspace.run(name, key), name, experiment.seeds)
             for key, experiment in experiments.items()
@@ -46,8 +44,8 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             _write_tables(workspace, config, data, runs, evaluation, folder / "tables")
             write_json(folder / "evaluation.json", evaluation.model_dump())
             history = plot_data.rounded(plot_data.history(runs))
-            tables.write(folder / "history.csv", history)
-            tables.write(folder / "scores.csv", plot_data.scores(evaluation))
+            write_table(folder / "history.csv", history)
+            write_table(folder / "scores.csv", plot_data.scores(evaluation))
             for key, values in metrics(evaluation).items():
                 write_json(metrics_folder / f"{key}.json", values)
     return evaluation
@@ -64,7 +62,7 @@ def _write_tables(
     """Write the tables behind a data set's plots, and network.json, into a folder."""
     compared = answers.answer(evaluation).compared
     for table, columns in plot_data.tables(data, runs, compared).items():
-        tables.write(folder / f"{table}.csv", plot_data.rounded(columns))
+        write_table(folder / f"{table}.csv", plot_data.rounded(columns))
     preparation = config.dataset(data.name).preparation.name
     experiments = config.experiments_of(data.name)
     network = networks.network(

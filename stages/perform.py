@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from pipeline import locks
 from pipeline.config import params, registry
 from pipeline.data import dataset
 from pipeline.files import atomic_folder
@@ -11,9 +10,8 @@ from pipeline.training import run_folder, tasks
 from pipeline.training.epochs import Checkpoint
 from pipeline.training.recipe import recipe
 from pipeline.training.tasks import RECORD, RUN, Task
-from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from stages.progress import Epochs
+from stages.progress import Epochs, line
 
 
 def perform(workspace: Workspace, task: Task) -> None:
@@ -35,7 +33,7 @@ def perform(workspace: Workspace, task: Task) -> None:
             calendar=task.experiment.calendar,
             share=task.experiment.share,
         )
-        epochs = Epochs(task.name, trainer.method.keywords, trainer.seeds)
+        epochs = Epochs(task.name, trainer.method.keywords)
         job = trainer.job(data, epochs, checkpoint=checkpoint)
         run_folder.save(trainer.train(job), job, folder / RUN, task.fingerprint)
         record.write(workspace, folder / RECORD, folder / RUN, task.made_of)
@@ -59,21 +57,18 @@ def trial(
         UsageError: a name or an option is wrong, or the experiment has no epochs.
         UnrollError: the data set is not prepared, or the loss is not finite.
     """
-    config = params.load(workspace.params)
-    config.dataset(name)
-    experiments = config.experiments_of(name)
-    one_of(experiment, experiments, f"the experiment of {name}")
-    changed = experiments[experiment].trial(epochs, seeds)
+    [whole] = params.load(workspace.params).experiments_of(name, experiment).values()
+    changed = whole.trial(epochs, seeds)
     trainer = recipe(experiment, changed)
     path = workspace.trial(name, experiment)
-    with locks.stage(workspace, "trial", f"{name}-{experiment}"):
+    with workspace.stage("trial", f"{name}-{experiment}"):
         data = dataset.load(
             workspace.prepared(name), calendar=changed.calendar, share=changed.share
         )
-        shown = Epochs(experiment, trainer.method.keywords, trainer.seeds)
+        shown = Epochs(experiment, trainer.method.keywords)
         job = trainer.job(data, shown)
         trained = trainer.train(job)
-        shown.finish()
+        line(f"{name}/{experiment} is trained", last=True)
         with atomic_folder(path, workspace.scratch) as folder:
             run_folder.save(trained, job, folder, {})
     return path

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-from pipeline import locks
 from pipeline.config import params
 from pipeline.data import dataset, manifest
 from pipeline.data.dataset import Dataset
@@ -26,7 +25,7 @@ def prepare(workspace: Workspace, name: str) -> Dataset:
     config = params.load(workspace.params)
     preparation = config.preparer(name)
     raw = workspace.raw(config.dataset(name).source)
-    with locks.stage(workspace, "prepare", name):
+    with workspace.stage("prepare", name):
         source = manifest.checked(raw)
         try:
             prepared: Dataset = preparation(name, raw)

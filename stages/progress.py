@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.time_left import TimeLeft, duration
+from pipeline.processes import TimeLeft, duration
 
 if TYPE_CHECKING:
     from pipeline.training.tasks import Result, Task
@@ -24,31 +24,21 @@ class Epochs:
     Args:
         name: the name of the experiment.
         training: the options of its training method.
-        seeds: the seeds, in the order of their training.
     """
 
-    def __init__(
-        self, name: str, training: Mapping[str, Any], seeds: Sequence[int]
-    ) -> None:
+    def __init__(self, name: str, training: Mapping[str, Any]) -> None:
         self._name = name
         self._epochs = int(training.get("epochs", 0))
-        self._seed = seeds[0]
         self._shown = time.monotonic()
-        self._line = ""
-        """The current line of the terminal, which may be overwritten."""
 
     def resumed(self, histories: Mapping[int, Sequence[Mapping[str, float]]]) -> None:
         """Print the epoch and seed from which the training goes on."""
         seed, history = list(histories.items())[-1]
-        self._seed = seed
         text = f"{self._name} goes on after epoch {len(history)} of seed {seed}"
         line(f"{text}, where it was interrupted", last=True)
 
     def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
         """Show the losses of an epoch; epochs count from 1."""
-        if seed != self._seed:
-            self.finish()
-        self._seed = seed
         now = time.monotonic()
         last = epoch == self._epochs
         # Seconds between lines, so that a log stays short and a terminal does not
@@ -58,15 +48,11 @@ class Epochs:
             return
         self._shown = now
         figures = [f"{key} {value:.4g}" for key, value in values.items()]
-        start = f"{self._name}  seed {seed}  epoch {epoch}/{self._epochs}"
-        self._line = "" if last else start
-        line(start, figures, last=last)
-
-    def finish(self) -> None:
-        """Keep the last line on the terminal, if a seed has stopped early."""
-        if self._line and sys.stderr.isatty():
-            print(file=sys.stderr, flush=True)
-        self._line = ""
+        line(
+            f"{self._name}  seed {seed}  epoch {epoch}/{self._epochs}",
+            figures,
+            last=last,
+        )
 
 
 class Tasks:

@@ -3,7 +3,6 @@
 from os import environ
 from pathlib import Path
 
-from pipeline import locks
 from pipeline.config import params
 from pipeline.data import manifest
 from pipeline.data.download import Context
@@ -33,7 +32,7 @@ def source(workspace: Workspace, name: str) -> Path:
     mirror = environ.get("UNROLL_MIRROR") or None
     context = Context(name, workspace.root, workspace.scratch, mirror)
     with (
-        locks.stage(workspace, "source", name),
+        workspace.stage("source", name),
         atomic_folder(raw, workspace.scratch) as folder,
     ):
         produce(folder, context)

@@ -1,30 +1,37 @@
 """The stage `train`: a run of each experiment of a data set, in runs/DATASET.
 
+Tasks are trained in child processes, as many at once as memory allows.
+
 DVC keeps runs/DATASET while the stage runs (`persist`), so runs that are there already
 are not trained again.
 """
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from pipeline import locks
+import psutil
+
+from pipeline import processes
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.config.registry import METHODS, MODELS, full_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import remove
 from pipeline.metrics import MEASURES
+from pipeline.processes import Call, Server
 from pipeline.provenance import fingerprint, machine, record
 from pipeline.provenance.fingerprint import Code
 from pipeline.training import tasks
-from pipeline.training.tasks import RUN, Task
+from pipeline.training.tasks import RUN, Result, Task
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from stages import pool, progress
+from stages import progress
+from stages.perform import perform
 
 SCHEDULER = "DASK_SCHEDULER_ADDRESS"
 """Dask's own environment variable with the address of a scheduler. Where it is set,
@@ -32,6 +39,29 @@ that cluster trains (docs/many-machines.md)."""
 
 NETWORK = 10.0
 """Expected seconds of a network that was never trained. Other models: 1 second."""
+
+PRELOAD = (
+    "filelock",
+    "pandas",
+    "pydantic",
+    "ruamel.yaml",
+    "stages.perform",
+)
+"""Modules that each training imports. Importing takes longer than most trainings."""
+
+TENSORFLOW = ("tensorflow", "keras")
+
+MEMORY = 400 * 2**20
+"""Bytes that a task takes without its data. A small network was measured to take 270
+MiB."""
+
+COPIES = 6
+"""The number of copies of its prepared data that a task may hold: as read, as tensors,
+as features, and values computed from them.
+"""
+
+CONTROL_GROUP = Path("/sys/fs/cgroup")
+"""The folder in which Linux keeps the limits of a container."""
 
 
 def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> None:
@@ -56,7 +86,7 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
     """
     config = params.load(workspace.params)
     wanted = tasks_of(workspace, config, name, only)
-    with locks.stage(workspace, "train", name):
+    with workspace.stage("train", name):
         absent = _absent(workspace, wanted)
         missing = _unfinished(workspace, absent)
         text = f"{name}: {len(missing)} of {len(wanted)} experiments to train"
@@ -90,7 +120,7 @@ def train_ahead(workspace: Workspace, names: Sequence[str], jobs: int) -> None:
         for name in names:
             # Its stage waits for another process that trains it now, and says its errors.
             with contextlib.suppress(UnrollError):
-                locked.enter_context(locks.stage(workspace, "train", name))
+                locked.enter_context(workspace.stage("train", name))
                 absent = _absent(
                     workspace, tasks_of(workspace, config, name, code=code)
                 )
@@ -117,13 +147,9 @@ def tasks_of(
         UnrollError: the data set is not prepared.
     """
     config.dataset(name)  # it is there
-    experiments = config.experiments_of(name)
-    if only:
-        one_of(only, experiments, f"the experiment of {name}")
-        experiments = {only: experiments[only]}
     code = code or Code(machine.CODE)
     wanted = []
-    for key, experiment in experiments.items():
+    for key, experiment in config.experiments_of(name, only).items():
         place = f"experiments.{name}.{key}"
         method = experiment.training.method
         full_name(MODELS, experiment.model.family, f"{place}.model.family")
@@ -187,12 +213,14 @@ def _train(
         address = os.environ.get(SCHEDULER)
         if address:
             cluster = _cluster()
-            client = stack.enter_context(cluster.connected(address, missing))
+            client = stack.enter_context(
+                cluster.connected(address, partial(preload, missing))
+            )
             display = progress.Tasks(expected, cluster.slots(client))
             results = cluster.run(client, workspace, ordered, display.tick)
         else:
             display = progress.Tasks(expected, jobs)
-            results = pool.run(workspace, ordered, jobs, display.tick)
+            results = run(workspace, ordered, jobs, display.tick)
         stack.enter_context(contextlib.closing(results))
         for result in results:
             display.ended(result)
@@ -240,3 +268,76 @@ def _expected_seconds(workspace: Workspace, task: Task) -> float:
     if seconds is None:
         return NETWORK if task.network else 1.0
     return max(seconds, 1.0)
+
+
+def run(
+    workspace: Workspace,
+    wanted: Sequence[Task],
+    jobs: int,
+    on_tick: Callable[[dict[Task, float]], None],
+) -> Generator[Result, None, None]:
+    """Perform tasks in child processes, in the given order, and yield each result as a
+    task ends.
+
+    If the iteration ends early, for example by Ctrl-C, the children are stopped. If
+    this process dies, the children die, too.
+
+    Args:
+        workspace: the workspace of the prepared data sets and the runs.
+        wanted: tasks whose data sets are prepared.
+        jobs: most tasks at once; fewer run if memory is short (`fitting`).
+        on_tick: called about once a second with the seconds since each running task
+            started.
+    """
+    for dataset in {task.dataset for task in wanted}:
+        jobs = fitting(workspace, dataset, jobs)
+    task_of = {}
+    for task in wanted:
+        log = workspace.log(task.whole_name)
+        call = Call(task.whole_name, perform, (workspace, task), log)
+        task_of[call] = task
+
+    def tick(running: dict[Call, float]) -> None:
+        on_tick({task_of[each]: seconds for each, seconds in running.items()})
+
+    with Server(preload(wanted, jobs)) as children:
+        results = processes.run(
+            list(task_of), jobs, children, on_tick=tick, grace=processes.GRACE
+        )
+        with contextlib.closing(results):
+            for ended in results:
+                yield Result(task_of[ended.call], ended.seconds, ended.error)
+
+
+def fitting(workspace: Workspace, dataset: str, jobs: int) -> int:
+    """Return how many tasks of a data set may run at once: at least 1, at most `jobs`.
+
+    The free memory limits the number. A task is assumed to need `MEMORY`, and `COPIES`
+    times the size of the prepared files.
+    """
+    files = workspace.prepared(dataset).glob("*")
+    needed = MEMORY + COPIES * sum(file.stat().st_size for file in files)
+    return max(1, min(jobs, available() // needed))
+
+
+def available() -> int:
+    """Return the bytes of memory that this process and its children may still take.
+
+    The limit of a container counts, too.
+    """
+    free = int(psutil.virtual_memory().available)
+    # Suppressed: there is no control group, or it has no limit ("max").
+    with contextlib.suppress(OSError, ValueError):
+        limit = int((CONTROL_GROUP / "memory.max").read_text(encoding="ascii"))
+        used = int((CONTROL_GROUP / "memory.current").read_text(encoding="ascii"))
+        free = min(free, limit - used)
+    return max(free, 0)
+
+
+def preload(wanted: Sequence[Task], jobs: int) -> list[str]:
+    """Return the modules to import before tasks start, of which `jobs` run at once."""
+    # Importing TensorFlow takes seconds, in which nothing is trained. So a few networks
+    # import it themselves, at the same time.
+    if sum(task.network for task in wanted) > jobs:
+        return [*PRELOAD, *TENSORFLOW]
+    return [*PRELOAD]

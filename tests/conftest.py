@@ -103,7 +103,7 @@ def make_half(folder: Path) -> Miniature:
     """Half the miniature, with one network: what most tests need of a workspace that
     DVC builds."""
     from tests.support import miniature
-    from unroll.workspaces import without
+    from unroll.projects import without
 
     half = Miniature(miniature.make(folder).root)
     half.change(lambda data: data.update(without(data, ("sine", "imdb"))))

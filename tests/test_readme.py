@@ -23,7 +23,7 @@ from pipeline.report.page import as_html
 from pipeline.report.result_tables import headlines_table, plain
 from pipeline.report.results import AnswerText, load, paragraphs, sentence
 from pipeline.workspace import Workspace
-from unroll.workspaces import CHOSEN
+from unroll.projects import CHOSEN
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -55,8 +55,9 @@ def unroll(installed, folder, *lines, status=0):
 def test_in_an_empty_folder_the_documents_are_shown_and_nothing_is_written(
     installed, tmp_path
 ):
-    shown = unroll(installed, tmp_path, "doctor", "claims", "compare waves", "lab N")
-    assert f"unroll: {fingerprint.package()}, installed; no project here" in shown
+    version = f"unroll {fingerprint.package()}\n"
+    assert unroll(installed, tmp_path, "--version") == version
+    shown = unroll(installed, tmp_path, "claims", "compare waves", "lab N")
     assert shown.count("\n003 ") > 10
     assert (
         "waves: the next value of noisy waves\nDoes a recurrent network help? " in shown

@@ -20,7 +20,7 @@ def main() -> None:
     numerics.set_environment()  # before NumPy is imported
     keep_notes_private()
     if "DVC_STAGE" in os.environ:  # a stage is of no use once DVC is gone
-        from pipeline.locks import end_with_parent
+        from pipeline.processes import end_with_parent
 
         end_with_parent()
     from unroll.commands import main as commands

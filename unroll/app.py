@@ -61,9 +61,9 @@ Json = Annotated[
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib import metadata
+        from pipeline.provenance import fingerprint
 
-        print(f"unroll {metadata.version('unroll')}")
+        print(f"unroll {fingerprint.package()}")
         raise typer.Exit
 
 
@@ -109,7 +109,7 @@ def unroll(
         bool,
         typer.Option(
             "--version",
-            help="Print the version.",
+            help="Print the version and a hash of the code.",
             is_eager=True,
             callback=_print_version,
         ),

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json
 from pipeline.provenance.git import git
-from unroll.repro import LOCK
-from unroll.workspaces import dvc
+from unroll.repro import LOCK, dvc
 
 ANSWERS = "results/answers.json"
 """The file of the verdicts: its values called `outcome`."""
@@ -49,9 +47,11 @@ def report_against(root: Path, ref: str) -> bool:
         if now.get(question) != before
     ]
     print(f"## {len(changed)} verdict{'' if len(changed) == 1 else 's'} changed")
-    _print_table("Verdicts", "verdict", changed)
-    _print_table("Metrics", "metric", _differences(root, "metrics", ref))
-    _print_table("Options", "option", _differences(root, "params", ref))
+    head = ["| verdict | before | now |", "| --- | --- | --- |"]
+    _print_table("Verdicts", "\n".join(head + changed))
+    digits = ("--precision", "9")
+    _print_table("Metrics", dvc(root, "metrics", "diff", ref, "--md", *digits))
+    _print_table("Options", dvc(root, "params", "diff", ref, "--md"))
     locked = plain_yaml.read(root / LOCK)["stages"]
     stale = _out_of_date(root)
     built = [stage for stage in stale if stage in locked]
@@ -85,34 +85,17 @@ def _outcomes(data: Any, place: tuple[str, ...] = ()) -> dict[str, str]:
     return outcomes
 
 
-def _differences(root: Path, kind: str, ref: str) -> list[str]:
-    """Return a row for each metric or option that differs from a commit.
-
-    `kind` is DVC's command, `metrics` or `params`.
-    """
-    files = json.loads(dvc(root, kind, "diff", ref, "--json"))
-    return [
-        f"| {file.removeprefix('results/metrics/')} {name} | {_value(change, 'old')} | {_value(change, 'new')} |"
-        for file, changes in files.items()
-        for name, change in changes.items()
-    ]
-
-
-def _value(change: dict[str, Any], side: str) -> str:
-    """Return a side of a difference; numbers have nine digits."""
-    value = change.get(side, "-")
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
-
-
-def _print_table(title: str, what: str, rows: Sequence[str]) -> None:
+def _print_table(title: str, table: str) -> None:
     """Print the first rows of a table in Markdown, and how many more there are.
 
     Print nothing if there are no rows.
     """
+    first, line, *rows = [*table.splitlines(), "", ""]
+    rows = [row for row in rows if row]
     if not rows:
         return
-    print(f"\n### {title}\n\n| {what} | before | now |\n| --- | --- | --- |")
-    print("\n".join(sorted(rows)[:MAX_ROWS]))
+    print(f"\n### {title}\n")
+    print("\n".join([first, line, *rows[:MAX_ROWS]]))
     if len(rows) > MAX_ROWS:
         print(f"\nand {len(rows) - MAX_ROWS} more")
 

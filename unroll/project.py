@@ -240,7 +240,6 @@ class Project:
         return margin.compare(difference, float(others.mean()), answers.floor(dataset))
 
     def _evaluation(self, dataset: str) -> Evaluation:
-        self.params.dataset(dataset)
         experiments = self.params.experiments_of(dataset)
         return compare.evaluation_of(self.workspace, dataset, experiments)
 

@@ -4,19 +4,71 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from pipeline.config import params
-from pipeline.errors import UsageError
+from pipeline.config import params, plain_yaml
+from pipeline.config.params import OFFICIAL, TEMPLATES, Params
+from pipeline.config.registry import EXTENSIONS, make_folders
+from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import schema
-from pipeline.files import atomic_folder
-from pipeline.provenance.machine import documents
-from pipeline.time_left import duration
+from pipeline.files import atomic_folder, remove, write_text
+from pipeline.processes import duration
+from pipeline.provenance.git import git
+from pipeline.provenance.machine import (
+    CODE,
+    NUMERICS,
+    PACKAGES,
+    PACKED,
+    documents,
+    unlocked,
+)
 from pipeline.workspace import Workspace
-from unroll import workspaces
 from unroll.repro import make_page, prepare, repro, run_dvc, summary
 from unroll.results import compare
+
+COPIED = (
+    "dvc.yaml",
+    ".dvcignore",
+    ".dvc/plots/curves.json",
+    ".dvc/plots/scores.json",
+    NUMERICS,
+)
+"""The files that are copied from a repository: the graph, and the lock file whose hash is
+in every fingerprint."""
+
+CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
+"""Settings of DVC without git, for a folder that git ignores."""
+
+WITH_GIT = CONFIG.replace("    no_scm = true\n", "")
+"""Settings of DVC in a git repository."""
+
+DVC_IGNORED = "/config.local\n/tmp\n/cache\n"
+"""The text of .dvc/.gitignore."""
+
+NO_PARAGRAPHS = "<!-- The paragraphs of the repository are about other runs. -->\n"
+"""The text of docs/results.md. DVC warns of an empty file."""
+
+DEMO = ".demo"
+"""The demo's folder."""
+
+OFFICIAL_PROJECT = ".official"
+"""The folder in which the data sets of official.yaml are built."""
+
+CHOSEN = {
+    "shapes_seq2vec": "zero last_value linear tuned_kernel_ridge tuned_mlp rnn rnn2",
+    "shapes_vec2seq": "zero linear tuned_kernel_ridge gru",
+    "shapes_seq2seq": "zero last_value linear gru",
+    "shapes_delayed": "zero last_value copy linear rnn rnn2",
+    "waves": "last_value linear tuned_ridge rnn6 gru",
+    "jena_sample": "last_value daily_cycle ridge boosting gru",
+    "sine_windows": "zero last_value two_values dense lstm dense4",
+    "sine_interpolation": "zero dense",
+    "sine_extrapolation": "zero dense rnn rnn2 dense_rnn2 lstm2 gru2",
+}
+"""Data set -> its experiments that the demo trains. They take seconds each, with the
+options of the whole build."""
 
 
 def demo(workspace: Workspace, jobs: int) -> int:
@@ -30,23 +82,23 @@ def demo(workspace: Workspace, jobs: int) -> int:
         UsageError, UnrollError: like `unroll.repro.repro`; or git is missing, or the
             workspace is itself the demo.
     """
-    if workspace.root.name == workspaces.DEMO:
+    if workspace.root.name == DEMO:
         raise UsageError(
             f"{workspace.root} is the demo itself; run `unroll demo` one folder above it"
         )
     # A folder without the four documents builds the demo that came with the package.
     whole = Workspace(documents(workspace.root, "claims.yaml"))
-    folder = workspace.root / workspaces.DEMO
-    small = workspaces.chosen(whole.root, folder)
+    folder = workspace.root / DEMO
+    small = chosen(whole.root, folder)
     config = params.load(small.params)
-    workspaces.commit(whole.root, folder, "what is asked")
+    commit(whole.root, folder, "what is asked")
     # The demo does not belong in the user's records: MLflow writes to its own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     os.environ["UNROLL_JOBS"] = str(jobs)
     count = len(config.runs)
     print(
         f"{count} experiments, a seed each, {jobs} at a time, offline, all in "
-        f"{workspaces.DEMO}/.\n"
+        f"{DEMO}/.\n"
         "Does recurrence help? Is the best recurrent network better than the best "
         "without?",
         flush=True,
@@ -54,7 +106,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
     started = time.monotonic()
     status = repro(small, jobs=jobs, quiet=True)
     seconds = time.monotonic() - started
-    workspaces.commit(whole.root, folder, "what was built")
+    commit(whole.root, folder, "what was built")
     print()
     compare.show_answers(whole, config.datasets)
     everywhere = params.load(whole.params)
@@ -105,9 +157,10 @@ def _reproduced(whole: Workspace, small: Workspace, datasets: Iterable[str]) -> 
                 different.append(f"{dataset}/{name}")
     text = f"{equal} have its test errors to the last digit"
     if different:
+        others = ", ".join(f"{name} {has}" for name, has in unlocked().items())
         text += (
-            f"; {', '.join(different)} not: `git diff HEAD params.yaml` shows edits, "
-            "`unroll doctor` compares packages"
+            f"; {', '.join(different)} not: `git diff HEAD params.yaml` shows edits; "
+            f"else it is another processor or other packages ({others or 'none'})"
         )
     return f"{text}."
 
@@ -128,7 +181,7 @@ def official(workspace: Workspace, jobs: int) -> int:
     sections = params.official(workspace.params)
     if not sections:
         raise UsageError(
-            f"{workspace.root} has no data sets in {params.OFFICIAL}; "
+            f"{workspace.root} has no data sets in {OFFICIAL}; "
             "run `unroll official` in the clone"
         )
     mirror = os.environ.get("UNROLL_MIRROR", "")
@@ -136,16 +189,16 @@ def official(workspace: Workspace, jobs: int) -> int:
         # Stages run in `.official`, where a relative path would lead elsewhere.
         os.environ["UNROLL_MIRROR"] = str(Path(mirror).absolute())
     os.environ["UNROLL_JOBS"] = str(jobs)
-    folder = workspace.root / workspaces.OFFICIAL_PROJECT
-    project = workspaces.with_documents(workspace.root, folder, sections)
-    workspaces.commit(workspace.root, folder, "what is asked")
+    folder = workspace.root / OFFICIAL_PROJECT
+    project = with_documents(workspace.root, folder, sections)
+    commit(workspace.root, folder, "what is asked")
     prepare(project)
     # First the file alone: without it nothing else can be built.
     sources = [f"source@{name}" for name in sections["sources"]]
     if run_dvc(project, ["repro", "--quiet", *sources]):
         return 1
     status = repro(project, jobs=jobs, quiet=True)
-    workspaces.commit(workspace.root, folder, "what was built")
+    commit(workspace.root, folder, "what was built")
     built = _copy_evaluations(project, workspace)
     if built:
         page = make_page(workspace)
@@ -174,3 +227,115 @@ def _copy_evaluations(project: Workspace, workspace: Workspace) -> list[str]:
                 shutil.copytree(made, temporary, dirs_exist_ok=True)
         built.append(name)
     return built
+
+
+def chosen(root: Path, folder: Path) -> Workspace:
+    """Make `folder` a DVC workspace with the `CHOSEN` experiments of `root`."""
+    sections = choose(
+        plain_yaml.read(root / "params.yaml"), params.load(root / "params.yaml")
+    )
+    for files in sections["files"].values():
+        (folder / files["path"]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / files["path"], folder / files["path"])
+    return with_documents(root, folder, sections)
+
+
+def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
+    """Return the sections of params.yaml with the `CHOSEN` experiments, one seed each.
+
+    `config` is the parsed form of `sections`.
+    """
+    fewer = without(sections, sections["datasets"].keys() - CHOSEN.keys())
+    for dataset, entries in fewer["experiments"].items():
+        known = config.experiments_of(dataset)
+        fewer["experiments"][dataset] = {
+            name: {**entries[name], "seeds": known[name].seeds[:1]}
+            for name in CHOSEN[dataset].split()
+            if name in entries
+        }
+    return fewer
+
+
+def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
+    """Return the sections of params.yaml without these data sets.
+
+    Their experiments, and the sources that no other data set uses, are removed, too.
+    """
+
+    def kept(section: str, names: Collection[str]) -> dict[str, Any]:
+        found = sections.get(section, {})
+        return {name: found[name] for name in found if name in names}
+
+    datasets = kept("datasets", sections["datasets"].keys() - {*left_out})
+    used = {dataset["source"] for dataset in datasets.values()}
+    return {
+        **sections,
+        "sources": kept("sources", used),
+        "files": kept("files", used),
+        "datasets": datasets,
+        "experiments": kept("experiments", datasets),
+    }
+
+
+def with_documents(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
+    """Make `folder` a DVC workspace with the dvc.yaml, the templates and the claims of
+    `root`, and with these params.
+    """
+    copy_graph(root, folder)
+    copy_code(folder)
+    shutil.copyfile(root / TEMPLATES, folder / TEMPLATES)
+    shutil.copyfile(root / "claims.yaml", folder / "claims.yaml")
+    plain_yaml.write(sections, folder / "params.yaml")
+    return Workspace(folder)
+
+
+def copy_graph(root: Path, folder: Path) -> None:
+    """Copy the graph of a repository, with settings of DVC without git."""
+    for name in COPIED:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, folder / name)
+    own = root / EXTENSIONS
+    if own.exists():
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(own, folder / EXTENSIONS, ignore=ignored, dirs_exist_ok=True)
+    make_folders(folder)
+    write_text(folder / TEMPLATES, "{}\n")
+    write_text(folder / OFFICIAL, "{}\n")
+    write_text(folder / ".dvc" / "config", CONFIG)
+    write_text(Workspace(folder).paragraphs, NO_PARAGRAPHS)
+
+
+def copy_code(folder: Path) -> None:
+    """Replace the packages of the code in a folder by copies of this code.
+
+    Links would not do: a commit of `dvc exp run` replaces a link by a folder that holds
+    only the stages' dependencies, and `dvc exp apply` puts this folder in its place.
+    """
+    ignored = shutil.ignore_patterns("__pycache__", PACKED[-1])
+    for name in PACKAGES:
+        remove(folder / name)
+        shutil.copytree(CODE / name, folder / name, ignore=ignored)
+
+
+def commit(root: Path, folder: Path, message: str) -> None:
+    """Commit what has changed in the workspace `folder`, as a git repository of its own.
+
+    DVC compares commits, and runs experiments from a commit.
+
+    Raises:
+        UnrollError: git is missing, or fails.
+    """
+    write_text(folder / ".dvc" / "config", WITH_GIT)
+    write_text(folder / ".dvc" / ".gitignore", DVC_IGNORED)
+    shutil.copyfile(root / ".gitignore", folder / ".gitignore")
+    settings = "user.name=unroll", "user.email=unroll@localhost", "commit.gpgsign=false"
+    author = [word for setting in settings for word in ("-c", setting)]
+    try:
+        git(folder, "init", "--quiet")
+        git(folder, "add", "--all")
+        words = ["commit", "--quiet", "--allow-empty", "-m", message]
+        git(folder, *author, *words)
+    except UnrollError as error:
+        raise UnrollError(
+            f"git cannot commit {folder.name}, which DVC's commands need ({error})"
+        ) from None

@@ -15,14 +15,15 @@ from typing import Any
 import psutil
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from pipeline import failures, locks
 from pipeline.config import params, plain_yaml, registry
 from pipeline.config.params import Params
 from pipeline.errors import STOPPED, StoppedError, UsageError, one_line
 from pipeline.files import remove
+from pipeline.processes import end_with_parent
 from pipeline.provenance import git
+from pipeline.provenance.git import output_of
 from pipeline.validation import one_of
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, alive, alone
 from stages.train import train_ahead
 from unroll import dvc_process
 from unroll.dvc_process import END
@@ -97,14 +98,14 @@ def repro(
         f"another `unroll repro` is building in {workspace.root}; "
         "wait until it is done, or stop it"
     )
-    with locks.alone(workspace.scratch / "repro.lock", busy):
-        locks.sweep(workspace)
+    with alone(workspace.scratch / "repro.lock", busy):
+        workspace.sweep()
         _notes(workspace).unlink(missing_ok=True)
         prepare(workspace)
-        before = failures.read(workspace)
+        before = workspace.failures()
         if not targets:
             for stage in before:
-                failures.clear(workspace, stage)
+                workspace.note_failure(stage, "")
         command = ["repro", "--keep-going"]
         if quiet:
             command.append("--quiet")
@@ -113,7 +114,7 @@ def repro(
             run_dvc(workspace, [*command, *(f"prepare@{name}" for name in names)])
             train_ahead(workspace, _prepared(workspace, config, names), jobs)
         status = run_dvc(workspace, [*command, *targets])
-        news = failures.read(workspace) != before
+        news = workspace.failures() != before
         if status or targets or news:
             # The page gives the reasons for failures, which DVC does not watch.
             page = make_page(workspace, force=news)
@@ -145,7 +146,7 @@ def _trained_for(config: Params, targets: Sequence[str]) -> list[str]:
 
 def _prepared(workspace: Workspace, config: Params, names: Sequence[str]) -> list[str]:
     """Return the data sets of which no stage has failed up to `prepare`."""
-    failed = failures.read(workspace)
+    failed = workspace.failures()
     return [
         name
         for name in names
@@ -157,14 +158,6 @@ def _prepared(workspace: Workspace, config: Params, names: Sequence[str]) -> lis
 def _require_stage(workspace: Workspace, config: Params, target: str) -> None:
     """Raise UsageError if a target is no stage."""
     unroll = program(workspace)
-    name = target.rpartition("@")[2].partition("/")[0]
-    elsewhere = params.official(workspace.params).values()
-    if name not in {*config.sources, *config.datasets} and any(
-        name in section for section in elsewhere
-    ):
-        raise UsageError(
-            f"{target} belongs to {params.OFFICIAL}; `{unroll} official` builds it"
-        )
     if target in config.datasets:
         raise UsageError(
             f"{target} is a data set; run `{unroll} repro evaluate@{target}`"
@@ -174,6 +167,8 @@ def _require_stage(workspace: Workspace, config: Params, target: str) -> None:
             f"{target} is an experiment; run "
             f"`{unroll} train {target.replace('/', ' ')}`"
         )
+    if target.startswith(("prepare@", "train@", "evaluate@")):
+        config.dataset(target.partition("@")[2])
     one_of(target, stages(config), "the target")
 
 
@@ -183,7 +178,7 @@ def summary(workspace: Workspace, status: int, since: float = 0) -> list[str]:
     `status` is the exit status of the build, `since` its start (in seconds since 1970).
     A stage that failed before and was not tried again is left out.
     """
-    failed = failures.read(workspace, since)
+    failed = workspace.failures(since)
     if status and not failed:
         notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
         where = f"If that is of a database, delete {notes}"
@@ -247,22 +242,25 @@ def mend(root: Path) -> None:
         # In this file DVC's processes note what they read and write.
         numbers = re.findall(rb'"pid": (\d+)', notes.read_bytes())
         written = notes.stat().st_mtime
-        if not any(locks.alive(int(number), written) for number in numbers):
+        if not any(alive(int(number), written) for number in numbers):
             notes.unlink()
     lock = root / LOCK
-    if not lock.exists():
-        return
-    try:
-        TypeAdapter(dict[str, Entry]).validate_python(plain_yaml.read(lock)["stages"])
-        whole = lock.read_bytes().endswith(b"\n")
-    except (UsageError, ValidationError, KeyError, TypeError):
-        whole = False
-    if not whole:
+    if lock.exists() and not locked(lock):
         lock.unlink()
         print(
             "dvc.lock is damaged; it is written anew from what runs/ holds",
             flush=True,
         )
+
+
+def locked(lock: Path) -> dict[str, Entry]:
+    """Return stage -> its entry in a dvc.lock; none if it is damaged or cut off."""
+    try:
+        stages = plain_yaml.read(lock)["stages"]
+        entries = TypeAdapter(dict[str, Entry]).validate_python(stages)
+    except (UsageError, ValidationError, KeyError, TypeError):
+        return {}
+    return entries if lock.read_bytes().endswith(b"\n") else {}
 
 
 def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> int:
@@ -285,7 +283,7 @@ def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> i
     process = subprocess.Popen(
         [sys.executable, "-P", dvc_process.__file__, str(notes.resolve()), *arguments],
         cwd=workspace.root,
-        preexec_fn=locks.end_with_parent,  # noqa: PLW1509 - no other thread runs here
+        preexec_fn=end_with_parent,  # noqa: PLW1509 - no other thread runs here
         start_new_session=True,
         **{"env": environment(workspace), **options},
     )
@@ -308,7 +306,7 @@ def stop(dvc: subprocess.Popen[Any]) -> None:
     os.kill(dvc.pid, signal.SIGSTOP)
     family = psutil.Process(dvc.pid).children(recursive=True)
     os.killpg(dvc.pid, signal.SIGTERM)
-    while any(locks.alive(process.pid, process.create_time()) for process in family):
+    while any(alive(process.pid, process.create_time()) for process in family):
         time.sleep(PAUSE)
     dvc.kill()
     dvc.wait()
@@ -336,3 +334,12 @@ def environment(
         if not Path(os.environ.get("HOME", "/")).is_dir():
             variables.setdefault("DVC_GLOBAL_CONFIG_DIR", str(notes))
     return variables
+
+
+def dvc(root: Path, *arguments: str) -> str:
+    """Return the output of DVC in the workspace at `root`.
+
+    Raises:
+        UnrollError: DVC fails; the message is DVC's own.
+    """
+    return output_of([sys.executable, "-P", "-m", "dvc", "--cd", str(root), *arguments])

@@ -5,28 +5,16 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
 
-from pydantic import TypeAdapter, ValidationError
-
-from pipeline import failures
 from pipeline.config import plain_yaml
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError
 from pipeline.files import remove, write_text
-from pipeline.locks import alone
 from pipeline.provenance.git import git
 from pipeline.validation import one_of
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, alone
 from unroll import repro
-from unroll.repro import LOCK, Entry
-from unroll.workspaces import (
-    clone,
-    dvc,
-    last_commit,
-    paths,
-    remove_within,
-)
+from unroll.repro import LOCK, Entry, File, dvc
 
 FOLDER = ".verify"
 """The folder in the user's workspace where verifications build."""
@@ -45,6 +33,19 @@ TRIALS = "results/trials/"
 
 NOT_COMMITTED = "not committed"
 """The finding of a stage that the committed dvc.lock does not have."""
+
+OWN_CACHE = "[cache]\n    dir = cache\n"
+"""Settings of DVC in a workspace that builds everything itself. A shared cache of the
+user would replace a build."""
+
+OF_DVC = {"config", "plots", ".gitignore"}
+"""The files in .dvc that are written by hand. All others are caches and notes."""
+
+STORES = (".unroll", "records", "runs", "data/raw", "data/prepared")
+"""The folders of a workspace from which a build could take what it should make."""
+
+COMPILED = {".pyc", ".pyo", ".so", ".pyd"}
+"""The suffixes of compiled code. Python runs it in place of the source beside it."""
 
 
 def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
@@ -135,20 +136,18 @@ def _make_clone(root: Path, folder: Path, committed: Path) -> None:
     write_text(committed, lock)
 
 
-def _stages_in(lock: Path) -> dict[str, Any]:
+def _stages_in(lock: Path) -> dict[str, Entry]:
     """Return stage -> its entry in a dvc.lock. Raises UnrollError if it is damaged."""
-    try:
-        stages: dict[str, Any] = plain_yaml.read(lock)["stages"]
-        TypeAdapter(dict[str, Entry]).validate_python(stages)
-    except (UsageError, ValidationError, KeyError, TypeError):
+    stages = repro.locked(lock)
+    if not stages:
         raise UnrollError(
             f"the committed {LOCK} is damaged, so there is nothing to compare with; "
             f"run `unroll repro`, and commit {LOCK}"
-        ) from None
+        )
     return stages
 
 
-def _require_committed(stages: Mapping[str, Any], targets: Sequence[str]) -> None:
+def _require_committed(stages: Mapping[str, Entry], targets: Sequence[str]) -> None:
     for target in targets:
         if target not in stages:
             raise UnrollError(
@@ -181,7 +180,7 @@ def _changed(root: Path, *options: str) -> list[str]:
     return paths(git(root, "diff", "--name-only", "-z", *whole, "HEAD"))
 
 
-def _strays(committed: Mapping[str, Any], rebuilt: Path) -> list[str]:
+def _strays(committed: Mapping[str, Entry], rebuilt: Path) -> list[str]:
     """Return the results in the last commit that no stage vouches for.
 
     These are files under results/, without results/trials, and outputs of stages. A
@@ -189,10 +188,12 @@ def _strays(committed: Mapping[str, Any], rebuilt: Path) -> list[str]:
     `committed` are the entries of this dvc.lock.
     """
     outputs = set(_nodes(rebuilt, option="--outs"))
-    locked: set[str] = set()
-    for entry in committed.values():
-        locked.update(_outputs(entry))
-    vouched = outputs & locked
+    vouched = {
+        out.path
+        for entry in committed.values()
+        for out in entry.outs
+        if out.path in outputs
+    }
     strays = []
     for path in paths(git(rebuilt, "ls-tree", "-r", "-z", "--name-only", "HEAD")):
         above = {str(parent) for parent in (Path(path), *Path(path).parents)}
@@ -203,7 +204,7 @@ def _strays(committed: Mapping[str, Any], rebuilt: Path) -> list[str]:
 
 
 def compare(
-    old: Mapping[str, Any],
+    old: Mapping[str, Entry],
     rebuilt: Path,
     stages: Sequence[str] = (),
     changed: Sequence[str] = (),
@@ -223,8 +224,8 @@ def compare(
     """
     new = {}
     if (rebuilt / LOCK).exists():
-        new = _stages_in(rebuilt / LOCK)
-    reasons = failures.read(Workspace(rebuilt))
+        new = repro.locked(rebuilt / LOCK)
+    reasons = Workspace(rebuilt).failures()
     findings = {}
     for stage in dict.fromkeys([*new, *stages]):
         if stage not in new:
@@ -237,14 +238,9 @@ def compare(
     return findings
 
 
-def _finding(
-    old: Mapping[str, Any], new: Mapping[str, Any], changed: Sequence[str]
-) -> str:
-    """Return whether the outputs of a stage differ, and which of its inputs do.
-
-    Both are entries of a dvc.lock, with `deps`, `params` and `outs`.
-    """
-    outputs = _different(_outputs(old), _outputs(new))
+def _finding(old: Entry, new: Entry, changed: Sequence[str]) -> str:
+    """Return whether the outputs of a stage differ, and which of its inputs do."""
+    outputs = _different(_hashes(old.outs), _hashes(new.outs))
     if outputs:
         because = "from the same inputs"
         inputs = _different(_inputs(old), _inputs(new))
@@ -253,23 +249,23 @@ def _finding(
         return f"differs: {', '.join(outputs)}, {because}"
     # A user can commit an edited file without the dvc.lock that belongs to it.
     for path in changed:
-        if any(Path(path).is_relative_to(output) for output in _outputs(new)):
+        if any(Path(path).is_relative_to(out.path) for out in new.outs):
             return f"differs: {path} was committed with other bytes than {LOCK} names"
     return SAME
 
 
-def _different(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def _different(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
     return [name for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
-def _outputs(entry: Mapping[str, Any]) -> dict[str, str | None]:
-    return {out["path"]: out.get("md5") for out in entry.get("outs", ())}
+def _hashes(files: Sequence[File]) -> dict[str, object]:
+    return {file.path: file.md5 for file in files}
 
 
-def _inputs(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _inputs(entry: Entry) -> dict[str, object]:
     """Return dependency -> md5, and key of params.yaml -> its value, in one mapping."""
-    inputs = {dep["path"]: dep.get("md5") for dep in entry.get("deps", ())}
-    for values in entry.get("params", {}).values():
+    inputs = _hashes(entry.deps)
+    for values in entry.params.values():
         inputs.update(values)
     return inputs
 
@@ -318,3 +314,71 @@ def environment(root: Path, jobs: int) -> dict[str, str]:
     variables["DVC_SITE_CACHE_DIR"] = str(root / ".dvc" / "site")
     variables["UNROLL_JOBS"] = str(jobs)
     return repro.environment(Workspace(root), variables)
+
+
+def last_commit(root: Path) -> str:
+    """Return the hash of the last commit of the workspace at `root`.
+
+    Raises:
+        UnrollError: `root` is not the top of a repository, or git cannot read its last
+            commit.
+    """
+    try:
+        commit = git(root, "rev-parse", "HEAD").strip()
+        inside = git(root, "rev-parse", "--show-prefix").strip()
+    except UnrollError as error:
+        raise UnrollError(
+            f"git cannot read the last commit of {root} ({error})"
+        ) from None
+    if inside:
+        raise UnrollError(
+            f"{root} is not the top of its git repository, so it has no commit of its "
+            "own; run this at the top, or run `git init` in the folder and commit it"
+        )
+    return commit
+
+
+def clone(root: Path, folder: Path) -> None:
+    """Clone the last commit of the repository at `root` into a new folder.
+
+    The clone has a DVC cache of its own, and none of the commit's runs, stores, caches
+    and compiled code. It shares the objects of the repository at `root`, into which git
+    writes nothing.
+
+    Raises:
+        UnrollError: git refuses.
+    """
+    git(root, "clone", "--quiet", "--shared", ".", str(folder.resolve()))
+    of_dvc = folder / ".dvc"
+    if of_dvc.is_symlink():
+        remove(of_dvc)
+    for path in of_dvc.glob("*"):
+        if path.name not in OF_DVC:
+            remove(path)
+    for name in STORES:
+        remove_within(folder, name)
+    for name in paths(git(folder, "ls-files", "-z")):
+        if PurePosixPath(name).suffix in COMPILED:
+            remove_within(folder, name)
+    write_text(folder / ".dvc" / "config.local", OWN_CACHE)
+
+
+def paths(output: str) -> list[str]:
+    """Return the paths in an output of git's option `-z`."""
+    return [path for path in output.split("\0") if path]
+
+
+def remove_within(folder: Path, name: str) -> None:
+    """Remove a path in a folder. Nothing outside of the folder is removed.
+
+    If a part of the path is a link, the link is removed, since it may lead out.
+    """
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or ".." in parts:
+        return
+    path = folder
+    for part in parts:
+        path = path / part
+        if path.is_symlink():
+            break
+    remove(path)

@@ -2,7 +2,7 @@
 
 Each module of `pipeline.models` has a dictionary `CARDS`: name of a model -> its card.
 Cards change no result, nor do the functions `..._title` and `..._card` that they use. So
-a fingerprint leaves them out (`provenance.prose`), and an edited title trains nothing.
+a fingerprint leaves them out (`provenance.fingerprint`), and an edited title trains nothing.
 """
 
 from collections.abc import Callable, Mapping

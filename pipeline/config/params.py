@@ -216,6 +216,12 @@ class Params(Strict):
     files: dict[Name, Files] = pydantic.Field(default={})
     datasets: dict[Name, DatasetParams] = pydantic.Field(default={})
     experiments: dict[Name, dict[Name, Experiment]] = pydantic.Field(default={})
+    _file: Path | None = None
+
+    def of(self, file: Path) -> "Params":
+        """Return these params, which know that they are the content of a file."""
+        self._file = file
+        return self
 
     @pydantic.model_validator(mode="after")
     def _complete(self) -> "Params":
@@ -291,6 +297,13 @@ class Params(Strict):
 
     def dataset(self, name: str) -> DatasetParams:
         """Return a data set. Raises UsageError if there is no data set of this name."""
+        elsewhere = {}
+        if name not in self.datasets and self._file is not None:
+            elsewhere = official(self._file).get("datasets", {})
+        if name in elsewhere:
+            raise UsageError(
+                f"{name} belongs to {OFFICIAL}; `unroll official` builds it"
+            )
         return self.datasets[one_of(name, self.datasets, "the data set")]
 
     def experiment(self, name: str) -> Experiment:
@@ -301,12 +314,20 @@ class Params(Strict):
         runs = self.runs
         return runs[one_of(name, runs, "the experiment")]
 
-    def experiments_of(self, dataset: str) -> dict[str, Experiment]:
+    def experiments_of(self, dataset: str, only: str = "") -> dict[str, Experiment]:
         """Return the experiments of a data set, in the order of params.yaml.
 
-        Their keys are the names within the data set, such as gru.
+        Their keys are the names within the data set, such as gru. With `only`, it is
+        this experiment alone.
+
+        Raises UsageError if there is no such data set or experiment.
         """
-        return self.experiments.get(dataset, {})
+        self.dataset(dataset)
+        experiments = self.experiments.get(dataset, {})
+        if only:
+            one_of(only, experiments, f"the experiment of {dataset}")
+            return {only: experiments[only]}
+        return experiments
 
 
 def _with_options(
@@ -327,7 +348,7 @@ def load(path: Path) -> Params:
         UnrollError: the file is missing or cannot be read.
     """
     registry.use(path.parent)
-    return parse(plain_yaml.read(path), templates(path))
+    return parse(plain_yaml.read(path), templates(path)).of(path)
 
 
 def load_all(path: Path) -> Params:

@@ -2,8 +2,10 @@
 
 import ast
 import hashlib
+import io
 import json
-from collections.abc import Iterable, Mapping
+import tokenize
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -21,19 +23,15 @@ from pipeline.provenance.machine import (
     NUMERICS,
     PACKAGES,
     PACKED,
-    installed,
     kept,
-    locked,
     repository,
+    unlocked,
 )
-from pipeline.provenance.prose import without_prose
 
 EXEMPT = (
     "pipeline.config",
     "pipeline.data.download",
     "pipeline.errors",
-    "pipeline.failures",
-    "pipeline.locks",
     "pipeline.metrics.table",
     "pipeline.provenance",
     "pipeline.tracking",
@@ -260,10 +258,62 @@ def _code_hash(path: Path) -> str:
 
 def _lock_hash(lock: Path) -> str:
     """Return the SHA-256 of a lock file, and of what differs from it in this process."""
-    versions = locked(lock)
-    here = installed(versions)
-    packages = {name: here[name] for name in here if here[name] != versions[name]}
+    packages = unlocked(lock)
     variables = kept()
     if not packages and not variables:
         return _text_hash(lock)
     return _of({"lock": _text_hash(lock), "packages": packages, "variables": variables})
+
+
+def without_prose(source: str) -> str:
+    """Return Python code without comments, docstrings, blank lines and model cards.
+
+    A string that stands alone on its lines is a docstring, also below a constant. All
+    other characters stay, so the result is the same for every version of Python that
+    reads the code.
+
+    Raises:
+        SyntaxError: it is no Python.
+    """
+    lines = source.split("\n")
+    prose = set[int]()  # rows, counted from 0
+    within = set[int]()  # rows that begin within a string
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.stmt | ast.Constant | ast.JoinedStr):
+            rows = range(node.lineno - 1, node.end_lineno or 0)
+            if isinstance(node, ast.stmt) and (
+                is_card(node) or _is_docstring(node, lines)
+            ):
+                prose.update(rows)
+            elif not isinstance(node, ast.stmt):
+                within.update(rows[1:])
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, begin = token.start
+            lines[row - 1] = lines[row - 1][:begin].rstrip()
+    return "\n".join(
+        line
+        for row, line in enumerate(lines)
+        if row not in prose and (line.strip() or row in within)
+    )
+
+
+def is_card(statement: ast.stmt) -> bool:
+    """Return whether a statement defines model cards, or the words of a card."""
+    if isinstance(statement, ast.FunctionDef):
+        return statement.name.endswith(("_title", "_card"))
+    if isinstance(statement, ast.Assign):
+        return ast.unparse(statement.targets[0]) == "CARDS"
+    return False
+
+
+def _is_docstring(statement: ast.stmt, lines: Sequence[str]) -> bool:
+    """Return whether a statement is a text that stands alone on its lines."""
+    if not isinstance(statement, ast.Expr) or not isinstance(
+        statement.value, ast.Constant
+    ):
+        return False
+    before = lines[statement.lineno - 1].encode()[: statement.col_offset]
+    after = lines[(statement.end_lineno or 0) - 1].encode()[statement.end_col_offset :]
+    alone = not before.strip() and not after.strip()
+    return alone and isinstance(statement.value.value, str)

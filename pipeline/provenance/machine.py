@@ -128,6 +128,13 @@ def installed(names: Iterable[str]) -> dict[str, str]:
     return versions
 
 
+def unlocked(lock: Path | None = None) -> dict[str, str]:
+    """Return package -> installed version, where a lock file has another version."""
+    versions = locked(lock)
+    here = installed(versions)
+    return {name: here[name] for name in here if here[name] != versions[name]}
+
+
 def kept() -> dict[str, str]:
     """Return the environment variables that the user keeps on purpose, with values.
 

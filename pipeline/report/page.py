@@ -9,13 +9,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import tables
 from pipeline.errors import printable
 from pipeline.evaluation.answers import Note
 from pipeline.evaluation.claims import Outcome, counted
 from pipeline.evaluation.margin import Word
 from pipeline.evaluation.networks import PlayableNetwork
-from pipeline.files import read_checked
+from pipeline.files import read_checked, read_table
 from pipeline.report import charts
 from pipeline.report.formatting import capital, number, short, title
 from pipeline.report.result_tables import (
@@ -216,6 +215,6 @@ def _mistakes(dataset: Evaluated) -> list[dict[str, Any]]:
     if not dataset.has("mistakes"):
         return []
     path = dataset.folder / "tables" / "mistakes.csv"
-    table = tables.read(path, experiment=str, truth=int, probability=float, words=str)
+    table = read_table(path, experiment=str, truth=int, probability=float, words=str)
     rows: list[dict[str, Any]] = table.to_dict("records")
     return [row for row in rows if row["experiment"] in dataset.compared]

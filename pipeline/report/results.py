@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import failures, tables
 from pipeline.config.model_card import card
 from pipeline.config.params import Params, official
 from pipeline.errors import UnrollError
@@ -21,7 +20,7 @@ from pipeline.evaluation.answers import Answer, Networks, Note
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
 from pipeline.evaluation.schema import About, Entry, Evaluation
-from pipeline.files import damaged
+from pipeline.files import damaged, read_table
 from pipeline.metrics import MEASURES
 from pipeline.report import titles
 from pipeline.report.formatting import (
@@ -126,7 +125,7 @@ class Evaluated:
         columns.
         """
         path = self.folder / "tables" / f"{name}.csv"
-        table = tables.read(path, **dict.fromkeys(columns, float))
+        table = read_table(path, **dict.fromkeys(columns, float))
         if table.empty:
             raise damaged(path, ValueError("it holds no rows"))
         return table
@@ -361,5 +360,5 @@ def _failed(workspace: Workspace) -> dict[str, str]:
     roots = (f"{workspace.root.resolve()}/", f"{workspace.root}/")
     return {
         stage: line.replace(roots[0], "").replace(roots[1], "")[:400]
-        for stage, line in failures.read(workspace).items()
+        for stage, line in workspace.failures().items()
     }

@@ -21,7 +21,7 @@ from pipeline.data.problem import Problem, problem
 from pipeline.files import write_json
 from pipeline.provenance import machine
 from pipeline.report import titles
-from pipeline.tracking import view
+from pipeline.tracking import store
 from pipeline.tracking.store import Store
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Run
@@ -199,7 +199,7 @@ def log(
     from mlflow.models import Model
 
     client = opened.client
-    tags = {view.NOTE: description}
+    tags = {store.NOTE: description}
     options = dict(to.options)
     model = client.create_logged_model(to.group, to.name, to.run_id, tags, options)
     pins = machine.installed([*machine.locked(), *ALSO_NEEDED])

@@ -1,9 +1,11 @@
 """Logging of experiments in MLflow, once, from their run folders.
 
-An experiment is a parent run, and each seed is a child run.
+An experiment is a parent run, and each seed is a child run. An experiment that was
+trained elsewhere has its committed results, if there are any.
 """
 
 import contextlib
+import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,18 +17,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.config.params import Experiment, own_name
+from pipeline.config.params import Experiment, Params, own_name
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset, Description
 from pipeline.data.examples import compared
 from pipeline.errors import UnrollError
-from pipeline.evaluation import claims, schema
-from pipeline.evaluation.schema import About, Split
+from pipeline.evaluation import schema
+from pipeline.evaluation.schema import About, Entry, Split
 from pipeline.evaluation.scores import measures, statistics
-from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
-from pipeline.tracking import models, store, view
+from pipeline.tracking import models, store
 from pipeline.tracking.store import Points, Store, StoreError
 from pipeline.training import run_folder, tasks
 from pipeline.training.recipe import recipe
@@ -44,6 +45,9 @@ PREFIXES: dict[Split, str] = {"test": "", "validation": "validation_"}
 
 DIGEST = 8
 """The length of a data set's digest, as MLflow's own."""
+
+COMMITTED = " (committed)"
+"""The ending of the name of a run that has committed results."""
 
 
 @dataclass(frozen=True)
@@ -95,20 +99,18 @@ def track(
 ) -> Iterator[tuple[str, str]]:
     """Log the runs on disk that are not logged yet.
 
-    Scores of a metric that is new are added to runs that were logged before.
-
     Args:
         workspace: the workspace of the runs.
         experiments: full name, such as waves/gru -> experiment.
 
     Yields:
-        Each name, and "recorded", "present", "updated", "not built", or "skipped:
+        Each name, and "recorded", "present", "not built", or "skipped:
         REASON".
 
     Raises:
         StoreError: the store cannot be used.
     """
-    known: dict[str, MlflowRun] | None = None
+    known: set[str] | None = None
     for name, experiment in experiments.items():
         found = on_disk(workspace, name, experiment)
         if not (found.folder / "run.json").exists():
@@ -118,17 +120,12 @@ def track(
             # Opened for each run, so that a training that ends now need not wait.
             with store.opened(workspace) as opened:
                 if known is None:
-                    current = opened.search(view.CURRENT)
-                    known = {run.data.tags["fingerprint"]: run for run in current}
-                logged = known.get(fingerprint.folder(found.folder))
-                if logged is None:
+                    current = opened.search(store.CURRENT)
+                    known = {run.data.tags["fingerprint"] for run in current}
+                action = "present"
+                if fingerprint.folder(found.folder) not in known:
                     log(opened, workspace, found)
                     action = "recorded"
-                elif _lacks_metrics(workspace, logged):
-                    _add_metrics(opened, workspace, found, logged)
-                    action = "updated"
-                else:
-                    action = "present"
         except StoreError:
             raise
         except UnrollError as error:
@@ -152,20 +149,16 @@ def log(opened: Store, workspace: Workspace, found: RunOnDisk) -> "MlflowRun":
         workspace.prepared(found.experiment.dataset),
         calendar=found.experiment.calendar,
     )
-    group = opened.experiment(view.title(data))
+    group = opened.experiment(store.title(data))
     same = f"tags.experiment = '{own_name(found.name)}'"
     for left in opened.search(f"{same} and attributes.status = 'RUNNING'", group):
         client.set_terminated(left.info.run_id, "KILLED")  # with its process
     logged = opened.search(
         f"tags.fingerprint = '{mark}' and attributes.status = 'FINISHED'", group
     )
-    if logged:
-        run_id = logged[0].info.run_id
-    else:
-        documents = view.documents(claims.load(workspace.claims), found.name)
-        run_id = _log(opened, group, found, data, mark, documents)
+    run_id = logged[0].info.run_id if logged else _log(opened, group, found, data, mark)
     variant = client.get_run(run_id).data.tags.get("dvc_experiment")
-    for other in opened.search(f"{same} and {view.CURRENT}", group):
+    for other in opened.search(f"{same} and {store.CURRENT}", group):
         if other.data.tags.get("dvc_experiment") == variant:
             client.set_tag(other.info.run_id, "current", "false")
     client.set_tag(run_id, "current", "true")
@@ -178,7 +171,6 @@ def _log(
     found: RunOnDisk,
     data: Dataset,
     mark: str,
-    documents: Sequence[str],
 ) -> str:
     """Log a run and return the id of the parent run.
 
@@ -201,11 +193,11 @@ def _log(
     parent_metrics |= {fact: fmean(values) for fact, values in facts.items()}
     if times:
         parent_metrics["seconds"] = (times[1] - times[0]) / 1000
-    label = name + (view.MARK if data.stand_in else "")
+    label = name + (store.MARK if data.stand_in else "")
     if "dvc_experiment" in tags:
         label += f" [{tags['dvc_experiment']}]"
-    note = view.note(experiment, data, parent_metrics, documents)
-    own = {**tags, "fingerprint": mark, view.NOTE: note}
+    note = store.note(experiment, data, parent_metrics)
+    own = {**tags, "fingerprint": mark, store.NOTE: note}
     with _run(opened, group, label, own, times) as parent:
         opened.log(parent, [(0, parent_metrics), *_curves(run.history)], options)
         _log_data(opened, parent, data, run)
@@ -247,35 +239,6 @@ def _log_data(opened: Store, run_id: str, data: Dataset, run: Run) -> None:
     )
     context = InputTag("mlflow.data.context", "training")
     opened.client.log_inputs(run_id, [DatasetInput(logged, [context])])
-
-
-def _lacks_metrics(workspace: Workspace, logged: "MlflowRun") -> bool:
-    """Return whether a logged run has scores, but not those of every metric."""
-    data = dataset.describe(workspace.prepared(logged.data.tags["dataset"]))
-    needed = {name for name, measure in MEASURES.items() if data.kind in measure.kinds}
-    metrics = logged.data.metrics.keys()
-    return data.metric in metrics and not needed <= metrics
-
-
-def _add_metrics(
-    opened: Store, workspace: Workspace, found: RunOnDisk, parent: "MlflowRun"
-) -> None:
-    """Log the scores of a logged run that it lacks: of a metric that is new."""
-    data = dataset.load(
-        workspace.prepared(found.experiment.dataset),
-        calendar=found.experiment.calendar,
-    )
-    run = run_folder.load(found.folder)
-    scores = _scores(data, run)
-    of_run = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-    logged = {parent: over_seeds(scores)}
-    for child in opened.search(of_run, parent.info.experiment_id):
-        seed = int(child.data.tags["seed"])
-        # params.yaml may have other seeds by now
-        logged[child] = _of_seed(scores, run.summary.seeds.index(seed))
-    for one, metrics in logged.items():
-        new = {key: metrics[key] for key in metrics.keys() - one.data.metrics.keys()}
-        opened.log(one.info.run_id, [(0, new)])
 
 
 def over_seeds(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
@@ -332,10 +295,12 @@ def _scores(data: Dataset, run: Run) -> dict[str, list[float]]:
         for of_seed in predictions:
             for measure, value in measures(data, of_seed, targets).items():
                 by_name.setdefault(f"{prefix}{measure}", []).append(value)
-    return own_first(by_name, data.metric)
+    return _own_first(by_name, data.metric)
 
 
-def own_first(scores: Mapping[str, list[float]], metric: str) -> dict[str, list[float]]:
+def _own_first(
+    scores: Mapping[str, list[float]], metric: str
+) -> dict[str, list[float]]:
     """Return scores with those of the data set's own metric first."""
     first = (metric, f"validation_{metric}")
     return dict(sorted(scores.items(), key=lambda item: item[0] not in first))
@@ -356,7 +321,7 @@ def _facts(run: Run) -> dict[str, list[float]]:
 def _curves(history: "pd.DataFrame") -> Points:
     """Return the mean over seeds of a history's columns, by epoch."""
     means = history.drop(columns="seed").groupby("epoch").mean()
-    points = means.add_prefix(view.EPOCH).to_dict("records")
+    points = means.add_prefix(store.EPOCH).to_dict("records")
     return [*zip(map(int, means.index), points, strict=True)]
 
 
@@ -369,7 +334,7 @@ def _tags(name: str, data: Dataset) -> dict[str, str]:
         "mlflow.source.type": "LOCAL",
     }
     if data.stand_in:
-        tags[view.NOTE] = view.STAND_IN
+        tags[store.NOTE] = store.STAND_IN
     variant = dvc_experiment()
     if variant:
         tags["dvc_experiment"] = variant
@@ -431,15 +396,15 @@ def describe(
     """
     addresses = {}
     for data in _datasets(workspace):
-        group = opened.client.get_experiment_by_name(view.title(data))
+        group = opened.client.get_experiment_by_name(store.title(data))
         if group is None:
             continue
         number = group.experiment_id
         lines = [] if data.stand_in else answers.get(data.name, [])
-        about = view.description(number, data.kind, data.metric, data.stand_in, lines)
+        about = store.description(number, data.kind, data.metric, data.stand_in, lines)
         for key, value in about.items():
             opened.client.set_experiment_tag(number, key, value)
-        addresses[group.name] = view.address(number)
+        addresses[group.name] = store.address(number)
     return addresses
 
 
@@ -454,3 +419,77 @@ def _datasets(workspace: Workspace) -> list[Description | About]:
         for path in workspace.prepared("").glob("*/dataset.json")
     }
     return [data for _, data in sorted((evaluated | prepared).items())]
+
+
+def log_committed(opened: Store, workspace: Workspace, config: Params) -> int:
+    """Log the committed results of each experiment that has no run here.
+
+    Such a run has no curves, no seeds and no model. It is current until the experiment
+    is trained here, or until other results are committed.
+
+    Args:
+        opened: the store.
+        workspace: the workspace with results/.
+        config: params.yaml, as it was when the results were made.
+
+    Returns:
+        The number of experiments whose committed results are shown.
+
+    Raises:
+        UnrollError: an evaluation is damaged.
+    """
+    shown = 0
+    for data_set, evaluation in schema.load_all(workspace, config).items():
+        about = evaluation.dataset
+        group = opened.experiment(store.title(about))
+        current = {
+            run.data.tags["experiment"]: run
+            for run in opened.search(store.CURRENT, group)
+            if "dvc_experiment" not in run.data.tags
+        }
+        for name, entry in evaluation.experiments.items():
+            logged = current.get(name)
+            has_run = (workspace.run(data_set, name) / "run.json").exists()
+            if has_run or (logged and "committed" not in logged.data.tags):
+                continue
+            shown += 1
+            mark = hashlib.sha256(entry.model_dump_json().encode()).hexdigest()
+            if logged and logged.data.tags["fingerprint"] == mark:
+                continue
+            if logged:
+                opened.client.set_tag(logged.info.run_id, "current", "false")
+            experiment = config.experiments_of(data_set)[name]
+            metrics = _committed_metrics(entry, about.metric)
+            note = store.note(experiment, about, metrics)
+            tags = {
+                "experiment": name,
+                "dataset": data_set,
+                "committed": "true",
+                "current": "true",
+                "fingerprint": mark,
+                "mlflow.source.name": f"results/evaluations/{data_set}/evaluation.json",
+                "mlflow.source.type": "LOCAL",
+                store.NOTE: f"Committed results, trained elsewhere. {note}",
+            }
+            label = f"{name}{store.MARK if about.stand_in else ''}{COMMITTED}"
+            run = opened.client.create_run(group, None, tags, label)
+            options = parameters(name, experiment)
+            opened.log(run.info.run_id, [(0, metrics)], options)
+            opened.client.set_terminated(
+                run.info.run_id, "FINISHED", run.info.start_time
+            )
+    return shown
+
+
+def _committed_metrics(entry: Entry, metric: str) -> dict[str, float]:
+    """Return the metrics of a parent run, those of the data set's own metric first."""
+    scores = {
+        f"{prefix}{measure}": list(stat.values)
+        for split, prefix in PREFIXES.items()
+        for measure, stat in entry.chosen.get(split, {}).items()
+    }
+    metrics = over_seeds(_own_first(scores, metric))
+    metrics["parameters"] = float(entry.parameters)
+    if entry.best_epoch:
+        metrics["best_epoch"] = entry.best_epoch.mean
+    return metrics

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import pydantic
 
-from pipeline import tables
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError
 from pipeline.files import (
@@ -16,8 +15,10 @@ from pipeline.files import (
     read_checked,
     read_json,
     read_npz,
+    read_table,
     write_json,
     write_npz,
+    write_table,
 )
 from pipeline.validation import Strict
 
@@ -162,7 +163,7 @@ def _write_history(
         columns = ["seed", "epoch", "train_loss", f"train_{dataset.metric}"]
         for split in dataset.scored:
             columns += [f"{split}_loss", f"{split}_{dataset.metric}"]
-    tables.write(path, pd.DataFrame(rows, columns=columns))
+    write_table(path, pd.DataFrame(rows, columns=columns))
 
 
 def require_whole(folder: Path) -> None:
@@ -190,7 +191,7 @@ def load(folder: Path) -> Run:
         )
     try:
         summary = read_checked(folder / "run.json", Summary)
-        history = tables.read(folder / "history.csv", seed=int, epoch=int)
+        history = read_table(folder / "history.csv", seed=int, epoch=int)
         predictions = read_npz(folder / "predictions.npz")
         predictions.pop("seeds", None)
     except UnrollError as error:

@@ -19,8 +19,8 @@ from pipeline import processes
 from pipeline.data.examples import Array, ceil_div
 from pipeline.errors import UnrollError
 from pipeline.files import read_npz, sha256, write_npz
+from pipeline.processes import TimeLeft
 from pipeline.provenance import fingerprint
-from pipeline.time_left import TimeLeft
 from series.fits import CURE, FitCache, Workers, require_no_mistake
 from series.options import Options
 from series.short import local, networks

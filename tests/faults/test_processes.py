@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from pipeline.config import params, plain_yaml
 from pipeline.tracking import runs, store
-from stages import pool
+from stages.perform import perform
 from stages.train import tasks_of
 from tests.faults.conftest import FaultyWorkspace
 from unroll.results.tracking import track
@@ -140,7 +140,7 @@ def test_a_store_that_fails_costs_a_training_a_warning(
     # the same file, which MLflow keeps open in this process
     shutil.copyfile(database, recorded.root / "mlflow.db")
     with cause(fault, recorded.root / "mlflow.db", monkeypatch):
-        pool._perform(recorded.workspace, task)
+        perform(recorded.workspace, task)
         runs.trained(recorded.workspace, task)
         line = capsys.readouterr().err.splitlines()[-1]
         assert line.startswith("warning: not recorded in MLflow: ")

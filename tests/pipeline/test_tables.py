@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import tables
 from pipeline.errors import UnrollError
+from pipeline.files import read_table, write_table
 
 
 def test_the_bytes_are_these_numbers_in_full_and_no_value_as_nothing(tmp_path):
     path = tmp_path / "new" / "a.csv"
-    tables.write(
+    write_table(
         path,
         pd.DataFrame(
             {
@@ -41,26 +41,26 @@ rows = st.tuples(
 def test_a_table_comes_back_as_it_was_to_the_last_bit(tmp_path_factory, rows):
     path = tmp_path_factory.getbasetemp() / "table.csv"
     table = pd.DataFrame(rows, columns=["epoch", "loss", "experiment"])
-    tables.write(path, table)
-    read = tables.read(path, epoch=int, loss=float, experiment=str)
+    write_table(path, table)
+    read = read_table(path, epoch=int, loss=float, experiment=str)
     assert read.to_numpy().tolist() == table.to_numpy().tolist()
     pd.testing.assert_frame_equal(
-        tables.read(path, experiment=str), read, check_dtype=False
+        read_table(path, experiment=str), read, check_dtype=False
     )
 
 
 def test_names_that_look_like_no_value_are_names_no_value_is_nan_and_no_rows_keep_their_columns(
     tmp_path,
 ):
-    tables.write(
+    write_table(
         tmp_path / "a.csv",
         pd.DataFrame({"name": ["NA", "null", "nan"], "x": [1.0, None, 3.0]}),
     )
-    read = tables.read(tmp_path / "a.csv", name=str)
+    read = read_table(tmp_path / "a.csv", name=str)
     assert read["name"].tolist() == ["NA", "null", "nan"]
     assert read["x"].isna().tolist() == [False, True, False]
-    tables.write(tmp_path / "a.csv", pd.DataFrame(columns=["seed", "epoch"]))
-    assert list(tables.read(tmp_path / "a.csv", seed=int, epoch=int).columns) == [
+    write_table(tmp_path / "a.csv", pd.DataFrame(columns=["seed", "epoch"]))
+    assert list(read_table(tmp_path / "a.csv", seed=int, epoch=int).columns) == [
         "seed",
         "epoch",
     ]
@@ -81,4 +81,4 @@ def test_damage_is_one_line(tmp_path, content, why):
     (tmp_path / "a.csv").write_bytes(content)
     line = rf"^\S+a\.csv is damaged \([^\n]*({why})[^\n]*\); delete it and run `unroll repro`$"
     with pytest.raises(UnrollError, match=line):
-        tables.read(tmp_path / "a.csv", a=int)
+        read_table(tmp_path / "a.csv", a=int)

@@ -3,7 +3,8 @@
 import math
 import time
 
-from pipeline import failures, processes
+from pipeline import processes
+from pipeline.errors import explain
 
 
 def run_here(calls, _jobs, _server, *, deadline=math.inf):
@@ -17,8 +18,8 @@ def run_here(calls, _jobs, _server, *, deadline=math.inf):
         try:
             call.function(*call.arguments)
         except Exception as raised:  # noqa: BLE001 - as a process does
-            error = failures.explain(raised) or f"a mistake in the code: {raised}"
-            mistake = failures.explain(raised) is None
+            error = explain(raised) or f"a mistake in the code: {raised}"
+            mistake = explain(raised) is None
             call.log.write_text("Traceback")
         seconds = time.process_time() - started
         yield processes.Ended(call, seconds, seconds, error, mistake)

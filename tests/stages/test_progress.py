@@ -16,7 +16,7 @@ def clock(monkeypatch):
 
 
 def test_a_log_gets_a_line_every_two_seconds(clock, capsys):
-    shown = progress.Epochs("rnn", {"epochs": 4}, (7, 9, 8))
+    shown = progress.Epochs("rnn", {"epochs": 4})
     for seconds, seed, epoch in ((10, 7, 1), (1.9, 7, 2), (28.1, 7, 4), (15, 9, 2)):
         clock.now += seconds
         shown.epoch(seed, epoch, {"train_loss": 0.123456})
@@ -28,7 +28,7 @@ def test_a_log_gets_a_line_every_two_seconds(clock, capsys):
 
 
 def test_a_training_that_goes_on_says_from_where(clock, capsys):
-    shown = progress.Epochs("rnn", {"epochs": 4}, (7, 9))
+    shown = progress.Epochs("rnn", {"epochs": 4})
     shown.resumed({7: [{}] * 4, 9: [{}] * 2})
     clock.now += 10
     shown.epoch(9, 3, {})
@@ -52,7 +52,7 @@ def test_a_terminal_gets_one_line_with_the_figures_that_fit(
 ):
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("COLUMNS", str(columns))
-    shown = progress.Epochs("a_long_name", {"epochs": 3}, (5, 0))
+    shown = progress.Epochs("a_long_name", {"epochs": 3})
     clock.now += 3
     shown.epoch(5, 3, {})
     sys.stderr.truncate(0)

@@ -4,13 +4,12 @@ on runs made of noise."""
 import numpy as np
 import pytest
 
-from pipeline import tables
 from pipeline.config import plain_yaml
 from pipeline.data import manifest
 from pipeline.data.dataset import load
 from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
-from pipeline.files import read_json, read_npz, write_text
+from pipeline.files import read_json, read_npz, read_table, write_text
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from stages.perform import trial
@@ -144,19 +143,15 @@ def test_an_evaluation_is_metrics_scores_and_what_plots_need(evaluated):
         "perceptron": "network",
         "node": "recurrent",
     }
-    assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
-    scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
+    assert len(read_table(folder / "history.csv", experiment=str)) == 4 * 20
+    scores = read_table(folder / "scores.csv", experiment=str).set_index("experiment")
     headline = read_json(evaluated.metrics("waves") / "node.json")
     assert scores.loc["node"].to_dict() == pytest.approx(
         {"score": headline["mse"], "low": np.nan, "high": np.nan}, nan_ok=True
     )
     columns = ["part", "index", "truth", "node", "perceptron"]
-    assert list(tables.read(folder / "tables" / "predictions.csv")) == columns
-    predicted = read_npz(evaluated.run("waves", "node") / "predictions.npz")[
-        "best_test"
-    ].astype(float)
+    assert list(read_table(folder / "tables" / "predictions.csv")) == columns
+    runs = read_npz(evaluated.run("waves", "node") / "predictions.npz")
     truth = fake_runs.dataset("waves", "waves").splits["test"].targets
-    naive = sum(
-        (float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)
-    ) / len(truth)
-    assert headline["mse"] == pytest.approx(naive)
+    errors = runs["best_test"][0].astype(float) - truth.astype(float)
+    assert headline["mse"] == pytest.approx(np.mean(errors**2))

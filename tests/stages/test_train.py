@@ -13,13 +13,12 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_json
 from pipeline.training import tasks
 from pipeline.workspace import Workspace
-from stages import pool
+from stages import train as training
 from stages.train import train, train_ahead
-from tests.support import REPOSITORY, content, last_output, still_there, trainable
+from tests.support import content, last_output, still_there, trainable
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
 from unroll import terminal
 from unroll.commands.main import invoke
-from unroll.workspaces import commit
 
 RIDGE = LINEAR | {"training": {"method": "least_squares", "ridge": 1.0}}
 
@@ -49,7 +48,7 @@ def lines(capsys):
 
 
 def test_what_was_trained_stays_without_a_process(two, capsys, monkeypatch):
-    monkeypatch.setattr(pool, "Server", None)
+    monkeypatch.setattr(training, "Server", None)
     runs = content(two.runs("waves"))
     train(two, "waves")
     shown, _ = lines(capsys)
@@ -57,20 +56,20 @@ def test_what_was_trained_stays_without_a_process(two, capsys, monkeypatch):
     assert content(two.runs("waves")) == runs
 
 
-def test_train_ends_with_the_scores_beside_the_committed_ones(two, capsys, monkeypatch):
+def test_train_ends_with_the_scores_beside_those_of_the_last_evaluation(
+    two, capsys, monkeypatch
+):
     monkeypatch.chdir(two.root)
     write_json(two.metrics("waves") / "linear.json", {"mse": 0.25})
-    commit(REPOSITORY, two.root, "all")
-    write_json(two.metrics("waves") / "linear.json", {"mse": 0.5})
     invoke(["train", "waves"])
     _, (head, linear, last_value, last) = lines(capsys)
-    assert head.split() == ["run", "mse", "on", "test", "committed"]
-    name, score, committed = linear.split()
-    assert (name, committed) == ("waves/linear", "0.2500")
+    assert head.split() == ["run", "mse", "on", "test", "evaluated", "before"]
+    name, score, before = linear.split()
+    assert (name, before) == ("waves/linear", "0.25")
     assert 0 < float(score) < 1
     assert last_value.split()[0] == "waves/last_value"
     assert last == "Next: `unroll repro evaluate@waves`, then `unroll compare waves`."
-    shutil.rmtree(two.root / ".git")
+    (two.metrics("waves") / "linear.json").unlink()
     monkeypatch.chdir(two.root.parent)
     monkeypatch.setenv("DVC_STAGE", "train@waves")
     invoke(["--root", two.root.name, "train", "waves", "linear"])
@@ -242,11 +241,11 @@ def test_data_or_code_that_change_while_it_trains_are_noticed(two, monkeypatch):
     trainable.write(two, linear=RIDGE, last_value=LAST_VALUE)
     more = two.prepared("waves") / "more"
 
-    def run(*arguments, original=pool.run):
+    def run(*arguments, original=training.run):
         yield from original(*arguments)
         more.touch()
 
-    monkeypatch.setattr(pool, "run", run)
+    monkeypatch.setattr(training, "run", run)
     with pytest.raises(UnrollError, match="its data or the code has changed since"):
         train(two, "waves")
     more.unlink()

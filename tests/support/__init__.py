@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from pipeline.locks import alive
+from pipeline.workspace import alive
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -7,7 +7,7 @@ from pipeline.config.params import TEMPLATES
 from pipeline.files import write_text
 from pipeline.provenance.machine import CODE, repository
 from pipeline.workspace import Workspace
-from unroll.workspaces import copy_code, copy_graph
+from unroll.projects import copy_code, copy_graph
 
 CLAIMS = """
 - document: "003"

@@ -14,7 +14,7 @@ from stages.evaluate import evaluate
 from stages.report import report
 from tests.support import REPOSITORY, fake_runs
 from tests.unroll.test_workspaces import git
-from unroll import projects, workspaces
+from unroll import projects
 
 
 @pytest.fixture
@@ -22,15 +22,15 @@ def root(tmp_path, monkeypatch):
     """A repository with one data set."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/records.db")
     root = tmp_path / "repository"
-    for name in (*workspaces.COPIED, ".gitignore"):
+    for name in (*projects.COPIED, ".gitignore"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / name, root / name)
-    for name in workspaces.PACKAGES:
+    for name in projects.PACKAGES:
         (root / name).symlink_to(REPOSITORY / name)
     shutil.copyfile(REPOSITORY / "templates.yaml", root / "templates.yaml")
     real = plain_yaml.read(REPOSITORY / "params.yaml")
     plain_yaml.write(
-        workspaces.without(real, {*real["datasets"]} - {"waves"}), root / "params.yaml"
+        projects.without(real, {*real["datasets"]} - {"waves"}), root / "params.yaml"
     )
     (root / "claims.yaml").write_text("[]\n")
     return root
@@ -94,7 +94,7 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     assert re.search(rf"^waves +untuned +{verdict.outcome} ", output, re.MULTILINE)
     assert (
         "4 have its test errors to the last digit; waves/rnn6 not: `git diff HEAD "
-        "params.yaml` shows edits, `unroll doctor` compares packages." in output
+        "params.yaml` shows edits; else it is another processor or other" in output
     )
 
 

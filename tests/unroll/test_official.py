@@ -10,7 +10,7 @@ from pipeline.evaluation import answers
 from stages.evaluate import evaluate
 from tests.support import REPOSITORY, fake_runs
 from tests.unroll.test_repro import SECTIONS, small, unroll
-from unroll import projects, workspaces
+from unroll import projects
 from unroll.repro import prepare
 
 __all__ = ["small"]
@@ -38,7 +38,7 @@ def build(project, *, jobs, quiet):
 @pytest.fixture
 def whole(small, tmp_path, monkeypatch):
     """A repository whose official.yaml needs a file that is not in the mirror yet."""
-    sections = workspaces.without(SECTIONS, {"waves"})
+    sections = projects.without(SECTIONS, {"waves"})
     sections["datasets"] = {"meter": WAVES | {"source": "meter"}}
     plain_yaml.write(sections, small.root / "official.yaml")
     plain_yaml.write(
@@ -72,20 +72,21 @@ def test_it_is_built_where_the_file_can_be_had_and_shown_beside_the_others(
     capfd.readouterr()
     for arguments, words in (
         (["compare", "meter"], f"meter is not built; {builds} it"),
-        (["repro", "evaluate@meter"], f"belongs to official.yaml; {builds} it"),
+        (["train", "meter", "last_value"], "`unroll official` builds it"),
+        (
+            ["repro", "evaluate@meter"],
+            "meter belongs to official.yaml; `unroll official` builds it",
+        ),
     ):
         assert unroll(whole, *arguments) in {1, 2}
         assert words in capfd.readouterr().err
-    for arguments in (["list", "meter"], ["show", "meter/last_value"]):
-        assert unroll(whole, *arguments) == 0
-        assert f"Of official.yaml: meter. {builds} them" in capfd.readouterr().out
 
     (tmp_path / "mirror/meter/meter.csv").touch()
     monkeypatch.setattr(projects, "repro", build)
     assert unroll(whole, "official", "--jobs", "1") == 0
     output = capfd.readouterr().out
     assert output.endswith(f"\nThe page: {whole.report}\n")
-    project = workspaces.OFFICIAL_PROJECT
+    project = projects.OFFICIAL_PROJECT
     for name in ("evaluations/meter/evaluation.json", "metrics/meter/last_value.json"):
         made = whole.root / project / "results" / name
         assert made.read_bytes() == (whole.root / "results" / name).read_bytes()
@@ -111,4 +112,4 @@ def test_without_data_sets_in_official_yaml_nothing_is_made(whole, capfd):
     (whole.root / "official.yaml").write_text("datasets: 3\n")
     assert unroll(whole, "official") == 2
     assert "official.yaml: datasets must be a mapping" in capfd.readouterr().err
-    assert not (whole.root / workspaces.OFFICIAL_PROJECT).exists()
+    assert not (whole.root / projects.OFFICIAL_PROJECT).exists()

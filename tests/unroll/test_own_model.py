@@ -7,7 +7,7 @@ from pipeline.config import params, registry
 from pipeline.evaluation import schema
 from pipeline.files import write_text
 from pipeline.provenance.fingerprint import CODE
-from pipeline.tracking import store, view
+from pipeline.tracking import store
 from pipeline.workspace import Workspace
 from unroll.commands.main import invoke
 
@@ -95,7 +95,7 @@ def test_a_model_of_ones_own_is_all_that_ours_are(workspace, capsys):
     assert 1 <= tuned.model.options["width"] < 8
 
     with store.opened(workspace) as opened:
-        (logged,) = opened.search(f"{view.CURRENT} and tags.experiment = 'own'")
+        (logged,) = opened.search(f"{store.CURRENT} and tags.experiment = 'own'")
     assert logged.data.params["model.width"] == "8"
     assert f"{WORDS} 8 values" in logged.data.tags["mlflow.note.content"]
 

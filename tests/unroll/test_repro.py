@@ -21,8 +21,8 @@ from tests.conftest import Miniature
 from tests.support import REPOSITORY, content, last_output, start_unroll
 from unroll import repro
 from unroll.commands.main import invoke, run
+from unroll.projects import with_documents
 from unroll.results import compare
-from unroll.workspaces import with_documents
 
 CSV = {"file": "meter.csv", "stamp": "time", "target": "load"}
 LAST_VALUE = {
@@ -96,9 +96,8 @@ def test_mistakes_and_a_second_build_are_refused_in_one_line(small, capfd):
         output, line = capfd.readouterr()
         assert (output, line.count("\n"), words in line) == ("", 1, True), line
 
-    refused(
-        "the target must be one of: evaluate@meter, prepare@meter, ", "evaluate@met"
-    )
+    refused("the target must be one of: evaluate@meter, prepare@meter, ", "evaluate")
+    refused("Did you mean meter?", "evaluate@met")
     root = f"unroll --root {os.path.relpath(small.root)}"
     refused(f"meter is a data set; run `{root} repro evaluate@meter`", "meter")
     experiment = "meter/last_value"

@@ -11,11 +11,10 @@ import pytest
 
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
-from pipeline.locks import alone
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, alone
 from tests.support import last_output, start_unroll, toy
 from tests.unroll.test_workspaces import git
-from unroll import verify, workspaces
+from unroll import repro, verify
 from unroll.commands.main import invoke, run
 
 
@@ -38,7 +37,7 @@ def unroll(root, capfd, *arguments):
 
 
 def locked(root):
-    return plain_yaml.read(root / "dvc.lock")["stages"]
+    return repro.locked(root / "dvc.lock")
 
 
 SAME_WAVES = """\
@@ -155,7 +154,7 @@ def test_a_frozen_stage_does_not_pass_with_what_is_committed(root, capfd):
         "{cache: false}]\n      frozen: true\n  report",
     )
     toy.edit(root, "results/metrics/waves/gru.json", "0.32", "0.01")
-    workspaces.dvc(root, "commit", "-f")
+    repro.dvc(root, "commit", "-f")
     toy.commit(root, "A frozen stage, with a result that the lock agrees to")
     code, out, _ = unroll(root, capfd, "verify", "waves")
     assert code == 1
@@ -212,7 +211,7 @@ def test_a_stage_that_fails_does_not_hold_though_it_is_not_committed(root):
 def test_a_data_set_that_is_not_committed_is_not_built(root, capfd):
     locked = plain_yaml.read(root / "dvc.lock")
     del locked["stages"]["evaluate@waves"]
-    (root / "dvc.lock").write_text(json.dumps(locked), encoding="utf-8")
+    (root / "dvc.lock").write_text(json.dumps(locked) + "\n", encoding="utf-8")
     toy.commit(root, "Without waves")
     code, out, err = unroll(root, capfd, "verify", "waves")
     assert (code, out) == (1, "")

@@ -11,7 +11,7 @@ from pipeline.provenance import machine, record
 from pipeline.provenance.git import LOCAL, environment
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
-from unroll import repro, workspaces
+from unroll import projects, repro, verify
 
 FILES = {
     ".dvc/config": "[cache]\n    dir = /shared\n['remote \"team\"']\n    url = s3://team\n",
@@ -63,16 +63,16 @@ def test_a_hook_of_another_repository_does_not_lead_git_or_dvc_there(
     git(theirs, "add", "staged")
     before = bytes_of(theirs)
     assert len(before) > 5
-    own = workspaces.last_commit(repository)
+    own = verify.last_commit(repository)
     monkeypatch.setenv("GIT_DIR", str(theirs / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(theirs / ".git" / "index"))
     monkeypatch.setenv("GIT_WORK_TREE", str(theirs))
-    assert workspaces.last_commit(repository) == own
-    workspaces.clone(repository, tmp_path / "clone")
+    assert verify.last_commit(repository) == own
+    verify.clone(repository, tmp_path / "clone")
     demo = tmp_path / "demo"
     demo.mkdir()
-    workspaces.commit(repository, demo, "what is asked")
-    assert workspaces.git(demo, "log", "--format=%s") == "what is asked\n"
+    projects.commit(repository, demo, "what is asked")
+    assert projects.git(demo, "log", "--format=%s") == "what is asked\n"
     assert bytes_of(theirs) == before
     assert not environment().keys() & {"GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"}
     assert not repro.environment(Workspace(repository)).keys() & {*LOCAL}
@@ -113,14 +113,14 @@ def test_a_clone_has_what_is_committed_and_a_cache_of_its_own(repository):
     status = git(repository, "status", "--porcelain")
     whole = users_own(repository)
     folder = repository / ".verify/rebuild"
-    workspaces.clone(repository, folder)
-    assert contents(folder) == FILES | {".dvc/config.local": workspaces.OWN_CACHE}
-    assert git(folder, "rev-parse", "HEAD") == workspaces.last_commit(repository)
+    verify.clone(repository, folder)
+    assert contents(folder) == FILES | {".dvc/config.local": verify.OWN_CACHE}
+    assert git(folder, "rev-parse", "HEAD") == verify.last_commit(repository)
     assert users_own(repository) == whole, (
         "git wrote nothing into the user's repository"
     )
     assert git(repository, "status", "--porcelain") == status
-    assert workspaces.dvc(folder, "cache", "dir").strip() == str(folder / ".dvc/cache")
+    assert repro.dvc(folder, "cache", "dir").strip() == str(folder / ".dvc/cache")
 
 
 def test_a_clone_has_no_run_store_cache_or_compiled_code_and_follows_no_link(
@@ -146,14 +146,14 @@ def test_a_clone_has_no_run_store_cache_or_compiled_code_and_follows_no_link(
     git(repository, "add", "-A", "-f")
     git(repository, "commit", "-qm", "forged")
     folder = repository / ".verify/rebuild"
-    workspaces.clone(repository, folder)
+    verify.clone(repository, folder)
     kept = {name: text for name, text in FILES.items() if name != ".gitignore"}
-    assert contents(folder) == kept | {".dvc/config.local": workspaces.OWN_CACHE}
+    assert contents(folder) == kept | {".dvc/config.local": verify.OWN_CACHE}
     assert not (folder / "runs").is_symlink()
-    workspaces.remove_within(folder, "../../../outside/raw")
-    workspaces.remove_within(folder, str(outside / "raw"))
+    verify.remove_within(folder, "../../../outside/raw")
+    verify.remove_within(folder, str(outside / "raw"))
     (folder / "linked").symlink_to(outside)
-    workspaces.remove_within(folder, "linked/raw")
+    verify.remove_within(folder, "linked/raw")
     assert (outside / "raw/kept").read_text() == "kept"
     assert not (folder / "linked").is_symlink()
 
@@ -163,7 +163,7 @@ def test_the_folder_of_dvc_may_be_a_link(repository):
     (repository / ".dvc").symlink_to("../dvc")
     git(repository, "add", "-A")
     git(repository, "commit", "-qm", "a link")
-    workspaces.clone(repository, repository / ".verify/rebuild")
+    verify.clone(repository, repository / ".verify/rebuild")
     assert not (repository.parent / "dvc/config.local").exists()
 
 
@@ -180,8 +180,8 @@ def test_what_a_strangers_repository_would_run_is_not_run(repository, monkeypatc
     assert len(traces) == 3, "git by itself runs them"
     for trace in traces:
         trace.unlink()
-    workspaces.clone(repository, repository / ".verify/rebuild")
-    workspaces.git(repository, "status", "--porcelain")
+    verify.clone(repository, repository / ".verify/rebuild")
+    projects.git(repository, "status", "--porcelain")
     monkeypatch.setattr(machine, "CODE", repository)
     assert record._revision(Workspace(repository))[1] is False
     assert not sorted(hooks.glob("*.ran"))
@@ -190,13 +190,13 @@ def test_what_a_strangers_repository_would_run_is_not_run(repository, monkeypatc
 def test_what_is_chosen_is_a_whole_graph_with_few_seeds_and_no_shorter_training(
     tmp_path,
 ):
-    workspace = workspaces.chosen(REPOSITORY, tmp_path)
+    workspace = projects.chosen(REPOSITORY, tmp_path)
     few, whole = (
         params.load(root / "params.yaml") for root in (workspace.root, REPOSITORY)
     )
     assert {
         name: " ".join(experiments) for name, experiments in few.experiments.items()
-    } == workspaces.CHOSEN
+    } == projects.CHOSEN
     assert {*few.sources} == {"sine", "waves", "sines", "jena_sample"}
     for name, experiment in few.runs.items():
         seeds = whole.runs[name].seeds[:1]
@@ -208,12 +208,12 @@ def test_what_is_chosen_is_a_whole_graph_with_few_seeds_and_no_shorter_training(
 
 def test_the_code_is_copied_anew_as_dvc_cannot_commit_what_lies_behind_a_link(tmp_path):
     (tmp_path / "pipeline").symlink_to(REPOSITORY / "pipeline")
-    workspaces.chosen(REPOSITORY, tmp_path)
-    for name in workspaces.PACKAGES:
+    projects.chosen(REPOSITORY, tmp_path)
+    for name in projects.PACKAGES:
         assert not (tmp_path / name).is_symlink()
     left = tmp_path / "pipeline/left.py"
     left.touch()
     (tmp_path / "stages/report.py").unlink()
-    workspaces.chosen(REPOSITORY, tmp_path)
+    projects.chosen(REPOSITORY, tmp_path)
     assert not left.exists()
     assert (tmp_path / "stages/report.py").exists()

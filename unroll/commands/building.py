@@ -2,18 +2,22 @@
 dvc.yaml runs.
 """
 
+import contextlib
+import math
 import os
 import time
+from statistics import fmean
 from typing import Annotated
 
 import typer
 
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
-from pipeline.validation import one_of
+from pipeline.files import read_checked
+from pipeline.validation import Metrics
 from pipeline.workspace import Workspace
 from unroll.app import DataSet, app, known_data_sets, own_workspace
-from unroll.terminal import BUILD, built_by, program
+from unroll.terminal import BUILD, built_by, program, show_table
 
 Targets = Annotated[
     list[str] | None,
@@ -190,11 +194,7 @@ def train(
             "--epochs and --seed are for one experiment; name it behind the data set: "
             f"unroll train {name} EXPERIMENT"
         )
-    if experiment:  # a misspelt name is said before a data set that is not prepared
-        config = params.load(workspace.params)
-        config.dataset(name)
-        one_of(experiment, config.experiments_of(name), f"the experiment of {name}")
-    _require_prepared(workspace, name, f"prepare@{name}")
+    _require_prepared(workspace, name, f"prepare@{name}", experiment)
     if dry:
         from stages.perform import trial
 
@@ -204,9 +204,7 @@ def train(
     # `unroll repro` and the demo end with answers, which say more.
     if BUILD in os.environ:
         return
-    from unroll.results.show import show_trained
-
-    show_trained(workspace, name, experiment)
+    _show_scores(workspace, name, experiment)
     unroll = program(workspace)
     # DVC goes on to the stage `evaluate` by itself.
     if "DVC_STAGE" in os.environ:
@@ -216,9 +214,45 @@ def train(
         print(f"Next: {first}, then `{unroll} compare {name}`.")
 
 
-def _require_prepared(workspace: Workspace, name: str, target: str) -> None:
-    """Raise UnrollError, with the command for a stage, if a data set is not prepared."""
-    params.load(workspace.params).dataset(name)
+def _show_scores(workspace: Workspace, name: str, only: str) -> None:
+    """Print the score on test of all runs of a data set, or of the run `only`, beside
+    the score of its last evaluation.
+
+    It is the mean over seeds of the data set's metric, with the weights that validation
+    has chosen.
+    """
+    from pipeline.data import dataset
+    from pipeline.data.examples import compared
+    from pipeline.metrics import score
+    from pipeline.training import run_folder
+
+    data = dataset.load(workspace.prepared(name))
+    targets = compared(data.splits["test"])
+    rows = []
+    for key in params.load(workspace.params).experiments_of(name, only):
+        run = run_folder.load(workspace.run(name, key))
+        here = ""
+        predictions = run.predictions.get(f"{run.points[-1]}_test")
+        if predictions is not None:
+            scores = [score(data.metric, of_seed, targets) for of_seed in predictions]
+            here = f"{fmean(scores):.4g}"
+        before = ""
+        with contextlib.suppress(UnrollError):  # it is not evaluated, or damaged
+            evaluated = read_checked(workspace.metrics(name) / f"{key}.json", Metrics)
+            before = f"{evaluated.root.get(data.metric, math.nan):.4g}"
+        rows.append([f"{name}/{key}", here, before])
+    header = ("run", f"{data.metric} on test", "evaluated before")
+    show_table(header, rows, numeric=header[1:])
+
+
+def _require_prepared(
+    workspace: Workspace, name: str, target: str, experiment: str = ""
+) -> None:
+    """Raise UnrollError, with the command for a stage, if a data set is not prepared.
+
+    A wrong name is told first.
+    """
+    params.load(workspace.params).experiments_of(name, experiment)
     folder = workspace.prepared(name)
     if not folder.is_dir():
         raise UnrollError(

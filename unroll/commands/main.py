@@ -19,6 +19,7 @@ from pipeline.errors import (
     STOPPED,
     StoppedError,
     UsageError,
+    explain,
     one_line,
     printable,
     without_password,
@@ -125,10 +126,7 @@ def _explain(error: Exception) -> tuple[str | None, int]:
             mark = "" if text.endswith("?") else "."
             text = f"{text}{mark} `{context.command_path} --help` says more"
         return text, error.exit_code
-    # not at the top: this import takes a third of the time of `--help`
-    from pipeline import failures
-
-    return failures.explain(error), 2 if isinstance(error, UsageError) else 1
+    return explain(error), 2 if isinstance(error, UsageError) else 1
 
 
 def _record(line: str) -> None:
@@ -139,15 +137,10 @@ def _record(line: str) -> None:
     stage = os.environ.get("DVC_STAGE")
     if not stage:
         return
-    from pipeline import failures
-
     workspace = Workspace(Path.cwd())
     line = line.replace(f"{workspace.root}/", "")
     mirror = os.environ.get("UNROLL_MIRROR")
     if mirror:
         line = line.replace(mirror, "$UNROLL_MIRROR")
     with contextlib.suppress(OSError):  # the disk may be full
-        if line:
-            failures.record(workspace, stage, line)
-        else:
-            failures.clear(workspace, stage)
+        workspace.note_failure(stage, line)

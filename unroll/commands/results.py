@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.errors import UnrollError, UsageError, printable
-from pipeline.workspace import Workspace
 from unroll.app import Json, app, known_data_sets, own_workspace
 from unroll.commands.series_commands import Level
 from unroll.terminal import print_json
@@ -207,7 +206,6 @@ def list_(
         return
     if rows:
         show.show_list(rows, in_groups=not names)
-        show.show_elsewhere(context.obj, {row["dataset"] for row in rows})
     for answer in answers:
         print(printable(f"{answer.folder.name}: {answer.sentence}"))
 
@@ -236,7 +234,6 @@ def show(
         print_json(facts)
     else:
         print("\n".join(show.lines(facts)))
-        show.show_elsewhere(context.obj, {name.partition("/")[0]})
 
 
 @app.command(rich_help_panel="Results")
@@ -263,16 +260,9 @@ def ui(
 
     `unroll ui` · `unroll --root .demo ui --port 5001`
     """
-    from pipeline.provenance.machine import documents
-    from unroll import workspaces
     from unroll.results.tracking import ui
 
-    workspace: Workspace = context.obj
-    whole = None
-    if workspace.root.name == workspaces.DEMO:
-        # the demo has only one seed and some of the opponents
-        whole = Workspace(documents(workspace.root.parent, "claims.yaml"))
-    ui(workspace, port, whole)
+    ui(context.obj, port)
 
 
 @app.command(rich_help_panel="Results")
@@ -372,18 +362,3 @@ def lab(
     )
     print(sentence)
     raise typer.Exit({True: 0, False: 1, None: 3}[right])
-
-
-@app.command(rich_help_panel="Learning")
-def doctor(context: typer.Context) -> None:
-    """Check packages, every value of params.yaml and claims.yaml, and the disk; say
-    how to mend what is wrong.
-
-    `unroll doctor` · `unroll --root .demo doctor`
-    """
-    from unroll.results.doctor import doctor
-
-    findings = doctor(context.obj)
-    for check, ok, text in findings:
-        print(f"{'ok  ' if ok else 'FAIL'} {check}: {text}")
-    raise typer.Exit(0 if all(ok for _, ok, _ in findings) else 1)

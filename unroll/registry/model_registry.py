@@ -18,7 +18,7 @@ from pipeline.config.params import Experiment, own_name
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.files import damaged
 from pipeline.provenance import fingerprint
-from pipeline.tracking import models, runs, store, view
+from pipeline.tracking import models, runs, store
 from pipeline.tracking.store import Store
 from pipeline.training import run_folder
 from pipeline.validation import one_of
@@ -156,7 +156,7 @@ def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> str:
     tags = {
         "mlflow.user": "unknown",
         "mlflow.source.name": f"unroll register {answer.name}",
-        view.NOTE: answer.sentence,
+        store.NOTE: answer.sentence,
     }
     run = opened.client.create_run(group, run_name=answer.name, tags=tags)
     # The page is drawn anew: that of an answer from somebody else may hold scripts.
@@ -193,7 +193,7 @@ def _registered(
             logged.artifact_location,
             run_id,
             {"fingerprint": mark},
-            description=logged.tags[view.NOTE],
+            description=logged.tags[store.NOTE],
             model_id=model,
         )
         number = str(made.version)

@@ -2,16 +2,20 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.config import params
-from pipeline.config.params import Params
+from pipeline.config.params import OFFICIAL, TEMPLATES, Params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import FEW_SEEDS
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
 from pipeline.evaluation.schema import Evaluation
+from pipeline.files import write_text
+from pipeline.provenance.git import git
 from pipeline.report.formatting import DASH, direction
 from pipeline.report.result_tables import (
     DOCUMENT,
@@ -31,7 +35,6 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
 from unroll.terminal import built_by, program
-from unroll.workspaces import committed_params
 
 ABOUT = TableColumn("about", "Experiment and measure", numeric=False)
 """The column of claims that names what a claim is rebuilt by."""
@@ -134,6 +137,21 @@ def _edited(workspace: Workspace, now: Params) -> set[str]:
         if experiment != before.runs.get(name)
         or _data(now, name) != _data(before, name)
     }
+
+
+def committed_params(workspace: Workspace) -> Params:
+    """Return what params.yaml and official.yaml were in the last commit.
+
+    Raises:
+        UnrollError: git cannot read them, for example outside git.
+    """
+    names = [workspace.params.name, TEMPLATES, OFFICIAL]
+    listed = git(workspace.root, "ls-tree", "--name-only", "HEAD", *names)
+    with TemporaryDirectory() as folder:
+        for name in listed.split():
+            text = git(workspace.root, "show", f"HEAD:./{name}")
+            write_text(Path(folder, name), text)
+        return params.parse_all(Path(folder, workspace.params.name))
 
 
 def _data(config: Params, name: str) -> tuple[object, object]:

@@ -1,12 +1,9 @@
-"""The commands `list` and `show`: the content of params.yaml, and what is built; and the
-scores at the end of `train`.
-"""
+"""The commands `list` and `show`: the content of params.yaml, and what is built."""
 
 import contextlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import pydantic
@@ -15,12 +12,11 @@ from pydantic_core import to_jsonable_python
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import read_checked, read_json
-from pipeline.provenance.git import git
+from pipeline.files import read_checked
 from pipeline.validation import Metrics, one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
-from unroll.terminal import DOCUMENT, program
+from unroll.terminal import DOCUMENT
 
 SHA256 = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 """A SHA-256, with a group for the digits that are shown."""
@@ -110,20 +106,6 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
     )
 
 
-def show_elsewhere(workspace: Workspace, names: Collection[str]) -> None:
-    """Print which of these data sets or sources belong to official.yaml, if any do, and
-    the command that builds them.
-    """
-    elsewhere = params.official(workspace.params)
-    known = dict.fromkeys(name for section in elsewhere.values() for name in section)
-    found = [name for name in known if name in names]
-    if found:
-        print(
-            f"Of {params.OFFICIAL}: {', '.join(found)}. "
-            f"`{program(workspace)} official` builds them in a project of their own."
-        )
-
-
 def show(workspace: Workspace, name: str) -> dict[str, Any]:
     """Return options and build of the source, the data set or the experiment of a name.
 
@@ -194,18 +176,15 @@ def _built(path: Path, model: type[pydantic.BaseModel]) -> Any:
     """
     if not path.exists():
         return None
-    read_checked(path, model)
-    return read_json(path)
+    return read_checked(path, model).model_dump(exclude_unset=True)
 
 
-def sections(
-    config: Params, name: str, *, theirs: bool = False
-) -> dict[str, dict[str, Any]]:
+def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
     """Return the sections of params.yaml with this name, as plain data with all
     defaults.
 
-    Options of a module in `unroll_extensions` have their defaults only with `theirs`,
-    which imports the module. Commands that only show run no code of a repository.
+    Options of a module in `unroll_extensions` are as in params.yaml: a command that
+    only shows runs no code of a repository.
 
     Raises:
         UsageError: an option is wrong; the message lists the valid ones.
@@ -215,56 +194,38 @@ def sections(
     from pipeline.training.recipe import recipe
 
     def ours(package: str, module: str, where: str) -> bool:
-        return theirs or registry.is_ours(registry.full_name(package, module, where))
+        return registry.is_ours(registry.full_name(package, module, where))
 
     facts: dict[str, dict[str, Any]] = {}
     if name in config.sources:
-        kind = config.sources[name].kind
-        options = config.sources[name].options
-        if ours(registry.SOURCES, kind, f"sources.{name}.kind"):
+        source = config.sources[name]
+        options = source.options
+        if ours(registry.SOURCES, source.kind, f"sources.{name}.kind"):
             options = config.producer(name).keywords
-        facts["source"] = {"name": name, "kind": kind, "options": options}
+        facts["source"] = {"name": name, "kind": source.kind, "options": options}
     if name in config.datasets:
         section = config.datasets[name]
-        chosen = section.preparation.options
+        preparation = section.preparation.model_dump()
         where = f"datasets.{name}.preparation.name"
         if ours(registry.PREPARATIONS, section.preparation.name, where):
-            chosen = config.preparer(name).keywords
+            preparation |= config.preparer(name).keywords
         facts["dataset"] = {
             "name": name,
             "source": section.source,
-            "preparation": {"name": section.preparation.name, **chosen},
+            "preparation": preparation,
             "experiments": list(config.experiments_of(name)),
         }
     if name in config.runs:
         experiment = config.runs[name]
+        shown = {"name": name, **experiment.model_dump()}
         where = f"experiments.{name.replace('/', '.')}"
-        model = experiment.model
-        training = experiment.training
-        built = model.options
-        trained = training.options
-        family = ours(registry.MODELS, model.family, f"{where}.model.family")
-        method = ours(registry.METHODS, training.method, f"{where}.training.method")
-        if family and method:
+        family = ours(registry.MODELS, experiment.model.family, f"{where}.model.family")
+        method = experiment.training.method
+        if ours(registry.METHODS, method, f"{where}.training.method") and family:
             trainer = recipe(params.own_name(name), experiment)
-            built = trainer.build.keywords
-            trained = trainer.method.keywords
-        own = (
-            "dataset",
-            "calendar",
-            "features",
-            "rows",
-            "residual",
-            "standardise",
-            "in_unit",
-            "seeds",
-        )
-        facts["experiment"] = {
-            "name": name,
-            **{key: getattr(experiment, key) for key in own},
-            "model": {"family": model.family, "name": model.name, **built},
-            "training": {"method": training.method, **trained},
-        }
+            shown["model"] |= trainer.build.keywords
+            shown["training"] |= trainer.method.keywords
+        facts["experiment"] = shown
     plain: dict[str, dict[str, Any]] = to_jsonable_python(facts)
     return plain
 
@@ -277,45 +238,3 @@ def lines(facts: Mapping[str, Any]) -> list[str]:
         if "built" in section and section["built"] is None:
             shown[kind]["built"] = "not on this machine"
     return SHA256.sub(r"\1...", plain_yaml.dumped(shown, flow=True)).splitlines()
-
-
-def show_trained(workspace: Workspace, name: str, only: str = "") -> None:
-    """Print the score on test of all runs of a data set, or of the run `only`, beside
-    the committed score.
-
-    It is the mean over seeds of the data set's metric, with the weights that validation
-    has chosen.
-
-    Raises:
-        UnrollError: a run is damaged.
-    """
-    # `unroll list` starts without NumPy
-    from pipeline.data import dataset
-    from pipeline.data.examples import compared
-    from pipeline.metrics import score
-    from pipeline.report.formatting import measured
-    from pipeline.training import run_folder
-
-    data = dataset.load(workspace.prepared(name))
-    targets = compared(data.splits["test"])
-    rows = []
-    for key in params.load(workspace.params).experiments_of(name):
-        if only not in {"", key}:
-            continue
-        run = run_folder.load(workspace.run(name, key))
-        here = ""
-        predictions = run.predictions.get(f"{run.points[-1]}_test")
-        if predictions is not None:
-            scores = [score(data.metric, of_seed, targets) for of_seed in predictions]
-            here = measured(fmean(scores), data.metric)
-        file = workspace.metrics(name) / f"{key}.json"
-        there = ""
-        # It is not committed, or damaged.
-        with contextlib.suppress(UnrollError, ValueError, KeyError):
-            path = file.relative_to(workspace.root).as_posix()
-            text = git(workspace.root, "show", f"HEAD:./{path}")
-            committed = Metrics.model_validate_json(text).root[data.metric]
-            there = measured(committed, data.metric)
-        rows.append([f"{name}/{key}", here, there])
-    header = ("run", f"{data.metric} on test", "committed")
-    terminal.show_table(header, rows, numeric=header[1:])

@@ -13,26 +13,22 @@ from pipeline.errors import UnrollError, without_password
 from pipeline.provenance.machine import CODE, documents
 from pipeline.report import results, titles
 from pipeline.report.results import AnswerText
-from pipeline.tracking import committed, login, runs, store
+from pipeline.tracking import login, runs, store
 from pipeline.workspace import Workspace
 from series.answer import load
 from unroll.answers.find import find
 from unroll.registry import model_registry
 from unroll.registry.model_registry import ALIAS
-from unroll.workspaces import committed_params
+from unroll.results.compare import committed_params
 
 JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
 """The variable that lets MLflow's server start jobs. Only language models need them."""
 
 
-def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str]:
+def track(workspace: Workspace) -> dict[str, str]:
     """Log runs that are not logged yet, and describe each data set by its answers.
 
     Print what was done, with a progress bar on a terminal.
-
-    Args:
-        workspace: with the runs.
-        whole: for the demo, the whole build, whose answers are taken, too.
 
     Returns:
         The name of each data set in MLflow -> the end of its address on MLflow's page.
@@ -65,17 +61,13 @@ def track(workspace: Workspace, whole: Workspace | None = None) -> dict[str, str
             # MLflow's store takes seconds to set up.
             if any(workspace.evaluation("").glob("*/evaluation.json")):
                 with store.opened(workspace) as opened:
-                    shown = committed.log(opened, workspace, config)
+                    shown = runs.log_committed(opened, workspace, config)
         _print_actions(actions, shown)
         answered = _answers(workspace)
-        if whole:
-            answered |= _answers(whole)
     if store.is_empty(workspace):
         return {}
     with store.opened(workspace) as opened:
-        # The demo lacks some of the models that these answers name.
-        whose = ["In the whole build:"] if whole else []
-        lines = {name: whose + answers for name, answers in answered.items()}
+        lines = answered
         return runs.describe(opened, workspace, lines)
 
 
@@ -102,8 +94,6 @@ def _print_actions(actions: dict[str, str], shown: int) -> None:
         f"{done.count('recorded')} logged now",
         f"{done.count('present')} logged before",
     ]
-    if "updated" in done:
-        counts.append(f"{done.count('updated')} with a new metric")
     if "not built" in done:
         counts.append(f"{done.count('not built')} not built (`unroll list` names them)")
     if shown:
@@ -114,14 +104,13 @@ def _print_actions(actions: dict[str, str], shown: int) -> None:
             print(f"{name}: {action}")
 
 
-def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
+def ui(workspace: Workspace, port: int) -> None:
     """Log runs that are not logged yet, print the addresses of the data sets' tables,
     and become MLflow's server.
 
     Args:
         workspace: the workspace whose records are shown.
         port: the port of the server on this machine.
-        whole: as in `track`.
 
     Raises:
         UnrollError: nothing is built or logged, or the store or the port cannot be
@@ -131,7 +120,7 @@ def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
     shared = uri.startswith("http")
     if not shared:
         require_free(port)
-    addresses = track(workspace, whole)
+    addresses = track(workspace)
     if store.is_empty(workspace):
         text = (
             "there is nothing to show, because nothing is built here; "

@@ -30,12 +30,11 @@ from pipeline.config.params import Experiment, own_name
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset, without_calendar
 from pipeline.errors import DivergedError, UnrollError, UsageError, one_line
-from pipeline.locks import alone
 from pipeline.metrics import MEASURES, Measure, score
+from pipeline.processes import duration
 from pipeline.provenance import fingerprint
-from pipeline.time_left import duration
 from pipeline.training.recipe import recipe
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, alone
 from stages import progress
 from unroll.terminal import built_by
 from unroll.tune.space import Space, contains, current_values, draw, with_values
@@ -293,13 +292,12 @@ def train(search: Search, values: Mapping[str, Any], title: str) -> Attempt:
     data = search.data
     if not experiment.calendar:
         data = without_calendar(data)
-    shown = progress.Epochs(title, chosen.method.keywords, chosen.seeds)
+    shown = progress.Epochs(title, chosen.method.keywords)
     diverged = Attempt(None, "diverged", None, None, dict(values))
     try:
         replicates = chosen.train(chosen.job(data, shown)).replicates
     except DivergedError:
         return diverged
-    shown.finish()
     targets = search.data.splits["validation"].targets
     scores = []
     for replicate in replicates:

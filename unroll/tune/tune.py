@@ -16,11 +16,10 @@ from typing import Any
 import pandas as pd
 from optuna import Study
 
-from pipeline import tables
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params, merged, own_name
 from pipeline.errors import UnrollError
-from pipeline.locks import sweep
+from pipeline.files import read_table, write_table
 from pipeline.workspace import Workspace
 from unroll.terminal import program
 from unroll.tune.space import current_values, describe, space, with_values
@@ -110,7 +109,6 @@ def tune(
 
 def _with_trials(config: Params, dataset: str) -> list[str]:
     """Return the experiments of a data set that have `trials`."""
-    config.dataset(dataset)
     names = [
         f"{dataset}/{key}"
         for key, experiment in config.experiments_of(dataset).items()
@@ -131,15 +129,15 @@ def _tune(workspace: Workspace, config: Params, search: Search) -> None:
     file = workspace.trials(search.data.name, own_name(search.name))
     if search.experiment.trials and file.exists():
         print(f"{search.name} was searched before; delete {file} to search it again.")
-        table = tables.read(
+        table = read_table(
             file, experiment=str, trial=int, seed=str, ended=str, options=str
         )
     else:
-        sweep(workspace)
+        workspace.sweep()
         with opened(workspace, search) as study:
             optimize(search, study)
             table = _table(search, study)
-        tables.write(file, table)
+        write_table(file, table)
     _show_best(workspace, config, search, table)
 
 

@@ -5,9 +5,9 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline import tables
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays
+from pipeline.files import read_table
 
 
 def prepare(
@@ -27,7 +27,7 @@ def prepare(
         UnrollError: a file is missing or damaged.
     """
     points = {
-        split: tables.read(raw / f"{part}_{split}.csv", x=float, y=float)
+        split: read_table(raw / f"{part}_{split}.csv", x=float, y=float)
         for split in ("train", "test")
     }
     x = {split: table["x"].to_numpy() for split, table in points.items()}

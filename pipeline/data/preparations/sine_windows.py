@@ -6,9 +6,9 @@ from typing import Annotated
 import numpy as np
 import pydantic
 
-from pipeline import tables
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
+from pipeline.files import read_table
 
 
 def prepare(
@@ -34,7 +34,7 @@ def prepare(
         ValueError: a series is not longer than `lookback`.
     """
     points = {
-        split: tables.read(raw / f"extrapolation_{split}.csv", x=float, y=float)
+        split: read_table(raw / f"extrapolation_{split}.csv", x=float, y=float)
         for split in ("train", "test")
     }
     for split, table in points.items():

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from pipeline import tables
 from pipeline.data.download import Context, UnavailableError
 from pipeline.errors import UnrollError, one_line
-from pipeline.files import scratch_folder
+from pipeline.files import scratch_folder, write_table
 from pipeline.files import sha256 as hash_of
 
 if TYPE_CHECKING:
@@ -166,7 +165,7 @@ def _extract(path: Path, context: Context, *, hourly: bool) -> None:
             f"{error}"
         ) from None
     if hourly:
-        tables.write(path, table.iloc[::STEP])
+        write_table(path, table.iloc[::STEP])
     else:
         with official.open("rb") as source, path.open("wb") as target:
             target.writelines(islice(source, 1 + FIRST_ROWS))

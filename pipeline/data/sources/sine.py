@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import tables
 from pipeline.data.download import Context
 from pipeline.data.sources import Count, Seed, streams
+from pipeline.files import write_table
 
 
 def produce(
@@ -34,4 +34,4 @@ def produce(
         "extrapolation_test": np.arange(90, 200, 0.5),
     }
     for name, x in tables_of_x.items():
-        tables.write(folder / f"{name}.csv", pd.DataFrame({"x": x, "y": np.sin(x)}))
+        write_table(folder / f"{name}.csv", pd.DataFrame({"x": x, "y": np.sin(x)}))

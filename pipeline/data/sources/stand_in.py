@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from pipeline import tables
 from pipeline.data.download import Context
 from pipeline.data.examples import Array
 from pipeline.data.sources import Seed, jena
-from pipeline.files import write_json
+from pipeline.files import write_json, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +49,7 @@ def produce(
     if of == "imdb":
         _imdb(folder, random, rows)
     else:
-        tables.write(folder / jena.FILE, _jena(random, rows))
+        write_table(folder / jena.FILE, _jena(random, rows))
 
 
 def station(

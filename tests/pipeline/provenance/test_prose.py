@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from pipeline.provenance.prose import is_card, without_prose
+from pipeline.provenance.fingerprint import is_card, without_prose
 from tests.support import REPOSITORY
 
 CODE = '''

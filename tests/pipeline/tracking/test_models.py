@@ -40,9 +40,6 @@ KERNELS = LAST | {
     "model": {"family": "baselines", "name": "linear"},
     "training": {"method": "kernel_ridge"},
 }
-CLAIM = """
-- {document: "003", words: MSE 0.02, experiment: next/node, metric: final.test.mse, value: "0.02", width: 2}
-"""
 
 
 def data(name):
@@ -65,7 +62,6 @@ def data(name):
 @pytest.fixture(scope="module")
 def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is out of reach by then
     workspace = Workspace(tmp_path_factory.mktemp("models"))
-    workspace.claims.write_text(CLAIM, encoding="utf-8")
     for name in ("next", "steps"):
         datasets.save(data(name), workspace.prepared(name))
     return workspace
@@ -159,9 +155,3 @@ def test_a_run_has_its_data_set_a_description_and_a_signature(workspace):
     signature = Model.load(files).signature
     (inputs,) = signature.inputs.inputs
     assert (inputs.shape, inputs.type) == ((-1, 8, 1), np.dtype(np.float32))
-
-
-def test_a_run_of_a_document_says_so(workspace):
-    (workspace.scratch / "next/node").rename(workspace.scratch / "moved")
-    run = log(workspace, "next/node", NODE)
-    assert run.data.tags["mlflow.note.content"].endswith("Of document 003.")

@@ -17,13 +17,11 @@ from pipeline.data import dataset as datasets
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers
 from pipeline.files import hashes_of, read_json, write_json, write_text
-from pipeline.locks import alone
-from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, record
-from pipeline.tracking import committed, runs, store, view
+from pipeline.tracking import runs, store
 from pipeline.training import run_folder, tasks
 from pipeline.training.tasks import Task
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, alone
 from stages.evaluate import evaluate
 from tests.support import fake_runs
 
@@ -252,27 +250,6 @@ def test_what_is_logged_later_is_what_is_logged_at_the_end_of_a_training_and_onc
     assert database.read_bytes() == before
 
 
-def test_a_new_metric_reaches_runs_that_are_logged_already_once(lab, monkeypatch):
-    lab.train("gru")
-    lab.train("last")
-    before = lab.read()
-    monkeypatch.setitem(MEASURES, "again", MEASURES["mae"])
-    assert lab.track() == {"gru": "updated", "last": "updated"}
-    assert lab.track() == {"gru": "present", "last": "present"}
-    after = lab.read()
-    for key, logged in before.items():
-        new = {
-            name: value for name, value in after[key].metrics.items() if "again" in name
-        }
-        assert after[key].metrics == logged.metrics | new
-        assert new == {
-            name.replace("mae", "again"): value
-            for name, value in logged.metrics.items()
-            if "mae" in name and "unit" not in name and "epoch" not in name
-        }
-        assert after[key].curves.items() >= logged.curves.items()
-
-
 def test_committed_results_are_shown_until_the_experiment_is_trained_here(whole, other):
     shutil.copytree(whole[0].workspace.root / "results", other.root / "results")
     write_text(other.params, PARAMS.format("whole"))
@@ -280,8 +257,8 @@ def test_committed_results_are_shown_until_the_experiment_is_trained_here(whole,
 
     def shown():
         with store.opened(other) as opened:
-            count = committed.log(opened, other, lab.params)
-        current = {run.info.run_name: run for run in lab.search(view.CURRENT)}
+            count = runs.log_committed(opened, other, lab.params)
+        current = {run.info.run_name: run for run in lab.search(store.CURRENT)}
         return count, current
 
     count, current = shown()
@@ -296,7 +273,7 @@ def test_committed_results_are_shown_until_the_experiment_is_trained_here(whole,
     }
     assert gru.data.params == parent.params
     assert gru.data.tags["committed"] == "true"
-    assert "trained elsewhere. GRU(4), trained on" in gru.data.tags[view.NOTE]
+    assert "trained elsewhere. GRU(4), trained on" in gru.data.tags[store.NOTE]
     database = (other.root / "mlflow.db").read_bytes()
     assert shown()[0] == 2
     assert (other.root / "mlflow.db").read_bytes() == database
@@ -330,12 +307,12 @@ def test_reviews_are_scored_by_accuracy_and_cross_entropy():
 def test_only_the_run_on_disk_is_current(lab):
     lab.train("gru", "first")
     lab.train("gru", "second")
-    (second,) = lab.search(view.CURRENT)
+    (second,) = lab.search(store.CURRENT)
     (first,) = lab.search("tags.`current` = 'false'")
     assert first.info.run_name == second.info.run_name == "gru"
     lab.leave("gru", "first")
     assert lab.track()["gru"] == "recorded"
-    (current,) = lab.search(view.CURRENT)
+    (current,) = lab.search(store.CURRENT)
     assert current.info.run_id == first.info.run_id
 
 
@@ -348,7 +325,7 @@ def test_what_is_logged_leaves_out_what_is_unknown_damaged_or_otherwise_in_param
     actions = lab.track()
     assert actions["gru"].startswith(f"skipped: the run of {lab.data}/gru is damaged")
     assert actions["last"] == "recorded"
-    (run,) = lab.search(view.CURRENT)
+    (run,) = lab.search(store.CURRENT)
     assert run.data.tags["fingerprint"] == fingerprint.folder(lab.folder("last"))
     assert not {"git_dirty", "cpu"} & {*run.data.tags}, (
         "without a record nobody knows where it was made"
@@ -369,7 +346,9 @@ def test_an_experiment_of_dvc_stands_beside_its_baseline(lab, tmp_path, monkeypa
     for name, value in {"EXP_NAME": "coy-auk", "ROOT": str(lab.workspace.root)}.items():
         monkeypatch.setenv(f"DVC_{name}", value)
     copy.train("gru", "others")
-    oldest, newest = sorted(lab.search(view.CURRENT), key=lambda run: run.info.run_name)
+    oldest, newest = sorted(
+        lab.search(store.CURRENT), key=lambda run: run.info.run_name
+    )
     assert (oldest.info.run_name, newest.info.run_name) == ("gru", "gru [coy-auk]")
     assert newest.data.tags["dvc_experiment"] == "coy-auk"
     assert newest.data.params["model.units"] == "5"
@@ -380,7 +359,7 @@ def test_a_stand_in_is_called_one_and_kept_apart(workspace):
     lab = make(workspace, "invented", stand_in=True)
     lab.train("last")
     assert lab.search() == []
-    (parent,) = lab.search(view.CURRENT, " (stand-in)")
+    (parent,) = lab.search(store.CURRENT, " (stand-in)")
     assert parent.info.run_name == "last (stand-in)"
     assert "no figure here is a result" in parent.data.tags["mlflow.note.content"]
 
@@ -393,7 +372,7 @@ def test_what_a_killed_process_left_is_ended_and_logged_anew(lab, monkeypatch):
     assert status(*lab.search()) == ["RUNNING"]
     assert lab.track()["gru"] == "recorded"
     assert status(*lab.search()) == ["FINISHED", "KILLED"]
-    assert status(*lab.search(view.CURRENT)) == ["FINISHED"]
+    assert status(*lab.search(store.CURRENT)) == ["FINISHED"]
 
 
 def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(
@@ -406,7 +385,7 @@ def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(
     assert line.startswith("warning: not recorded in MLflow: ")
     assert line.endswith("(disk full). `unroll track` records it later\n")
     assert "FAILED" in status(*lab.search())
-    assert lab.search(view.CURRENT) == []
+    assert lab.search(store.CURRENT) == []
     assert lab.track()["gru"] == "recorded"
 
 

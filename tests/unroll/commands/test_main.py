@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from pipeline import failures, numerics
+from pipeline import numerics, workspace
 from pipeline.config import params
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
@@ -213,7 +213,7 @@ def test_every_example_of_a_help_text_can_be_typed_and_names_what_there_is(
 
 
 def test_the_version_and_the_headings_of_help(unroll):
-    assert re.fullmatch(r"unroll \d+\.\d+\.\d+\n", unroll("--version")[1])
+    assert re.fullmatch(r"unroll \d+\.\d+\.\d+ [0-9a-f]{12}\n", unroll("--version")[1])
     headings = re.findall(r"^(\S.*):$", unroll("--help")[1], re.MULTILINE)
     assert headings == [*HEADINGS, "Options"]
 
@@ -350,14 +350,12 @@ def test_why_a_stage_of_dvc_failed_is_kept_without_a_path_of_this_machine_until_
     with monkeypatch.context() as patch, contextlib.suppress(ZeroDivisionError):
         failing(patch, error)
         unroll("list")
-    assert failures.read(Workspace(tmp_path)) == (
-        {"train@waves": reason} if reason else {}
-    )
+    assert Workspace(tmp_path).failures() == ({"train@waves": reason} if reason else {})
     assert unroll("list")[0] == 0
-    assert failures.read(Workspace(tmp_path)) == {}
+    assert Workspace(tmp_path).failures() == {}
     failing(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
     monkeypatch.setattr(
-        failures,
+        workspace,
         "write_text",
         lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")),
     )

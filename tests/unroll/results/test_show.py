@@ -12,7 +12,7 @@ from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
 from unroll.results import compare
-from unroll.results.show import lines, listing, sections, show, show_list
+from unroll.results.show import lines, listing, show, show_list
 
 LINEAR = {
     "model": {"family": "baselines", "name": "linear"},
@@ -36,50 +36,18 @@ def workspace(tmp_path):
 def test_every_experiment_in_the_order_of_params_and_no_other(workspace, capsys):
     for name in ("linear", "removed"):
         write_json(workspace.run("waves", name) / "run.json", {})
-    write_json(
-        workspace.metrics("waves") / "linear.json",
-        {"mse": 0.25, "mae": 0.4, "val": 0.1},
-    )
+    write_json(workspace.metrics("waves") / "linear.json", {"mse": 0.25, "mae": 0.4})
     rows = listing(workspace)
-    keys = (
-        "experiment",
-        "dataset",
-        "model",
-        "method",
-        "epochs",
-        "seeds",
-        "score",
-        "built",
-    )
-    assert [tuple(row[key] for key in keys) for row in rows] == [
-        (
-            "waves/rnn",
-            "waves",
-            "recurrent.simple_rnn",
-            "keras",
-            30,
-            [0],
-            None,
-            False,
-        ),
-        (
-            "waves/linear",
-            "waves",
-            "baselines.linear",
-            "least_squares",
-            None,
-            [3, 1],
-            0.25,
-            True,
-        ),
+    assert rows == listing(workspace, ["waves"]) == json.loads(json.dumps(rows))
+    assert [(row["experiment"], row["score"], row["built"]) for row in rows] == [
+        ("waves/rnn", None, False),
+        ("waves/linear", 0.25, True),
     ]
-    assert json.loads(json.dumps(rows)) == rows == listing(workspace, ["waves"])
     with pytest.raises(UsageError, match="must be one of: waves"):
         listing(workspace, ["wave"])
     show_list(rows, in_groups=False)
     assert re.search(
-        r"linear +baselines.linear +least_squares +2 +0.25 +yes\n",
-        capsys.readouterr().out,
+        r"linear .* least_squares +2 +0.25 +yes\n", capsys.readouterr().out
     )
     show_list(rows, in_groups=True)
     assert re.search(r"waves +2 +1 +1\n", capsys.readouterr().out)
@@ -92,31 +60,13 @@ def test_the_number_of_a_document_is_answered_with_the_command_for_documents(wor
 
 def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):
     both = show(workspace, "waves")
-    experiment = show(workspace, "waves/linear")["experiment"]
-    assert both["source"]["options"] == {
-        "seed": 0,
-        "train": 20,
-        "validation": 2000,
-        "test": 10,
-    }
-    dataset = {"name": "waves", "source": "waves", "preparation": {"name": "waves"}}
-    assert both["dataset"] == dataset | {
-        "experiments": ["rnn", "linear"],
-        "built": None,
-    }
+    options = {"seed": 0, "train": 20, "validation": 2000, "test": 10}
+    assert both["source"]["options"] == options
+    assert both["dataset"]["experiments"] == ["rnn", "linear"]
     assert "  built: not on this machine" in lines(both)
-    assert (experiment["dataset"], experiment["seeds"], experiment["built"]) == (
-        "waves",
-        [3, 1],
-        None,
-    )
-    assert experiment["model"] == {
-        "family": "baselines",
-        "name": "linear",
-        "last": None,
-        "intercept": True,
-    }
-    assert "metrics" not in experiment
+    experiment = show(workspace, "waves/linear")["experiment"]
+    assert experiment["seeds"] == [3, 1]
+    assert experiment["model"].items() >= {"last": None, "intercept": True}.items()
 
 
 def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
@@ -166,7 +116,7 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
 
 
 def test_what_only_shows_imports_no_module_of_the_repository(workspace, evaluated):
-    """Whether it is a file or a package; `doctor`, which checks options by it, does."""
+    """Whether it is a file or a package."""
     linear = {"model": {"family": "one", "name": "linear", "times": 3}}
     one = linear | {"training": {"method": "two", "epochs": 4}}
     experiments = {"waves": PARAMS["experiments"]["waves"] | {"one": one}}
@@ -188,8 +138,6 @@ def test_what_only_shows_imports_no_module_of_the_repository(workspace, evaluate
     assert compare.claims(workspace)["rows"] == []
     shutil.copytree(evaluated.evaluation("waves"), workspace.evaluation("waves"))
     compare.compare(workspace, ["waves"])
-    with pytest.raises(SystemExit, match="code of the repository"):
-        sections(params.load(workspace.params), "waves/one", theirs=True)
 
 
 @pytest.mark.parametrize(

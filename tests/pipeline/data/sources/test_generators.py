@@ -6,15 +6,14 @@ import math
 import numpy as np
 import pytest
 
-from pipeline import tables
 from pipeline.data.sources import sine, sines, waves
-from pipeline.files import read_npz
+from pipeline.files import read_npz, read_table
 
 
 def test_the_sine_sets_are_those_of_the_document(folder, context):
     sine.produce(folder, context)
     points = {
-        file.stem: tables.read(file, x=float, y=float) for file in folder.iterdir()
+        file.stem: read_table(file, x=float, y=float) for file in folder.iterdir()
     }
     sets = {name: table["x"].tolist() for name, table in points.items()}
     for name, table in points.items():

@@ -6,9 +6,8 @@ import threading
 import pytest
 from zc.lockfile import LockFile
 
-from pipeline import files, locks
+from pipeline import files
 from pipeline.errors import UnrollError
-from pipeline.locks import stage
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
 
@@ -49,7 +48,7 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     assert writer.returncode == 9
     left = [path for path in tmp_path.rglob("*.tmp") if path not in others]
     assert len(left) == 8
-    locks.sweep(workspace)
+    workspace.sweep()
     assert not any(path.exists() for path in left)
     assert all(path.exists() for path in others)
 
@@ -68,7 +67,7 @@ def test_neither_a_zombie_nor_a_later_process_with_its_number_keeps_what_a_dead_
     for path in (mine, old, zombie):
         path.mkdir()
     os.utime(old, (0, 0))  # before this process started
-    locks.sweep(Workspace(tmp_path))
+    Workspace(tmp_path).sweep()
     assert [path for path in (mine, old, zombie) if path.exists()] == [mine]
     child.communicate()
 
@@ -77,14 +76,14 @@ def test_a_stage_is_for_one_process_and_starts_without_what_a_dead_one_left(tmp_
     left = tmp_path / ".dvc.lock.4194999.ab.tmp"  # above any process number
     left.touch()
     workspace = Workspace(tmp_path)
-    with stage(workspace, "train", "gru"):
+    with workspace.stage("train", "gru"):
         assert not left.exists()
         busy = (
             rf"^another process is at train gru in {tmp_path}; wait until it has ended$"
         )
-        with pytest.raises(UnrollError, match=busy), stage(workspace, "train", "gru"):
+        with pytest.raises(UnrollError, match=busy), workspace.stage("train", "gru"):
             pass
-        with stage(workspace, "train", "lstm"):
+        with workspace.stage("train", "lstm"):
             pass
 
 
@@ -93,5 +92,5 @@ def test_a_stage_that_dvc_runs_waits_for_another_process(tmp_path, monkeypatch):
     monkeypatch.setattr(Workspace, "scratch", tmp_path)
     timer = threading.Timer(0.2, LockFile(tmp_path / "train-gru.lock").close)
     timer.start()
-    with stage(Workspace(tmp_path), "train", "gru"):
+    with Workspace(tmp_path).stage("train", "gru"):
         assert timer.finished.is_set()
