@@ -25,6 +25,7 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
 from pipeline.evaluation.schema import About, Entry, Split
 from pipeline.evaluation.scores import measures, statistics
+from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
 from pipeline.tracking import models, store
@@ -99,18 +100,20 @@ def track(
 ) -> Iterator[tuple[str, str]]:
     """Log the runs on disk that are not logged yet.
 
+    Scores of a metric that is new are added to runs that were logged before.
+
     Args:
         workspace: the workspace of the runs.
         experiments: full name, such as waves/gru -> experiment.
 
     Yields:
-        Each name, and "recorded", "present", "not built", or "skipped:
+        Each name, and "recorded", "present", "updated", "not built", or "skipped:
         REASON".
 
     Raises:
         StoreError: the store cannot be used.
     """
-    known: set[str] | None = None
+    known: dict[str, MlflowRun] | None = None
     for name, experiment in experiments.items():
         found = on_disk(workspace, name, experiment)
         if not (found.folder / "run.json").exists():
@@ -121,11 +124,15 @@ def track(
             with store.opened(workspace) as opened:
                 if known is None:
                     current = opened.search(store.CURRENT)
-                    known = {run.data.tags["fingerprint"] for run in current}
+                    known = {run.data.tags["fingerprint"]: run for run in current}
+                logged = known.get(fingerprint.folder(found.folder))
                 action = "present"
-                if fingerprint.folder(found.folder) not in known:
+                if logged is None:
                     log(opened, workspace, found)
                     action = "recorded"
+                elif _lacks_metrics(workspace, logged):
+                    _add_metrics(opened, workspace, found, logged)
+                    action = "updated"
         except StoreError:
             raise
         except UnrollError as error:
@@ -239,6 +246,35 @@ def _log_data(opened: Store, run_id: str, data: Dataset, run: Run) -> None:
     )
     context = InputTag("mlflow.data.context", "training")
     opened.client.log_inputs(run_id, [DatasetInput(logged, [context])])
+
+
+def _lacks_metrics(workspace: Workspace, logged: "MlflowRun") -> bool:
+    """Return whether a logged run has scores, but not those of every metric."""
+    data = dataset.describe(workspace.prepared(logged.data.tags["dataset"]))
+    needed = {name for name, measure in MEASURES.items() if data.kind in measure.kinds}
+    metrics = logged.data.metrics.keys()
+    return data.metric in metrics and not needed <= metrics
+
+
+def _add_metrics(
+    opened: Store, workspace: Workspace, found: RunOnDisk, parent: "MlflowRun"
+) -> None:
+    """Log the scores of a logged run that it lacks: of a metric that is new."""
+    data = dataset.load(
+        workspace.prepared(found.experiment.dataset),
+        calendar=found.experiment.calendar,
+    )
+    run = run_folder.load(found.folder)
+    scores = _scores(data, run)
+    of_run = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    logged = {parent: over_seeds(scores)}
+    for child in opened.search(of_run, parent.info.experiment_id):
+        seed = int(child.data.tags["seed"])
+        # params.yaml may have other seeds by now
+        logged[child] = _of_seed(scores, run.summary.seeds.index(seed))
+    for one, metrics in logged.items():
+        new = {key: metrics[key] for key in metrics.keys() - one.data.metrics.keys()}
+        opened.log(one.info.run_id, [(0, new)])
 
 
 def over_seeds(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:

@@ -362,3 +362,18 @@ def lab(
     )
     print(sentence)
     raise typer.Exit({True: 0, False: 1, None: 3}[right])
+
+
+@app.command(rich_help_panel="Learning")
+def doctor(context: typer.Context) -> None:
+    """Check packages, every value of params.yaml and claims.yaml, and the disk; say
+    how to mend what is wrong.
+
+    `unroll doctor` · `unroll --root .demo doctor`
+    """
+    from unroll.results.doctor import doctor
+
+    findings = doctor(context.obj)
+    for check, ok, text in findings:
+        print(f"{'ok  ' if ok else 'FAIL'} {check}: {text}")
+    raise typer.Exit(0 if all(ok for _, ok, _ in findings) else 1)

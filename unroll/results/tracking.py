@@ -94,6 +94,8 @@ def _print_actions(actions: dict[str, str], shown: int) -> None:
         f"{done.count('recorded')} logged now",
         f"{done.count('present')} logged before",
     ]
+    if "updated" in done:
+        counts.append(f"{done.count('updated')} with a new metric")
     if "not built" in done:
         counts.append(f"{done.count('not built')} not built (`unroll list` names them)")
     if shown:

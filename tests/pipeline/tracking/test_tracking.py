@@ -17,6 +17,7 @@ from pipeline.data import dataset as datasets
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers
 from pipeline.files import hashes_of, read_json, write_json, write_text
+from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, record
 from pipeline.tracking import runs, store
 from pipeline.training import run_folder, tasks
@@ -248,6 +249,27 @@ def test_what_is_logged_later_is_what_is_logged_at_the_end_of_a_training_and_onc
     before = database.read_bytes()
     assert lab.track() == {"gru": "present", "last": "present"}
     assert database.read_bytes() == before
+
+
+def test_a_new_metric_reaches_runs_that_are_logged_already_once(lab, monkeypatch):
+    lab.train("gru")
+    lab.train("last")
+    before = lab.read()
+    monkeypatch.setitem(MEASURES, "again", MEASURES["mae"])
+    assert lab.track() == {"gru": "updated", "last": "updated"}
+    assert lab.track() == {"gru": "present", "last": "present"}
+    after = lab.read()
+    for key, logged in before.items():
+        new = {
+            name: value for name, value in after[key].metrics.items() if "again" in name
+        }
+        assert after[key].metrics == logged.metrics | new
+        assert new == {
+            name.replace("mae", "again"): value
+            for name, value in logged.metrics.items()
+            if "mae" in name and "unit" not in name and "epoch" not in name
+        }
+        assert after[key].curves.items() >= logged.curves.items()
 
 
 def test_committed_results_are_shown_until_the_experiment_is_trained_here(whole, other):
