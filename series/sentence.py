@@ -82,7 +82,7 @@ def title(board: Board, titles: Mapping[str, str], name: str) -> str:
         return titles.get(name, name)
     count = len(board.members)
     number = NUMBERS[count] if count < len(NUMBERS) else count
-    return f"the weighted median of {number} models"
+    return f"the weighted {board.objective} of {number} models"
 
 
 def _compared(

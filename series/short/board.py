@@ -26,7 +26,7 @@ from series.short import networks, offsets
 from series.short.backtest import CARDS, first_cutoffs
 from series.short.histories import Histories
 
-MEMBERS = ("theta", "ets", "mlp")
+MEMBERS = ("theta", "ets", "ces", "mlp")
 """The models whose mean is forecast; half of it is by models of one series."""
 
 MARGIN = 2 / 3

@@ -34,6 +34,7 @@ def test_hourly_rows_have_naive_fitted_statistical_and_recurrent_models(hourly):
         *naive,
         *fitted,
         "mlp",
+        "mlp_mean",
         "gru",
         "lstm",
         "ets",
@@ -43,6 +44,7 @@ def test_hourly_rows_have_naive_fitted_statistical_and_recurrent_models(hourly):
     ]
     assert [name for name in found if candidates.is_network(found[name])] == [
         "mlp",
+        "mlp_mean",
         "gru",
         "lstm",
     ]
