@@ -115,7 +115,8 @@ class BaseForecaster(ABC):
 
         Args:
             paths: the files.
-            plan: files of rows to come, with the columns that are known beforehand.
+            plan: files of rows to come, with the columns that are known beforehand, for
+                each series, or without the names of series for all.
 
         Raises:
             UnrollError: the rows cannot be used; the text says which and why.
@@ -128,19 +129,17 @@ class BaseForecaster(ABC):
             existing(path)
         form = self.spec.question.csv
         return self._latest(
-            files.read(paths, form), files.read(plan, form) if plan else None
+            files.read(paths, form), [files.read([path], form) for path in plan]
         )
 
     def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
-        return self._latest(
-            files.of_table(plain_frame(rows), self.spec.question.csv), None
-        )
+        return self._latest(files.of_table(plain_frame(rows), self.spec.question.csv))
 
     def _latest(
-        self, rows: files.FileRows, plan: files.FileRows | None
+        self, rows: files.FileRows, plans: Sequence[files.FileRows] = ()
     ) -> dict[str, Window]:
-        found = histories(self.spec.questions, rows, plan)
+        found = histories(self.spec.questions, rows, plans)
         windows = dict[str, Window]()
         failed = UnrollError("no series has rows to forecast from")
         for name, history in found.items():
@@ -162,6 +161,12 @@ class BaseForecaster(ABC):
             windows[name] = window
         if not windows:
             raise failed
+        ended = [f"{name}: {own.ended}" for name, own in windows.items() if own.ended]
+        if ended:
+            text = ended[0].removeprefix(f"{ALONE}: ")
+            if len(windows) > 1:
+                text = f"rows to come of {len(ended):,} series, such as {text}"
+            warnings.warn(text, OutsideRangeWarning, stacklevel=3)
         return windows
 
     def forecast(

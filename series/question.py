@@ -312,12 +312,6 @@ def _target(profile: FileProfile, wanted: str | None, reasons: dict[str, str]) -
 
 
 def _future(profile: FileProfile, target: str, wanted: Sequence[str]) -> list[str]:
-    if wanted and profile.series_id:
-        raise UsageError(
-            f"future= is for one series, and this file has {len(profile.series)}, by "
-            f"{profile.series_id!r}; leave future= out, and models see the column up "
-            "to each cutoff"
-        )
     names = [column_named(name, profile.targets) for name in wanted]
     others = [name for name in profile.targets if name != target]
     for name in names:
@@ -445,12 +439,12 @@ def is_short(profile: FileProfile, proposal: Proposal) -> bool:
     """Return whether series are too short to be cut into windows.
 
     Panels of months, quarters and years are short, too, since models of whole series
-    forecast them better.
+    forecast them better; but these see no columns that are known beforehand.
     """
     rows_of_months = (
         isinstance(profile.calendar, str) and profile.calendar != "business"
     )
-    if profile.series_id and rows_of_months:
+    if profile.series_id and rows_of_months and not proposal.future:
         return True
     window = proposal.step * (proposal.lookback + proposal.horizon)
     return int(TRAIN * profile.length) - window < FEWEST_WINDOWS

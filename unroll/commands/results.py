@@ -110,8 +110,8 @@ def predict(
         typer.Option(help="Draw the forecast in a .png, .svg or .pdf file."),
     ] = None,
     future: Annotated[
-        Path | None,
-        typer.Option(help="A file of future rows, with columns known beforehand."),
+        list[Path] | None,
+        typer.Option(help="Rows to come, with columns known beforehand (repeatable)."),
     ] = None,
     horizon: Annotated[
         int | None,
@@ -138,7 +138,7 @@ def predict(
         raise UsageError("pass --csv or --json, not both")
     with speaking_flags():
         predicted = predict.predict(
-            own_workspace(context), name, data, level, future, horizon, series
+            own_workspace(context), name, data, level, future or (), horizon, series
         )
     if plot:
         predict.draw(predicted, plot)
