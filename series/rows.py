@@ -205,12 +205,14 @@ def histories(
     name = files.paths[0].name
     spacing = timestamps.regularity(table.timestamps).freq
     several = table.timestamps.min() < table.timestamps.max()
-    if several and spacing != question.spacing:
+    trained = question.cleaning.of_file.spacing or 1
+    if several and spacing != trained:
         raise UnrollError(
             f"{name}: rows lie {timestamps.duration(spacing)} apart, and "
             f"{question.dataset} was trained on rows that lie "
-            f"{timestamps.duration(question.spacing)} apart; give such rows"
+            f"{timestamps.duration(trained)} apart; give such rows"
         )
+    table = series.in_timesteps(table, question.csv, question.cleaning)
     table = _aligned(question, table, name)
     end = _measured(question, table).timestamps.max()
     planned = [_planned(question, plan) for plan in plans]
@@ -385,6 +387,7 @@ def _planned(question: SeriesQuestion, plan: FileRows) -> Any:
     }
     table = table_of(replace(plan, form=plan.form.model_copy(update=only)))
     table = series.on_calendar(table, question.csv, question.cleaning)
+    table = series.in_timesteps(table, question.csv, question.cleaning)
     names = [ALONE] * len(table.values) if table.series_id is None else table.series_id
     return pd.DataFrame(table.values, [names, table.timestamps], table.columns)
 
@@ -477,7 +480,8 @@ def _ended(history: History) -> str:
     if not count or question.windows.future:
         return ""
     last = question.when(history.measured.series.timestamps[-1])
-    rows = f"{count:,} rows have" if count > 1 else "1 row has"
+    row = "row" if question.cleaning.step == 1 else "timestep"
+    rows = f"{count:,} {row}s have" if count > 1 else f"1 {row} has"
     text = f"{question.csv.target!r} was measured last at {last}"
     return f"{text}; the forecast starts there ({rows} none after that)"
 

@@ -6,6 +6,7 @@ Data sets and forecasts of later rows use the same functions.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -189,7 +190,7 @@ class Measured:
 
 
 def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable:
-    """Return the rows with evenly spaced timestamps (`row_calendar.numbered`).
+    """Return the rows of a file with evenly spaced timestamps (`row_calendar.numbered`).
 
     Rows outside of opening hours and rows of the series in `leave_out` are removed.
 
@@ -198,7 +199,7 @@ def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable
     """
     if table.series_id is not None and csv.leave_out:
         table = table.only(~np.isin(table.series_id, csv.leave_out))
-    numbers = row_calendar.numbered(table.timestamps, cleaning, csv.time_zone)
+    numbers = row_calendar.numbered(table.timestamps, cleaning.of_file, csv.time_zone)
     outside = np.isnat(numbers)
     if outside.all():
         raise UnrollError(
@@ -206,6 +207,49 @@ def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable
         )
     table = replace(table, timestamps=numbers)
     return table.only(~outside) if outside.any() else table
+
+
+def in_timesteps(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable:
+    """Return a row for each timestep of `cleaning.step` rows (`on_calendar`).
+
+    A row has the mean of the values that are known, of rows with the same timestamp the
+    first. The target is missing if fewer than half of its values are known. So it is in
+    the last timestep until its last row is there. A sum of which a few values are
+    missing is as many times the mean as there should be values.
+    """
+    if cleaning.step == 1:
+        return table
+    timestep = np.timedelta64(1000 * (cleaning.spacing or 1), "ms")
+    row = timestep // cleaning.step
+    start = _start(csv, cleaning)
+    if csv.ends:
+        start += row
+    begins = start + (table.timestamps - start) // timestep * timestep
+    means, counts = table.means(begins)
+    if csv.target in table.columns:
+        target = table.columns.index(csv.target)
+        known = table.timestamps[~np.isnan(table.values[:, target])]
+        lacking = 2 * counts[:, target] < cleaning.step
+        if len(known):
+            lacking |= means.timestamps + timestep - row > known.max()
+        means.values[lacking, target] = np.nan
+        if cleaning.aggregate == "sum":
+            means.values[:, target] *= cleaning.step
+    return means
+
+
+def _start(csv: CsvFormat, cleaning: Cleaning) -> Any:
+    """Return the timestamp from which timesteps are counted.
+
+    It is a Monday at midnight, by the winter's clock of a time zone.
+    """
+    if cleaning.rows not in {None, "business"}:
+        return np.datetime64(0, "ms")
+    monday = row_calendar.MONDAY
+    if csv.time_zone is None or cleaning.rows is not None:
+        return monday
+    winter = np.array(["2024-01-01"], "datetime64[ms]")
+    return monday - (timestamps.to_wall_clock(winter, csv.time_zone) - winter)[0]
 
 
 def rows_of(

@@ -114,8 +114,8 @@ def predict(
         typer.Option(help="Rows to come, with columns known beforehand (repeatable)."),
     ] = None,
     horizon: Annotated[
-        int | None,
-        typer.Option(min=1, help="Timesteps ahead; by default those of the training."),
+        str | None,
+        typer.Option(help="Rows ahead, or 24h; by default those of the training."),
     ] = None,
     series: Annotated[
         str | None, typer.Option(help="The series, if there are several.")

@@ -68,7 +68,7 @@ def predict(
     data: Path | None,
     level: float = USUAL,
     plan: Sequence[Path] = (),
-    horizon: int | None = None,
+    horizon: int | str | None = None,
     series: str | None = None,
     model: str | None = None,
 ) -> Predicted:
@@ -80,7 +80,7 @@ def predict(
         data: a file of rows; by default the series' own files, as they are now.
         level: the coverage of the intervals.
         plan: files of future rows with the columns that are known beforehand.
-        horizon: timesteps ahead; by default the horizon of the training.
+        horizon: rows ahead, or a duration such as "24h"; by default the horizon of the training.
         series: the name of a series, if there are several.
         model: the model that forecasts; by default the one that was chosen.
 
