@@ -119,7 +119,7 @@ class Options(Strict):
     future: Names = pydantic.Field(default=[])
     """A column, or several, known beforehand."""
     holidays: str | None = None
-    """A country whose holidays count: DE, US ..."""
+    """A country, or a state, whose holidays count: DE, DE-BY, US ..."""
     missing: Names = pydantic.Field(default=[])
     """A number or word, or several, that means no value."""
     stamp: Names = pydantic.Field(default=[])

@@ -134,7 +134,7 @@ class Proposal:
         cycles: timesteps of each cycle, such as a day and a week, the shortest first.
         history: timesteps that statistical models look back; 0 means `lookback`.
         future: columns whose values are known beforehand.
-        holidays: the country whose holidays are known, such as "DE".
+        holidays: the country or state whose holidays are known, such as "DE".
         objective: what a forecast is.
         intermittent: whether the target is never below 0 and often 0, like rare sales.
         reasons: option that was proposed -> reason for its value.

@@ -493,20 +493,28 @@ def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:
     return timestamps.to_wall_clock(moments, csv.time_zone)
 
 
-def holidays_of(country: str, moments: Array) -> Array:
+def holidays_of(place: str, moments: Array) -> Array:
     """Return whether each timestamp lies on a holiday: (rows,) bool.
 
+    Args:
+        place: a country such as "DE", or one of its states such as "DE-BY".
+        moments: (rows,) datetime64[ms].
+
     Raises:
-        UsageError: the country is unknown.
+        UsageError: the country or the state is unknown.
     """
     import holidays
 
     years = 1970 + np.unique(moments.astype("datetime64[Y]")).astype(int)
     try:
-        days = holidays.country_holidays(country, years=years.tolist())
+        country, _, state = place.partition("-")
+        days = holidays.country_holidays(
+            country, subdiv=state or None, years=years.tolist()
+        )
     except NotImplementedError:
         raise UsageError(
-            f"holidays must be a country such as DE or US. Received: {country!r}"
+            "holidays must be a country such as DE or US, or a state such as DE-BY. "
+            f"Received: {place!r}"
         ) from None
     return np.isin(moments.astype("datetime64[D]"), np.array([*days], "datetime64[D]"))
 

@@ -168,7 +168,7 @@ class WindowSpec(Strict):
             values. Rows before the first measured target are left out.
         future: columns whose later values are known in advance. Each row holds their
             values at the time of the last value to forecast.
-        holidays: a country, such as "DE". The column `holiday`, known in advance, is 1
+        holidays: a country such as "DE", or a state such as "DE-BY". The column `holiday`, known in advance, is 1
             on its holidays.
         unit, quantity: unit and quantity of the target, for reports.
     """

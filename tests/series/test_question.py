@@ -185,6 +185,7 @@ def test_a_horizon_is_a_whole_number_of_timesteps(tmp_path, options, message):
             "future must name columns of numbers besides the target: there are none. Received: 'b'",
         ),
         (Options(holidays="XX"), "XX"),
+        (Options(holidays="DE-XX"), "or a state such as DE-BY. Received: 'DE-XX'"),
     ],
 )
 def test_a_question_that_cannot_be_asked_says_what_is_expected(tmp_path, wanted, text):

@@ -109,6 +109,9 @@ def predict(
         Path | None,
         typer.Option(help="Draw the forecast in a .png, .svg or .pdf file."),
     ] = None,
+    xlsx: Annotated[
+        Path | None, typer.Option(help="Write the forecast into a .xlsx file, too.")
+    ] = None,
     future: Annotated[
         list[Path] | None,
         typer.Option(help="Rows to come, with columns known beforehand (repeatable)."),
@@ -130,7 +133,7 @@ def predict(
     `unroll predict meter` · `unroll predict meter --data new.csv --level 0.8 --csv` ·
     `unroll predict meter --horizon 48 --plot next.png`
     """
-    from series.table import csv
+    from series.table import csv, write_xlsx
     from unroll.answers.show import speaking_flags
     from unroll.results import predict
 
@@ -142,6 +145,8 @@ def predict(
         )
     if plot:
         predict.draw(predicted, plot)
+    if xlsx:
+        write_xlsx(predicted.table, xlsx)
     if as_json:
         print_json(predict.as_data(predicted))
     elif as_csv:
