@@ -11,6 +11,7 @@ import pytest
 from pipeline.errors import UnrollError, UsageError
 from series import answer as answers
 from series import candidates, fits, windowed
+from series.forecaster import OutsideRangeWarning
 from series.judge import judge
 from tests.series.here import run_here
 
@@ -320,3 +321,42 @@ def test_a_short_gap_in_new_rows_is_filled_though_the_train_rows_had_none():
     long = later.assign(sales=later["sales"].where(~later.index.isin([480, 481])))
     with pytest.raises(UnrollError, match="no more than 1 in a row are filled"):
         answer.forecast(long)
+
+
+def quarters(count=6_002):
+    """Energy of quarters of an hour by a local clock; the last hour has two."""
+    stamps = pd.date_range(
+        "2024-03-01", periods=count, freq="15min", tz="Europe/Berlin"
+    )
+    day = np.sin(2 * np.pi * np.arange(count) / 96)
+    noise = np.random.default_rng(0).normal(size=count)
+    return pd.DataFrame({"time": stamps, "kwh": 50 + 9 * day + noise})
+
+
+def test_hours_of_quarters_are_forecast_as_hours_that_were_summed_by_hand(tmp_path):
+    frame = quarters()
+    answer = answered(frame, step=4, horizon="6h", lookback="2d", aggregate="sum")
+    hours = frame[:6_000].resample("h", on="time")["kwh"].sum().reset_index()
+    by_hand = answered(hours, horizon=6, lookback=48)
+    pd.testing.assert_frame_equal(
+        answer.forecasts.drop(columns="unique_id"),
+        by_hand.forecasts.drop(columns="unique_id"),
+        rtol=1e-5,
+    )
+    later = quarters(6_050)
+    of_hours = later[:6_048].resample("h", on="time")["kwh"].sum().reset_index()
+    answer = answers.load(answer.save(tmp_path / "meter"))
+    with pytest.warns(OutsideRangeWarning, match=r"1 timestep has none after that"):
+        found = answer.forecast(later, horizon="12h")
+    expected = by_hand.forecast(of_hours, horizon=12)
+    columns = ["ds", "y_hat", "lo-90", "hi-90"]
+    pd.testing.assert_frame_equal(found[columns], expected[columns], rtol=1e-4)
+    reach = answer.forecaster.spec.reach
+    last = answer.forecaster.forecast(later[-reach - 2 : -2])
+    assert [*last["ds"]] == [*found["ds"][:6]], "so many rows suffice"
+    with pytest.raises(UsageError, match="a timestep is 4 rows. Received: 30"):
+        answer.forecast(later[:-2], horizon=30)
+    with pytest.raises(
+        UnrollError, match="rows lie an hour apart, .* 15 minutes apart"
+    ):
+        answer.forecast(of_hours)
