@@ -256,7 +256,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
     cleaning = Cleaning(
         spacing=profile.freq * step,
         rows=profile.calendar,
-        step=step,
+        timestep=step,
         aggregate=aggregate,
     )
     _require_whole_days(profile, step)
@@ -326,7 +326,7 @@ def timesteps_of(name: str, wanted: int | str, cleaning: Cleaning, most: int) ->
     Raises:
         UsageError: they are no whole number of timesteps from 1 to `most`.
     """
-    step = cleaning.step
+    step = cleaning.timestep
     count = float(wanted) if isinstance(wanted, int) else 0.0
     timestep = f"{step:,} rows" if step > 1 else "a row"
     if isinstance(wanted, str):
@@ -363,7 +363,7 @@ def _timesteps(
     known = np.isfinite(table.values[:, 0])
     if not known.any():
         raise UsageError(
-            f"step={cleaning.step}: no timestep has half of its rows; pass a smaller "
+            f"step={cleaning.timestep}: no timestep has half of its rows; pass a smaller "
             "step=, or leave it out"
         )
     last = table.timestamps.max(keepdims=True)
@@ -541,7 +541,7 @@ def options(
         fill=fill_limit(spacing) if has_gaps else None,
         repeat=cycle if has_gaps else None,
         rows=profile.calendar,
-        step=proposal.step,
+        timestep=proposal.step,
         aggregate=proposal.aggregate,
     )
     windows = WindowSpec(

@@ -480,7 +480,7 @@ def _ended(history: History) -> str:
     if not count or question.windows.future:
         return ""
     last = question.when(history.measured.series.timestamps[-1])
-    row = "row" if question.cleaning.step == 1 else "timestep"
+    row = "row" if question.cleaning.timestep == 1 else "timestep"
     rows = f"{count:,} {row}s have" if count > 1 else f"1 {row} has"
     text = f"{question.csv.target!r} was measured last at {last}"
     return f"{text}; the forecast starts there ({rows} none after that)"

@@ -258,7 +258,7 @@ class Spec(Strict):
     @property
     def reach(self) -> int:
         """The number of rows that the models look at."""
-        step = self.fitted.cleaning.step
+        step = self.fitted.cleaning.timestep
         return self.question.reach * step + 2 * (step - 1)  # of timesteps cut in two
 
 
@@ -318,7 +318,7 @@ class ForecasterSpec(Spec):
     def reach(self) -> int:
         """The number of rows that the members look at."""
         longest = (self.timesteps - 1) * self.fitted.windows.step + 1
-        return max(super().reach, longest * self.fitted.cleaning.step)
+        return max(super().reach, longest * self.fitted.cleaning.timestep)
 
 
 def fitted_of(data: Dataset) -> Preprocessing:

@@ -210,17 +210,17 @@ def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable
 
 
 def in_timesteps(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable:
-    """Return a row for each timestep of `cleaning.step` rows (`on_calendar`).
+    """Return a row for each timestep of `cleaning.timestep` rows (`on_calendar`).
 
     A row has the mean of the values that are known, of rows with the same timestamp the
     first. The target is missing if fewer than half of its values are known. So it is in
     the last timestep until its last row is there. A sum of which a few values are
     missing is as many times the mean as there should be values.
     """
-    if cleaning.step == 1:
+    if cleaning.timestep == 1:
         return table
     timestep = np.timedelta64(1000 * (cleaning.spacing or 1), "ms")
-    row = timestep // cleaning.step
+    row = timestep // cleaning.timestep
     start = _start(csv, cleaning)
     if csv.ends:
         start += row
@@ -229,12 +229,12 @@ def in_timesteps(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTabl
     if csv.target in table.columns:
         target = table.columns.index(csv.target)
         known = table.timestamps[~np.isnan(table.values[:, target])]
-        lacking = 2 * counts[:, target] < cleaning.step
+        lacking = 2 * counts[:, target] < cleaning.timestep
         if len(known):
             lacking |= means.timestamps + timestep - row > known.max()
         means.values[lacking, target] = np.nan
         if cleaning.aggregate == "sum":
-            means.values[:, target] *= cleaning.step
+            means.values[:, target] *= cleaning.timestep
     return means
 
 

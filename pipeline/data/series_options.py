@@ -114,7 +114,7 @@ class Cleaning(Repair):
             out.
         until: the last row that counts, as ISO 8601; in UTC with a time zone. Later
             rows serve only for the refit, so they change no evaluation.
-        step: rows of the file that become one row, `spacing` seconds long, before
+        timestep: rows of the file that become one row, `spacing` seconds long, before
             anything else happens to them.
         aggregate: what the target of such a row is, the "mean" or the "sum" of its
             rows. Other columns have the mean.
@@ -125,14 +125,14 @@ class Cleaning(Repair):
     rows: Rows = None
     measured: bool = False
     until: str | None = None
-    step: Count = 1
+    timestep: Count = 1
     aggregate: Literal["mean", "sum"] = "mean"
 
     @property
     def of_file(self) -> "Cleaning":
         """The options of the rows as the file has them."""
-        spacing = self.spacing and self.spacing // self.step
-        return self.model_copy(update={"spacing": spacing, "step": 1})
+        spacing = self.spacing and self.spacing // self.timestep
+        return self.model_copy(update={"spacing": spacing, "timestep": 1})
 
 
 class Thinned(Strict):
