@@ -244,7 +244,7 @@ class Answer:
         self,
         frame: Data | None = None,
         levels: float | Sequence[float] = LEVELS,
-        horizon: int | None = None,
+        horizon: int | str | None = None,
         future: Data | None = None,
         model: str | None = None,
     ) -> pd.DataFrame:
@@ -255,8 +255,8 @@ class Answer:
                 of the answer, from its files as they are now.
             levels: coverages of the prediction intervals, whole percents from 0.5 to
                 0.99; one or several.
-            horizon: timesteps ahead; by default the horizon that models were trained
-                for. Further timesteps are forecast from the forecasts before them, and
+            horizon: rows ahead, or a duration such as "24h"; by default the horizon that
+                models were trained for. Further timesteps are forecast from the forecasts before them, and
                 their intervals grow with the square root of the time ahead.
             future: rows to come, with the columns that are known beforehand.
             model: the model that forecasts, one of `forecaster.models`; by default the

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.params import Experiment, Model, Training
-from series.question import Proposal, is_intermittent
+from series.question import Proposal
 from series.reading.profile import FileProfile
 
 SEEDS = (0, 1, 2)
@@ -93,7 +93,7 @@ def candidates(
         models |= _networks(proposal, known, season=season)
     if series * origins <= MOST_WINDOW_FITS:
         models |= _statistical(proposal)
-    if is_intermittent(profile.columns[proposal.target].measured):
+    if proposal.intermittent:
         models["tsb"] = _unfitted("statistical", "tsb")
     if "tsb" in models and proposal.objective == "median":
         # Far below any value, so that the floor of forecasts makes it 0.

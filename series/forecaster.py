@@ -22,9 +22,11 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.training.job import Predict
 from pipeline.training.recipe import Recipe
-from pipeline.validation import one_of
+from pipeline.validation import one_of, validated
 from series import intervals, seal
 from series.combination import known_after, weighted_forecast
+from series.options import Options
+from series.question import timesteps_of
 from series.reading import files
 from series.recipes import recipe, require_own_model
 from series.rows import History, Window, continued, histories, latest
@@ -79,7 +81,7 @@ class BaseForecaster(ABC):
         self,
         window: Window,
         levels: Sequence[float] = (intervals.USUAL,),
-        horizon: int | None = None,
+        horizon: int | str | None = None,
         model: str | None = None,
     ) -> tuple[Array, Array]:
         """Forecast the timesteps after a window.
@@ -115,7 +117,8 @@ class BaseForecaster(ABC):
 
         Args:
             paths: the files.
-            plan: files of rows to come, with the columns that are known beforehand.
+            plan: files of rows to come, with the columns that are known beforehand, for
+                each series, or without the names of series for all.
 
         Raises:
             UnrollError: the rows cannot be used; the text says which and why.
@@ -128,19 +131,17 @@ class BaseForecaster(ABC):
             existing(path)
         form = self.spec.question.csv
         return self._latest(
-            files.read(paths, form), files.read(plan, form) if plan else None
+            files.read(paths, form), [files.read([path], form) for path in plan]
         )
 
     def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
-        return self._latest(
-            files.of_table(plain_frame(rows), self.spec.question.csv), None
-        )
+        return self._latest(files.of_table(plain_frame(rows), self.spec.question.csv))
 
     def _latest(
-        self, rows: files.FileRows, plan: files.FileRows | None
+        self, rows: files.FileRows, plans: Sequence[files.FileRows] = ()
     ) -> dict[str, Window]:
-        found = histories(self.spec.questions, rows, plan)
+        found = histories(self.spec.questions, rows, plans)
         windows = dict[str, Window]()
         failed = UnrollError("no series has rows to forecast from")
         for name, history in found.items():
@@ -162,13 +163,19 @@ class BaseForecaster(ABC):
             windows[name] = window
         if not windows:
             raise failed
+        ended = [f"{name}: {own.ended}" for name, own in windows.items() if own.ended]
+        if ended:
+            text = ended[0].removeprefix(f"{ALONE}: ")
+            if len(windows) > 1:
+                text = f"rows to come of {len(ended):,} series, such as {text}"
+            warnings.warn(text, OutsideRangeWarning, stacklevel=3)
         return windows
 
     def forecast(
         self,
         rows: pd.DataFrame,
         levels: Sequence[float] = (intervals.USUAL,),
-        horizon: int | None = None,
+        horizon: int | str | None = None,
         model: str | None = None,
     ) -> pd.DataFrame:
         """Forecast the timesteps after rows in memory, for each series.
@@ -181,7 +188,7 @@ class BaseForecaster(ABC):
         self,
         windows: Mapping[str, Window],
         levels: Sequence[float] = (intervals.USUAL,),
-        horizon: int | None = None,
+        horizon: int | str | None = None,
         model: str | None = None,
     ) -> pd.DataFrame:
         """Forecast the timesteps after the windows of some series.
@@ -362,7 +369,7 @@ class Forecaster(BaseForecaster):
         self,
         window: Window,
         levels: Sequence[float] = (intervals.USUAL,),
-        horizon: int | None = None,
+        horizon: int | str | None = None,
         model: str | None = None,
     ) -> tuple[Array, Array]:
         """Forecast the timesteps after a window.
@@ -436,20 +443,22 @@ class Forecaster(BaseForecaster):
         return truth[:-1] - combined[:-1], delay, combined[-1]
 
 
-def steps_of(spec: Spec, horizon: int | None) -> int:
+def steps_of(spec: Spec, horizon: int | str | None) -> int:
     """Return the number of timesteps to forecast.
+
+    Args:
+        spec: the forecaster.
+        horizon: rows, or a duration such as "24h"; None for the trained horizon.
 
     Raises:
         UsageError: the horizon is wrong.
     """
     trained = spec.fitted.windows.horizon
-    count = trained if horizon is None else horizon
-    is_whole = isinstance(count, int | float | np.integer) and count % 1 == 0
-    if not is_whole or not 1 <= count <= LONGEST * trained:
-        raise UsageError(
-            f"horizon must be 1 to {LONGEST * trained}. Received: {count!r}"
-        )
-    return int(count)
+    if horizon is None:
+        return trained
+    asked = validated(Options, {"horizon": horizon}, "the forecast").horizon
+    most = LONGEST * trained
+    return timesteps_of("horizon", asked or 0, spec.fitted.cleaning, most)
 
 
 def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:

@@ -258,7 +258,8 @@ class Spec(Strict):
     @property
     def reach(self) -> int:
         """The number of rows that the models look at."""
-        return self.question.reach
+        step = self.fitted.cleaning.timestep
+        return self.question.reach * step + 2 * (step - 1)  # of timesteps cut in two
 
 
 class ForecasterSpec(Spec):
@@ -316,9 +317,8 @@ class ForecasterSpec(Spec):
     @property
     def reach(self) -> int:
         """The number of rows that the members look at."""
-        return max(
-            self.question.reach, (self.timesteps - 1) * self.fitted.windows.step + 1
-        )
+        longest = (self.timesteps - 1) * self.fitted.windows.step + 1
+        return max(super().reach, longest * self.fitted.cleaning.timestep)
 
 
 def fitted_of(data: Dataset) -> Preprocessing:

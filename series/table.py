@@ -1,13 +1,15 @@
 """The tables of an answer as text, for a terminal and a page: models and forecast."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pipeline.errors import printable
+from pipeline.errors import UsageError, printable
 from pipeline.evaluation.margin import change_text
 from pipeline.report.formatting import SMALL, exponent, number
 from series.leaderboard import MEASURE, Board
@@ -63,6 +65,8 @@ def explained(board: Board) -> str:
 def models(scores: pd.DataFrame, unit: str, objective: Objective = "median") -> Table:
     """Return the models of an answer as text, without CPU seconds if none are known.
 
+    Models with the same scores have one row, which shows the seconds of the first.
+
     Args:
         scores: `Answer.models`.
         unit: the unit of the errors; "" if they have none.
@@ -79,7 +83,14 @@ def models(scores: pd.DataFrame, unit: str, objective: Objective = "median") -> 
         "CPU s",
     ]
     known = scores.astype(object).where(scores.notna(), None)
-    rows = [_model(score, measure) for score in known.to_dict("records")]
+    alike = dict[tuple[str, ...], list[str]]()
+    for score in known.to_dict("records"):
+        row = _model(score, measure)
+        first = alike.setdefault(tuple(row[2:-1]), row)
+        if first is not row:
+            first[0] += f"; {row[0]}"
+            first[1] += f", {row[1]}"
+    rows = [*alike.values()]
     if scores["seconds"].isna().all():
         numeric = numeric[:-1]
         rows = [row[:-1] for row in rows]
@@ -128,6 +139,22 @@ def csv(forecast: pd.DataFrame) -> str:
     rows = with_text_stamps(forecast)
     rows["unique_id"] = [printable(str(name)) for name in rows["unique_id"]]
     return str(rows.to_csv(index=False, lineterminator="\n"))
+
+
+def write_xlsx(forecast: pd.DataFrame, path: Path) -> None:
+    """Write a forecast as a workbook, with timestamps as text if they have a time zone.
+
+    Raises:
+        UsageError: the path has another suffix.
+    """
+    if path.suffix.lower() != ".xlsx":
+        raise UsageError(f"--xlsx must name a .xlsx file. Received: {path.name!r}")
+    rows = with_text_stamps(forecast) if forecast["ds"].dt.tz else forecast.copy()
+    # a name that begins with = would be a formula
+    rows["unique_id"] = [
+        re.sub("^=", "'=", printable(str(name))) for name in rows["unique_id"]
+    ]
+    rows.to_excel(path, index=False)
 
 
 def forecast(rows: pd.DataFrame, level: float, unit: str) -> Table:

@@ -45,6 +45,11 @@ def answered(
     Raises:
         UnrollError: no series has rows enough for a cutoff.
     """
+    if proposal.future or proposal.holidays:
+        workers.say(
+            "future= and holidays= are not used: models of short series see the target "
+            "alone."
+        )
     spec, windows, left_out = _read(name, profile, proposal)
     histories = Histories.of(windows, spec.cycle, proposal.horizon)
     work = Work.of(histories, kept, asked)

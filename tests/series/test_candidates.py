@@ -121,10 +121,6 @@ def test_demand_that_is_often_0_has_a_model_of_its_own(tmp_path, values, intermi
     assert ("tsb" in found) == intermittent
 
 
-def test_a_target_without_a_value_is_not_intermittent():
-    assert not candidates.is_intermittent(np.full(5, np.nan))
-
-
 def test_a_network_is_trained_for_fewer_steps_on_few_windows(hourly):
     gru = candidates.candidates(*hourly)["gru"]
     many = candidates.by_steps(gru, 5000)

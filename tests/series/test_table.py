@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.axes import Axes
 
+from pipeline.errors import UsageError
 from series import page, plot, table
 
 SCORES = pd.DataFrame(
@@ -83,6 +85,28 @@ def rows(names=("meter",), stamps=("2024-01-08", "2024-01-09")):
             "hi-80": values + 10,
         }
     )
+
+
+def test_models_with_the_same_scores_have_one_row():
+    twice = pd.concat([SCORES, SCORES[2:].assign(model="zero", title="always 0")])
+    shown = table.models(twice, "kW").rows
+    assert [row[:2] for row in shown[1:]] == [
+        ["ridge\\x1b[2J", "ridge"],
+        ["last value; always 0", "last_value, zero"],
+    ]
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_a_forecast_is_written_as_a_workbook(tmp_path, zone):
+    days = pd.date_range("2024-03-30", periods=2, tz=zone)
+    rows = pd.DataFrame({"unique_id": "=1+1", "ds": days, "y_hat": [1.5, np.inf]})
+    table.write_xlsx(rows, tmp_path / "a.xlsx")
+    found = pd.read_excel(tmp_path / "a.xlsx")
+    assert [*found["unique_id"]] == ["'=1+1"] * 2
+    assert [*pd.to_datetime(found["ds"], utc=True)] == [*pd.to_datetime(days, utc=True)]
+    assert found["y_hat"][0] == 1.5
+    with pytest.raises(UsageError, match="--xlsx must name a .xlsx file"):
+        table.write_xlsx(rows, tmp_path / "a.xls")
 
 
 def test_a_forecast_has_the_digits_that_its_intervals_leave():

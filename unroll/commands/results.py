@@ -109,13 +109,16 @@ def predict(
         Path | None,
         typer.Option(help="Draw the forecast in a .png, .svg or .pdf file."),
     ] = None,
+    xlsx: Annotated[
+        Path | None, typer.Option(help="Write the forecast into a .xlsx file, too.")
+    ] = None,
     future: Annotated[
-        Path | None,
-        typer.Option(help="A file of future rows, with columns known beforehand."),
+        list[Path] | None,
+        typer.Option(help="Rows to come, with columns known beforehand (repeatable)."),
     ] = None,
     horizon: Annotated[
-        int | None,
-        typer.Option(min=1, help="Timesteps ahead; by default those of the training."),
+        str | None,
+        typer.Option(help="Rows ahead, or 24h; by default those of the training."),
     ] = None,
     series: Annotated[
         str | None, typer.Option(help="The series, if there are several.")
@@ -133,7 +136,7 @@ def predict(
     `unroll predict meter` · `unroll predict meter --data new.csv --level 0.8 --csv` ·
     `unroll predict meter --horizon 48 --plot next.png` · `unroll predict meter --model ets`
     """
-    from series.table import csv
+    from series.table import csv, write_xlsx
     from unroll.answers.show import speaking_flags
     from unroll.results import predict
 
@@ -141,10 +144,19 @@ def predict(
         raise UsageError("pass --csv or --json, not both")
     with speaking_flags():
         predicted = predict.predict(
-            own_workspace(context), name, data, level, future, horizon, series, model
+            own_workspace(context),
+            name,
+            data,
+            level,
+            future or (),
+            horizon,
+            series,
+            model,
         )
     if plot:
         predict.draw(predicted, plot)
+    if xlsx:
+        write_xlsx(predicted.table, xlsx)
     if as_json:
         print_json(predict.as_data(predicted))
     elif as_csv:

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,8 @@ def predict(
     name: str,
     data: Path | None,
     level: float = USUAL,
-    plan: Path | None = None,
-    horizon: int | None = None,
+    plan: Sequence[Path] = (),
+    horizon: int | str | None = None,
     series: str | None = None,
     model: str | None = None,
 ) -> Predicted:
@@ -78,8 +79,8 @@ def predict(
         name: the name of the answer.
         data: a file of rows; by default the series' own files, as they are now.
         level: the coverage of the intervals.
-        plan: a file of future rows with the columns that are known beforehand.
-        horizon: timesteps ahead; by default the horizon of the training.
+        plan: files of future rows with the columns that are known beforehand.
+        horizon: rows ahead, or a duration such as "24h"; by default the horizon of the training.
         series: the name of a series, if there are several.
         model: the model that forecasts; by default the one that was chosen.
 
@@ -104,7 +105,7 @@ def predict(
     paths = [data] if data else answer.files
     with warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", OutsideRangeWarning)
-        windows = answer.forecaster.read(paths, [plan] if plan else [])
+        windows = answer.forecaster.read(paths, plan)
     for warning in unusual:
         warn(f"warning: {warning.message}")
     new = max(window.new for window in windows.values())

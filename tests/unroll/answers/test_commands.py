@@ -257,7 +257,8 @@ def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
         ("predict shop --data .", ". is a folder; name a CSV, Parquet or .xlsx file"),
         ("predict shop --level 0.905", "the level must be 0.5 to 0.99"),
         ("predict shop --csv --json", "pass --csv or --json, not both"),
-        ("predict shop --horizon 5000", "horizon must be 1 to 700"),
+        ("predict shop --horizon 5000", "horizon must be .*, 1 to 700, "),
+        ("predict shop --horizon 36h", "a timestep is a day. Received: '36h'"),
         ("predict shop --plot next.docx", "--plot must name a .png, .svg or .pdf file"),
         (
             "predict shops",
