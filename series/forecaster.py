@@ -58,6 +58,11 @@ class BaseForecaster(ABC):
     spec: Spec
 
     @property
+    def names(self) -> list[str]:
+        """The names of the series."""
+        return [*self.spec.fitted.series]
+
+    @property
     @abstractmethod
     def models(self) -> list[str]:
         """The models that can forecast."""
@@ -137,10 +142,16 @@ class BaseForecaster(ABC):
             files.of_table(plain_frame(rows), self.spec.question.csv), None
         )
 
+    def histories(
+        self, read: files.FileRows, plan: files.FileRows | None
+    ) -> dict[str, History]:
+        """Return all rows of each series. Raises as `read`."""
+        return histories(self.spec.questions, read, plan)
+
     def _latest(
         self, rows: files.FileRows, plan: files.FileRows | None
     ) -> dict[str, Window]:
-        found = histories(self.spec.questions, rows, plan)
+        found = self.histories(rows, plan)
         windows = dict[str, Window]()
         failed = UnrollError("no series has rows to forecast from")
         for name, history in found.items():

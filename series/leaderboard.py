@@ -208,7 +208,9 @@ class Board(Strict):
         if self.short:
             names = self.compared_series or [*self.deviations]
             return forecasts[forecasts["unique_id"].astype(str).isin(names)]
-        return forecasts[forecasts["cutoff"] >= np.datetime64(self.middle)]
+        names = forecasts["unique_id"].astype(str)  # late series have their own board
+        later = forecasts["cutoff"] >= np.datetime64(self.middle)
+        return forecasts[later & names.isin(self.deviations)]
 
     def errors(self, later: pd.DataFrame) -> pd.DataFrame:
         """Return the errors of some forecasts, a row for each model and block."""
