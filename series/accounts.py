@@ -65,7 +65,9 @@ def scores(rows: pd.DataFrame, by: str, of_series: Mapping[str, str]) -> pd.Data
     )
     own = found.xs("", level="role")
     naive = found.drop(columns="values").xs("naive_", level="role").add_prefix("naive_")
-    return own.join(naive).reset_index()
+    every = pd.Index(dict.fromkeys([*of_series.values(), TOTAL]), name=by)
+    whole = own.join(naive).reindex(every)
+    return whole.fillna({"values": 0}).astype({"values": int}).reset_index()
 
 
 def sums(forecast: pd.DataFrame, by: str, of_series: Mapping[str, str]) -> pd.DataFrame:

@@ -157,7 +157,10 @@ class Findings(Strict):
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "Findings":
         """Check that the board names models that it has."""
-        for part in filter(None, (self, self.late)):
+        parts: list[Findings | Late] = [self]
+        if self.late is not None:
+            parts.append(self.late)
+        for part in parts:
             part.board.check()
             for name in [*part.board.models, *part.board.members]:
                 if name not in part.titles and name != ENSEMBLE:
@@ -232,8 +235,9 @@ class Answer:
         found = self.findings
         late = ""
         count = len(self.forecaster.names)
+        every = count + len(self.series_left_out)
         if found.late is not None:
-            late = late_words(found.late.reasons, count, found.late.title)
+            late = late_words(found.late.reasons, every, found.late.title)
         texts = [
             not_forecast(self.series_left_out, count),
             late,
@@ -593,10 +597,13 @@ def load_forecaster(folder: Path) -> BaseForecaster:
     return _checked_forecaster(folder)
 
 
-def _files(folder: Path) -> tuple[str, str]:
+def _files(folder: Path) -> list[str]:
     """Return the names of the files of the forecaster in a folder."""
     is_short = (folder / SHORT_SPEC).is_file()
-    return (SHORT_SPEC if is_short else SPEC), ARRAYS
+    names = [SHORT_SPEC if is_short else SPEC, ARRAYS]
+    if (folder / LATE).is_dir():
+        names += [f"{LATE}/{SHORT_SPEC}", f"{LATE}/{ARRAYS}"]
+    return names
 
 
 def _checked_forecaster(folder: Path) -> BaseForecaster:

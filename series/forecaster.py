@@ -62,6 +62,11 @@ class BaseForecaster(ABC):
         """The names of the series."""
         return [*self.spec.fitted.series]
 
+    def why(self, series: str) -> str:
+        """Return in words which models forecast a series."""
+        del series
+        return self.spec.why
+
     @property
     @abstractmethod
     def models(self) -> list[str]:

@@ -49,6 +49,10 @@ class WithLate(BaseForecaster):
         """The names of all series."""
         return [*{**dict.fromkeys(self.most.names), **dict.fromkeys(self.late.names)}]
 
+    def why(self, series: str) -> str:
+        """Return in words which models forecast a series."""
+        return self._of(series).spec.why
+
     @property
     def models(self) -> list[str]:
         """The models that can forecast most series."""
