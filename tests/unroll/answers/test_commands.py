@@ -167,6 +167,18 @@ def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
     text = printed(folder, "compare", "shop")
     assert text.startswith(f"shop: {answer.sentence}\n")
     assert text == printed(folder, "compare")
+    by_series = printed(folder, "compare", "shop", "--by", "unique_id")
+    assert "\nunique_id " in by_series
+    assert "\ntotal " in by_series
+    assert "They are plain sums, no reconciled forecasts" in by_series
+    data = json.loads(printed(folder, "compare", "shop", "--by", "unique_id", "--json"))
+    champion = answer.models.set_index("model").loc[answer.board.champion]
+    assert data["scores"][0]["mae"] == pytest.approx(champion["mae"])
+    assert len(data["sums"]) == 14
+    with pytest.raises(UsageError, match="by must be one of: unique_id"):
+        printed(folder, "compare", "shop", "--by", "family")
+    with pytest.raises(UsageError, match="--by is for one answer"):
+        printed(folder, "compare", "--by", "unique_id", "waves")
     judgement = json.loads(
         printed(folder, "compare", "shop/ridge", "shop/last_value", "--json")
     )
