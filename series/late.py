@@ -167,8 +167,8 @@ def added(
     name = made.forecaster.spec.name
     try:
         late = short.answered(name, profile, asked, simple, kept / FOLDER, workers)
-    except UnrollError as error:
-        return replace(made, series_left_out=dict.fromkeys(reasons, str(error)))
+    except UnrollError:  # even a simple model has too few rows
+        return replace(made, series_left_out=reasons)
     forecast = {name: reasons[name] for name in late.forecaster.names}
     return replace(
         made,
