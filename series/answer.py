@@ -237,7 +237,7 @@ class Answer:
         count = len(self.forecaster.names)
         every = count + len(self.series_left_out)
         if found.late is not None:
-            late = late_words(found.late.reasons, every, found.late.title)
+            late = late_words(self.late, every, found.late.title)
         texts = [
             not_forecast(self.series_left_out, count),
             late,
@@ -254,6 +254,11 @@ class Answer:
     def series_left_out(self) -> dict[str, str]:
         """Name of a series -> why it is not forecast."""
         return {name: self.left_out[name] for name in self.findings.series_left_out}
+
+    @property
+    def late(self) -> dict[str, str]:
+        """Name of a series that a simple model forecasts -> why."""
+        return {} if self.findings.late is None else self.findings.late.reasons
 
     @property
     def models(self) -> pd.DataFrame:

@@ -43,7 +43,7 @@ One tail alone has only half of the errors."""
 FEWEST = 5
 """Smallest number of origins with known errors for an interval."""
 
-PRIOR_ERRORS = 32
+PRIOR_ERRORS = 48
 """The weight of all errors in the usual error at a position of the cycle, in errors."""
 
 MOST_CHANCE = 1e-4

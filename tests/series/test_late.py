@@ -55,6 +55,8 @@ def answer(tmp_path_factory):
 
 def test_late_series_are_forecast_by_a_simple_model_and_others_are_named(answer):
     assert answer.left_out == {"E": "there is no row with a value"}
+    assert [*answer.late] == ["C", "D"]
+    assert answer.late["D"].startswith("3 rows, 0 of them before")
     forecast = answer.forecast(levels=0.9)
     assert forecast.groupby("unique_id").size().to_dict() == dict.fromkeys("ABCD", 7)
     assert np.isfinite(forecast.drop(columns=["unique_id", "ds"])).all(axis=None)
