@@ -256,6 +256,12 @@ class Answer:
         return {name: self.left_out[name] for name in self.findings.series_left_out}
 
     @property
+    def of_board(self) -> pd.DataFrame:
+        """The forecasts of all series that `board` scores; late ones have their own."""
+        names = self.forecasts["unique_id"].astype(str)
+        return self.forecasts[names.isin(self.board.deviations)]
+
+    @property
     def late(self) -> dict[str, str]:
         """Name of a series that a simple model forecasts -> why."""
         return {} if self.findings.late is None else self.findings.late.reasons
@@ -301,13 +307,11 @@ class Answer:
         Raises:
             UsageError: there is no such column.
         """
-        rows = self.forecasts
-        late = ~rows["unique_id"].astype(str).isin(self.board.deviations)
-        parts = [
-            (self.board, rows[~late] if self.board.short else self.board.later(rows))
-        ]
+        own = self.of_board
+        parts = [(self.board, own if self.board.short else self.board.later(own))]
         if self.findings.late is not None:
-            parts.append((self.findings.late.board, rows[late]))
+            late = self.forecasts.drop(own.index)
+            parts.append((self.findings.late.board, late))
         judged = []
         for board, own in parts:
             for role, name in (("", board.champion), ("naive_", board.naive)):

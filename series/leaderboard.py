@@ -208,9 +208,7 @@ class Board(Strict):
         if self.short:
             names = self.compared_series or [*self.deviations]
             return forecasts[forecasts["unique_id"].astype(str).isin(names)]
-        names = forecasts["unique_id"].astype(str)  # late series have their own board
-        later = forecasts["cutoff"] >= np.datetime64(self.middle)
-        return forecasts[later & names.isin(self.deviations)]
+        return forecasts[forecasts["cutoff"] >= np.datetime64(self.middle)]
 
     def errors(self, later: pd.DataFrame) -> pd.DataFrame:
         """Return the errors of some forecasts, a row for each model and block."""

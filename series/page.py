@@ -83,7 +83,7 @@ def _weeks_picture(answer: Answer, path: Path) -> dict[str, str]:
     for name in (board.network, board.opponent):
         if name is not None:
             sides[name] = title(board, answer.findings.titles, name)
-    errors = mae_by_block(answer.forecasts, board)
+    errors = mae_by_block(answer.of_board, board)
     plot.by_week(path, errors, sides, unit=board.unit)
     caption = f"The error of both, in the {errors.index.name} that compare them."
     return {caption: path.read_text(encoding="utf-8")}

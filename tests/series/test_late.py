@@ -11,6 +11,7 @@ import pytest
 from pipeline.errors import UnrollError, UsageError
 from series import answer as answers
 from series import candidates, fits, late, seal, windowed
+from series.judge import judge
 from tests.series.here import run_here
 
 LEVEL = {"A": 50, "B": 80, "C": 20}
@@ -94,6 +95,14 @@ def test_scores_are_those_of_the_compared_cutoffs_in_the_unit_of_the_file(answer
     assert scores.loc["A", "rmse"] == pytest.approx((errors**2).mean() ** 0.5)
     assert scores.loc["A", "bias"] == pytest.approx(errors.sum() / own["y"].sum())
     assert scores.loc["A", "naive_model"] == answer.board.naive
+
+
+def test_a_table_of_all_series_is_judged_by_those_of_the_board(answer):
+    table = answer.forecasts[answer.forecasts["model"] == "last_value"]
+    assert {*table["unique_id"]} == {"A", "B", "C"}
+    judgement = judge(table[["unique_id", "ds", "cutoff", "y_hat"]], against=answer)
+    error = answer.models.set_index("model").loc["last_value", "mae"]
+    assert judgement.mae == pytest.approx(error)
 
 
 def test_groups_are_columns_with_one_value_for_each_series(answer):
