@@ -29,7 +29,8 @@ A series goes through the modules in this order:
    several models, `intervals` has the prediction intervals, and `sentence` the words.
 5. `forecaster` is the best model, fitted to all rows. `spec` describes the forecaster,
    and `rows` turns new rows into its inputs.
-6. `answer` does all of this in one call. `judge` compares a table of the user's own.
+6. `windowed` does this for series that are cut into windows, `short` for those that are
+   too short. `answer` does all of it in one call. `judge` compares a table of the user's own.
    `table`, `plot` and `page` show an answer to people.
 
 The library is built on `pipeline`, which has the models and their training. It knows

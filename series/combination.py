@@ -13,7 +13,7 @@ Arrays of errors end in the axes (origins, steps); axes before them are series.
 import numpy as np
 
 from pipeline.data.examples import Array, ceil_div
-from series.comparison import Objective
+from series.options import Objective
 
 DECAY = 0.95
 """The weight of an origin relative to the next one."""

@@ -28,9 +28,9 @@ from series.comparison import (
     WEEK,
     Interval,
     ModelComparison,
-    Objective,
     compare,
 )
+from series.options import Objective
 from series.recipes import card
 
 ENSEMBLE = "weighted_median"

@@ -8,7 +8,10 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 import pydantic
 
 from pipeline.validation import Strict, one_of
-from series.comparison import Objective
+
+Objective = Literal["mean", "median"]
+"""What a forecast is: the mean, judged by squared errors, or the median, judged by
+absolute errors."""
 
 MOST_TIMESTEPS = 10_000
 """Largest horizon."""

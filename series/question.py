@@ -25,8 +25,7 @@ from pipeline.errors import (
     one_line,
     printable,
 )
-from series.comparison import Objective
-from series.options import Options
+from series.options import Objective, Options
 from series.reading.files import column_named, table_of
 from series.reading.profile import FileProfile
 

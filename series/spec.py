@@ -23,7 +23,7 @@ from pipeline.data.series_options import (
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict, Timestamp
 from series import backtest, intervals
-from series.comparison import Objective
+from series.options import Objective
 
 Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
 Timesteps = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]

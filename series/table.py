@@ -10,8 +10,8 @@ import pandas as pd
 from pipeline.errors import printable
 from pipeline.evaluation.margin import change_text
 from pipeline.report.formatting import SMALL, exponent, number
-from series.comparison import Objective
 from series.leaderboard import MEASURE, Board
+from series.options import Objective
 from series.spec import MIDNIGHT
 
 EXPLAINED = (

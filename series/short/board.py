@@ -18,10 +18,10 @@ from series.comparison import (
     NO_SEEDS,
     SEASON,
     ModelComparison,
-    Objective,
     compare,
 )
 from series.leaderboard import DECILES, LEVELS, MEAN, MEASURE, Board, ModelScores
+from series.options import Objective
 from series.short import networks, offsets
 from series.short.backtest import CARDS, first_cutoffs
 from series.short.histories import Histories

@@ -135,6 +135,9 @@ def predict(
     series: Annotated[
         str | None, typer.Option(help="The series, if there are several.")
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="A model of the answer; by default the chosen.")
+    ] = None,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print comma-separated values.")
     ] = False,
@@ -143,7 +146,7 @@ def predict(
     """Forecast what comes after the last row of a series, with prediction intervals.
 
     `unroll predict meter` · `unroll predict meter --data new.csv --level 0.8 --csv` ·
-    `unroll predict meter --horizon 48 --plot next.png`
+    `unroll predict meter --horizon 48 --plot next.png` · `unroll predict meter --model ets`
     """
     from series.table import csv
     from unroll.answers.show import speaking_flags
@@ -153,7 +156,7 @@ def predict(
         raise UsageError("pass --csv or --json, not both")
     with speaking_flags():
         predicted = predict.predict(
-            own_workspace(context), name, data, level, future, horizon, series
+            own_workspace(context), name, data, level, future, horizon, series, model
         )
     if plot:
         predict.draw(predicted, plot)
