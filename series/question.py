@@ -671,10 +671,7 @@ def not_forecast(reasons: Mapping[str, str], used: int) -> str:
     if count <= MOST_NAMED:
         text += f"forecast ({some_reasons(reasons)})."
     else:
-        short = sum(NEEDED in reason for reason in reasons.values())
         text += "forecast."
-        if short:
-            text += f" {short:,} are too short for lookback= and horizon= together."
         name, reason = next(iter(reasons.items()))
         text += f" The first is {name} ({reason}); `left_out` has all with reasons."
     return f"{text} To forecast {'it' if count == 1 else 'more'}, {_few_rows(reasons)}."

@@ -39,9 +39,10 @@ class Window:
         last: datetime64[ms], the number of the last row in time
             (`row_calendar.numbered`).
         unusual: lines about values far outside of the trained range.
-        since: two arrays for the origins since the models were fitted. The first has
+        since: three arrays for the origins since the models were fitted. The first has
             the inputs (origins, timesteps, columns). The second has the values observed
-            afterwards (origins, steps), in model units, NaN where not yet observed.
+            afterwards (origins, steps), in model units, NaN where not yet observed. The
+            third has their timestamps (origins,), as `last`.
         new: number of rows since the models were fitted, as a share of the rows before.
         ended: a line about rows at the end without a target; "" without such rows.
     """
@@ -52,7 +53,7 @@ class Window:
     inputs: Array
     last: np.datetime64
     unusual: list[str]
-    since: tuple[Array, Array] | None = None
+    since: tuple[Array, Array, Array] | None = None
     new: float = 0.0
     ended: str = ""
 
@@ -150,7 +151,7 @@ class History:
 
     def since(
         self, timesteps: int, until: np.datetime64, stride: int
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Array, Array, Array]:
         """Return `Window.since`: the last `MOST` origins from `until` on.
 
         The origins lie `stride` rows from each other. After each of them the first
@@ -173,7 +174,7 @@ class History:
         observed = later == question.ahead * question.row
         observed &= ~rows.unknown[targets, self.target]
         values = np.where(observed, self.inputs[targets, self.target], np.nan)
-        return self.behind(origins, timesteps), values
+        return self.behind(origins, timesteps), values, rows.timestamps[origins]
 
 
 def histories(

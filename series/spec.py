@@ -22,7 +22,7 @@ from pipeline.data.series_options import (
 )
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict, Timestamp
-from series import backtest
+from series import backtest, intervals
 from series.options import Objective
 
 Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
@@ -126,6 +126,10 @@ class SeriesQuestion:
         zone = self.csv.time_zone
         index = pd.DatetimeIndex(row_calendar.stamps(times, self.cleaning, zone))
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
+
+    def positions(self, times: pd.DatetimeIndex) -> Array:
+        """Return the positions of timestamps in the cycle (`intervals.positions`)."""
+        return intervals.positions(times, self.spacing * self.windows.step)
 
     def when(self, stamp: Any) -> str:
         """Return a timestamp on the file's clock; the date alone for rows of days."""

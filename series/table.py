@@ -30,6 +30,9 @@ LONG = 1e9
 LARGE = 1e15
 """The value from which a forecast has an exponent."""
 
+MOST_GROUPS = 10
+"""Largest number of groups whose sums are shown beside one another."""
+
 MOST_DECIMALS = 15
 """Number of decimals that a double has, about."""
 
@@ -42,11 +45,13 @@ class Table:
         headings: the headings of the columns.
         rows: the cells of each row.
         numeric: headings of the columns that hold numbers.
+        caption: what explains the table.
     """
 
     headings: list[str]
     rows: list[list[str]]
     numeric: list[str]
+    caption: str = ""
 
 
 def explained(board: Board) -> str:
@@ -121,6 +126,51 @@ def _model(score: Mapping[str, Any], measure: str) -> list[str]:
 
 def _number(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
+
+
+def scores(rows: pd.DataFrame, unit: str) -> Table:
+    """Return `Answer.scores` as text.
+
+    Args:
+        rows: the scores.
+        unit: the unit of the target; "" if it has none.
+    """
+    mae = f"MAE, {unit}" if unit else "MAE"
+    numeric = [mae, "RMSE", "Sum", "Naive MAE", "Naive RMSE", "Naive sum", "Values"]
+    texts = []
+    for row in rows.itertuples(index=False):
+        cells = []
+        for error, root, bias in (row[2:5], row[7:10]):
+            sizes = [
+                "-" if math.isnan(size) else number(size) for size in (error, root)
+            ]
+            share = "-" if math.isnan(bias) else f"{bias:+.1%}".replace("%", " %")
+            cells += [*sizes, share]
+        texts.append([row[0], *cells, f"{row[5]:,}"])
+    return Table(
+        [rows.columns[0], *numeric],
+        texts,
+        numeric,
+        "Errors of the model that forecasts and of the best naive one, in the target's "
+        "unit, at the cutoffs that compare models. Sum: of the forecasts against that "
+        "of the truth.",
+    )
+
+
+def sums(rows: pd.DataFrame) -> Table:
+    """Return `Answer.sums` as text, a column for each group, or for all if many."""
+    texts = with_text_stamps(rows)
+    wide = texts.pivot_table(index="ds", columns=texts.columns[0], values="y_hat")
+    groups = [*dict.fromkeys(texts.iloc[:, 0])]
+    shown = groups if len(groups) <= MOST_GROUPS else groups[-1:]
+    cells = {name: alike([*wide[name]], 0.0) for name in shown}
+    return Table(
+        ["Timestamp", *cells],
+        [[*row] for row in zip(wide.index, *cells.values(), strict=True)],
+        [*cells],
+        "Sums of the forecasts of each group. They are plain sums, no reconciled "
+        "forecasts, and have no intervals.",
+    )
 
 
 def with_text_stamps(forecast: pd.DataFrame) -> pd.DataFrame:

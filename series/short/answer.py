@@ -135,7 +135,9 @@ def _read(
             "holidays": None,
         }
     )
-    names = profile.series if profile.series_id else [ALONE]
+    names = [ALONE]
+    if profile.series_id:
+        names = [each for each in profile.series if each not in proposal.leave_out]
     unknown = _statistics(0.0, 0.0, len(columns))
     spec = ShortSpec(
         name=name,
@@ -169,7 +171,8 @@ def _read(
         statistics[series] = _statistics(values.min(), values.max(), len(columns))
     if not found:
         raise UnrollError(f"{name}: {next(iter(left_out.values()))}")
-    fitted = spec.fitted.model_copy(update={"series": statistics})
+    csv = csv.model_copy(update={"leave_out": [*csv.leave_out, *left_out]})
+    fitted = spec.fitted.model_copy(update={"series": statistics, "csv": csv})
     spec = spec.model_copy(update={"fitted": fitted})
     questions = spec.questions
     windows_of = {

@@ -360,3 +360,36 @@ def test_hours_of_quarters_are_forecast_as_hours_that_were_summed_by_hand(tmp_pa
         UnrollError, match="rows lie an hour apart, .* 15 minutes apart"
     ):
         answer.forecast(of_hours)
+
+
+def test_a_shop_that_is_closed_on_sundays_forecasts_0_there_and_nothing_else():
+    frame = rows()
+    sunday = frame["day"].dt.day_of_week == 6
+    busy = np.random.default_rng(5).normal(scale=12, size=len(frame))
+    frame["sales"] += np.where(frame["day"].dt.day_of_week == 5, busy, 0)
+    frame.loc[sunday, "sales"] = 0.0
+    made = answered(frame, horizon=7)
+    forecast = made.forecast(levels=0.9, horizon=14)
+    is_sunday = forecast["ds"].dt.day_of_week == 6
+    values = ["y_hat", "lo-90", "hi-90"]
+    assert (forecast.loc[is_sunday, values] == 0).all(axis=None)
+    assert (forecast.loc[~is_sunday, values[::2]] > 0).all(axis=None)
+    width = forecast["hi-90"] - forecast["lo-90"]
+    saturday = forecast["ds"].dt.day_of_week == 5
+    assert (width[saturday] > 1.5 * width[~saturday & ~is_sunday].mean()).all()
+    # one row fewer: the same weekday at another step
+    earlier = made.forecast(frame[:-3], levels=0.9)
+    closed = earlier["ds"].dt.day_of_week == 6
+    assert ((earlier["hi-90"] == 0) == closed).all()
+
+
+def test_an_answer_of_an_earlier_version_has_intervals_by_the_step_alone():
+    made = answered(horizon=7)
+    forecaster = made.forecaster
+    arrays = {**forecaster.arrays}
+    del arrays["positions"]
+    old = type(forecaster)(forecaster.spec, arrays, forecaster.weights)
+    found = old.after(old.read(made.files), (0.9,))
+    now = made.forecast(levels=0.9)
+    np.testing.assert_allclose(found["y_hat"], now["y_hat"])
+    assert not np.allclose(found["hi-90"], now["hi-90"])

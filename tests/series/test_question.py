@@ -225,8 +225,8 @@ def test_of_many_series_that_are_not_forecast_the_first_has_its_reason():
     reasons = {f"s{number}": "8 rows, where 9 are needed" for number in range(660)}
     assert not_forecast({}, 7) == ""
     assert not_forecast(reasons | {"late": "3 rows, none of them late"}, 95) == (
-        "661 of 756 series are not forecast. 660 are too short for lookback= and "
-        "horizon= together. The first is s0 (8 rows, where 9 are needed); `left_out` "
+        "661 of 756 series are not forecast. "
+        "The first is s0 (8 rows, where 9 are needed); `left_out` "
         "has all with reasons. To forecast more, pass a smaller horizon= or lookback=, "
         "or add rows."
     )

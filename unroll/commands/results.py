@@ -28,13 +28,21 @@ def compare(
             autocompletion=known_data_sets,
         ),
     ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Print errors and sums of an answer for each series (unique_id), or "
+            "for each value of a column that groups series."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print whether a recurrent network helps, and all models, the best first. For two
     names, print the verdict on them.
 
     `unroll compare waves` · `unroll compare imdb/lstm imdb/gru` · `unroll compare waves
-    --json` · `unroll compare meter` · `unroll compare meter/gru meter/ridge`
+    --json` · `unroll compare meter` · `unroll compare meter/gru meter/ridge` · `unroll
+    compare shop --by family`
     """
     from unroll.answers import find
     from unroll.results import compare
@@ -56,6 +64,13 @@ def compare(
     if others or not folders or (not names and compare.evaluation_times(workspace)):
         tables = compare.compare(context.obj, others)
     answers = _loaded(folders, named=bool(names))
+    if by is not None:
+        if len(answers) != 1 or others:
+            raise UsageError("--by is for one answer; name it")
+        from unroll.answers import show
+
+        show.show_groups(answers[0], by, as_json=as_json)
+        return
     if as_json:
         print_json([*tables, *_about(answers)])
         return

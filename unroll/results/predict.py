@@ -50,6 +50,12 @@ class Predicted:
         return self.answer.forecaster.spec.question.when(last)
 
     @property
+    def why(self) -> str:
+        """The models that forecast, in words."""
+        forecaster = self.answer.forecaster
+        return "; ".join(dict.fromkeys(forecaster.why(name) for name in self.windows))
+
+    @property
     def note(self) -> str:
         """A warning if the horizon is longer than the trained one; else ""."""
         trained = self.answer.forecaster.spec.fitted.windows.horizon
@@ -90,9 +96,8 @@ def predict(
     """
     require_level(level)
     answer = load(require(name, workspace))
-    spec = answer.forecaster.spec
     if series is not None:
-        several = [key for key in spec.fitted.series if key]
+        several = [key for key in answer.forecaster.names if key]
         if not several:
             raise UsageError(
                 f"--series is for a file of several series, and {name} is one series; "
@@ -133,7 +138,7 @@ def as_data(predicted: Predicted) -> dict[str, Any]:
     spec = predicted.answer.forecaster.spec
     return {
         "name": spec.name,
-        "why": spec.why,
+        "why": predicted.why,
         "quantity": spec.fitted.windows.quantity,
         "unit": spec.fitted.windows.unit,
         "origin": predicted.origin,
@@ -146,7 +151,7 @@ def as_data(predicted: Predicted) -> dict[str, Any]:
 def show(predicted: Predicted) -> None:
     """Print the forecaster, the last timestamp, and the forecast as a table."""
     spec = predicted.answer.forecaster.spec
-    print(printable(f"{spec.name}: {spec.why}"))
+    print(printable(f"{spec.name}: {predicted.why}"))
     print(printable(f"After {predicted.origin}, in {predicted.file.name}:"))
     if predicted.note:
         print(predicted.note)
