@@ -11,6 +11,7 @@ import typer
 from bench import REPOSITORY, Say, results, wrong_words
 from bench.peers import compare as peers
 from bench.series import compare as series
+from bench.series import panels
 from pipeline.errors import UnrollError
 from pipeline.files import write_json, write_text
 from pipeline.validation import one_of
@@ -20,16 +21,18 @@ from unroll.commands.main import run
 PARTS: dict[str, Callable[[bool, Say], dict[str, Any]]] = {
     "peers": peers.measure,
     "series": series.measure,
+    "panels": panels.measure,
 }
 """Part of results.json -> the function that measures it."""
 
 Wanted = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[peers|series|page|rule]...",
-        help="Unroll beside other frameworks; answers for series; the page alone; or "
+        metavar="[peers|series|panels|page|rule]...",
+        help="Unroll beside other frameworks; answers for series; panels of short series; the "
+        "page alone; or "
         "a simulation of how often the rule of the answers says a wrong word.",
-        show_default="peers and series",
+        show_default="peers, series and panels",
     ),
 ]
 

@@ -66,7 +66,11 @@ def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
 
 def _options(file: PublicFile) -> dict[str, Any]:
     """Return the options that a user has to pass for a file."""
-    found: dict[str, Any] = {"target": file.target, "horizon": file.horizon}
+    found: dict[str, Any] = {
+        "target": file.target,
+        "horizon": file.horizon,
+        "objective": "median",
+    }
     columns = file.stamp.split(SEVERAL)
     if len(columns) > 1:
         found |= {"stamp": columns, "stamp_format": "%Y %m %d"}

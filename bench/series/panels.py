@@ -1,0 +1,115 @@
+"""The panels of the M3 competition: Unroll beside models of one series.
+
+The file is data/M3.csv of IDSIA/gpforecasting (GitHub), which has the rows to learn from
+and those that were held out.
+"""
+
+import csv
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench import REPOSITORY, Say
+from bench.series.costs import metered
+from pipeline.data.examples import Array
+from pipeline.errors import UnrollError
+from series.short import local
+
+FILE = Path("m3", "M3.csv")
+"""The path of the file in a mirror."""
+
+PANELS = {"MONTHLY": (18, 12, "MS"), "QUARTERLY": (8, 4, "QS"), "YEARLY": (6, 1, "YS")}
+"""Panel -> the horizon, the timesteps of a year, and pandas' name of the frequency."""
+
+QUICK = 40
+"""The number of series of a trial."""
+
+PROGRAM = """
+import sys, unroll
+path, horizon, saved = sys.argv[1:]
+answer = unroll.answer(path, target="y", horizon=int(horizon), objective="median")
+answer.forecast(levels=0.9).to_csv(saved, index=False)
+"""
+"""The program of the answer. Its arguments are a file, the horizon and a result."""
+
+
+def measure(quick: bool, say: Say) -> dict[str, Any]:
+    """Answer each panel, and score the forecasts of what was held out.
+
+    Returns:
+        Panel -> `series`, `forecast` (how many series), `mase`, `coverage` of the 90 %
+        intervals, `cpu` seconds of the whole answer, and `rivals`: model -> its MASE.
+
+    Raises:
+        UnrollError: the mirror lacks the file.
+    """
+    found = {}
+    for panel, (horizon, cycle, frequency) in PANELS.items():
+        series = _series(panel)[: QUICK if quick else None]
+        with tempfile.TemporaryDirectory() as folder:
+            made, costs = _answered(Path(folder), series, horizon, frequency)
+        scales = [np.abs(past[cycle:] - past[:-cycle]).mean() for _, past, _ in series]
+        errors = []
+        inside = []
+        for (name, _, truth), scale in zip(series, scales, strict=True):
+            own = made[made["unique_id"] == name]
+            errors.append(np.abs(own["y_hat"].to_numpy() - truth).mean() / scale)
+            inside.append((own["lo-90"] <= truth) & (truth <= own["hi-90"]))
+        rivals = {}
+        for model in ("seasonal_naive", "theta", "ets"):
+            forecast = local.MODELS[model]
+            of_model = [
+                np.abs(forecast(past, horizon, cycle) - truth).mean() / scale
+                for (_, past, truth), scale in zip(series, scales, strict=True)
+            ]
+            rivals[model] = float(np.mean(of_model))
+        found[panel.lower()] = {
+            "series": len(series),
+            "forecast": int(made["unique_id"].nunique()),
+            "mase": float(np.mean(errors)),
+            "coverage": float(np.mean(inside)),
+            "cpu": costs["cpu"],
+            "rivals": rivals,
+        }
+        say(f"{panel.lower()}: MASE {np.mean(errors):.3f}, {costs['cpu']:.0f} CPU s")
+    return {"panels": found}
+
+
+def _series(panel: str) -> list[tuple[str, Array, Array]]:
+    """Return name, rows and held-out rows of each series of a panel."""
+    path = Path(os.environ.get("UNROLL_MIRROR", "")) / FILE
+    if not path.is_file():
+        raise UnrollError(
+            f"the mirror has no {FILE}; let UNROLL_MIRROR name a folder that has it"
+        )
+    with path.open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["period"] == panel]
+    return [(row["sn"], _values(row["x"]), _values(row["xx"])) for row in rows]
+
+
+def _values(text: str) -> Array:
+    return np.array([float(value) for value in text.split(";")])
+
+
+def _answered(
+    folder: Path,
+    series: list[tuple[str, Array, Array]],
+    horizon: int,
+    frequency: str,
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Return the forecasts of a panel whose series end together, and their costs."""
+    frames = []
+    for name, past, _ in series:
+        stamps = pd.date_range(end="2000-01-01", periods=len(past), freq=frequency)
+        frames.append(pd.DataFrame({"unique_id": name, "ds": stamps, "y": past}))
+    path = folder / "panel.csv"
+    saved = folder / "forecast.csv"
+    pd.concat(frames).to_csv(path, index=False)
+    command = [sys.executable, "-c", PROGRAM, str(path), str(horizon), str(saved)]
+    costs = metered(command, folder, PYTHONPATH=str(REPOSITORY))
+    return pd.read_csv(saved), costs
