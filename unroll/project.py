@@ -60,7 +60,7 @@ class Project:
         self.workspace = Workspace(folder.resolve())
         # TensorFlow takes its number of threads only before its first operation.
         if "tensorflow" in sys.modules:
-            with suppress(RuntimeError, UsageError):
+            with suppress(UsageError):
                 keras_models.start()
 
     @property
@@ -184,14 +184,7 @@ class Project:
         )
         if data is None:
             data = self.data(section.dataset, calendar=section.calendar)
-        try:
-            job = chosen.job(data, *callbacks)
-        except RuntimeError:
-            raise UsageError(
-                "TensorFlow runs with several threads here; "
-                "call `unroll.open` after `import keras`, before you train"
-            ) from None
-        return chosen.train(job)
+        return chosen.train(chosen.job(data, *callbacks))
 
     def predictions(self, experiment: str, split: str = "test") -> npt.NDArray[Any]:
         """Return the predictions of a run on disk for a split, in model units.
