@@ -7,13 +7,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.config import params
-from pipeline.config.params import OFFICIAL, TEMPLATES, Params
+from pipeline.config.params import OFFICIAL, TEMPLATES, Params, built_by
 from pipeline.errors import UnrollError, UsageError
-from pipeline.evaluation import answers, schema
+from pipeline.evaluation import answers
 from pipeline.evaluation.answers import FEW_SEEDS
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
-from pipeline.evaluation.schema import Evaluation
 from pipeline.files import write_text
 from pipeline.provenance.git import git
 from pipeline.report.formatting import DASH, direction
@@ -34,7 +33,6 @@ from pipeline.report.results import AnswerText, Results, error_text, load
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
-from unroll.terminal import built_by, program
 
 ABOUT = TableColumn("about", "Experiment and measure", numeric=False)
 """The column of claims that names what a claim is rebuilt by."""
@@ -116,7 +114,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         pages.append(claims_table(results.verdicts))
     shown = [as_data(page) for page in pages]
     if pair:
-        comparison = between(workspace, *names)
+        comparison = answers.between(workspace, every, *names)
         shown[0] |= {"answers": [], "comparison": _pair(names, comparison)}
         if comparison and comparison.relative:
             shown[0]["caption"] += f" {CHANGE_CAPTION} {band_text(comparison)}."
@@ -197,49 +195,6 @@ def _lacking(results: Results, dataset: str) -> str:
     return f" {count} of its experiments {'is' if count == 1 else 'are'} not built."
 
 
-def between(workspace: Workspace, experiment: str, other: str) -> Comparison | None:
-    """Compare two experiments of one data set on test.
-
-    Return None if there are too few seeds, or no predictions.
-
-    Raises:
-        UsageError: there is no such experiment, or they are of two data sets.
-        UnrollError: an experiment is not built, or a file is damaged.
-    """
-    every = params.load_all(workspace.params)
-    dataset = every.experiment(experiment).dataset
-    if every.experiment(other).dataset != dataset:
-        raise UsageError(
-            f"{experiment} and {other} belong to two data sets; name two experiments "
-            "of one data set"
-        )
-    evaluation = evaluation_of(workspace, dataset)
-    for name in (experiment, other):
-        if params.own_name(name) not in evaluation.experiments:
-            raise UnrollError(
-                f"{name} is not built; {built_by(workspace, f'evaluate@{dataset}')}"
-            )
-    return answers.compare(
-        evaluation, params.own_name(experiment), params.own_name(other)
-    )
-
-
-def evaluation_of(
-    workspace: Workspace, dataset: str, experiments: Iterable[str] | None = None
-) -> Evaluation:
-    """Read the evaluation of a data set; `experiments` are as in `schema.load`.
-
-    Raises:
-        UnrollError: the data set is not built, or the file is damaged.
-    """
-    folder = workspace.evaluation(dataset)
-    if not (folder / "evaluation.json").is_file():
-        raise UnrollError(
-            f"{dataset} is not built; {built_by(workspace, f'evaluate@{dataset}')}"
-        )
-    return schema.load(folder, experiments)
-
-
 def _pair(names: Sequence[str], comparison: Comparison | None) -> dict[str, Any]:
     """Return the comparison of two experiments as plain data."""
     experiment, against = names
@@ -294,7 +249,7 @@ def _require_built(
     workspace: Workspace, results: Results, names: Sequence[str]
 ) -> None:
     if not results.built and not names:
-        unroll = program(workspace)
+        unroll = workspace.program
         raise UnrollError(
             f"nothing is built yet; `{unroll} repro` builds everything, "
             f"`{unroll} repro evaluate@waves` one data set"
