@@ -20,7 +20,7 @@ from pipeline.config.registry import METHODS, MODELS, full_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import remove
 from pipeline.metrics import MEASURES
-from pipeline.provenance import fingerprint, machine, record
+from pipeline.provenance import fingerprint, places, record
 from pipeline.provenance.fingerprint import Code
 from pipeline.training import tasks
 from pipeline.training.tasks import RUN, Result, Task
@@ -85,7 +85,7 @@ def train_ahead(workspace: Workspace, names: Sequence[str], jobs: int) -> None:
     again.
     """
     config = params.load(workspace.params)
-    code = Code(machine.CODE)
+    code = Code(places.CODE)
     missing = []
     with contextlib.ExitStack() as locked:
         for name in names:
@@ -116,7 +116,7 @@ def tasks_of(
         UnrollError: the data set is not prepared.
     """
     config.dataset(name)  # it is there
-    code = code or Code(machine.CODE)
+    code = code or Code(places.CODE)
     wanted = []
     for key, experiment in config.experiments_of(name, only).items():
         place = f"experiments.{name}.{key}"
@@ -218,7 +218,7 @@ def _outdated(
 
     Return a line for each.
     """
-    code = Code(machine.CODE)
+    code = Code(places.CODE)
     lines = []
     for task in trained:
         [now] = tasks_of(workspace, config, task.dataset, task.name, code)
