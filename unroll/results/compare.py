@@ -163,12 +163,13 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
         tables.append(claims_table(results.verdicts))
     if not are_two:
         return Tables(tables)
-    comparison = answers.between(workspace, every, *names)
+    experiment, other = names
+    comparison = answers.between(workspace, every, experiment, other)
     caption = tables[0].caption
     if comparison and comparison.relative:
         caption += f" {CHANGE_CAPTION} {band_text(comparison)}."
     tables[0] = replace(tables[0], caption=caption, answers=())
-    return Tables(tables, Pair(*names, comparison))
+    return Tables(tables, Pair(experiment, other, comparison))
 
 
 def _edited(workspace: Workspace, now: Params) -> set[str]:
