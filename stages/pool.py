@@ -57,11 +57,12 @@ def run(
     """
     for dataset in {task.dataset for task in wanted}:
         jobs = fitting(workspace, dataset, jobs)
-    task_of = {}
-    for task in wanted:
-        log = workspace.log(task.whole_name)
-        call = Call(task.whole_name, perform, (workspace, task), log)
-        task_of[call] = task
+    task_of = {
+        Call(
+            task.whole_name, perform, (workspace, task), workspace.log(task.whole_name)
+        ): task
+        for task in wanted
+    }
 
     def tick(running: dict[Call, float]) -> None:
         on_tick({task_of[each]: seconds for each, seconds in running.items()})

@@ -172,15 +172,20 @@ def _train(
     """
     if not missing:
         return []
+    # It is heavy; where nothing is trained, MLflow need not be imported.
+    from pipeline.tracking import runs
+
     failed = []
-    # A store that cannot be reached would hold up the trainings once for each run.
+    # This process logs runs and not the training's own: MLflow's first model takes half
+    # a second in each process. A store that cannot be reached would hold up the
+    # trainings once for each run.
     reachable = True
     with contextlib.closing(_results(workspace, missing, jobs)) as results:
         for result in results:
             if result.error:
                 failed.append(f"{result.task.whole_name}: {result.error}")
             elif reachable:
-                reachable = _log(workspace, result.task)
+                reachable = runs.trained(workspace, result.task)
     return failed + _outdated(workspace, config, missing)
 
 
@@ -239,18 +244,6 @@ def _cluster() -> ModuleType:
             f"{SCHEDULER} names a scheduler of Dask, and Dask is not installed; run "
             "`pip install 'unroll[cluster]'`"
         ) from None
-
-
-def _log(workspace: Workspace, task: Task) -> bool:
-    """Log a finished run in MLflow; return whether its store can be used.
-
-    This process does so and not the training's own: MLflow's first model takes half a
-    second in each process.
-    """
-    # It is heavy; where nothing is trained, MLflow need not be imported.
-    from pipeline.tracking import runs
-
-    return runs.trained(workspace, task)
 
 
 def _expected_seconds(workspace: Workspace, task: Task) -> float:

@@ -390,10 +390,9 @@ def official(path: Path) -> dict[str, Any]:
 
 def built_by(workspace: Workspace, stage: str) -> str:
     """Return a clause with the command that builds a stage and what it depends on."""
-    dataset = stage.partition("@")[2]
-    if dataset in official(workspace.params).get("datasets", {}):
-        return f"`{workspace.program} official` builds it"
-    return f"`{workspace.program} repro {stage}` builds it"
+    of_official = official(workspace.params).get("datasets", {})
+    command = "official" if stage.partition("@")[2] in of_official else f"repro {stage}"
+    return f"`{workspace.program} {command}` builds it"
 
 
 def templates(path: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@ main scores in results/metrics/DATASET/EXPERIMENT.json, for `dvc metrics`.
 """
 
 import statistics
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -256,10 +255,8 @@ class Evaluation(Strict):
         return known.get(name, {}).get(other, known.get(other, {}).get(name))
 
 
-def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
+def load(folder: Path) -> Evaluation:
     """Read the evaluation.json of results/evaluations/DATASET.
-
-    If `experiments` are given, keep only these, in the given order.
 
     Raises:
         UnrollError: the file is missing or damaged, or is of another data set.
@@ -272,11 +269,7 @@ def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
     lacking = _lacking(whole)
     if lacking:
         raise damaged(file, ValueError(f"{lacking} is missing"))
-    wanted = whole.experiments if experiments is None else experiments
-    entries = {
-        name: whole.experiments[name] for name in wanted if name in whole.experiments
-    }
-    return whole.model_copy(update={"experiments": entries})
+    return whole
 
 
 def load_all(workspace: Workspace, params: Params) -> dict[str, Evaluation]:
@@ -304,9 +297,14 @@ def load_built(workspace: Workspace, params: Params, name: str) -> Evaluation:
         raise UnrollError(
             f"{name} is not built; {built_by(workspace, f'evaluate@{name}')}"
         )
-    evaluation = load(folder, params.experiments_of(name))
-    about = evaluation.dataset.model_copy(update={"floor": params.dataset(name).floor})
-    return evaluation.model_copy(update={"dataset": about})
+    whole = load(folder)
+    about = whole.dataset.model_copy(update={"floor": params.dataset(name).floor})
+    entries = {
+        experiment: whole.experiments[experiment]
+        for experiment in params.experiments_of(name)
+        if experiment in whole.experiments
+    }
+    return whole.model_copy(update={"dataset": about, "experiments": entries})
 
 
 def _lacking(evaluation: Evaluation) -> str:

@@ -39,9 +39,6 @@ class LoopedModel:
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self.loops: list[RecurrentLayer] = []
-        self._front = Front([])
-        self._behind: list[Any] = []
-        self._pools: tuple[str, ...] = ()
         self.refusal = "it is no chain of layers with a recurrent one"
         layers = list(model.layers)
         recurrent = [layer for layer in layers if _directions(layer)]
@@ -49,21 +46,17 @@ class LoopedModel:
         if not recurrent or type(model) is not keras.Sequential:
             return
         index = layers.index(recurrent[0])
-        front = _front(layers[:index])
-        behind = layers[index + 1 :]
-        pools: tuple[str, ...] = ()
-        if behind and isinstance(behind[0], TimePooling):
-            pools = behind.pop(0).pools
-        self.refusal = _refusal(recurrent[0], front, pools)
-        if self.refusal:
-            return
-        self.loops = [
-            RecurrentLayer(layer, front.embedding, pools)
-            for layer in _directions(recurrent[0])
-        ]
-        self._front = front
-        self._behind = behind
-        self._pools = pools
+        self._front = _front(layers[:index])
+        self._behind = layers[index + 1 :]
+        self._pools: tuple[str, ...] = ()
+        if self._behind and isinstance(self._behind[0], TimePooling):
+            self._pools = self._behind.pop(0).pools
+        self.refusal = _refusal(recurrent[0], self._front, self._pools)
+        if not self.refusal:
+            self.loops = [
+                RecurrentLayer(layer, self._front.embedding, self._pools)
+                for layer in _directions(recurrent[0])
+            ]
 
     def buffers(self, *shape: int) -> tuple[Tensor, ...]:
         """Return memory for activations, for inputs of a shape (batch, ...).
@@ -71,6 +64,8 @@ class LoopedModel:
         The memory is used again for every batch: XLA would fill new memory with zeros
         first, which is slow.
         """
+        if not self.loops:
+            return ()
         for layer in self._front.others:
             shape = layer.compute_output_shape(shape)
         return tuple(
