@@ -24,10 +24,14 @@ from pipeline.files import (
     write_parquet,
 )
 from pipeline.processes import Server
-from pipeline.validation import Strict, validated
-from series import FILE, fits, seal, sentence, windowed
+from pipeline.validation import Strict, one_of, validated
+from series import FILE, accounts, fits, seal, sentence, windowed
+from series.compared import Compared
 from series.fits import Say, Workers
 from series.forecaster import ARRAYS, SPEC, BaseForecaster, Forecaster
+from series.late import FOLDER as LATE
+from series.late import WithLate
+from series.late import words as late_words
 from series.leaderboard import ENSEMBLE, Board
 from series.options import (
     MOST_TIMESTEPS,
@@ -93,6 +97,25 @@ class Seconds(pydantic.RootModel[dict[str, float]]):
     model_config = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
 
 
+class Late(Strict):
+    """What was found about series that are too short or late for windows.
+
+    Attributes:
+        board: the scores of their models, and who forecasts.
+        titles: name of a model -> its title.
+        reasons: name of a series -> why it is not cut into windows.
+    """
+
+    board: Board
+    titles: dict[str, str]
+    reasons: dict[str, str]
+
+    @property
+    def title(self) -> str:
+        """The model that forecasts, in words."""
+        return sentence.title(self.board, self.titles, self.board.champion)
+
+
 class Findings(Strict):
     """The content of answer.json.
 
@@ -108,6 +131,10 @@ class Findings(Strict):
         series_left_out: the names in `left_out` that are those of series.
         mostly_zero: the number of forecast series whose median is 0; None in answers
             of an earlier version.
+        late: what was found about series that are too short or late for windows; None
+            if there are none.
+        groups: a column that groups series, such as a family -> name of a series -> its
+            word there.
         integers: the type of unique_id where the user's column holds integers, such
             as "int64"; else empty.
     """
@@ -121,6 +148,8 @@ class Findings(Strict):
     left_out: dict[str, str]
     series_left_out: list[str] = pydantic.Field(default=[])
     mostly_zero: Annotated[int, pydantic.Field(ge=0)] | None = None
+    late: Late | None = None
+    groups: dict[str, dict[str, str]] = pydantic.Field(default={})
     integers: Annotated[
         str, pydantic.StringConstraints(pattern="^(u?int(8|16|32|64))?$")
     ]
@@ -128,10 +157,14 @@ class Findings(Strict):
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "Findings":
         """Check that the board names models that it has."""
-        self.board.check()
-        for name in [*self.board.models, *self.board.members]:
-            if name not in self.titles and name != ENSEMBLE:
-                raise ValueError(f"titles must have the model {name!r:.80}")
+        parts: list[Findings | Late] = [self]
+        if self.late is not None:
+            parts.append(self.late)
+        for part in parts:
+            part.board.check()
+            for name in [*part.board.models, *part.board.members]:
+                if name not in part.titles and name != ENSEMBLE:
+                    raise ValueError(f"titles must have the model {name!r:.80}")
         return self
 
 
@@ -200,8 +233,14 @@ class Answer:
         question, and what differs in the table; else empty.
         """
         found = self.findings
+        late = ""
+        count = len(self.forecaster.names)
+        every = count + len(self.series_left_out)
+        if found.late is not None:
+            late = late_words(self.late, every, found.late.title)
         texts = [
-            not_forecast(self.series_left_out, len(self.board.deviations)),
+            not_forecast(self.series_left_out, count),
+            late,
             sentence.hint(self.board, found.titles, found.mostly_zero),
         ]
         return " ".join(filter(None, texts))
@@ -215,6 +254,17 @@ class Answer:
     def series_left_out(self) -> dict[str, str]:
         """Name of a series -> why it is not forecast."""
         return {name: self.left_out[name] for name in self.findings.series_left_out}
+
+    @property
+    def of_board(self) -> pd.DataFrame:
+        """The forecasts of all series that `board` scores; late ones have their own."""
+        names = self.forecasts["unique_id"].astype(str)
+        return self.forecasts[names.isin(self.board.deviations)]
+
+    @property
+    def late(self) -> dict[str, str]:
+        """Name of a series that a simple model forecasts -> why."""
+        return {} if self.findings.late is None else self.findings.late.reasons
 
     @property
     def models(self) -> pd.DataFrame:
@@ -240,11 +290,67 @@ class Answer:
         ]
         return pd.DataFrame(rows)
 
+    def scores(self, by: str = "unique_id") -> pd.DataFrame:
+        """Return the errors of the model that forecasts, and of the best naive one.
+
+        They are those of the cutoffs that compare models, in the unit of the target.
+
+        Args:
+            by: "unique_id" for a row for each series; or a column of the file that has
+                one value for each series, such as its family.
+
+        Returns:
+            A row for each value of `by`, as text, and one for the total: `by`, model,
+            mae, rmse, bias (of the sum: -.1 is a tenth too low), values (how many were
+            measured), naive_model, naive_mae, naive_rmse, naive_bias.
+
+        Raises:
+            UsageError: there is no such column.
+        """
+        own = self.of_board
+        parts = [(self.board, own if self.board.short else self.board.later(own))]
+        if self.findings.late is not None:
+            late = self.forecasts.drop(own.index)
+            parts.append((self.findings.late.board, late))
+        judged = []
+        for board, own in parts:
+            for role, name in (("", board.champion), ("naive_", board.naive)):
+                judged.append(own[own["model"] == name].assign(role=role))
+        return accounts.scores(pd.concat(judged), by, self._groups(by))
+
+    def sums(self, by: str, **arguments: Any) -> pd.DataFrame:
+        """Return the sums of the forecasts of groups of series.
+
+        They are plain sums, no reconciled forecasts, and have no intervals.
+
+        Args:
+            by: a column of the file that has one value for each series, such as its
+                family.
+            arguments: those of `forecast`.
+
+        Returns:
+            A row for each value of `by`, and for the total, at each timestep: `by`, ds,
+            y_hat and series, the number of series that are summed up.
+
+        Raises:
+            UsageError: there is no such column.
+        """
+        groups = self._groups(by)
+        return accounts.sums(self.forecast(**arguments), by, groups)
+
+    def _groups(self, by: str) -> Mapping[str, str]:
+        """Return name of a series -> its value of a column that groups series."""
+        groups = self.findings.groups
+        names = [name or self.forecaster.spec.name for name in self.forecaster.names]
+        of_series = {"unique_id": {name: name for name in names}, **groups}
+        one_of(by, [*of_series], "by")
+        return of_series[by]
+
     def forecast(
         self,
         frame: Data | None = None,
         levels: float | Sequence[float] = LEVELS,
-        horizon: int | None = None,
+        horizon: int | str | None = None,
         future: Data | None = None,
         model: str | None = None,
     ) -> pd.DataFrame:
@@ -255,8 +361,8 @@ class Answer:
                 of the answer, from its files as they are now.
             levels: coverages of the prediction intervals, whole percents from 0.5 to
                 0.99; one or several.
-            horizon: timesteps ahead; by default the horizon that models were trained
-                for. Further timesteps are forecast from the forecasts before them, and
+            horizon: rows ahead, or a duration such as "24h"; by default the horizon that
+                models were trained for. Further timesteps are forecast from the forecasts before them, and
                 their intervals grow with the square root of the time ahead.
             future: rows to come, with the columns that are known beforehand.
             model: the model that forecasts, one of `forecaster.models`; by default the
@@ -420,14 +526,25 @@ def _answered(
         left_out={**made.models_left_out, **made.series_left_out},
         series_left_out=[*made.series_left_out],
         mostly_zero=made.mostly_zero,
+        late=None if made.late is None else _late(made.late, made.late_reasons),
+        groups=accounts.groups(profile),
         integers=_integers(profile),
     )
-    forecasts = _typed(made.forecasts, findings.integers)
+    every = made.forecasts
+    if made.late is not None:
+        late = made.late.forecasts
+        late = late[~late["unique_id"].isin(made.board.deviations)]
+        every = pd.concat([every, late], ignore_index=True)
+    forecasts = _typed(every, findings.integers)
     made.forecaster.save(folder)
     write_parquet(folder / TABLE, forecasts)
     write_json(folder / SECONDS, {**made.seconds})
     write_json(folder / FILE, findings.model_dump())
     return Answer(findings, forecasts, made.forecaster, folder, made.seconds)
+
+
+def _late(made: Compared, reasons: Mapping[str, str]) -> Late:
+    return Late(board=made.board, titles=made.titles, reasons={**reasons})
 
 
 def _name(asked: Arguments, data: Data, profile: FileProfile) -> str:
@@ -489,16 +606,23 @@ def load_forecaster(folder: Path) -> BaseForecaster:
     return _checked_forecaster(folder)
 
 
-def _files(folder: Path) -> tuple[str, str]:
+def _files(folder: Path) -> list[str]:
     """Return the names of the files of the forecaster in a folder."""
     is_short = (folder / SHORT_SPEC).is_file()
-    return (SHORT_SPEC if is_short else SPEC), ARRAYS
+    names = [SHORT_SPEC if is_short else SPEC, ARRAYS]
+    if (folder / LATE).is_dir():
+        names += [f"{LATE}/{SHORT_SPEC}", f"{LATE}/{ARRAYS}"]
+    return names
 
 
 def _checked_forecaster(folder: Path) -> BaseForecaster:
     if (folder / SHORT_SPEC).is_file():
         return ShortForecaster.checked(folder)
-    return Forecaster.checked(folder)
+    forecaster = Forecaster.checked(folder)
+    if (folder / LATE).is_dir():
+        late = ShortForecaster.checked(folder / LATE)
+        return WithLate.of(forecaster, late)
+    return forecaster
 
 
 def _to_stderr(line: str) -> None:

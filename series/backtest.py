@@ -13,6 +13,7 @@ input.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.data.series_options import Preprocessing
 from pipeline.errors import UnrollError
-from series import training
+from series import intervals, training
 from series.combination import known_after
 
 ORIGINS_SHARE = 0.5
@@ -261,6 +262,17 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
     )
 
 
+def positions(dataset: Dataset, stamps: "pd.Series[Any]") -> Array:
+    """Return the positions (n,) of timestamps in the cycle (`intervals.positions`)."""
+    times = pd.DatetimeIndex(stamps)
+    fitted = dataset.fitted
+    if fitted is None or fitted.cleaning.spacing is None:
+        return np.zeros(len(times), int)
+    if fitted.csv.time_zone is not None:
+        times = times.tz_localize("UTC").tz_convert(fitted.csv.time_zone)
+    return intervals.positions(times, fitted.cleaning.spacing * fitted.windows.step)
+
+
 def lowest_forecast(fitted: Preprocessing | None, series: str) -> float:
     """Return the smallest value that is forecast of a series, in the series' unit.
 
@@ -295,8 +307,8 @@ def arrays(
 
     Returns:
         `truth` (origins, steps), NaN where nothing was measured; `forecasts` (models,
-        origins, steps); and `series_id` (origins,), the number of each origin's series
-        in the data set.
+        origins, steps); `series_id` (origins,), the number of each origin's series in
+        the data set; and `positions` (origins, steps) in the cycle.
     """
     steps = windows(dataset).outputs
     by_model = [forecasts[forecasts["model"] == name] for name in models]
@@ -308,10 +320,12 @@ def arrays(
     def in_model_units(column: "pd.Series[float]") -> Array:
         return np.asarray((column.to_numpy().reshape(-1, steps) - mean) / std)
 
+    places = positions(dataset, by_model[0]["ds"])
     return {
         "truth": in_model_units(by_model[0]["y"]),
         "forecasts": np.stack([in_model_units(rows["y_hat"]) for rows in by_model]),
         "series_id": series_id,
+        "positions": places.reshape(-1, steps).astype(np.int16),
     }
 
 

@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.params import Experiment, Model, Training
-from series.question import Proposal, is_intermittent
+from series.question import Proposal
 from series.reading.profile import FileProfile
 
 SEEDS = (0, 1, 2)
-"""The seeds of each network."""
+"""The seeds of each recurrent network."""
+
+DENSE_SEEDS = (0, 1)
+"""The seeds of each perceptron, of which there is one for each base."""
 
 YEARS = 2 * np.timedelta64(365, "D")
 """Shortest span of rows with which models see the time of the year.
@@ -90,7 +93,7 @@ def candidates(
         models |= _networks(proposal, known, season=season)
     if series * origins <= MOST_WINDOW_FITS:
         models |= _statistical(proposal)
-    if is_intermittent(profile.columns[proposal.target].measured):
+    if proposal.intermittent:
         models["tsb"] = _unfitted("statistical", "tsb")
     if "tsb" in models and proposal.objective == "median":
         # Far below any value, so that the floor of forecasts makes it 0.
@@ -105,6 +108,8 @@ def is_network(experiment: Experiment) -> bool:
 
 def by_base(experiment: Experiment) -> list[Experiment]:
     """Return a network with each of the naive forecasts whose residual it may learn."""
+    if "base" in experiment.model.options:
+        return [experiment]
     bases = BASES if experiment.model.options["cycles"] else BASES[1:]
     options = experiment.model.model_dump()
     models = [Model.model_validate(options | {"base": base}) for base in bases]
@@ -156,9 +161,10 @@ def _fitted(proposal: Proposal, about: Mapping[str, Any]) -> dict[str, Experimen
 
 
 def _networks(proposal: Proposal, known: int, *, season: bool) -> dict[str, Experiment]:
-    """Return a perceptron and two recurrent networks.
+    """Return a perceptron for each base and two recurrent networks.
 
-    `training.select_options` chooses their base and their number of steps later.
+    `training.select_options` chooses the number of steps later, and the base of a
+    recurrent network. Perceptrons of both bases are combined with less error than one.
     """
     about = {"family": "residual", "cycles": proposal.cycles, "season": season}
     dense = {**about, "name": "mlp", "known": known, "hidden": [256, 128], "last": 64}
@@ -169,7 +175,10 @@ def _networks(proposal: Proposal, known: int, *, season: bool) -> dict[str, Expe
         rows = max(rows, min(proposal.horizon, 48))
     loss = "mse" if proposal.objective == "mean" else "mae"
     network = NETWORK | {"loss": loss}
-    models = {"mlp": _trained(dense, network | {"learning_rate": 0.005}, SEEDS)}
+    training = network | {"learning_rate": 0.005}
+    models = {"mlp": _trained({**dense, "base": "last"}, training, DENSE_SEEDS)}
+    if proposal.cycles:
+        models["mlp_mean"] = _trained({**dense, "base": "mean"}, training, DENSE_SEEDS)
     for name in ("gru", "lstm"):
         recurrent = {**about, "name": name, "units": 32, "last": rows}
         models[name] = _trained(recurrent, network | {"learning_rate": 0.015}, SEEDS)

@@ -13,19 +13,22 @@ Arrays of errors end in the axes (origins, steps); axes before them are series.
 import numpy as np
 
 from pipeline.data.examples import Array, ceil_div
-from series.comparison import Objective
+from series.comparison import POWER
+from series.options import Objective
 
 DECAY = 0.95
 """The weight of an origin relative to the next one."""
 
-POWER = 4
-"""A model's weight is its inverse MAE to this power."""
+WEIGHT_POWER = 4
+"""A model's weight is its inverse mean error to this power.
+
+Errors are absolute, or squared if the mean is forecast."""
 
 BANDWIDTH = 2.0
 """Standard deviation, in steps, of the normal kernel over the steps ahead."""
 
 PRIOR_ORIGINS = 3
-"""Number of origins, with the mean model's MAE, that each model begins with."""
+"""Number of origins, with the mean model's error, that each model begins with."""
 
 CORRECTION = 0.15
 """The part of the last errors that is added.
@@ -108,13 +111,14 @@ def weighted_forecast(
     kernel = np.exp(-0.5 * ((steps[:, None] - steps) / BANDWIDTH) ** 2)
     kernel /= kernel.sum(axis=0)
     # (models, ..., origins, steps)
-    sums, counts = discounted(when_known(np.abs(truth - forecasts), delay), DECAY)
+    losses = np.abs(truth - forecasts) ** POWER[objective]
+    sums, counts = discounted(when_known(losses, delay), DECAY)
     errors = sums @ kernel
     weights = counts @ kernel
     mean = errors.sum(axis=0) / np.maximum(weights.sum(axis=0), TINY)
-    mae = (errors + PRIOR_ORIGINS * mean) / (weights + PRIOR_ORIGINS)
-    relative = np.where(mae > 0, mae.min(axis=0) / np.where(mae > 0, mae, 1.0), 1.0)
-    shares = relative**POWER
+    loss = (errors + PRIOR_ORIGINS * mean) / (weights + PRIOR_ORIGINS)
+    relative = np.where(loss > 0, loss.min(axis=0) / np.where(loss > 0, loss, 1.0), 1.0)
+    shares = relative**WEIGHT_POWER
     if objective == "mean":
         return np.asarray((shares * forecasts).sum(axis=0) / shares.sum(axis=0))
     median = weighted_median(forecasts, shares)

@@ -22,6 +22,8 @@ class Compared:
         series_left_out: name of a series -> why it is not forecast.
         seconds: name of a model -> CPU seconds that its backtest took.
         mostly_zero: the number of series whose median is 0.
+        late: what was found about series that are too short or late for windows.
+        late_reasons: name of such a series -> why.
     """
 
     forecaster: BaseForecaster
@@ -32,3 +34,5 @@ class Compared:
     series_left_out: Mapping[str, str]
     seconds: Mapping[str, float] = field(default_factory=dict)
     mostly_zero: int = 0
+    late: "Compared | None" = None
+    late_reasons: Mapping[str, str] = field(default_factory=dict)

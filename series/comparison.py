@@ -7,7 +7,7 @@ computed by `pipeline.evaluation.intervals.Difference`.
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,10 +19,7 @@ from pipeline.evaluation import intervals
 from pipeline.evaluation.intervals import Difference, Part
 from pipeline.evaluation.margin import BAND, Word, decide
 from pipeline.validation import Strict
-
-Objective = Literal["mean", "median"]
-"""What a forecast is: the mean, judged by squared errors, or the median, judged by
-absolute errors."""
+from series.options import Objective
 
 POWER: Mapping[Objective, int] = {"median": 1, "mean": 2}
 """Objective -> the power of an error that is judged."""

@@ -22,9 +22,11 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.training.job import Predict
 from pipeline.training.recipe import Recipe
-from pipeline.validation import one_of
+from pipeline.validation import one_of, validated
 from series import intervals, seal
 from series.combination import known_after, weighted_forecast
+from series.options import Options
+from series.question import timesteps_of
 from series.reading import files
 from series.recipes import recipe, require_own_model
 from series.rows import History, Window, continued, histories, latest
@@ -44,6 +46,10 @@ LONGEST = 100
 """Largest horizon that may be forecast, in horizons that models were trained for."""
 
 
+NEVER = np.zeros(intervals.POSITIONS, bool)
+"""No position of the cycle is closed."""
+
+
 class OutsideRangeWarning(UserWarning):
     """A warning of a value far outside the trained range; the forecast is a guess."""
 
@@ -56,6 +62,16 @@ class BaseForecaster(ABC):
     """
 
     spec: Spec
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the series."""
+        return [*self.spec.fitted.series]
+
+    def why(self, series: str) -> str:
+        """Return in words which models forecast a series."""
+        del series
+        return self.spec.why
 
     @property
     @abstractmethod
@@ -79,7 +95,7 @@ class BaseForecaster(ABC):
         self,
         window: Window,
         levels: Sequence[float] = (intervals.USUAL,),
-        horizon: int | None = None,
+        horizon: int | str | None = None,
         model: str | None = None,
     ) -> tuple[Array, Array]:
         """Forecast the timesteps after a window.
@@ -115,7 +131,8 @@ class BaseForecaster(ABC):
 
         Args:
             paths: the files.
-            plan: files of rows to come, with the columns that are known beforehand.
+            plan: files of rows to come, with the columns that are known beforehand, for
+                each series, or without the names of series for all.
 
         Raises:
             UnrollError: the rows cannot be used; the text says which and why.
@@ -128,19 +145,23 @@ class BaseForecaster(ABC):
             existing(path)
         form = self.spec.question.csv
         return self._latest(
-            files.read(paths, form), files.read(plan, form) if plan else None
+            files.read(paths, form), [files.read([path], form) for path in plan]
         )
 
     def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
-        return self._latest(
-            files.of_table(plain_frame(rows), self.spec.question.csv), None
-        )
+        return self._latest(files.of_table(plain_frame(rows), self.spec.question.csv))
+
+    def histories(
+        self, read: files.FileRows, plans: Sequence[files.FileRows]
+    ) -> dict[str, History]:
+        """Return all rows of each series. Raises as `read`."""
+        return histories(self.spec.questions, read, plans)
 
     def _latest(
-        self, rows: files.FileRows, plan: files.FileRows | None
+        self, rows: files.FileRows, plans: Sequence[files.FileRows] = ()
     ) -> dict[str, Window]:
-        found = histories(self.spec.questions, rows, plan)
+        found = self.histories(rows, plans)
         windows = dict[str, Window]()
         failed = UnrollError("no series has rows to forecast from")
         for name, history in found.items():
@@ -162,13 +183,19 @@ class BaseForecaster(ABC):
             windows[name] = window
         if not windows:
             raise failed
+        ended = [f"{name}: {own.ended}" for name, own in windows.items() if own.ended]
+        if ended:
+            text = ended[0].removeprefix(f"{ALONE}: ")
+            if len(windows) > 1:
+                text = f"rows to come of {len(ended):,} series, such as {text}"
+            warnings.warn(text, OutsideRangeWarning, stacklevel=3)
         return windows
 
     def forecast(
         self,
         rows: pd.DataFrame,
         levels: Sequence[float] = (intervals.USUAL,),
-        horizon: int | None = None,
+        horizon: int | str | None = None,
         model: str | None = None,
     ) -> pd.DataFrame:
         """Forecast the timesteps after rows in memory, for each series.
@@ -181,7 +208,7 @@ class BaseForecaster(ABC):
         self,
         windows: Mapping[str, Window],
         levels: Sequence[float] = (intervals.USUAL,),
-        horizon: int | None = None,
+        horizon: int | str | None = None,
         model: str | None = None,
     ) -> pd.DataFrame:
         """Forecast the timesteps after the windows of some series.
@@ -210,6 +237,25 @@ class BaseForecaster(ABC):
                 columns[f"hi-{percent}"] = quantiles[:, -1 - wider]
             frames.append(pd.DataFrame(columns))
         return pd.concat(frames, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class _Past:
+    """The errors of a series up to a window, and the forecast after it.
+
+    Attributes:
+        errors: (origins, steps) truth minus forecast, in model units.
+        delay: (steps,) number of origins after which an error is known.
+        forecast: (steps,) the forecast after the window.
+        positions: (origins + 1, steps) the positions in the cycle; None if unknown.
+        closed: (positions,) whether all values there are 0.
+    """
+
+    errors: Array
+    delay: Array
+    forecast: Array
+    positions: Array | None
+    closed: Array
 
 
 @dataclass(frozen=True)
@@ -362,7 +408,7 @@ class Forecaster(BaseForecaster):
         self,
         window: Window,
         levels: Sequence[float] = (intervals.USUAL,),
-        horizon: int | None = None,
+        horizon: int | str | None = None,
         model: str | None = None,
     ) -> tuple[Array, Array]:
         """Forecast the timesteps after a window.
@@ -375,39 +421,50 @@ class Forecaster(BaseForecaster):
         if chosen is not self:
             return chosen.ahead(window, levels, horizon)
         count = steps_of(self.spec, horizon)
-        errors, delay, forecast = self._errors(window)
+        past = self._errors(window)
+        errors = past.errors
+        forecast = past.forecast
+        positions = past.positions
         # (steps, 2 * levels)
-        offsets = intervals.quantiles(errors, levels, delay, since=len(errors))[-1]
+        offsets = intervals.quantiles(
+            errors, levels, past.delay, len(errors), positions
+        )[-1]
         trained = len(forecast)
         later = window
         while len(forecast) < count:
             later = continued(later, forecast[-trained:], len(forecast))
-            _, _, following = self._errors(later)
+            following = self._errors(later).forecast
             forecast = np.concatenate([forecast, following])
         # Beyond the trained horizon the last error grows as that of a random walk does:
         # with the square root of the time ahead.
         steps = np.arange(1, count + 1)
         growth = np.sqrt(np.maximum(steps / trained, 1.0))
-        offsets = growth[:, None] * offsets[np.minimum(steps, trained) - 1]
-        scale = window.question.scale
+        nearest = np.minimum(steps, trained) - 1
+        question = window.question
+        ahead = question.positions(window.times(count))
+        if positions is not None:
+            sizes = intervals.position_sizes(
+                np.abs(errors)[None], positions[None], past.delay
+            )[0, -1]
+            growth *= sizes[ahead] / sizes[ahead[nearest]]
+        offsets = growth[:, None] * offsets[nearest]
+        scale = question.scale
         forecast = forecast[:count] * scale.std + scale.mean
         quantiles = forecast[:, None] + offsets * scale.std
-        lowest = window.question.lowest
+        lowest = question.lowest
         quantiles = np.where(
             np.isfinite(quantiles), np.maximum(quantiles, lowest), quantiles
         )
-        return np.maximum(forecast, lowest), quantiles
+        is_closed = past.closed[ahead]
+        forecast = np.where(is_closed, 0.0, np.maximum(forecast, lowest))
+        return forecast, np.where(is_closed[:, None], 0.0, quantiles)
 
-    def _errors(self, window: Window) -> tuple[Array, Array, Array]:
+    def _errors(self, window: Window) -> _Past:
         """Return the errors up to a window, and the forecast after it, in model units.
 
         Origins are of three kinds, in the order of time: those of the backtest; those
         between its last origin and the fit, without a forecast, since the models were
         fitted to these rows; and those since the fit, of which the window is the last.
-
-        Returns:
-            (origins, steps) truth minus forecast; (steps,) number of origins after
-            which an error is known; and (steps,) the forecast after the window.
         """
         question = window.question
         outputs = self.spec.fitted.windows.horizon
@@ -418,9 +475,11 @@ class Forecaster(BaseForecaster):
         # (origins since the fit, timesteps, columns), and what was observed after them
         inputs = window.inputs[None]
         observed = np.full((1, outputs), np.nan)
+        stamps = np.array([window.last])
         if window.since is not None:
             inputs = np.concatenate([window.since[0], inputs])
             observed = np.concatenate([window.since[1], observed])
+            stamps = np.concatenate([window.since[2], stamps])
         since = np.stack([self.of_members(values) for values in inputs], axis=1)
         truth = np.concatenate([self.arrays["truth"][own], between, observed])
         past = self.arrays["forecasts"][:, own]
@@ -431,30 +490,47 @@ class Forecaster(BaseForecaster):
             delay,
             self.spec.objective,
         )
-        lowest = (question.lowest - question.scale.mean) / question.scale.std
-        combined = np.maximum(combined, lowest)
-        return truth[:-1] - combined[:-1], delay, combined[-1]
+        zero = -question.scale.mean / question.scale.std
+        combined = np.maximum(combined, zero if question.lowest == 0 else -np.inf)
+        errors = truth - combined
+        if "positions" not in self.arrays:  # of an earlier version
+            return _Past(errors[:-1], delay, combined[-1], None, NEVER)
+        times = question.on_clock(
+            (stamps[:, None] + question.ahead * question.row).ravel()
+        )
+        positions = np.concatenate(
+            [
+                self.arrays["positions"][own],
+                np.zeros(between.shape, int),
+                question.positions(times).reshape(-1, outputs),
+            ]
+        )
+        closed = intervals.closed(truth[None], positions[None], zero)[0]
+        errors[closed[positions]] = np.nan
+        return _Past(errors[:-1], delay, combined[-1], positions, closed)
 
 
-def steps_of(spec: Spec, horizon: int | None) -> int:
+def steps_of(spec: Spec, horizon: int | str | None) -> int:
     """Return the number of timesteps to forecast.
+
+    Args:
+        spec: the forecaster.
+        horizon: rows, or a duration such as "24h"; None for the trained horizon.
 
     Raises:
         UsageError: the horizon is wrong.
     """
     trained = spec.fitted.windows.horizon
-    count = trained if horizon is None else horizon
-    is_whole = isinstance(count, int | float | np.integer) and count % 1 == 0
-    if not is_whole or not 1 <= count <= LONGEST * trained:
-        raise UsageError(
-            f"horizon must be 1 to {LONGEST * trained}. Received: {count!r}"
-        )
-    return int(count)
+    if horizon is None:
+        return trained
+    asked = validated(Options, {"horizon": horizon}, "the forecast").horizon
+    most = LONGEST * trained
+    return timesteps_of("horizon", asked or 0, spec.fitted.cleaning, most)
 
 
 def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:
     """Raise ValueError unless the arrays have the shapes of a forecaster."""
-    if arrays.keys() != {"truth", "forecasts", "series_id"}:
+    if arrays.keys() - {"positions"} != {"truth", "forecasts", "series_id"}:
         raise ValueError("it must have the arrays truth, forecasts and series_id")
     truth = arrays["truth"]
     numbers = arrays["series_id"]
@@ -463,6 +539,9 @@ def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:
     fits = truth.ndim == 2 and truth.shape[1] == steps and numbers.dtype.kind in "iu"
     fits = fits and numbers.shape == truth.shape[:1]
     fits = fits and {*numbers.tolist()} == {*range(count)}
+    positions = arrays.get("positions", np.zeros(truth.shape, int))
+    fits = fits and positions.shape == truth.shape and positions.dtype.kind in "iu"
+    fits = fits and bool((positions % intervals.POSITIONS == positions).all())
     forecasts = arrays["forecasts"]
     fits = fits and forecasts.shape == (len(spec.members), *truth.shape)
     if not fits or truth.dtype.kind != "f" or forecasts.dtype.kind != "f":

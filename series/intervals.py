@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data.examples import Array
+from pipeline.data.series import DAY
 from series.combination import discounted, when_known
 
 LEVELS = tuple(percent / 100 for percent in range(50, 100))
@@ -41,6 +43,19 @@ One tail alone has only half of the errors."""
 FEWEST = 5
 """Smallest number of origins with known errors for an interval."""
 
+PRIOR_ERRORS = 48
+"""The weight of all errors in the usual error at a position of the cycle, in errors."""
+
+MOST_CHANCE = 1e-4
+"""Largest chance of so many values 0 at a position that is not closed."""
+
+DAYS = 7
+
+SLOTS = 24
+
+POSITIONS = DAYS * SLOTS
+"""Number of positions in the cycle: the hours of a week."""
+
 ROUNDING = 1e-9
 """Difference below which fractions of the weight are equal."""
 
@@ -49,13 +64,18 @@ MOST_VALUES = 500_000
 
 
 def quantiles(
-    errors: Array, levels: Sequence[float], delay: Array, since: int = 0
+    errors: Array,
+    levels: Sequence[float],
+    delay: Array,
+    since: int = 0,
+    positions: Array | None = None,
 ) -> Array:
     """Return the quantiles of the errors to expect at each origin.
 
     They are computed from the errors that are known at the origin. The quantiles at a
     step are those of the scores at this step and its two neighbours, times the expected
-    size of an error. The expected size is computed from all steps.
+    size of an error. The expected size is that of recent errors at all steps, times
+    that of usual errors at the position in the cycle.
 
     Args:
         errors: (..., origins, steps) truth minus forecast, in the order of time; NaN
@@ -64,6 +84,8 @@ def quantiles(
         delay: (steps,) number of origins after which an error is known
             (`combination.known_after`).
         since: the first origin to compute.
+        positions: (..., origins + 1, steps) the positions in the cycle (`positions`);
+            None if there is no cycle.
 
     Returns:
         (..., origins + 1, steps, 2 * levels) offsets from the forecast, in ascending
@@ -75,7 +97,12 @@ def quantiles(
     stacked = errors.reshape(-1, origins, steps)
     first = FEWEST + int(delay[-1]) - 1
     sizes = _expected_sizes(np.abs(stacked), delay, first)
-    scores = stacked / sizes[:, :-1, None]
+    sizes = np.repeat(sizes[..., None], steps, axis=-1)
+    if positions is not None:
+        places = positions.reshape(-1, origins + 1, steps)
+        relative = position_sizes(np.abs(stacked), places, delay)
+        sizes *= np.take_along_axis(relative, places, axis=-1)
+    scores = stacked / sizes[:, :-1]
     effective = _effective_origins(np.isfinite(stacked), delay)
     signed = _Sorted.of(scores, delay)
     absolute = _Sorted.of(np.abs(scores), delay)
@@ -86,8 +113,96 @@ def quantiles(
     for start in range(max(first, since), origins + 1, at_once):
         some = np.arange(start, min(start + at_once, origins + 1))
         of_scores = _ends(signed, absolute, np.sort(levels), effective[:, some], some)
-        offsets[:, some] = sizes[:, some, None, None] * of_scores
+        offsets[:, some] = sizes[:, some][..., None] * of_scores
     return offsets.reshape(*leading, origins + 1, steps, 2 * len(levels))
+
+
+def positions(times: pd.DatetimeIndex, timestep: int) -> Array:
+    """Return the positions of timestamps in the week: its hour, or its day.
+
+    Args:
+        times: (n,) on the clock of the series.
+        timestep: seconds of a timestep.
+
+    Returns:
+        (n,) integers below `POSITIONS`; 0 if a timestep is longer than a day.
+    """
+    if timestep > DAY:
+        return np.zeros(len(times), int)
+    days = times.day_of_week.to_numpy()
+    return np.asarray(days * SLOTS + times.hour)
+
+
+def closed(truth: Array, positions: Array, zero: float = 0.0) -> Array:
+    """Return (series, positions) whether all values at a position of the cycle are 0.
+
+    It is no position at which so many values 0 may be chance.
+
+    Args:
+        truth: (series, origins, steps), NaN where nothing was measured.
+        positions: (series, origins, steps).
+        zero: the value 0, in the unit of `truth`.
+    """
+    measured = np.isfinite(truth)
+    counts = _by_position(measured, positions, measured)
+    zeros = _by_position(np.abs(truth - zero) < ROUNDING, positions, measured)
+    share = zeros.sum(axis=-1) / np.maximum(counts.sum(axis=-1), 1)
+    chance = share[:, None] ** counts
+    return np.asarray((zeros == counts) & (chance < MOST_CHANCE))
+
+
+def of_open(errors: Array, truth: Array, positions: Array, zero: float = 0.0) -> Array:
+    """Return errors (series, origins, steps), NaN at positions that are closed."""
+    is_closed = closed(truth, positions, zero)
+    flat = np.take_along_axis(is_closed, positions.reshape(len(errors), -1), axis=1)
+    return np.asarray(np.where(flat.reshape(errors.shape), np.nan, errors))
+
+
+def _by_position(weights: Array, positions: Array, measured: Array) -> Array:
+    """Return (series, positions) the sums of weights (series, origins, steps)."""
+    count = len(weights)
+    cell = np.arange(count)[:, None, None] * POSITIONS + positions
+    sums = np.bincount(cell[measured], weights[measured], count * POSITIONS)
+    return np.asarray(sums.reshape(count, POSITIONS))
+
+
+def position_sizes(errors: Array, positions: Array, delay: Array) -> Array:
+    """Return the usual error at each position, relative to all, at each origin.
+
+    The few errors of an hour of the week are shrunk to those of this hour on all days,
+    and these to all.
+
+    Args:
+        errors: (series, origins, steps) absolute errors.
+        positions: (series, origins + 1, steps).
+        delay: (steps,) number of origins after which an error is known.
+
+    Returns:
+        (series, origins + 1, positions).
+    """
+    count, origins, _ = errors.shape
+    known = np.minimum(np.arange(origins)[:, None] + delay, origins + 1)
+    row = np.arange(count)[:, None, None] * (origins + 2) + known
+    cell = row * POSITIONS + positions[:, :-1]
+    measured = np.isfinite(errors)
+    shape = (count, origins + 2, DAYS, SLOTS)
+
+    def summed(weights: Array) -> Array:
+        size = int(np.prod(shape))
+        table = np.bincount(cell[measured], weights[measured], size)
+        return np.asarray(np.cumsum(table.reshape(shape), axis=1)[:, :-1])
+
+    sums = summed(errors)
+    counts = summed(measured.astype(float))
+    # (series, origins + 1, 1, 1)
+    number = counts.sum(axis=(-2, -1), keepdims=True)
+    mean = sums.sum(axis=(-2, -1), keepdims=True) / np.maximum(number, 1)
+    prior = PRIOR_ERRORS * mean
+    of_hour = sums.sum(axis=-2, keepdims=True) + prior
+    of_hour /= counts.sum(axis=-2, keepdims=True) + PRIOR_ERRORS
+    own = (sums + PRIOR_ERRORS * of_hour) / (counts + PRIOR_ERRORS)
+    relative = np.where(mean > 0, own / np.where(mean > 0, mean, 1.0), 1.0)
+    return relative.reshape(count, origins + 1, POSITIONS)
 
 
 def inside(errors: Array, offsets: Array) -> Array:

@@ -82,7 +82,7 @@ def judge(table: pd.DataFrame, against: Answer) -> Judgement:
     """
     board = against.board
     champion = _of_model(against, board.champion)
-    own = _checked(table, board, champion)
+    own = _checked(table, against, champion)
     errors = board.errors(pd.concat([own.assign(model=ALONE), champion]))
     return _judgement(against, errors, ALONE, board.champion, ALONE)
 
@@ -108,7 +108,7 @@ def between(answer: Answer, model: str, other: str) -> Judgement:
 
 
 def _of_model(answer: Answer, name: str) -> pd.DataFrame:
-    rows = answer.board.later(answer.forecasts)
+    rows = answer.board.later(answer.of_board)
     return rows[rows["model"] == name].reset_index(drop=True).astype({"unique_id": str})
 
 
@@ -143,8 +143,11 @@ def _sentence(name: str, champion: str, board: Board, compared: ModelComparison)
     return f"{text}{why_open(compared)}"
 
 
-def _checked(table: pd.DataFrame, board: Board, champion: pd.DataFrame) -> pd.DataFrame:
-    """Return the later half's values with the y_hat of a table."""
+def _checked(
+    table: pd.DataFrame, answer: Answer, champion: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the later half's values with the y_hat of a table, without late series."""
+    board = answer.board
     if not isinstance(table, pd.DataFrame):
         raise UsageError(
             f"the table must be a DataFrame with {EXPECTED}. "
@@ -167,6 +170,7 @@ def _checked(table: pd.DataFrame, board: Board, champion: pd.DataFrame) -> pd.Da
         ds=_timestamps(table["ds"], champion["ds"]),
         y_hat=pd.to_numeric(table["y_hat"], errors="coerce").astype(float),
     )
+    rows = rows[~rows["unique_id"].isin({*answer.late} - {*board.deviations})]
     merged = champion.drop(columns="y_hat").merge(
         board.later(rows), on=KEYS, how="outer", indicator=True
     )

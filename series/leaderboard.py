@@ -28,9 +28,9 @@ from series.comparison import (
     WEEK,
     Interval,
     ModelComparison,
-    Objective,
     compare,
 )
+from series.options import Objective
 from series.recipes import card
 
 ENSEMBLE = "weighted_median"
@@ -338,6 +338,7 @@ def board(
         )
 
     models = {}
+    forecasts = forecasts.assign(position=backtest.positions(dataset, forecasts["ds"]))
     for name, error in earlier.items():
         wql, coverage = _quantile_scores(
             forecasts[forecasts["model"] == name], lowest, middle, delay
@@ -379,7 +380,8 @@ def board(
         champion=opponent,
         objective=objective,
     )
-    return forecasts, found.model_copy(update={"champion": champion(found)})
+    found = found.model_copy(update={"champion": champion(found)})
+    return forecasts.drop(columns="position"), found
 
 
 def champion(board: Board) -> str:
@@ -542,7 +544,7 @@ def _quantile_scores(
     few earlier errors are known for an interval.
 
     Args:
-        rows: the forecasts of the model.
+        rows: the forecasts of the model, with the column position in the cycle.
         lowest: unique_id -> the smallest value that is forecast.
         middle: the first cutoff of the later half.
         delay: (steps,) number of origins after which an error is known.
@@ -551,6 +553,7 @@ def _quantile_scores(
     forecasts = _by_origin(rows["y_hat"], delay)
     ends = _by_origin(rows["unique_id"].map(lowest), delay)
     later = _by_origin(rows["cutoff"] >= middle, delay)
+    positions = _by_origin(rows["position"], delay)
     stacks = combination.stacks(_by_origin(rows["unique_id"], delay)[:, 0])
     every = math.ceil(sum(map(len, stacks)) / MOST_SERIES)
     truths = []
@@ -558,10 +561,12 @@ def _quantile_scores(
     inside = []
     for stack in stacks:
         some = stack[::every]  # (series, origins)
-        errors = truth[some] - forecasts[some]
+        places = positions[some]  # (series, origins, steps)
+        errors = intervals.of_open(truth[some] - forecasts[some], truth[some], places)
+        places = np.pad(places, ((0, 0), (0, 1), (0, 0)))
         since = int(later[some][..., 0].argmax(axis=1).min())
         levels = (*LEVELS, intervals.USUAL)
-        offsets = intervals.quantiles(errors, levels, delay, since)[:, :-1]
+        offsets = intervals.quantiles(errors, levels, delay, since, places)[:, :-1]
         held = intervals.inside(errors, offsets)
         known = np.isfinite(held) & later[some]  # (series, origins, steps)
         # The outermost offsets are those of the 90 % interval; the forecast itself is
@@ -586,12 +591,13 @@ def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
         board: the leaderboard of these forecasts.
 
     Returns:
-        A row for each block, counted from 1, and a column for each model; the index is
-        called `Board.block_name`.
+        A row for each block, by its first cutoff, and a column for each model; the
+        index is called `Board.block_name`.
     """
     later = board.later(forecasts)
     errors = comparison.errors_by_block(later, board.deviations, board.block_length)
     means = factor(board.deviations) * errors["sum"] / errors["count"]
     by_model = means.unstack(level=0)  # noqa: PD010 - there is one value for each
-    by_model.index += 1
+    first = later["cutoff"].min().to_datetime64()
+    by_model.index = pd.DatetimeIndex(first + by_model.index * board.block_length)
     return by_model.rename_axis(index=board.block_name, columns=None)

@@ -2,16 +2,26 @@
 
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import pydantic
 
 from pipeline.validation import Strict, one_of
-from series.comparison import Objective
+
+Objective = Literal["mean", "median"]
+"""What a forecast is: the mean, judged by squared errors, or the median, judged by
+absolute errors."""
 
 MOST_TIMESTEPS = 10_000
 """Largest horizon."""
+
+Aggregate = Literal["mean", "sum"]
+"""What a timestep of several rows is; see `Cleaning.aggregate`."""
+
+MOST_LOOKBACK = 100_000
+"""Largest lookback, in timesteps."""
 
 
 def _whole(value: Any) -> Any:
@@ -20,6 +30,42 @@ def _whole(value: Any) -> Any:
 
 
 Count = Annotated[int, pydantic.BeforeValidator(_whole), pydantic.Field(ge=1)]
+
+
+def _rows(value: Any) -> Any:
+    """Return digits, as a command has them, as a number."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _duration(text: str) -> str:
+    seconds_of(text)  # raises ValueError if it is none
+    return text
+
+
+def seconds_of(text: str) -> float:
+    """Return the seconds of a duration such as "24h" or "3d".
+
+    Raises:
+        ValueError: it is no duration above 0.
+    """
+    import pandas as pd
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of small letters
+            seconds = float(pd.Timedelta(text).total_seconds())
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise ValueError("must be a number of rows, or a duration such as 24h or 3d")
+    return seconds
+
+
+Span = Annotated[
+    Count | Annotated[str, pydantic.AfterValidator(_duration)],
+    pydantic.BeforeValidator(_rows),
+]
+"""A number of rows, or a duration."""
 
 
 def _plain(value: Any) -> Any:
@@ -66,16 +112,18 @@ class Options(Strict):
 
     target: str | None = None
     """The column to forecast."""
-    horizon: Annotated[Count, pydantic.Field(le=MOST_TIMESTEPS)] | None = None
-    """Timesteps to forecast, at most 10,000."""
-    lookback: Annotated[Count, pydantic.Field(le=100_000)] | None = None
-    """Timesteps that a forecast sees, at most 100,000."""
+    horizon: Span | None = None
+    """Rows to forecast, or a duration such as 24h or 3d."""
+    lookback: Span | None = None
+    """Rows that a forecast sees, or a duration."""
     step: Count | None = None
-    """The number of rows in a timestep, of which one row is forecast, not the mean."""
+    """Rows that become one timestep: 4 makes hours of quarters of an hour."""
+    aggregate: Aggregate | None = None
+    """What a timestep of several rows is: their mean, or the sum of amounts."""
     future: Names = pydantic.Field(default=[])
     """A column, or several, known beforehand."""
     holidays: str | None = None
-    """A country whose holidays count: DE, US ..."""
+    """A country, or a state, whose holidays count: DE, DE-BY, US ..."""
     missing: Names = pydantic.Field(default=[])
     """A number or word, or several, that means no value."""
     stamp: Names = pydantic.Field(default=[])
@@ -92,7 +140,7 @@ class Options(Strict):
     """The separator of columns; a space for any white space."""
     decimal: Literal[".", ","] | None = None
     """The mark before decimals."""
-    objective: Objective | None = None
+    objective: Literal["mean", "median"] | None = None
     """What is forecast: the mean (whoever orders goods needs it), or the median."""
     models: Names = pydantic.Field(default=[])
     """A model, or several, to try besides naive ones; by default all that suit."""

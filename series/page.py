@@ -3,6 +3,7 @@
 The page has no scripts and makes no requests.
 """
 
+import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,11 +27,15 @@ FORECAST, AHEAD, WEEKS, PAGE = SHOWN
 and of the errors of both sides of the comparison; the page."""
 
 
+MOST_PICTURES = 60
+"""Largest number of series whose forecasts are drawn on the page."""
+
+
 def write(answer: Answer, folder: Path | None = None) -> None:
     """Write the files of an answer for people.
 
-    A picture of the forecast is drawn for a single series. A picture of the errors is
-    drawn if a recurrent network was compared.
+    A picture of the forecast is drawn for a single series, and for several they are on
+    the page. A picture of the errors is drawn if a recurrent network was compared.
 
     Args:
         answer: the answer, as it was loaded from its folder.
@@ -46,11 +51,14 @@ def write(answer: Answer, folder: Path | None = None) -> None:
     folder = folder or answer.folder
     write_text(folder / FORECAST, table.csv(rows))
     pictures = dict[str, str]()
+    several = dict[str, str]()
     if len(windows) == 1:
         pictures |= _forecast_picture(answer, windows, rows, folder / AHEAD)
+    else:
+        several = menu(windows, rows, USUAL)
     if answer.board.comparison is not None and not answer.board.short:
         pictures |= _weeks_picture(answer, folder / WEEKS)
-    write_text(folder / PAGE, page(answer, rows, USUAL, pictures))
+    write_text(folder / PAGE, page(answer, rows, USUAL, pictures, several))
 
 
 def _forecast_picture(
@@ -75,14 +83,41 @@ def _weeks_picture(answer: Answer, path: Path) -> dict[str, str]:
     for name in (board.network, board.opponent):
         if name is not None:
             sides[name] = title(board, answer.findings.titles, name)
-    errors = mae_by_block(answer.forecasts, board)
+    errors = mae_by_block(answer.of_board, board)
     plot.by_week(path, errors, sides, unit=board.unit)
     caption = f"The error of both, in the {errors.index.name} that compare them."
     return {caption: path.read_text(encoding="utf-8")}
 
 
+def menu(
+    windows: Mapping[str, Window], rows: pd.DataFrame, level: float
+) -> dict[str, str]:
+    """Return name of a series -> SVG of its forecast, of the first `MOST_PICTURES`.
+
+    Args:
+        windows: name of a series -> its last rows.
+        rows: the forecast, as `Answer.forecast` returns it.
+        level: the coverage of the intervals that are drawn.
+    """
+    from series import plot
+
+    of_series = dict(iter(rows.groupby("unique_id", sort=False)))
+    pictures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for number, name in enumerate([*windows][:MOST_PICTURES]):
+            path = Path(folder, f"series-{number}.svg")  # the name makes ids differ
+            own = of_series[name]
+            plot.forecast(path, windows[name], own, level=level, title=name, height=2.6)
+            pictures[name] = path.read_text(encoding="utf-8")
+    return pictures
+
+
 def page(
-    answer: Answer, forecast: pd.DataFrame, level: float, pictures: Mapping[str, str]
+    answer: Answer,
+    forecast: pd.DataFrame,
+    level: float,
+    pictures: Mapping[str, str],
+    several: Mapping[str, str],
 ) -> str:
     """Return the HTML of an answer's page.
 
@@ -91,13 +126,17 @@ def page(
         forecast: the forecast, as `Answer.forecast` returns it.
         level: the coverage of the intervals that are shown.
         pictures: caption -> SVG.
+        several: name of a series -> SVG of its forecast; empty for a single series.
     """
     import jinja2
     from markupsafe import Markup
 
-    inline = {}
-    for caption, svg in pictures.items():
-        inline[caption] = Markup(svg[svg.index("<svg") :])  # noqa: S704 - drawn by series.plot
+    def inline(svgs: Mapping[str, str]) -> dict[str, Markup]:
+        return {
+            caption: Markup(svg[svg.index("<svg") :])  # noqa: S704 - drawn by series.plot
+            for caption, svg in svgs.items()
+        }
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
@@ -113,7 +152,10 @@ def page(
         models=table.models(answer.models, answer.board.unit, answer.board.objective),
         champions=answer.models["forecasts"].tolist(),
         forecast=table.forecast(forecast, level, unit),
-        pictures=inline,
+        pictures=inline(pictures),
+        several=inline(several),
+        scores=table.scores(answer.scores(), unit) if several else None,
+        number=len(set(forecast["unique_id"])),
         style=Markup(style),  # noqa: S704 - our own
     )
     return printable(f"{text}\n", kept="\n")

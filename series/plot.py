@@ -6,9 +6,9 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from pipeline.files import atomic_file
 from series.rows import Window
@@ -45,8 +45,8 @@ def by_week(
     for (name, title), colour in zip(sides.items(), (MAIN, OTHER), strict=False):
         [line] = axes.plot(errors.index, errors[name], color=colour, label=title)
         line.set(marker="o", linewidth=1.2)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_xlabel(str(errors.index.name))
+    _date(axes)
+    axes.set_xlabel(f"{errors.index.name}, by their first day")
     axes.set_ylabel(f"MAE, {unit}" if unit else "MAE")
     axes.set_ylim(0, 1.1 * errors[[*sides]].max(axis=None) or 1)
     axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
@@ -54,7 +54,13 @@ def by_week(
 
 
 def forecast(
-    path: Path, window: Window, rows: pd.DataFrame, *, level: float, title: str
+    path: Path,
+    window: Window,
+    rows: pd.DataFrame,
+    *,
+    level: float,
+    title: str,
+    height: float = 3.6,
 ) -> None:
     """Draw the last measured values of a series, its forecast and prediction interval.
 
@@ -65,8 +71,9 @@ def forecast(
             `Forecaster.after` returns them.
         level: the coverage of the intervals.
         title: the title of the picture.
+        height: inches.
     """
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    figure = Figure(figsize=(8, height), layout="constrained")
     axes = figure.subplots()
     count = max(2, CYCLES * int(window.question.ahead[-1]))  # rows
     # The clock's own hours: matplotlib would draw those of UTC.
@@ -86,17 +93,22 @@ def forecast(
     [line] = axes.plot(ahead, rows["y_hat"], color=MAIN, label="forecast")
     line.set(linewidth=1.6, marker="o" if alone else "")
     axes.axvline(past[-1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
-    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    _date(axes)
     scale = window.question.scale
     label = ", ".join(filter(None, (scale.quantity, scale.unit)))
     if scale.quantity == "value":
         label = window.question.csv.target
     axes.set_ylabel(label)
-    axes.set_title(title, loc="left", fontsize="medium")
+    axes.set_title(title, loc="left", fontsize="medium", parse_math=False)
     axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0.5, 1.12))
     _save(figure, path)
+
+
+def _date(axes: Axes) -> None:
+    """Write dates below a picture, as short as they can be."""
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def _save(figure: Figure, path: Path) -> None:

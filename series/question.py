@@ -1,8 +1,7 @@
 """The question that a file is asked: target, horizon and lookback; and its windows.
 
 Options that a user leaves out are proposed by the file's frequency and length. A
-*timestep* is one step of the models: a row, or an hour if rows lie less than half an
-hour apart.
+*timestep* is one step of the models: a row, or several rows if the user says so.
 """
 
 import re
@@ -11,13 +10,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pipeline.data import row_calendar
+from pipeline.data import row_calendar, series
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, ceil_div
 from pipeline.data.preparations.series import from_table
+from pipeline.data.row_table import RowTable
 from pipeline.data.series import DAY, holidays_of
 from pipeline.data.series_options import Cleaning, CsvFormat, WindowSpec
-from pipeline.data.timestamps import duration
+from pipeline.data.timestamps import duration, shown
 from pipeline.errors import (
     UnrollError,
     UnusableSeriesError,
@@ -25,8 +25,14 @@ from pipeline.errors import (
     one_line,
     printable,
 )
-from series.comparison import Objective
-from series.options import Options
+from series.options import (
+    MOST_LOOKBACK,
+    MOST_TIMESTEPS,
+    Aggregate,
+    Objective,
+    Options,
+    seconds_of,
+)
 from series.reading.files import column_named, table_of
 from series.reading.profile import FileProfile
 
@@ -89,6 +95,27 @@ COVARIATE_WORDS = (
 
 They are words of weather, of the calendar and of other forecasts."""
 
+AMOUNT_WORDS = (
+    "^(k|m|g)?wh$|^(mm|l|m³|m3|eur|€|usd|\\$|pcs|units?|stück|stk)$|^(cnt|counts?|flow)$|"
+    "sales|sold|orders?|revenue|rain|snow|precip|passenger|visitor|traffic|energy|volume|"
+    "verkauf|absatz|umsatz|anzahl|menge|niederschlag|regen|energie|besucher|ventas"
+)
+"""Units of amounts, and words in the names of columns that hold amounts.
+
+The amount of an hour is the sum of that of its quarters."""
+
+AGGREGATES: Mapping[Aggregate, str] = {
+    "sum": "since the column is an amount by its unit or name",
+    "mean": "since the column is no amount by its unit or name",
+}
+"""What a timestep of several rows is -> the reason."""
+
+DENSE_HORIZON = 288
+"""Largest horizon that is proposed: a day of five minutes."""
+
+DENSE_LOOKBACK = 2_016
+"""Largest lookback that is proposed: a week of five minutes."""
+
 WEATHER_UNITS = r"°?[CFK]|deg.*|%|[hk]?Pa|m?bar|m/s|km/h|mph|W/m.*|mm"
 """Units of weather."""
 
@@ -100,20 +127,23 @@ class Proposal:
     Attributes:
         target: the column to forecast.
         step: rows of a timestep.
+        aggregate: what a timestep of several rows is.
         horizon: timesteps to forecast.
         lookback: timesteps that a forecast sees.
         day: timesteps of a day; 0 if a day is no whole number of timesteps.
         cycles: timesteps of each cycle, such as a day and a week, the shortest first.
         history: timesteps that statistical models look back; 0 means `lookback`.
         future: columns whose values are known beforehand.
-        holidays: the country whose holidays are known, such as "DE".
+        holidays: the country or state whose holidays are known, such as "DE".
         objective: what a forecast is.
+        intermittent: whether the target is never below 0 and often 0, like rare sales.
         reasons: option that was proposed -> reason for its value.
         leave_out: name of a series that cannot be used -> why.
     """
 
     target: str
     step: int
+    aggregate: Aggregate
     horizon: int
     lookback: int
     day: int
@@ -122,14 +152,21 @@ class Proposal:
     future: list[str]
     holidays: str | None
     objective: Objective
+    intermittent: bool
     reasons: dict[str, str] = field(default_factory=dict)
     leave_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def guesses(self) -> list[str]:
         """Lines on the options that were proposed, with reasons, fit for a terminal."""
+        rows = {
+            "horizon": self.horizon * self.step,
+            "lookback": self.lookback * self.step,
+        }
         return [
-            printable(f"guessed   {option}: {getattr(self, option)}, {why}")
+            printable(
+                f"guessed   {option}: {rows.get(option, getattr(self, option))}, {why}"
+            )
             for option, why in self.reasons.items()
         ]
 
@@ -209,36 +246,52 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
 
     Raises:
         UnrollError: no column can be forecast.
-        UsageError: the target, a column of `future` or the country does not exist.
+        UsageError: the target, a column of `future` or the country does not exist, or
+            rows and timesteps do not go together.
     """
     reasons = dict[str, str]()
     target = _target(profile, wanted.target, reasons)
-    step = wanted.step
-    if step is None:
-        step = _step(profile)
-        if step > 1:
-            timestep = duration(profile.freq * step)
-            reasons["step"] = (
-                f"a timestep is {timestep}, of which one row is taken, not the mean; 1 "
-                "forecasts every row"
-            )
+    step = wanted.step or 1
+    aggregate = wanted.aggregate or _aggregate(profile, target)
+    cleaning = Cleaning(
+        spacing=profile.freq * step,
+        rows=profile.calendar,
+        timestep=step,
+        aggregate=aggregate,
+    )
+    _require_whole_days(profile, step)
+    hour = _rows_of_hour(profile)
+    if wanted.step is None and hour > 1:
+        reasons["step"] = (
+            f"each row is a timestep; step={hour} would forecast the {aggregate} of "
+            "each hour"
+        )
+    values, unfinished = _timesteps(profile, target, cleaning)
+    if step > 1 and (wanted.aggregate is None or unfinished):
+        why = "as asked" if wanted.aggregate else AGGREGATES[aggregate]
+        reasons["aggregate"] = why + unfinished
     defaults = _seasonal_defaults(profile, step)
     short = SERIES_SHORT if profile.series_id else SHORT
     longest = _longest_window(profile, step, defaults)
-    horizon = wanted.horizon
-    if horizon is None:
+    if wanted.horizon is None:
         usual, why = defaults.horizon
+        if usual > DENSE_HORIZON:
+            usual, why = hour, "an hour"
         horizon = min(usual, max(1, longest // 2))
         reasons["horizon"] = why if horizon == usual else short
-    lookback = wanted.lookback
-    if lookback is None:
+    else:
+        horizon = timesteps_of("horizon", wanted.horizon, cleaning, MOST_TIMESTEPS)
+    if wanted.lookback is None:
         lookback, why = defaults.lookback
-        if lookback > longest:
-            fitting = [cycle for cycle in defaults.cycles if cycle <= longest]
+        most = min(longest, DENSE_LOOKBACK)
+        if lookback > most:
+            fitting = [cycle for cycle in defaults.cycles if cycle <= most]
             cycle = max(fitting, default=1)
-            lookback = longest // cycle * cycle
-            why = short
+            lookback = most // cycle * cycle
+            why = short if most == longest else "since rows are dense"
         reasons["lookback"] = why
+    else:
+        lookback = timesteps_of("lookback", wanted.lookback, cleaning, MOST_LOOKBACK)
     history = 0
     if defaults.year and not profile.gaps and not profile.series_id:
         history = HISTORY_YEARS[defaults.year] * defaults.year
@@ -247,6 +300,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
     return Proposal(
         target=target,
         step=step,
+        aggregate=aggregate,
         horizon=horizon,
         lookback=lookback,
         day=defaults.day,
@@ -254,19 +308,97 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         history=history,
         future=_future(profile, target, wanted.future),
         holidays=wanted.holidays,
-        objective=wanted.objective or _objective(profile, target, reasons),
+        objective=wanted.objective or _objective(values, reasons),
+        intermittent=is_intermittent(values),
         reasons=reasons,
     )
 
 
-def _objective(profile: FileProfile, target: str, reasons: dict[str, str]) -> Objective:
+def timesteps_of(name: str, wanted: int | str, cleaning: Cleaning, most: int) -> int:
+    """Return the timesteps of a number of rows, or of a duration such as "24h".
+
+    Args:
+        name: what they are, such as "horizon".
+        wanted: the rows or the duration.
+        cleaning: the length of rows and timesteps.
+        most: the largest number of timesteps.
+
+    Raises:
+        UsageError: they are no whole number of timesteps from 1 to `most`.
+    """
+    step = cleaning.timestep
+    count = float(wanted) if isinstance(wanted, int) else 0.0
+    timestep = f"{step:,} rows" if step > 1 else "a row"
+    if isinstance(wanted, str):
+        if cleaning.rows is not None:
+            raise UsageError(
+                f"{name} must be a number of rows, since rows are not evenly spaced. "
+                f"Received: {wanted!r}"
+            )
+        timestep = duration(cleaning.spacing or 1)
+        count = seconds_of(wanted) * step / (cleaning.spacing or 1)
+    if count % step or not 1 <= count / step <= most:
+        raise UsageError(
+            f"{name} must be a whole number of timesteps, 1 to {most:,}, and a timestep "
+            f"is {timestep}. Received: {wanted!r}"
+        )
+    return int(count) // step
+
+
+def _timesteps(
+    profile: FileProfile, target: str, cleaning: Cleaning
+) -> tuple[Array, str]:
+    """Return the measured target (timesteps,) of all series, without missing values.
+
+    The text names the last timestep if its last rows are not there yet.
+
+    Raises:
+        UsageError: no timestep has values enough.
+    """
+    csv = profile.form.model_copy(update={"target": target})
+    values = profile.columns[target].measured
+    table = RowTable(profile.timestamps, [target], values[:, None], profile.of_rows)
+    table = series.on_calendar(table.only(np.isfinite(values)), csv, cleaning)
+    table = series.in_timesteps(table, csv, cleaning)
+    known = np.isfinite(table.values[:, 0])
+    if not known.any():
+        raise UsageError(
+            f"step={cleaning.timestep}: no timestep has half of its rows; pass a smaller "
+            "step=, or leave it out"
+        )
+    last = table.timestamps.max(keepdims=True)
+    unfinished = ""
+    if last not in table.timestamps[known]:
+        begin = shown(series.on_clock(last, csv, cleaning)[0])
+        unfinished = f"; the last timestep, at {begin}, lacks rows and is left out"
+    return table.values[known, 0], unfinished
+
+
+def _aggregate(profile: FileProfile, target: str) -> Aggregate:
+    """Return the sum if a column is an amount by its unit, else by its name."""
+    unit = profile.columns[target].unit
+    words = [unit.lower()] if unit else _words(profile, target)
+    amount = any(re.search(AMOUNT_WORDS, word) for word in words)
+    return "sum" if amount else "mean"
+
+
+def _require_whole_days(profile: FileProfile, step: int) -> None:
+    """Raise UsageError unless each open day is a whole number of timesteps."""
+    rows = row_calendar.slots_per_day(profile.calendar, profile.freq)
+    timesteps = row_calendar.slots_per_day(profile.calendar, profile.freq * step)
+    if rows != [count * step for count in timesteps]:
+        raise UsageError(
+            f"step={step} does not divide the rows of each day, {rows}; pass another "
+            "step=, or leave it out"
+        )
+
+
+def _objective(known: Array, reasons: dict[str, str]) -> Objective:
     """Return the mean for counts and for values that are often 0, else the median.
 
     The median of rare sales is 0, and that of all counts is below their mean.
     """
-    measured = profile.columns[target].measured
-    known = measured[np.isfinite(measured)]
-    if is_intermittent(measured):
+    if is_intermittent(known):
         reasons["objective"] = "since many values are 0, and sums count"
         return "mean"
     if known.min() >= 0 and (known % 1 == 0).all():
@@ -276,9 +408,8 @@ def _objective(profile: FileProfile, target: str, reasons: dict[str, str]) -> Ob
     return "median"
 
 
-def is_intermittent(measured: Array) -> bool:
+def is_intermittent(known: Array) -> bool:
     """Return whether a target is never below 0 and often 0, like rare sales."""
-    known = measured[np.isfinite(measured)]
     if not len(known) or known.min() < 0:
         return False
     return bool(np.mean(known == 0) >= ZERO_SHARE)
@@ -312,12 +443,6 @@ def _target(profile: FileProfile, wanted: str | None, reasons: dict[str, str]) -
 
 
 def _future(profile: FileProfile, target: str, wanted: Sequence[str]) -> list[str]:
-    if wanted and profile.series_id:
-        raise UsageError(
-            f"future= is for one series, and this file has {len(profile.series)}, by "
-            f"{profile.series_id!r}; leave future= out, and models see the column up "
-            "to each cutoff"
-        )
     names = [column_named(name, profile.targets) for name in wanted]
     others = [name for name in profile.targets if name != target]
     for name in names:
@@ -329,7 +454,7 @@ def _future(profile: FileProfile, target: str, wanted: Sequence[str]) -> list[st
     return names
 
 
-def _step(profile: FileProfile) -> int:
+def _rows_of_hour(profile: FileProfile) -> int:
     """Return the rows of an hour if rows lie less than half an hour apart, else 1."""
     if profile.freq >= HOUR // 2 or HOUR % profile.freq:
         return 1
@@ -409,18 +534,20 @@ def options(
         }
     )
     has_gaps = bool(profile.missing or profile.gaps or profile.series_id)
-    cycle = proposal.cycles[0] * proposal.step if proposal.cycles else None
+    cycle = proposal.cycles[0] if proposal.cycles else None
+    spacing = profile.freq * proposal.step
     cleaning = Cleaning(
-        spacing=profile.freq,
-        fill=fill_limit(profile.freq) if has_gaps else None,
+        spacing=spacing,
+        fill=fill_limit(spacing) if has_gaps else None,
         repeat=cycle if has_gaps else None,
         rows=profile.calendar,
+        timestep=proposal.step,
+        aggregate=proposal.aggregate,
     )
     windows = WindowSpec(
-        lookback=proposal.lookback * proposal.step,
-        step=proposal.step,
+        lookback=proposal.lookback,
         horizon=proposal.horizon,
-        stride=ceil_div(profile.rows, MOST_WINDOWS),
+        stride=ceil_div(profile.rows, MOST_WINDOWS * proposal.step),
         unit=target.unit,
         quantity=target.quantity,
         week=bool(proposal.day) or profile.calendar == "business",
@@ -445,12 +572,12 @@ def is_short(profile: FileProfile, proposal: Proposal) -> bool:
     """Return whether series are too short to be cut into windows.
 
     Panels of months, quarters and years are short, too, since models of whole series
-    forecast them better.
+    forecast them better; but these see no columns that are known beforehand.
     """
     rows_of_months = (
         isinstance(profile.calendar, str) and profile.calendar != "business"
     )
-    if profile.series_id and rows_of_months:
+    if profile.series_id and rows_of_months and not proposal.future:
         return True
     window = proposal.step * (proposal.lookback + proposal.horizon)
     return int(TRAIN * profile.length) - window < FEWEST_WINDOWS
@@ -544,10 +671,7 @@ def not_forecast(reasons: Mapping[str, str], used: int) -> str:
     if count <= MOST_NAMED:
         text += f"forecast ({some_reasons(reasons)})."
     else:
-        short = sum(NEEDED in reason for reason in reasons.values())
         text += "forecast."
-        if short:
-            text += f" {short:,} are too short for lookback= and horizon= together."
         name, reason = next(iter(reasons.items()))
         text += f" The first is {name} ({reason}); `left_out` has all with reasons."
     return f"{text} To forecast {'it' if count == 1 else 'more'}, {_few_rows(reasons)}."

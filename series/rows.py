@@ -4,7 +4,7 @@ The last window of the rows is prepared as the rows were that the model was trai
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.data import row_calendar, series, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
+from pipeline.data.series_options import ALONE
 from pipeline.errors import UnknownAheadError, UnrollError
 from series.question import fill_limit
 from series.reading.files import FileRows, table_of
@@ -37,12 +38,13 @@ class Window:
             there is no row.
         last: datetime64[ms], the number of the last row in time
             (`row_calendar.numbered`).
-        unusual: lines about values far outside of the trained range, and about rows at
-            the end without a target.
-        since: two arrays for the origins since the models were fitted. The first has
+        unusual: lines about values far outside of the trained range.
+        since: three arrays for the origins since the models were fitted. The first has
             the inputs (origins, timesteps, columns). The second has the values observed
-            afterwards (origins, steps), in model units, NaN where not yet observed.
+            afterwards (origins, steps), in model units, NaN where not yet observed. The
+            third has their timestamps (origins,), as `last`.
         new: number of rows since the models were fitted, as a share of the rows before.
+        ended: a line about rows at the end without a target; "" without such rows.
     """
 
     question: SeriesQuestion
@@ -51,8 +53,9 @@ class Window:
     inputs: Array
     last: np.datetime64
     unusual: list[str]
-    since: tuple[Array, Array] | None = None
+    since: tuple[Array, Array, Array] | None = None
     new: float = 0.0
+    ended: str = ""
 
     def times(self, steps: int) -> Any:
         """Return a pandas DatetimeIndex of the next `steps` timesteps."""
@@ -148,7 +151,7 @@ class History:
 
     def since(
         self, timesteps: int, until: np.datetime64, stride: int
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Array, Array, Array]:
         """Return `Window.since`: the last `MOST` origins from `until` on.
 
         The origins lie `stride` rows from each other. After each of them the first
@@ -171,13 +174,13 @@ class History:
         observed = later == question.ahead * question.row
         observed &= ~rows.unknown[targets, self.target]
         values = np.where(observed, self.inputs[targets, self.target], np.nan)
-        return self.behind(origins, timesteps), values
+        return self.behind(origins, timesteps), values, rows.timestamps[origins]
 
 
 def histories(
     questions: Mapping[str, SeriesQuestion],
     files: FileRows,
-    plan: FileRows | None = None,
+    plans: Sequence[FileRows] = (),
 ) -> dict[str, History]:
     """Return name of a series -> all its rows in some files, as models see them.
 
@@ -185,7 +188,8 @@ def histories(
         questions: name of a series -> what the models were trained to answer.
         files: the rows. Behind the last row with a target there may be rows with
             columns that are known beforehand.
-        plan: more rows with columns that are known beforehand.
+        plans: more rows with columns that are known beforehand, for each series, or
+            without the names of series for all.
 
     Raises:
         UnrollError: a column is missing, a cell is wrong, or rows have another distance
@@ -202,13 +206,17 @@ def histories(
     name = files.paths[0].name
     spacing = timestamps.regularity(table.timestamps).freq
     several = table.timestamps.min() < table.timestamps.max()
-    if several and spacing != question.spacing:
+    trained = question.cleaning.of_file.spacing or 1
+    if several and spacing != trained:
         raise UnrollError(
             f"{name}: rows lie {timestamps.duration(spacing)} apart, and "
             f"{question.dataset} was trained on rows that lie "
-            f"{timestamps.duration(question.spacing)} apart; give such rows"
+            f"{timestamps.duration(trained)} apart; give such rows"
         )
+    table = series.in_timesteps(table, question.csv, question.cleaning)
     table = _aligned(question, table, name)
+    end = _measured(question, table).timestamps.max()
+    planned = [_planned(question, plan) for plan in plans]
     by_series = {}
     for series_id, every in table.by_series(questions).items():
         own = _measured(question, every)
@@ -222,7 +230,7 @@ def histories(
                 question.csv,
                 question.cleaning,
                 question.windows,
-                _beforehand(question, own, every, plan),
+                _beforehand(questions[series_id], own, every, planned, end),
             )
             limit = _fill_of_gapless(question)
             if limit:
@@ -293,7 +301,8 @@ def latest(
         target=history.measured.target(history.target)[first:],
         inputs=inputs,
         last=rows.timestamps[last],
-        unusual=_unusual(question, times, values) + _without_target(history),
+        unusual=_unusual(question, times, values),
+        ended=_ended(history),
         since=since,
         new=new / max(1, len(rows.timestamps) - new),
     )
@@ -303,11 +312,14 @@ def _beforehand(
     question: SeriesQuestion,
     past: RowTable,
     table: RowTable,
-    plan: FileRows | None,
+    planned: Sequence[Any],
+    end: np.datetime64,
 ) -> series.Plan:
     """Return the columns that are known beforehand, for the timesteps to forecast.
 
-    They are read from the rows of `table` behind the `past` rows, and from `plan`.
+    They are read from the rows of `table`, and from `planned`, as `_planned` returns it.
+    Up to the `end` of all series a value that is missing is the last one: the series
+    has ended before, as a product that is no longer sold.
 
     Raises:
         UnknownAheadError: a value is not known for a timestep.
@@ -318,38 +330,67 @@ def _beforehand(
     if not names:
         return None
     last = past.timestamps.max()
-    tables = [table.only(table.timestamps > last)]
-    if plan is not None:
-        header = list(plan.cells.columns)
-        needed = [*question.csv.stamp, *names]
-        lacking = [name for name in needed if name not in header]
-        if lacking:
-            raise UnrollError(
-                f"{plan.paths[0].name} has no column {lacking[0]!r}, which must be "
-                "known beforehand; add it"
-            )
-        only = {
-            "target": names[0],
-            "drop": [name for name in header if name not in needed],
-            "categories": [],
-        }
-        rows = table_of(replace(plan, form=plan.form.model_copy(update=only)))
-        tables.append(series.on_calendar(rows, question.csv, question.cleaning))
-    known = pd.concat(
-        pd.DataFrame(each.values, each.timestamps, columns=each.columns)[names]
-        for each in tables
-    )
-    known = known[~known.index.duplicated(keep="last")]
+    tables = [pd.DataFrame(table.values, table.timestamps, table.columns)]
+    for rows in planned:
+        own = rows.index.get_level_values(0).isin([ALONE, question.series])
+        tables.append(rows[own].droplevel(0))
+    # the last value of a timestamp counts, and an empty cell is none
+    known = pd.concat(tables).reindex(columns=names).groupby(level=0).last()
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
-    ahead = known.reindex(last + lead * question.row)
-    unknown = ahead.isna().any(axis=1)
-    if unknown.any():
-        raise UnknownAheadError(
-            f"{', '.join(names)} must be known beforehand, and nothing says so for "
-            f"{question.when(unknown.idxmax())}; pass such rows as future=, or add "
-            "them behind the last one"
-        )
+    times = last + lead * question.row
+    earlier = known[known.index <= end].ffill()
+    ahead = known.combine_first(earlier.reindex(times[times <= end], method="ffill"))
+    ahead = ahead.reindex(times)
+    for time, unknown in ahead.isna().iterrows():
+        if unknown.any():
+            of = f" of {question.series}" if question.series != ALONE else ""
+            raise UnknownAheadError(
+                f"{', '.join(ahead.columns[unknown])}{of} must be known beforehand, and "
+                f"nothing says so for {question.when(time)}; pass such rows as future=, "
+                "or add them behind the last one"
+            )
     return {name: ahead[name].to_numpy() for name in names}
+
+
+def _planned(question: SeriesQuestion, plan: FileRows) -> Any:
+    """Return a DataFrame of columns known beforehand, by series and timestamp.
+
+    Rows without the name of a series count for all.
+
+    Raises:
+        UnrollError: there is no column of timestamps, or none that is known beforehand,
+            or the models see no such column.
+    """
+    import pandas as pd
+
+    if not question.windows.future:
+        raise UnrollError(
+            f"{plan.paths[0].name} is not used: no column of {question.dataset} is known "
+            "beforehand; leave it out, or answer the series anew with future="
+        )
+    header = [*plan.cells.columns]
+    known = [name for name in question.windows.future if name in header]
+    lacking = [name for name in question.csv.stamp if name not in header]
+    if lacking or not known:
+        column = [*lacking, *question.windows.future][0]
+        raise UnrollError(
+            f"{plan.paths[0].name} has no column {column!r}, which must be known "
+            "beforehand; add it"
+        )
+    series_id = question.csv.series_id if question.csv.series_id in header else None
+    needed = {*question.csv.stamp, *known, series_id}
+    only = {
+        "target": known[0],
+        "drop": [name for name in header if name not in needed],
+        "categories": [],
+        "missing": [*(plan.form.missing or ()), ""],
+        "series_id": series_id,
+    }
+    table = table_of(replace(plan, form=plan.form.model_copy(update=only)))
+    table = series.on_calendar(table, question.csv, question.cleaning)
+    table = series.in_timesteps(table, question.csv, question.cleaning)
+    names = [ALONE] * len(table.values) if table.series_id is None else table.series_id
+    return pd.DataFrame(table.values, [names, table.timestamps], table.columns)
 
 
 def _only(question: SeriesQuestion, file: FileRows) -> FileRows:
@@ -434,15 +475,16 @@ def _require_whole(history: History, first: int) -> None:
         )
 
 
-def _without_target(history: History) -> list[str]:
+def _ended(history: History) -> str:
     question = history.question
     count = history.later
     if not count or question.windows.future:
-        return []
+        return ""
     last = question.when(history.measured.series.timestamps[-1])
-    rows = f"{count:,} rows have" if count > 1 else "1 row has"
+    row = "row" if question.cleaning.timestep == 1 else "timestep"
+    rows = f"{count:,} {row}s have" if count > 1 else f"1 {row} has"
     text = f"{question.csv.target!r} was measured last at {last}"
-    return [f"{text}; the forecast starts there ({rows} none after that)"]
+    return f"{text}; the forecast starts there ({rows} none after that)"
 
 
 def _unusual(question: SeriesQuestion, times: Array, values: Array) -> list[str]:

@@ -25,6 +25,9 @@ NUMBERS = [
 PERCENT = f"{100 * BAND:.0f} %"
 """The largest difference that does not matter, as text."""
 
+SHOWN = 0.9995
+"""Largest error, relative to another's, that is shown as less: by -0.1 %."""
+
 DAYS_OF_YEAR = 365.25
 """Days of a year."""
 
@@ -82,7 +85,7 @@ def title(board: Board, titles: Mapping[str, str], name: str) -> str:
         return titles.get(name, name)
     count = len(board.members)
     number = NUMBERS[count] if count < len(NUMBERS) else count
-    return f"the weighted median of {number} models"
+    return f"the weighted {board.objective} of {number} models"
 
 
 def _compared(
@@ -190,7 +193,7 @@ def hint(
     sides = {True: board.network, False: board.opponent}
     for name, scores in board.models.items():
         chosen = sides[scores.recurrent]
-        if chosen is not None and board.error(name) < board.error(chosen):
+        if chosen is not None and board.error(name) < SHOWN * board.error(chosen):
             halves = (
                 "the earlier half of the cutoffs, and the table shows the later half"
             )

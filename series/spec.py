@@ -22,8 +22,8 @@ from pipeline.data.series_options import (
 )
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict, Timestamp
-from series import backtest
-from series.comparison import Objective
+from series import backtest, intervals
+from series.options import Objective
 
 Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
 Timesteps = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
@@ -126,6 +126,10 @@ class SeriesQuestion:
         zone = self.csv.time_zone
         index = pd.DatetimeIndex(row_calendar.stamps(times, self.cleaning, zone))
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
+
+    def positions(self, times: pd.DatetimeIndex) -> Array:
+        """Return the positions of timestamps in the cycle (`intervals.positions`)."""
+        return intervals.positions(times, self.spacing * self.windows.step)
 
     def when(self, stamp: Any) -> str:
         """Return a timestamp on the file's clock; the date alone for rows of days."""
@@ -258,7 +262,8 @@ class Spec(Strict):
     @property
     def reach(self) -> int:
         """The number of rows that the models look at."""
-        return self.question.reach
+        step = self.fitted.cleaning.timestep
+        return self.question.reach * step + 2 * (step - 1)  # of timesteps cut in two
 
 
 class ForecasterSpec(Spec):
@@ -316,9 +321,8 @@ class ForecasterSpec(Spec):
     @property
     def reach(self) -> int:
         """The number of rows that the members look at."""
-        return max(
-            self.question.reach, (self.timesteps - 1) * self.fitted.windows.step + 1
-        )
+        longest = (self.timesteps - 1) * self.fitted.windows.step + 1
+        return max(super().reach, longest * self.fitted.cleaning.timestep)
 
 
 def fitted_of(data: Dataset) -> Preprocessing:

@@ -1,17 +1,19 @@
 """The tables of an answer as text, for a terminal and a page: models and forecast."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pipeline.errors import printable
+from pipeline.errors import UsageError, printable
 from pipeline.evaluation.margin import change_text
 from pipeline.report.formatting import SMALL, exponent, number
-from series.comparison import Objective
 from series.leaderboard import MEASURE, Board
+from series.options import Objective
 from series.spec import MIDNIGHT
 
 EXPLAINED = (
@@ -28,6 +30,9 @@ LONG = 1e9
 LARGE = 1e15
 """The value from which a forecast has an exponent."""
 
+MOST_GROUPS = 10
+"""Largest number of groups whose sums are shown beside one another."""
+
 MOST_DECIMALS = 15
 """Number of decimals that a double has, about."""
 
@@ -40,11 +45,13 @@ class Table:
         headings: the headings of the columns.
         rows: the cells of each row.
         numeric: headings of the columns that hold numbers.
+        caption: what explains the table.
     """
 
     headings: list[str]
     rows: list[list[str]]
     numeric: list[str]
+    caption: str = ""
 
 
 def explained(board: Board) -> str:
@@ -63,6 +70,8 @@ def explained(board: Board) -> str:
 def models(scores: pd.DataFrame, unit: str, objective: Objective = "median") -> Table:
     """Return the models of an answer as text, without CPU seconds if none are known.
 
+    Models with the same scores have one row, which shows the seconds of the first.
+
     Args:
         scores: `Answer.models`.
         unit: the unit of the errors; "" if they have none.
@@ -79,7 +88,14 @@ def models(scores: pd.DataFrame, unit: str, objective: Objective = "median") -> 
         "CPU s",
     ]
     known = scores.astype(object).where(scores.notna(), None)
-    rows = [_model(score, measure) for score in known.to_dict("records")]
+    alike = dict[tuple[str, ...], list[str]]()
+    for score in known.to_dict("records"):
+        row = _model(score, measure)
+        first = alike.setdefault(tuple(row[2:-1]), row)
+        if first is not row:
+            first[0] += f"; {row[0]}"
+            first[1] += f", {row[1]}"
+    rows = [*alike.values()]
     if scores["seconds"].isna().all():
         numeric = numeric[:-1]
         rows = [row[:-1] for row in rows]
@@ -112,6 +128,51 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
+def scores(rows: pd.DataFrame, unit: str) -> Table:
+    """Return `Answer.scores` as text.
+
+    Args:
+        rows: the scores.
+        unit: the unit of the target; "" if it has none.
+    """
+    mae = f"MAE, {unit}" if unit else "MAE"
+    numeric = [mae, "RMSE", "Sum", "Naive MAE", "Naive RMSE", "Naive sum", "Values"]
+    texts = []
+    for row in rows.itertuples(index=False):
+        cells = []
+        for error, root, bias in (row[2:5], row[7:10]):
+            sizes = [
+                "-" if math.isnan(size) else number(size) for size in (error, root)
+            ]
+            share = "-" if math.isnan(bias) else f"{bias:+.1%}".replace("%", " %")
+            cells += [*sizes, share]
+        texts.append([row[0], *cells, f"{row[5]:,}"])
+    return Table(
+        [rows.columns[0], *numeric],
+        texts,
+        numeric,
+        "Errors of the model that forecasts and of the best naive one, in the target's "
+        "unit, at the cutoffs that compare models. Sum: of the forecasts against that "
+        "of the truth.",
+    )
+
+
+def sums(rows: pd.DataFrame) -> Table:
+    """Return `Answer.sums` as text, a column for each group, or for all if many."""
+    texts = with_text_stamps(rows)
+    wide = texts.pivot_table(index="ds", columns=texts.columns[0], values="y_hat")
+    groups = [*dict.fromkeys(texts.iloc[:, 0])]
+    shown = groups if len(groups) <= MOST_GROUPS else groups[-1:]
+    cells = {name: alike([*wide[name]], 0.0) for name in shown}
+    return Table(
+        ["Timestamp", *cells],
+        [[*row] for row in zip(wide.index, *cells.values(), strict=True)],
+        [*cells],
+        "Sums of the forecasts of each group. They are plain sums, no reconciled "
+        "forecasts, and have no intervals.",
+    )
+
+
 def with_text_stamps(forecast: pd.DataFrame) -> pd.DataFrame:
     """Return a forecast with timestamps as text, as dates if all are midnight."""
     stamps = [str(stamp) for stamp in forecast["ds"]]
@@ -128,6 +189,22 @@ def csv(forecast: pd.DataFrame) -> str:
     rows = with_text_stamps(forecast)
     rows["unique_id"] = [printable(str(name)) for name in rows["unique_id"]]
     return str(rows.to_csv(index=False, lineterminator="\n"))
+
+
+def write_xlsx(forecast: pd.DataFrame, path: Path) -> None:
+    """Write a forecast as a workbook, with timestamps as text if they have a time zone.
+
+    Raises:
+        UsageError: the path has another suffix.
+    """
+    if path.suffix.lower() != ".xlsx":
+        raise UsageError(f"--xlsx must name a .xlsx file. Received: {path.name!r}")
+    rows = with_text_stamps(forecast) if forecast["ds"].dt.tz else forecast.copy()
+    # a name that begins with = would be a formula
+    rows["unique_id"] = [
+        re.sub("^=", "'=", printable(str(name))) for name in rows["unique_id"]
+    ]
+    rows.to_excel(path, index=False)
 
 
 def forecast(rows: pd.DataFrame, level: float, unit: str) -> Table:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
-from series import backtest, fits, leaderboard, sentence
+from series import backtest, fits, late, leaderboard, sentence
 from series.backtest import Plan
 from series.candidates import candidates, is_network
 from series.compared import Compared
@@ -16,7 +16,7 @@ from series.fits import FitCache, Workers
 from series.forecaster import Forecaster
 from series.leaderboard import Board
 from series.options import Arguments
-from series.question import Proposal, not_forecast, prepared
+from series.question import Proposal, prepared
 from series.reading.profile import FileProfile
 from series.recipes import card
 from series.spec import ForecasterSpec, Member, fitted_of
@@ -47,9 +47,6 @@ def answered(
         UsageError: horizon, lookback and step do not go together.
     """
     dataset, proposal = prepared(name, profile, proposal)
-    lacking = not_forecast(proposal.leave_out, len(fitted_of(dataset).series))
-    if lacking:
-        workers.say(lacking)
     plan = backtest.plan(dataset, proposal.cycles)
     workers.say(
         f"Each model forecasts from {plan.origins} cutoffs of the past, fitted "
@@ -93,7 +90,7 @@ def answered(
         backtest.arrays(dataset, forecasts, [*kept_models]),
         {name: weights / name for name in kept_models},
     )
-    return Compared(
+    made = Compared(
         forecaster=forecaster,
         forecasts=forecasts,
         board=board,
@@ -103,6 +100,7 @@ def answered(
         seconds={name: fit.seconds for name, fit in fitted.items()},
         mostly_zero=_mostly_zero(dataset),
     )
+    return late.added(made, profile, proposal, kept, workers)
 
 
 def _mostly_zero(dataset: Dataset) -> int:

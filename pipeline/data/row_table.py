@@ -41,6 +41,31 @@ class RowTable:
             series_id,
         )
 
+    def means(self, groups: Array) -> "tuple[RowTable, Array]":
+        """Return the means of groups of rows in each series, with missing values left
+        out.
+
+        Of rows with one timestamp the first counts.
+
+        Args:
+            groups: (rows,) datetime64[ms], the timestamp of the group of each row.
+
+        Returns:
+            A row for each group, and (groups, columns) the number of values.
+        """
+        series_id = self.series_id
+        names = np.full(len(groups), ALONE) if series_id is None else series_id
+        first = ~pd.DataFrame({"name": names, "at": self.timestamps}).duplicated()
+        rows = pd.DataFrame(self.values)[first].groupby([names[first], groups[first]])
+        means = rows.mean()
+        if series_id is not None:
+            series_id = means.index.get_level_values(0).to_numpy(object)
+        stamps = np.array(means.index.get_level_values(1), "datetime64[ms]")
+        values = means.to_numpy(copy=True)
+        return RowTable(
+            stamps, self.columns, values, series_id
+        ), rows.count().to_numpy()
+
     def by_series(self, names: Iterable[str] = ()) -> "dict[str, RowTable]":
         """Return name -> the rows of a series, at the timestamps of all series.
 

@@ -6,6 +6,7 @@ Data sets and forecasts of later rows use the same functions.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -189,7 +190,7 @@ class Measured:
 
 
 def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable:
-    """Return the rows with evenly spaced timestamps (`row_calendar.numbered`).
+    """Return the rows of a file with evenly spaced timestamps (`row_calendar.numbered`).
 
     Rows outside of opening hours and rows of the series in `leave_out` are removed.
 
@@ -198,7 +199,7 @@ def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable
     """
     if table.series_id is not None and csv.leave_out:
         table = table.only(~np.isin(table.series_id, csv.leave_out))
-    numbers = row_calendar.numbered(table.timestamps, cleaning, csv.time_zone)
+    numbers = row_calendar.numbered(table.timestamps, cleaning.of_file, csv.time_zone)
     outside = np.isnat(numbers)
     if outside.all():
         raise UnrollError(
@@ -206,6 +207,49 @@ def on_calendar(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable
         )
     table = replace(table, timestamps=numbers)
     return table.only(~outside) if outside.any() else table
+
+
+def in_timesteps(table: RowTable, csv: CsvFormat, cleaning: Cleaning) -> RowTable:
+    """Return a row for each timestep of `cleaning.timestep` rows (`on_calendar`).
+
+    A row has the mean of the values that are known, of rows with the same timestamp the
+    first. The target is missing if fewer than half of its values are known. So it is in
+    the last timestep until its last row is there. A sum of which a few values are
+    missing is as many times the mean as there should be values.
+    """
+    if cleaning.timestep == 1:
+        return table
+    timestep = np.timedelta64(1000 * (cleaning.spacing or 1), "ms")
+    row = timestep // cleaning.timestep
+    start = _start(csv, cleaning)
+    if csv.ends:
+        start += row
+    begins = start + (table.timestamps - start) // timestep * timestep
+    means, counts = table.means(begins)
+    if csv.target in table.columns:
+        target = table.columns.index(csv.target)
+        known = table.timestamps[~np.isnan(table.values[:, target])]
+        lacking = 2 * counts[:, target] < cleaning.timestep
+        if len(known):
+            lacking |= means.timestamps + timestep - row > known.max()
+        means.values[lacking, target] = np.nan
+        if cleaning.aggregate == "sum":
+            means.values[:, target] *= cleaning.timestep
+    return means
+
+
+def _start(csv: CsvFormat, cleaning: Cleaning) -> Any:
+    """Return the timestamp from which timesteps are counted.
+
+    It is a Monday at midnight, by the winter's clock of a time zone.
+    """
+    if cleaning.rows not in {None, "business"}:
+        return np.datetime64(0, "ms")
+    monday = row_calendar.MONDAY
+    if csv.time_zone is None or cleaning.rows is not None:
+        return monday
+    winter = np.array(["2024-01-01"], "datetime64[ms]")
+    return monday - (timestamps.to_wall_clock(winter, csv.time_zone) - winter)[0]
 
 
 def rows_of(
@@ -449,20 +493,28 @@ def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:
     return timestamps.to_wall_clock(moments, csv.time_zone)
 
 
-def holidays_of(country: str, moments: Array) -> Array:
+def holidays_of(place: str, moments: Array) -> Array:
     """Return whether each timestamp lies on a holiday: (rows,) bool.
 
+    Args:
+        place: a country such as "DE", or one of its states such as "DE-BY".
+        moments: (rows,) datetime64[ms].
+
     Raises:
-        UsageError: the country is unknown.
+        UsageError: the country or the state is unknown.
     """
     import holidays
 
     years = 1970 + np.unique(moments.astype("datetime64[Y]")).astype(int)
     try:
-        days = holidays.country_holidays(country, years=years.tolist())
+        country, _, state = place.partition("-")
+        days = holidays.country_holidays(
+            country, subdiv=state or None, years=years.tolist()
+        )
     except NotImplementedError:
         raise UsageError(
-            f"holidays must be a country such as DE or US. Received: {country!r}"
+            "holidays must be a country such as DE or US, or a state such as DE-BY. "
+            f"Received: {place!r}"
         ) from None
     return np.isin(moments.astype("datetime64[D]"), np.array([*days], "datetime64[D]"))
 

@@ -114,6 +114,10 @@ class Cleaning(Repair):
             out.
         until: the last row that counts, as ISO 8601; in UTC with a time zone. Later
             rows serve only for the refit, so they change no evaluation.
+        timestep: rows of the file that become one row, `spacing` seconds long, before
+            anything else happens to them.
+        aggregate: what the target of such a row is, the "mean" or the "sum" of its
+            rows. Other columns have the mean.
     """
 
     fill: int | None = None
@@ -121,6 +125,14 @@ class Cleaning(Repair):
     rows: Rows = None
     measured: bool = False
     until: str | None = None
+    timestep: Count = 1
+    aggregate: Literal["mean", "sum"] = "mean"
+
+    @property
+    def of_file(self) -> "Cleaning":
+        """The options of the rows as the file has them."""
+        spacing = self.spacing and self.spacing // self.timestep
+        return self.model_copy(update={"spacing": spacing, "timestep": 1})
 
 
 class Thinned(Strict):
@@ -156,7 +168,7 @@ class WindowSpec(Strict):
             values. Rows before the first measured target are left out.
         future: columns whose later values are known in advance. Each row holds their
             values at the time of the last value to forecast.
-        holidays: a country, such as "DE". The column `holiday`, known in advance, is 1
+        holidays: a country such as "DE", or a state such as "DE-BY". The column `holiday`, known in advance, is 1
             on its holidays.
         unit, quantity: unit and quantity of the target, for reports.
     """

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from pipeline.config.model_card import ModelCard
+from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.models import SPANS, Count, Cycles, Positive, Size, recent_changes
@@ -176,6 +176,12 @@ def _before(values: Array, back: int, last: int) -> Array:
     return values[:, np.maximum(index, 0)]
 
 
+def dense_title(model: Options, training: Options) -> str:
+    """Return the title, with the naive forecast unless it is the last value."""
+    words = mlp_title(model, training)
+    return f"{words} on the mean of cycles" if model.get("base") == "mean" else words
+
+
 MODELS = {
     "gru": partial(recurrent, "GRU"),
     "lstm": partial(recurrent, "LSTM"),
@@ -189,5 +195,5 @@ CARDS = {
     "lstm": ModelCard(
         kind="recurrent", gives="residual", title=partial(stack_title, "LSTM")
     ),
-    "mlp": ModelCard(kind="network", gives="residual", title=mlp_title),
+    "mlp": ModelCard(kind="network", gives="residual", title=dense_title),
 }

@@ -45,6 +45,11 @@ def answered(
     Raises:
         UnrollError: no series has rows enough for a cutoff.
     """
+    if proposal.future or proposal.holidays:
+        workers.say(
+            "future= and holidays= are not used: models of short series see the target "
+            "alone."
+        )
     spec, windows, left_out = _read(name, profile, proposal)
     histories = Histories.of(windows, spec.cycle, proposal.horizon)
     work = Work.of(histories, kept, asked)
@@ -130,7 +135,9 @@ def _read(
             "holidays": None,
         }
     )
-    names = profile.series if profile.series_id else [ALONE]
+    names = [ALONE]
+    if profile.series_id:
+        names = [each for each in profile.series if each not in proposal.leave_out]
     unknown = _statistics(0.0, 0.0, len(columns))
     spec = ShortSpec(
         name=name,
@@ -164,7 +171,8 @@ def _read(
         statistics[series] = _statistics(values.min(), values.max(), len(columns))
     if not found:
         raise UnrollError(f"{name}: {next(iter(left_out.values()))}")
-    fitted = spec.fitted.model_copy(update={"series": statistics})
+    csv = csv.model_copy(update={"leave_out": [*csv.leave_out, *left_out]})
+    fitted = spec.fitted.model_copy(update={"series": statistics, "csv": csv})
     spec = spec.model_copy(update={"fitted": fitted})
     questions = spec.questions
     windows_of = {

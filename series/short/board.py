@@ -18,15 +18,15 @@ from series.comparison import (
     NO_SEEDS,
     SEASON,
     ModelComparison,
-    Objective,
     compare,
 )
 from series.leaderboard import DECILES, LEVELS, MEAN, MEASURE, Board, ModelScores
+from series.options import Objective
 from series.short import networks, offsets
 from series.short.backtest import CARDS, first_cutoffs
 from series.short.histories import Histories
 
-MEMBERS = ("theta", "ets", "mlp")
+MEMBERS = ("theta", "ets", "ces", "mlp")
 """The models whose mean is forecast; half of it is by models of one series."""
 
 MARGIN = 2 / 3

@@ -134,7 +134,7 @@ class ShortForecaster(BaseForecaster):
         self,
         window: Window,
         levels: Sequence[float] = (intervals.USUAL,),
-        horizon: int | None = None,
+        horizon: int | str | None = None,
         model: str | None = None,
     ) -> tuple[Array, Array]:
         """Forecast the timesteps after a window.

@@ -4,6 +4,7 @@ Each is a function of the values so far (rows,), the horizon and the cycle, and 
 the forecasts (horizon,).
 """
 
+import os
 import warnings
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from pipeline.config.model_card import ModelCard
 from pipeline.data.examples import Array
 
-FEWEST = {"theta": 5, "ets": 8}
+FEWEST = {"theta": 5, "ets": 8, "ces": 8}
 """Model -> smallest number of rows; the last value stands in for it below that."""
 
 
@@ -47,6 +48,20 @@ def ets(values: Array, horizon: int, cycle: int) -> Array:
     return _fitted("ets", AutoETS, values, horizon, cycle)
 
 
+def ces(values: Array, horizon: int, cycle: int) -> Array:
+    """Complex exponential smoothing (Svetunkov and others 2022, Naval Research Logistics
+    69), for series of more than two cycles. Without a season its trends go too far, so
+    `theta` stands in for it.
+    """
+    if len(values) <= 2 * cycle:
+        return theta(values, horizon, cycle)
+    # statsforecast compiles CES, which takes 20 s in each process without a cache
+    os.environ.setdefault("NIXTLA_NUMBA_CACHE", "1")
+    from statsforecast.models import AutoCES
+
+    return _fitted("ces", AutoCES, values, horizon, cycle)
+
+
 def _fitted(name: str, model: Any, values: Array, horizon: int, cycle: int) -> Array:
     """The forecasts of a model of statsforecast; the last value where it has none."""
     naive = last_value(values, horizon, cycle)
@@ -68,6 +83,7 @@ MODELS = {
     "seasonal_naive": seasonal_naive,
     "theta": theta,
     "ets": ets,
+    "ces": ces,
 }
 
 CARDS = {
@@ -75,4 +91,5 @@ CARDS = {
     "seasonal_naive": ModelCard(kind="naive", title="the value a year before"),
     "theta": ModelCard(kind="statistical", title="Theta"),
     "ets": ModelCard(kind="statistical", title="ETS"),
+    "ces": ModelCard(kind="statistical", title="CES"),
 }

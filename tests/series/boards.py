@@ -151,7 +151,12 @@ def answered(forecasts: pd.DataFrame, found: Board) -> SimpleNamespace:
     """What `judge` takes of an answer."""
     findings = SimpleNamespace(titles={"gru": "GRU(32)", "last": "the last value"})
     return SimpleNamespace(
-        board=found, forecasts=forecasts, findings=findings, name="meter"
+        board=found,
+        forecasts=forecasts,
+        of_board=forecasts,
+        late={},
+        findings=findings,
+        name="meter",
     )
 
 

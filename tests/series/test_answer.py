@@ -11,6 +11,7 @@ import pytest
 from pipeline.errors import UnrollError, UsageError
 from series import answer as answers
 from series import candidates, fits, windowed
+from series.forecaster import OutsideRangeWarning
 from series.judge import judge
 from tests.series.here import run_here
 
@@ -106,10 +107,13 @@ def test_what_comes_next_has_nested_intervals_and_goes_on_beyond_the_horizon():
     assert width[27] > width[6]
     expected = 50 + 5 * np.tile([0, 4, 5, 3, 2, 8, 9], 5)[:30]  # day 420 begins a week
     assert np.abs(longer["y_hat"] - expected).mean() < 3
-    with pytest.raises(UsageError, match="horizon must be 1 to 700. Received: 0"):
+    with pytest.raises(UsageError, match="horizon must be .* 1.* Received: 0"):
         answer.forecast(horizon=0)
     with pytest.raises(UsageError, match=r"Received: 7\.5"):
         answer.forecast(horizon=7.5)
+    with pytest.raises(UsageError, match="1 to 700, and a .* a row. Received: 701"):
+        answer.forecast(horizon=701)
+    assert len(answer.forecast(horizon="10d")) == 10
     with pytest.raises(UsageError, match=r"Received: 0\.3"):
         answer.forecast(levels=(0.3,))
     with pytest.raises(UsageError, match="levels must be numbers"):
@@ -205,7 +209,7 @@ def test_the_long_format_of_several_series_and_a_table_of_ones_own():
         ({"target": "sails"}, r"one of: .*sales.*Received: 'sails'"),
         ({"horizon": 0}, "horizon must be .* 1.* Received: 0"),
         ({"horizon": 7.5}, r"horizon must be .* Received: 7\.5"),
-        ({"horizon": "7"}, "horizon must be .* Received: '7'"),
+        ({"horizon": "7 x"}, "horizon must be .* a duration such as 24h"),
         ({"minutes": 0}, "minutes must be .* 0.* Received: 0"),
         ({"jobs": -1}, "jobs must be .* 1.* Received: -1"),
         ({"day_first": "no"}, "day_first must be .* Received: 'no'"),
@@ -317,3 +321,75 @@ def test_a_short_gap_in_new_rows_is_filled_though_the_train_rows_had_none():
     long = later.assign(sales=later["sales"].where(~later.index.isin([480, 481])))
     with pytest.raises(UnrollError, match="no more than 1 in a row are filled"):
         answer.forecast(long)
+
+
+def quarters(count=6_002):
+    """Energy of quarters of an hour by a local clock; the last hour has two."""
+    stamps = pd.date_range(
+        "2024-03-01", periods=count, freq="15min", tz="Europe/Berlin"
+    )
+    day = np.sin(2 * np.pi * np.arange(count) / 96)
+    noise = np.random.default_rng(0).normal(size=count)
+    return pd.DataFrame({"time": stamps, "kwh": 50 + 9 * day + noise})
+
+
+def test_hours_of_quarters_are_forecast_as_hours_that_were_summed_by_hand(tmp_path):
+    frame = quarters()
+    answer = answered(frame, step=4, horizon="6h", lookback="2d", aggregate="sum")
+    hours = frame[:6_000].resample("h", on="time")["kwh"].sum().reset_index()
+    by_hand = answered(hours, horizon=6, lookback=48)
+    pd.testing.assert_frame_equal(
+        answer.forecasts.drop(columns="unique_id"),
+        by_hand.forecasts.drop(columns="unique_id"),
+        rtol=1e-5,
+    )
+    later = quarters(6_050)
+    of_hours = later[:6_048].resample("h", on="time")["kwh"].sum().reset_index()
+    answer = answers.load(answer.save(tmp_path / "meter"))
+    with pytest.warns(OutsideRangeWarning, match=r"1 timestep has none after that"):
+        found = answer.forecast(later, horizon="12h")
+    expected = by_hand.forecast(of_hours, horizon=12)
+    columns = ["ds", "y_hat", "lo-90", "hi-90"]
+    pd.testing.assert_frame_equal(found[columns], expected[columns], rtol=1e-4)
+    reach = answer.forecaster.spec.reach
+    last = answer.forecaster.forecast(later[-reach - 2 : -2])
+    assert [*last["ds"]] == [*found["ds"][:6]], "so many rows suffice"
+    with pytest.raises(UsageError, match="a timestep is 4 rows. Received: 30"):
+        answer.forecast(later[:-2], horizon=30)
+    with pytest.raises(
+        UnrollError, match="rows lie an hour apart, .* 15 minutes apart"
+    ):
+        answer.forecast(of_hours)
+
+
+def test_a_shop_that_is_closed_on_sundays_forecasts_0_there_and_nothing_else():
+    frame = rows()
+    sunday = frame["day"].dt.day_of_week == 6
+    busy = np.random.default_rng(5).normal(scale=12, size=len(frame))
+    frame["sales"] += np.where(frame["day"].dt.day_of_week == 5, busy, 0)
+    frame.loc[sunday, "sales"] = 0.0
+    made = answered(frame, horizon=7)
+    forecast = made.forecast(levels=0.9, horizon=14)
+    is_sunday = forecast["ds"].dt.day_of_week == 6
+    values = ["y_hat", "lo-90", "hi-90"]
+    assert (forecast.loc[is_sunday, values] == 0).all(axis=None)
+    assert (forecast.loc[~is_sunday, values[::2]] > 0).all(axis=None)
+    width = forecast["hi-90"] - forecast["lo-90"]
+    saturday = forecast["ds"].dt.day_of_week == 5
+    assert (width[saturday] > 1.5 * width[~saturday & ~is_sunday].mean()).all()
+    # one row fewer: the same weekday at another step
+    earlier = made.forecast(frame[:-3], levels=0.9)
+    closed = earlier["ds"].dt.day_of_week == 6
+    assert ((earlier["hi-90"] == 0) == closed).all()
+
+
+def test_an_answer_of_an_earlier_version_has_intervals_by_the_step_alone():
+    made = answered(horizon=7)
+    forecaster = made.forecaster
+    arrays = {**forecaster.arrays}
+    del arrays["positions"]
+    old = type(forecaster)(forecaster.spec, arrays, forecaster.weights)
+    found = old.after(old.read(made.files), (0.9,))
+    now = made.forecast(levels=0.9)
+    np.testing.assert_allclose(found["y_hat"], now["y_hat"])
+    assert not np.allclose(found["hi-90"], now["hi-90"])

@@ -34,6 +34,7 @@ def test_hourly_rows_have_naive_fitted_statistical_and_recurrent_models(hourly):
         *naive,
         *fitted,
         "mlp",
+        "mlp_mean",
         "gru",
         "lstm",
         "ets",
@@ -43,6 +44,7 @@ def test_hourly_rows_have_naive_fitted_statistical_and_recurrent_models(hourly):
     ]
     assert [name for name in found if candidates.is_network(found[name])] == [
         "mlp",
+        "mlp_mean",
         "gru",
         "lstm",
     ]
@@ -117,10 +119,6 @@ def test_demand_that_is_often_0_has_a_model_of_its_own(tmp_path, values, intermi
     values = np.append(values, values[::-1])
     found = candidates.candidates(*profiled(tmp_path, values, freq="D"))
     assert ("tsb" in found) == intermittent
-
-
-def test_a_target_without_a_value_is_not_intermittent():
-    assert not candidates.is_intermittent(np.full(5, np.nan))
 
 
 def test_a_network_is_trained_for_fewer_steps_on_few_windows(hourly):

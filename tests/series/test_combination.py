@@ -127,3 +127,13 @@ def test_the_mean_of_models_is_weighted_by_their_errors():
     found = combination.weighted_forecast(forecasts, truth, KNOWN, "mean")
     np.testing.assert_allclose(found[0], -0.45)  # nothing is known yet
     assert (np.abs(found[-1]) < 0.11).all()
+
+
+def test_a_model_with_rare_large_errors_weighs_less_if_the_mean_is_forecast():
+    truth = np.zeros((40, 3))
+    steady = np.ones_like(truth)
+    rare = np.where(np.arange(40) % 4 == 0, -4.0, 0.0)[:, None] + truth
+    combined = combination.weighted_forecast(
+        np.stack([steady, rare]), truth, KNOWN, "mean"
+    )
+    assert (combined[-2:] > 0.9).all(), "the same MAE, twice the RMSE"

@@ -1,6 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
+from pipeline.data.series import DAY
 from series import intervals
 from series.combination import known_after
 from series.intervals import FEWEST, inside, quantiles, weighted_quantile_loss
@@ -171,3 +173,49 @@ def test_the_weighted_quantile_loss_is_that_of_a_naive_loop():
     )
     assert weighted_quantile_loss(np.zeros(3), np.ones((3, 1)), [0.5]) is None
     assert weighted_quantile_loss(np.empty(0), np.empty((0, 1)), [0.5]) is None
+
+
+def weekly(rng, shape):
+    """Errors that are three times as large on every seventh day."""
+    days = np.arange(shape[0])[:, None] + np.arange(shape[1])
+    return rng.normal(size=shape) * np.where(days % 7 == 0, 3.0, 1.0)
+
+
+def test_intervals_are_wide_where_errors_were_large_at_this_position():
+    times = pd.date_range("2024-01-01", periods=204)  # a Monday
+    days = intervals.positions(times, DAY)
+    places = np.lib.stride_tricks.sliding_window_view(days, 4)
+    errors = weekly(np.random.default_rng(0), (200, 4))
+    found = quantiles(errors, (0.9,), HOURLY, positions=places)
+    widths = found[..., 1] - found[..., 0]
+    monday = places == 0
+    late = np.arange(201) > 100
+    assert widths[late][monday[late]].mean() > 1.6 * widths[late][~monday[late]].mean()
+    held = inside(errors, found[:-1])[101:]
+    usual = inside(errors, quantiles(errors, (0.9,), HOURLY)[:-1])[101:]
+    assert held[monday[101:-1]].mean() > usual[monday[101:-1]].mean() + 0.1
+    assert 0.85 < held[~monday[101:-1]].mean() < 0.98
+    before = quantiles(errors[:150], (0.9,), HOURLY, positions=places[:151])
+    np.testing.assert_allclose(found[:151], before, err_msg="from later errors")
+
+
+def test_positions_are_hours_of_the_week_and_none_for_longer_timesteps():
+    times = pd.DatetimeIndex(["2024-01-01 05:30", "2024-01-07 23:00"])
+    assert intervals.positions(times, 1800).tolist() == [5, 6 * 24 + 23]
+    assert intervals.positions(times, 7 * DAY).tolist() == [0, 0]
+
+
+def test_a_position_is_closed_where_all_values_are_0_and_not_by_chance():
+    days = np.resize(np.arange(7), (40, 7)) * 24
+    truth = np.random.default_rng(0).uniform(1, 9, size=(3, 40, 7))
+    truth[0, :, 6] = 0
+    truth[1, :, :] = np.random.default_rng(1).random((40, 7)) > 0.9
+    truth[1, :, 6] = 0  # as may be where nine of ten values are 0
+    truth[2, :, 6] = 0
+    truth[2, 3, 6] = 5
+    closed = intervals.closed(truth, np.broadcast_to(days, truth.shape))
+    assert np.flatnonzero(closed[0]).tolist() == [6 * 24]
+    assert not closed[1:].any()
+    opened = intervals.of_open(truth, truth, np.broadcast_to(days, truth.shape))
+    assert np.isnan(opened[0, :, 6]).all()
+    assert np.isfinite(opened[0, :, :6]).all()

@@ -240,7 +240,8 @@ def test_errors_by_block_are_those_of_weeks_of_the_later_half():
     forecasts, found = board(table({"ridge": 0.5, "last": 1.0}, origins=60))
     weeks = mae_by_block(forecasts, found)
     assert weeks.index.name == "weeks"
-    assert weeks.index.tolist() == [1, 2, 3, 4]
+    first = np.datetime64(found.middle)
+    assert (weeks.index == first + 7 * np.arange(4) * np.timedelta64(1, "D")).all()
     assert weeks["ridge"].tolist() == pytest.approx([STD * 0.5] * 4)
     assert found.block_days == 7
     later = forecasts[forecasts["cutoff"] >= found.middle]

@@ -11,7 +11,7 @@ from series.options import Options
 from series.question import not_forecast, prepared, propose
 from series.reading.detect import detect
 
-HOUR = "a timestep is an hour, of which one row is taken, not the mean"
+HOUR = "each row is a timestep; step=4 would forecast the mean of each hour"
 
 
 def proposed(folder, columns, freq="h", count=200):
@@ -74,7 +74,8 @@ def test_a_target_may_lack_half_of_its_values(tmp_path):
         ("MS", 600, 12, 96, [12]),
         ("QS", 60, 4, 12, [4]),
         ("YS", 40, 1, 8, []),
-        ("10min", 9999, 24, 168, [24, 168]),
+        ("10min", 19_999, 144, 2016, [144, 1008]),
+        ("1min", 19_999, 60, 1440, [1440, 10080]),
     ],
 )
 def test_a_window_spans_whole_cycles(tmp_path, freq, count, horizon, lookback, cycles):
@@ -97,9 +98,9 @@ def test_a_window_spans_whole_cycles(tmp_path, freq, count, horizon, lookback, c
             "15min",
             20_000,
             [
-                f"step: 4, {HOUR}; 1 forecasts every row",
-                "horizon: 24, a day",
-                "lookback: 672, four weeks",
+                f"step: 1, {HOUR}",
+                "horizon: 96, a day",
+                "lookback: 2016, since rows are dense",
             ],
         ),
     ],
@@ -108,6 +109,63 @@ def test_a_proposal_says_its_reason(tmp_path, freq, count, lines):
     _, proposal = proposed(tmp_path, ["load"], freq, count)
     lines = [*lines, "objective: mean, since values are counts"]
     assert proposal.guesses == [f"guessed   {line}" for line in lines]
+
+
+def quarters(folder, column, lacking=()):
+    """15,000 quarters of an hour from a Monday on; the last hour has two."""
+    stamps = pd.date_range("2024-01-01", periods=15_002, freq="15min")
+    values = np.random.default_rng(0).normal(50, 1, 15_002)
+    table = pd.DataFrame({"time": stamps, column: values}).drop(index=[*lacking])
+    table.to_csv(folder / "a.csv", index=False)
+    return detect([folder / "a.csv"], Options()), values[:15_000].reshape(-1, 4)
+
+
+@pytest.mark.parametrize(
+    ("column", "given", "size", "reason"),
+    [
+        ("load [kW]", {}, 1, "mean, since the column is no amount by its unit or name"),
+        ("load [kWh]", {}, 4, "sum, since the column is an amount by its unit or name"),
+        ("rain", {}, 4, "sum, since the column is an amount by its unit or name"),
+        ("rain", {"aggregate": "mean"}, 1, "mean, as asked"),
+    ],
+)
+def test_a_timestep_is_the_mean_or_the_sum_of_its_rows(
+    tmp_path, column, given, size, reason
+):
+    profile, hours = quarters(tmp_path, column, lacking=[401, 804, 805, 806])
+    proposal = propose(profile, Options(step=4, horizon="24h", lookback=672, **given))
+    assert (proposal.horizon, proposal.lookback, proposal.cycles) == (
+        24,
+        168,
+        [24, 168],
+    )
+    assert proposal.guesses[0] == (
+        f"guessed   aggregate: {reason}; the last timestep, at 2024-06-05 06:00:00, "
+        "lacks rows and is left out"
+    )
+    dataset, _ = prepared("a", profile, proposal)
+    expected = size * hours.mean(axis=1)
+    expected[100] = size * hours[100, [0, 2, 3]].mean()
+    expected[201] = np.nan
+    np.testing.assert_allclose(dataset.truth, expected)
+    assert str(dataset.stamps[-1]) == "2024-06-05T05:00:00.000"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"horizon": "90min"},
+            "horizon must be .*, and a timestep is an hour. Received",
+        ),
+        ({"horizon": 6}, "horizon must be .*, and a timestep is 4 rows. Received: 6"),
+        ({"lookback": "1h", "step": 5}, "lookback must be .* is 75 minutes. Received"),
+    ],
+)
+def test_a_horizon_is_a_whole_number_of_timesteps(tmp_path, options, message):
+    profile, _ = quarters(tmp_path, "load")
+    with pytest.raises(UsageError, match=message):
+        propose(profile, Options(**{"step": 4} | options))
 
 
 @pytest.mark.parametrize(
@@ -127,6 +185,7 @@ def test_a_proposal_says_its_reason(tmp_path, freq, count, lines):
             "future must name columns of numbers besides the target: there are none. Received: 'b'",
         ),
         (Options(holidays="XX"), "XX"),
+        (Options(holidays="DE-XX"), "or a state such as DE-BY. Received: 'DE-XX'"),
     ],
 )
 def test_a_question_that_cannot_be_asked_says_what_is_expected(tmp_path, wanted, text):
@@ -159,8 +218,6 @@ def test_one_short_series_among_long_ones_is_left_out(tmp_path):
         f"1 of 3 series is not forecast (short: {reason}). To forecast it, pass a "
         "smaller horizon= or lookback=, or add rows."
     )
-    with pytest.raises(UsageError, match="has 3, by 'unique_id'; leave future= out"):
-        propose(profile, Options(future=["y"]))
     assert [*dataset.scales] == ["a", "b"]
 
 
@@ -168,8 +225,8 @@ def test_of_many_series_that_are_not_forecast_the_first_has_its_reason():
     reasons = {f"s{number}": "8 rows, where 9 are needed" for number in range(660)}
     assert not_forecast({}, 7) == ""
     assert not_forecast(reasons | {"late": "3 rows, none of them late"}, 95) == (
-        "661 of 756 series are not forecast. 660 are too short for lookback= and "
-        "horizon= together. The first is s0 (8 rows, where 9 are needed); `left_out` "
+        "661 of 756 series are not forecast. "
+        "The first is s0 (8 rows, where 9 are needed); `left_out` "
         "has all with reasons. To forecast more, pass a smaller horizon= or lookback=, "
         "or add rows."
     )

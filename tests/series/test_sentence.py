@@ -200,6 +200,9 @@ def test_the_hint_says_why_the_best_of_the_table_does_not_forecast():
     assert hint(ahead, TITLES).startswith(
         "In the table ridge regression has less error than the weighted median"
     )
+    alike = scores.model_copy(update={"mae": 0.9998 * other.models[other.opponent].mae})
+    same = other.model_copy(update={"models": {**other.models, "ridge": alike}})
+    assert "In the table" not in hint(same, TITLES), "a change of -0.0 %"
     network = board(compared(-0.04, -0.11, 0.03), best="gru")
     assert "In the table" not in hint(network, TITLES)
 

@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.axes import Axes
 
+from pipeline.errors import UsageError
 from series import page, plot, table
 
 SCORES = pd.DataFrame(
@@ -85,6 +87,28 @@ def rows(names=("meter",), stamps=("2024-01-08", "2024-01-09")):
     )
 
 
+def test_models_with_the_same_scores_have_one_row():
+    twice = pd.concat([SCORES, SCORES[2:].assign(model="zero", title="always 0")])
+    shown = table.models(twice, "kW").rows
+    assert [row[:2] for row in shown[1:]] == [
+        ["ridge\\x1b[2J", "ridge"],
+        ["last value; always 0", "last_value, zero"],
+    ]
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_a_forecast_is_written_as_a_workbook(tmp_path, zone):
+    days = pd.date_range("2024-03-30", periods=2, tz=zone)
+    rows = pd.DataFrame({"unique_id": "=1+1", "ds": days, "y_hat": [1.5, np.inf]})
+    table.write_xlsx(rows, tmp_path / "a.xlsx")
+    found = pd.read_excel(tmp_path / "a.xlsx")
+    assert [*found["unique_id"]] == ["'=1+1"] * 2
+    assert [*pd.to_datetime(found["ds"], utc=True)] == [*pd.to_datetime(days, utc=True)]
+    assert found["y_hat"][0] == 1.5
+    with pytest.raises(UsageError, match="--xlsx must name a .xlsx file"):
+        table.write_xlsx(rows, tmp_path / "a.xls")
+
+
 def test_a_forecast_has_the_digits_that_its_intervals_leave():
     shown = table.forecast(rows(), 0.8, "kW")
     assert shown.headings == ["Timestamp", "Forecast, kW", "Low 80 %", "High 80 %"]
@@ -108,8 +132,11 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
             unit="kW", short=False, compared_series=[], objective="median"
         ),
         forecaster=SimpleNamespace(spec=spec),
+        series_left_out={"P<1": "there is no row with a value"},
     )
-    text = page.page(answer, rows(), 0.8, {"Caption.": "<?xml?><svg id='s'></svg>"})
+    caption = {"Caption.": "<?xml?><svg id='s'></svg>"}
+    text = page.page(answer, rows(), 0.8, caption, {})
+    assert "<li>P&lt;1: there is no row with a value</li>" in text
     assert text.startswith("<!doctype html>\n")
     assert "<h1>meter, column load: does it need a recurrent network?</h1>" in text
     assert '<p class="answer">No: &lt;b&gt;ridge&lt;/b&gt; is better.</p>' in text
@@ -158,12 +185,27 @@ def test_what_was_not_measured_is_not_drawn(tmp_path, monkeypatch):
     assert drawn[:2] == [[1.0, 3.0, 4.0, 5.0, 6.0, 7.0], [100.0, 200.0]]
 
 
-def test_a_single_week_has_a_whole_number(tmp_path):
-    errors = pd.DataFrame({"gru": [2.0], "ridge": [1.0]}, pd.Index([1], name="weeks"))
-    plot.by_week(
-        tmp_path / "weeks.svg", errors, {"gru": "GRU", "ridge": "ridge"}, unit=""
-    )
+def test_weeks_have_dates_below(tmp_path):
+    weeks = pd.date_range("2024-03-04", periods=4, freq="7D", name="weeks")
+    errors = pd.DataFrame({"gru": [2.0] * 4, "ridge": [1.0] * 4}, weeks)
+    for count in (1, 4):
+        plot.by_week(
+            tmp_path / "weeks.svg",
+            errors[:count],
+            {"gru": "GRU", "ridge": "ridge"},
+            unit="",
+        )
     drawn = (tmp_path / "weeks.svg").read_text(encoding="utf-8")
-    assert "<!-- 1 -->" in drawn
-    assert "<!-- 0.99" not in drawn
-    assert "<!-- 1.0" not in drawn.partition("matplotlib.axis_2")[0]
+    assert "<!-- weeks, by their first day -->" in drawn
+    assert "<!-- 2024-Mar -->" in drawn
+
+
+def test_each_series_has_a_picture_in_a_menu_and_one_that_is_left_out_a_reason(
+    monkeypatch,
+):
+    monkeypatch.setattr(page, "MOST_PICTURES", 2)
+    names = ("a<b", "c", "d")
+    windows = dict.fromkeys(names, window([1, 2, 3, 4, 5, 6, 7]))
+    menu = page.menu(windows, rows(names), 0.8)
+    assert [*menu] == ["a<b", "c"]
+    assert all(svg.count("<svg") == 1 for svg in menu.values())

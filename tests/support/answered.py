@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.processes import Ended
 from series import answer as answers
-from series import candidates, fits, page
+from series import candidates, fits, leaderboard, page, windowed
 from series.answer import Answer
 
 FEW = ("last_value", "ridge", "boosting_own", "mlp", "gru")
@@ -41,11 +41,11 @@ def small_answer(folder: Path) -> Answer:
     file = folder.with_suffix(".csv")
     rows().to_csv(file, index=False)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(answers, "candidates", few)
+        patched.setattr(windowed, "candidates", few)
         patched.setattr(answers, "Server", lambda *_, **__: contextlib.nullcontext())
         patched.setattr(fits.processes, "run", _here)
         patched.setattr(candidates, "STEPS", (4, 5))
-        patched.setattr(answers.leaderboard, "MARGIN", 0.0)
+        patched.setattr(leaderboard, "MARGIN", 0.0)
         made = answers.answer(
             file, target="sales", horizon=7, jobs=1, say=lambda _: None
         )

@@ -255,9 +255,10 @@ def ask_user(profile: FileProfile, options: Options) -> Options:
     proposal = propose(profile, options)
     target = options.target
     horizon = options.horizon
+    rows = proposal.horizon * proposal.step
     asks = target is None and len(profile.targets) > 1
     if (asks or horizon is None) and not sys.stdin.isatty():
-        flags = f"--target {shlex.quote(proposal.target)} --horizon {proposal.horizon}"
+        flags = f"--target {shlex.quote(proposal.target)} --horizon {rows}"
         raise UsageError(
             one_line(
                 "there is no terminal to ask for target and horizon; "
@@ -272,11 +273,10 @@ def ask_user(profile: FileProfile, options: Options) -> Options:
             value_proc=lambda text: _one_of(text, profile.targets),
         )
     if horizon is None:
-        question = "How many timesteps ahead?"
+        question = "How many rows ahead?"
         if not isinstance(profile.calendar, str):
-            timestep = duration(profile.freq * proposal.step)
-            question = f"{question} (a timestep is {timestep})"
-        horizon = typer.prompt(question, default=proposal.horizon, value_proc=_count)
+            question = f"{question} (a row is {duration(profile.freq)})"
+        horizon = typer.prompt(question, default=rows, value_proc=_count)
     return validated(
         Options, {**options.given, "target": target, "horizon": horizon}, "the options"
     )

@@ -88,6 +88,26 @@ def show_forecast(rows: pd.DataFrame, level: float, unit: str) -> None:
     )
 
 
+def show_groups(answer: Answer, by: str, *, as_json: bool) -> None:
+    """Print the errors and the sums of forecasts of each group of series.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    scores = answer.scores(by)
+    sums = answer.sums(by)
+    if as_json:
+        stamped = table.with_text_stamps(sums)
+        terminal.print_json({"scores": plain(scores), "sums": plain(stamped)})
+        return
+    unit = answer.forecaster.spec.fitted.windows.unit
+    for text in (table.scores(scores, unit), table.sums(sums)):
+        print()
+        terminal.show_table(
+            text.headings, text.rows, numeric=text.numeric, caption=text.caption
+        )
+
+
 def about(answer: Answer) -> dict[str, Any]:
     """Return the answer and its models as plain data."""
     return {

@@ -28,13 +28,21 @@ def compare(
             autocompletion=known_data_sets,
         ),
     ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Print errors and sums of an answer for each series (unique_id), or "
+            "for each value of a column that groups series."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print whether a recurrent network helps, and all models, the best first. For two
     names, print the verdict on them.
 
     `unroll compare waves` · `unroll compare imdb/lstm imdb/gru` · `unroll compare waves
-    --json` · `unroll compare meter` · `unroll compare meter/gru meter/ridge`
+    --json` · `unroll compare meter` · `unroll compare meter/gru meter/ridge` · `unroll
+    compare shop --by family`
     """
     from unroll.answers import find
     from unroll.results import compare
@@ -56,6 +64,13 @@ def compare(
     if others or not folders or (not names and compare.evaluation_times(workspace)):
         shown = compare.compare(context.obj, others)
     answers = _loaded(folders, named=bool(names))
+    if by is not None:
+        if len(answers) != 1 or others:
+            raise UsageError("--by is for one answer; name it")
+        from unroll.answers import show
+
+        show.show_groups(answers[0], by, as_json=as_json)
+        return
     if as_json:
         print_json([*shown.as_data(), *_about(answers)])
         return
@@ -109,13 +124,16 @@ def predict(
         Path | None,
         typer.Option(help="Draw the forecast in a .png, .svg or .pdf file."),
     ] = None,
+    xlsx: Annotated[
+        Path | None, typer.Option(help="Write the forecast into a .xlsx file, too.")
+    ] = None,
     future: Annotated[
-        Path | None,
-        typer.Option(help="A file of future rows, with columns known beforehand."),
+        list[Path] | None,
+        typer.Option(help="Rows to come, with columns known beforehand (repeatable)."),
     ] = None,
     horizon: Annotated[
-        int | None,
-        typer.Option(min=1, help="Timesteps ahead; by default those of the training."),
+        str | None,
+        typer.Option(help="Rows ahead, or 24h; by default those of the training."),
     ] = None,
     series: Annotated[
         str | None, typer.Option(help="The series, if there are several.")
@@ -133,7 +151,7 @@ def predict(
     `unroll predict meter` · `unroll predict meter --data new.csv --level 0.8 --csv` ·
     `unroll predict meter --horizon 48 --plot next.png` · `unroll predict meter --model ets`
     """
-    from series.table import csv
+    from series.table import csv, write_xlsx
     from unroll.answers.show import speaking_flags
     from unroll.results import predict
 
@@ -141,10 +159,19 @@ def predict(
         raise UsageError("pass --csv or --json, not both")
     with speaking_flags():
         predicted = predict.predict(
-            own_workspace(context), name, data, level, future, horizon, series, model
+            own_workspace(context),
+            name,
+            data,
+            level,
+            future or (),
+            horizon,
+            series,
+            model,
         )
     if plot:
         predict.draw(predicted, plot)
+    if xlsx:
+        write_xlsx(predicted.table, xlsx)
     if as_json:
         print_json(predict.as_data(predicted))
     elif as_csv:

@@ -27,6 +27,8 @@ FLAGS = {"day_first": ["--day-first/--month-first"]}
 
 def _flag(name: str, kind: Any, field: FieldInfo) -> Any:
     """Return a type with the flag that Typer makes of an option."""
+    if kind == int | str | None:
+        kind = str | None
     several = " (repeatable)" if kind == list[str] else ""
     help_text = f"{field.description}".removesuffix(".") + f"{several}."
     return Annotated[kind, typer.Option(*FLAGS.get(name, []), help=help_text)]

@@ -131,6 +131,7 @@ class ServedForecaster:
         forecasts[ends] = forecasts[ends].astype(object).where(known, None)
         forecasts["ds"] = [stamp.isoformat() for stamp in forecasts["ds"]]
         unusual = [text for window in windows.values() for text in window.unusual]
+        unusual += [window.ended for window in windows.values() if window.ended]
         if unusual:
             forecasts["warning"] = "; ".join(unusual)
         return forecasts

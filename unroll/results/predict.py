@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,12 @@ class Predicted:
         return self.answer.forecaster.spec.question.when(last)
 
     @property
+    def why(self) -> str:
+        """The models that forecast, in words."""
+        forecaster = self.answer.forecaster
+        return "; ".join(dict.fromkeys(forecaster.why(name) for name in self.windows))
+
+    @property
     def note(self) -> str:
         """A warning if the horizon is longer than the trained one; else ""."""
         trained = self.answer.forecaster.spec.fitted.windows.horizon
@@ -66,8 +73,8 @@ def predict(
     name: str,
     data: Path | None,
     level: float = USUAL,
-    plan: Path | None = None,
-    horizon: int | None = None,
+    plan: Sequence[Path] = (),
+    horizon: int | str | None = None,
     series: str | None = None,
     model: str | None = None,
 ) -> Predicted:
@@ -78,8 +85,8 @@ def predict(
         name: the name of the answer.
         data: a file of rows; by default the series' own files, as they are now.
         level: the coverage of the intervals.
-        plan: a file of future rows with the columns that are known beforehand.
-        horizon: timesteps ahead; by default the horizon of the training.
+        plan: files of future rows with the columns that are known beforehand.
+        horizon: rows ahead, or a duration such as "24h"; by default the horizon of the training.
         series: the name of a series, if there are several.
         model: the model that forecasts; by default the one that was chosen.
 
@@ -89,9 +96,8 @@ def predict(
     """
     require_level(level)
     answer = load(require(name, workspace))
-    spec = answer.forecaster.spec
     if series is not None:
-        several = [key for key in spec.fitted.series if key]
+        several = [key for key in answer.forecaster.names if key]
         if not several:
             raise UsageError(
                 f"--series is for a file of several series, and {name} is one series; "
@@ -104,7 +110,7 @@ def predict(
     paths = [data] if data else answer.files
     with warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", OutsideRangeWarning)
-        windows = answer.forecaster.read(paths, [plan] if plan else [])
+        windows = answer.forecaster.read(paths, plan)
     for warning in unusual:
         warn(f"warning: {warning.message}")
     new = max(window.new for window in windows.values())
@@ -132,7 +138,7 @@ def as_data(predicted: Predicted) -> dict[str, Any]:
     spec = predicted.answer.forecaster.spec
     return {
         "name": spec.name,
-        "why": spec.why,
+        "why": predicted.why,
         "quantity": spec.fitted.windows.quantity,
         "unit": spec.fitted.windows.unit,
         "origin": predicted.origin,
@@ -145,7 +151,7 @@ def as_data(predicted: Predicted) -> dict[str, Any]:
 def show(predicted: Predicted) -> None:
     """Print the forecaster, the last timestamp, and the forecast as a table."""
     spec = predicted.answer.forecaster.spec
-    print(printable(f"{spec.name}: {spec.why}"))
+    print(printable(f"{spec.name}: {predicted.why}"))
     print(printable(f"After {predicted.origin}, in {predicted.file.name}:"))
     if predicted.note:
         print(predicted.note)

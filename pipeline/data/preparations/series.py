@@ -388,6 +388,7 @@ def _counted(
     if cleaning.until:
         table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
     table = series.on_calendar(table, csv, cleaning)
+    table = series.in_timesteps(table, csv, cleaning)
     if not windows.partial:
         return table
     # The target may be measured only from some day on, or up to some day. Rows before

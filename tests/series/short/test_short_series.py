@@ -13,7 +13,7 @@ import unroll
 from pipeline.errors import UnrollError, UsageError
 from series import answer as answers
 from series import fits, seal
-from series.short import local, networks
+from series.short import backtest, local, networks
 from series.short.histories import Histories
 from series.short.offsets import offsets
 from tests.series.here import run_here
@@ -125,9 +125,18 @@ def test_sixty_series_of_m3_are_forecast_better_than_by_naive_models():
     assert 0.8 < np.mean(inside) < 0.97
 
 
+def test_panels_of_many_series_have_ces_in_place_of_ets(monkeypatch):
+    monkeypatch.setattr(backtest, "MOST_WITH_ETS", 2)
+    monkeypatch.setitem(local.MODELS, "ces", local.theta)
+    answer = unroll.answer(panel(3), target="y", horizon=4, networks=False)
+    assert answer.board.members == ["theta", "ces"]
+    assert "ets" not in {*answer.models["model"]}
+
+
 @pytest.mark.parametrize("name", [*local.MODELS])
 def test_a_model_of_one_series_forecasts_from_one_row_on(name):
-    for count in (1, 3, 9, 30):
+    # to compile CES takes 20 s
+    for count in (1, 3, 9) if name == "ces" else (1, 3, 9, 30):
         values = 5.0 + np.arange(count) % 3
         found = local.MODELS[name](values, 7, 12)
         assert found.shape == (7,)

@@ -143,11 +143,11 @@ def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
     replies = {
         "What is to be forecast? (load, wind)": "wind",
-        "How many timesteps ahead? (a timestep is a day)": "9",
+        "How many rows ahead? (a row is a day)": "9",
     }
 
     def prompt(question, value_proc, **_):
-        wrong = "-1" if "timesteps" in question else "wand"
+        wrong = "-1" if "rows" in question else "wand"
         with pytest.raises(typer.BadParameter, match=f"'{wrong}' is no"):
             value_proc(wrong)
         return value_proc(replies.pop(question))

@@ -167,6 +167,18 @@ def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
     text = printed(folder, "compare", "shop")
     assert text.startswith(f"shop: {answer.sentence}\n")
     assert text == printed(folder, "compare")
+    by_series = printed(folder, "compare", "shop", "--by", "unique_id")
+    assert "\nunique_id " in by_series
+    assert "\ntotal " in by_series
+    assert "They are plain sums, no reconciled forecasts" in by_series
+    data = json.loads(printed(folder, "compare", "shop", "--by", "unique_id", "--json"))
+    champion = answer.models.set_index("model").loc[answer.board.champion]
+    assert data["scores"][0]["mae"] == pytest.approx(champion["mae"])
+    assert len(data["sums"]) == 14
+    with pytest.raises(UsageError, match="by must be one of: unique_id"):
+        printed(folder, "compare", "shop", "--by", "family")
+    with pytest.raises(UsageError, match="--by is for one answer"):
+        printed(folder, "compare", "--by", "unique_id", "waves")
     judgement = json.loads(
         printed(folder, "compare", "shop/ridge", "shop/last_value", "--json")
     )
@@ -257,7 +269,8 @@ def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
         ("predict shop --data .", ". is a folder; name a CSV, Parquet or .xlsx file"),
         ("predict shop --level 0.905", "the level must be 0.5 to 0.99"),
         ("predict shop --csv --json", "pass --csv or --json, not both"),
-        ("predict shop --horizon 5000", "horizon must be 1 to 700"),
+        ("predict shop --horizon 5000", "horizon must be .*, 1 to 700, "),
+        ("predict shop --horizon 36h", "a timestep is a day. Received: '36h'"),
         ("predict shop --plot next.docx", "--plot must name a .png, .svg or .pdf file"),
         (
             "predict shops",
@@ -287,27 +300,31 @@ def test_of_several_series_each_one_has_its_forecast(tmp_path):
     late = shops().query("shop == 'a'").tail(9).assign(shop="late")
     text = answered(tmp_path, "shops", pd.concat([shops(), late]), "--no-networks")
     assert "series    3, by shop: a, b, late" in text
-    # as progress, and beside the answer
-    assert text.count("\n1 of 3 series is not forecast (late: 9 rows, 0 of them b") == 2
-    assert "pass a smaller --horizon or --lookback, or add rows" in text
+    assert "\n1 of 3 series is too short or too late for these models, and" in text
+    assert "(late: 9 rows, 0 of them before" in text
     about = json.loads((tmp_path / "shops" / "answer.json").read_text("utf-8"))
-    assert about["left_out"]["late"].startswith("9 rows, 0 of them before")
+    assert about["series_left_out"] == []
+    assert about["late"]["reasons"]["late"].startswith("9 rows, 0 of them before")
     table = pd.read_csv(io.StringIO(printed(tmp_path, "predict", "shops", "--csv")))
     assert table.groupby("unique_id")["ds"].first().to_dict() == {
         "a": "2024-04-30",
         "b": "2024-04-30",
+        "late": "2024-04-30",
     }
+    late = printed(tmp_path, "predict", "shops", "--series", "late")
+    assert late.startswith(
+        f"shops: {unroll.load(tmp_path / 'shops').forecaster.late.spec.why}\n"
+    )
     assert not (tmp_path / "shops" / "forecast.svg").exists()
     text = printed(
         tmp_path, "predict", "shops", "--series", "b", "--plot", tmp_path / "b.svg"
     )
     assert text.count("\n2024-") == 7
     for arguments, message in (
-        (["--series", "c"], "--series must be one of: a, b"),
-        (["--series", "late"], "--series late is not forecast: 9 rows, 0 of them"),
+        (["--series", "c"], "--series must be one of: a, b, late"),
         (
             ["--plot", "all.svg"],
-            "a plot shows one series, and there are 2; pass --series, such as --series a",
+            "a plot shows one series, and there are 3; pass --series, such as --series a",
         ),
     ):
         with pytest.raises(UsageError, match=message):

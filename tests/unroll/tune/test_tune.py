@@ -13,7 +13,7 @@ import pytest
 from optuna.distributions import distribution_to_json
 from sqlalchemy import URL
 
-from pipeline import locks
+from pipeline import workspace as workspaces
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.data.examples import Arrays
@@ -239,7 +239,7 @@ def test_trials_of_a_killed_search_are_trained_by_the_next_one(tmp_path):
     first = trials(workspace, "waves/ridge")[0]
     lost = load_study(workspace, "waves/ridge").ask(first.distributions)
     with (
-        locks.alone(workspace.scratch / "tuning/waves/ridge.lock", ""),
+        workspaces.alone(workspace.scratch / "tuning/waves/ridge.lock", ""),
         pytest.raises(UnrollError, match="another process searches waves/ridge"),
     ):
         tune(workspace, "waves/ridge", "--trials", "3")

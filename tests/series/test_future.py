@@ -1,0 +1,112 @@
+"""Columns that are known beforehand for many series: promotions and a temperature."""
+
+import contextlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import unroll
+from pipeline.errors import UnknownAheadError, UnrollError
+from series import answer as answers
+from series import fits
+from series.forecaster import OutsideRangeWarning
+from tests.series.here import run_here
+
+WEEKS = 128
+HORIZON = 4
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch):
+    monkeypatch.setattr(fits.processes, "run", run_here)
+    monkeypatch.setattr(answers, "Server", lambda *_, **__: contextlib.nullcontext())
+
+
+def shop(count=6):
+    """Sales of products, which a promotion triples and heat raises, with the weeks to
+    come; the last product is no longer sold."""
+    random = np.random.default_rng(0)
+    weeks = pd.date_range("2021-01-04", periods=WEEKS + HORIZON, freq="7D")
+    heat = 10 + 10 * random.random(len(weeks))
+    frames = []
+    for number in range(count):
+        promo = (random.random(len(weeks)) < 0.2).astype(float)
+        sales = (10 + 5 * number) * (1 + 2 * promo) + heat
+        sales += random.normal(0, 1, len(weeks))
+        frames.append(
+            pd.DataFrame(
+                {
+                    "product": f"P{number}",
+                    "week": weeks,
+                    "sales": sales,
+                    "promo": promo,
+                    "heat": heat,
+                }
+            )
+        )
+    frames[-1] = frames[-1][: WEEKS - 9]
+    return pd.concat(frames, ignore_index=True)
+
+
+def asked(frame, **options):
+    return unroll.answer(
+        frame, target="sales", horizon=HORIZON, models=["boosting"], **options
+    )
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """The rows so far, and those to come."""
+    frame = shop()
+    later = frame["week"] >= frame["week"].max() - (HORIZON - 1) * pd.Timedelta("7D")
+    return frame[~later], frame[later]
+
+
+def error(answer):
+    return answer.models.set_index("model").loc["boosting", "mae"]
+
+
+def test_a_promotion_of_each_product_and_a_heat_of_all_lower_the_error(rows, tmp_path):
+    past, plan = rows
+    known = asked(past, future=["promo", "heat"])
+    assert error(known) < 0.5 * error(asked(past))
+    plan["week"] = plan["week"].astype(str)
+    promotions = tmp_path / "promotions.csv"
+    plan.drop(columns=["sales", "heat"]).to_csv(promotions, index=False)
+    heat = tmp_path / "heat.csv"
+    plan[["week", "heat"]].drop_duplicates().to_csv(heat, index=False)
+    forecast = known.forecast(future=[promotions, heat], model="boosting")
+    sold = forecast.merge(
+        plan.assign(ds=pd.to_datetime(plan["week"])),
+        left_on=["unique_id", "ds"],
+        right_on=["product", "ds"],
+    )
+    assert len(sold) == 5 * HORIZON, "one product is no longer sold"
+    assert np.corrcoef(sold["y_hat"], sold["sales"])[0, 1] > 0.95
+    assert len(forecast) == 6 * HORIZON, "and is forecast from its last rows"
+    with pytest.raises(
+        UnknownAheadError, match="heat of P0 must be known .* for 2023-06-19; pass"
+    ):
+        known.forecast(future=promotions)
+    lacking = plan.drop(plan.index[6])
+    with pytest.raises(
+        UnknownAheadError, match="promo, heat of P1 must .* for 2023-07-03"
+    ):
+        known.forecast(future=lacking)
+
+
+def test_rows_to_come_in_the_same_file_are_a_plan_or_one_warning(rows):
+    past, plan = rows
+    every = pd.concat([past, plan.assign(sales=np.nan)])
+    known = asked(every, future=["promo", "heat"])
+    separate = known.forecast(past, future=plan)
+    pd.testing.assert_frame_equal(known.forecast(), separate)
+    plain = asked(every)
+    with pytest.warns(
+        OutsideRangeWarning, match="rows to come of 6 series, such as P0: 'sales' was"
+    ) as told:
+        plain.forecast()
+    assert len(told) == 1
+    with pytest.raises(UnrollError, match="is not used: no column of series is known"):
+        plain.forecast(future=plan)
