@@ -11,7 +11,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-MACHINE = runpy.run_path("pipeline/provenance/machine.py")
+PLACES = runpy.run_path("pipeline/provenance/places.py")
 
 DOCUMENTS = (
     "params.yaml",
@@ -25,7 +25,7 @@ DOCUMENTS = (
     ".dvc/plots",
     ".dvcignore",
     ".gitignore",
-    MACHINE["NUMERICS"],
+    PLACES["NUMERICS"],
 )
 """Files of a wheel besides code (setup.py): the four documents' graph and results, and
 data for the demo."""
@@ -45,12 +45,12 @@ class BuildWithDocuments(build_py):
         # otherwise files of an earlier build would be in the wheel
         shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
-        folder = Path(self.build_lib, *MACHINE["PACKED"])
+        folder = Path(self.build_lib, *PLACES["PACKED"])
         for name in DOCUMENTS:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             copy = shutil.copytree if Path(name).is_dir() else shutil.copyfile
             copy(name, folder / name)
-        name = MACHINE["REQUIREMENTS"]
+        name = PLACES["REQUIREMENTS"]
         # without hashes and comments, so that pip accepts it as a file of constraints
         lock = Path(name).read_text(encoding="utf-8")
         pins = re.findall(r"(?m)^([a-z0-9][^\\\n]*?) *\\?$", lock)

@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from pipeline.provenance import machine
+from pipeline.provenance import machine, places
 
 SETTINGS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -107,7 +107,7 @@ def _named_paths() -> list[Path]:
 
 def foreign_paths() -> list[str]:
     """Return the folders that PYTHONPATH names, without the folder of this code."""
-    return [str(path) for path in _named_paths() if path.resolve() != machine.CODE]
+    return [str(path) for path in _named_paths() if path.resolve() != places.CODE]
 
 
 def python_path() -> dict[str, str]:
@@ -116,7 +116,7 @@ def python_path() -> dict[str, str]:
     It is for a process of ours that imports libraries before it can put these folders
     last.
     """
-    own = [str(path) for path in _named_paths() if path.resolve() == machine.CODE]
+    own = [str(path) for path in _named_paths() if path.resolve() == places.CODE]
     return {"PYTHONPATH": os.pathsep.join(own)}
 
 

@@ -37,7 +37,7 @@ from typing import Any, NoReturn, Self
 
 from pipeline import numerics
 from pipeline.errors import explain, one_line
-from pipeline.provenance import machine
+from pipeline.provenance import machine, places
 
 FORKS = sys.platform == "linux"
 """True if a process that has imported TensorFlow can be forked."""
@@ -261,7 +261,7 @@ def _python(
     """
     values = ", ".join(map(repr, [descriptor, os.getpid(), *arguments]))
     # A file of the user may have the name of a library's module.
-    users = {"", str(Path.cwd())} if Path.cwd() != machine.CODE else set()
+    users = {"", str(Path.cwd())} if Path.cwd() != places.CODE else set()
     folders = sorted(sys.path, key=users.__contains__)
     code = (
         f"import sys; sys.path[:] = {folders}; "

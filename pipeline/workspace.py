@@ -1,6 +1,7 @@
 """The folder of a build: the paths of its files, its locks, and why its stages failed."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,6 +31,12 @@ class Workspace:
     """The folder that holds params.yaml, and the paths of everything built in it."""
 
     root: Path
+
+    @property
+    def program(self) -> str:
+        """The command `unroll` for this workspace, as typed in the current folder."""
+        folder = os.path.relpath(self.root)
+        return "unroll" if folder == "." else f"unroll --root {shlex.quote(folder)}"
 
     @property
     def params(self) -> Path:

@@ -1,6 +1,6 @@
 """Training on a Dask cluster: tasks go to its workers, and runs come back as bytes.
 
-No folder is shared. A worker trains each task in a child process, as `stages.train` does. In
+No folder is shared. A worker trains each task in a child process, as `stages.pool` does. In
 the worker's own process the bytes would differ, because Dask imports NumPy before
 `numerics.set_environment` can choose its kernels.
 """

@@ -1,6 +1,6 @@
 """The stage `train`: a run of each experiment of a data set, in runs/DATASET.
 
-Tasks are trained in child processes, as many at once as memory allows.
+`pool` trains tasks on this machine, `cluster` on others.
 
 DVC keeps runs/DATASET while the stage runs (`persist`), so runs that are there already
 are not trained again.
@@ -8,30 +8,25 @@ are not trained again.
 
 import contextlib
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-import psutil
-
-from pipeline import processes
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.config.registry import METHODS, MODELS, full_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import remove
 from pipeline.metrics import MEASURES
-from pipeline.processes import Call, Server
-from pipeline.provenance import fingerprint, machine, record
+from pipeline.provenance import fingerprint, places, record
 from pipeline.provenance.fingerprint import Code
 from pipeline.training import tasks
 from pipeline.training.tasks import RUN, Result, Task
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from stages import progress
-from stages.perform import perform
+from stages import pool, progress
 
 SCHEDULER = "DASK_SCHEDULER_ADDRESS"
 """Dask's own environment variable with the address of a scheduler. Where it is set,
@@ -39,29 +34,6 @@ that cluster trains (docs/many-machines.md)."""
 
 NETWORK = 10.0
 """Expected seconds of a network that was never trained. Other models: 1 second."""
-
-PRELOAD = (
-    "filelock",
-    "pandas",
-    "pydantic",
-    "ruamel.yaml",
-    "stages.perform",
-)
-"""Modules that each training imports. Importing takes longer than most trainings."""
-
-TENSORFLOW = ("tensorflow", "keras")
-
-MEMORY = 400 * 2**20
-"""Bytes that a task takes without its data. A small network was measured to take 270
-MiB."""
-
-COPIES = 6
-"""The number of copies of its prepared data that a task may hold: as read, as tensors,
-as features, and values computed from them.
-"""
-
-CONTROL_GROUP = Path("/sys/fs/cgroup")
-"""The folder in which Linux keeps the limits of a container."""
 
 
 def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> None:
@@ -87,8 +59,7 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
     config = params.load(workspace.params)
     wanted = tasks_of(workspace, config, name, only)
     with workspace.stage("train", name):
-        absent = _absent(workspace, wanted)
-        missing = _unfinished(workspace, absent)
+        waiting, missing = _waiting_and_missing(workspace, wanted)
         text = f"{name}: {len(missing)} of {len(wanted)} experiments to train"
         progress.line(text, last=True)
         failed = _train(workspace, config, missing, jobs)
@@ -97,7 +68,7 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
                 f"{len(failed)} of {len(missing)} trainings failed ({'; '.join(failed)})"
                 "; the others are kept, and the same command trains the failed ones again"
             )
-        for task in absent:
+        for task in [*waiting, *missing]:
             tasks.take(workspace, task)
         if not only:
             names = {task.name for task in wanted}
@@ -114,17 +85,15 @@ def train_ahead(workspace: Workspace, names: Sequence[str], jobs: int) -> None:
     again.
     """
     config = params.load(workspace.params)
-    code = Code(machine.CODE)
+    code = Code(places.CODE)
     missing = []
     with contextlib.ExitStack() as locked:
         for name in names:
             # Its stage waits for another process that trains it now, and says its errors.
             with contextlib.suppress(UnrollError):
                 locked.enter_context(workspace.stage("train", name))
-                absent = _absent(
-                    workspace, tasks_of(workspace, config, name, code=code)
-                )
-                missing += _unfinished(workspace, absent)
+                wanted = tasks_of(workspace, config, name, code=code)
+                missing += _waiting_and_missing(workspace, wanted)[1]
         if missing:
             progress.line(f"{len(missing)} experiments to train", last=True)
         _train(workspace, config, missing, jobs)
@@ -147,7 +116,7 @@ def tasks_of(
         UnrollError: the data set is not prepared.
     """
     config.dataset(name)  # it is there
-    code = code or Code(machine.CODE)
+    code = code or Code(places.CODE)
     wanted = []
     for key, experiment in config.experiments_of(name, only).items():
         place = f"experiments.{name}.{key}"
@@ -162,28 +131,27 @@ def tasks_of(
     return wanted
 
 
-def _absent(workspace: Workspace, wanted: Sequence[Task]) -> list[Task]:
-    """Return the tasks whose run does not lie in runs/."""
-    return [
-        task
-        for task in wanted
-        if not _is_whole(workspace.run(task.dataset, task.name), task)
-    ]
-
-
-def _unfinished(workspace: Workspace, absent: Sequence[Task]) -> list[Task]:
-    """Return the tasks whose finished run does not wait to be taken, either."""
-    unfinished = []
-    for task in absent:
-        if not _is_whole(tasks.finished(workspace, task) / RUN, task):
-            unfinished.append(task)
+def _waiting_and_missing(
+    workspace: Workspace, wanted: Sequence[Task]
+) -> tuple[list[Task], list[Task]]:
+    """Return the tasks whose run is not in runs/: those whose finished run waits to be
+    taken, and those that are to be trained.
+    """
+    waiting = []
+    missing = []
+    for task in wanted:
+        if _holds_run(workspace.run(task.dataset, task.name), task):
             continue
+        if not _holds_run(tasks.finished(workspace, task) / RUN, task):
+            missing.append(task)
+            continue
+        waiting.append(task)
         # Its process may have been killed before it removed the checkpoint.
         workspace.checkpoint(task.dataset, task.name).unlink(missing_ok=True)
-    return unfinished
+    return waiting, missing
 
 
-def _is_whole(folder: Path, task: Task) -> bool:
+def _holds_run(folder: Path, task: Task) -> bool:
     """Return whether a folder holds the run of a task. Print a line if it is damaged."""
     try:
         return tasks.is_run_of(folder, task)
@@ -195,7 +163,7 @@ def _is_whole(folder: Path, task: Task) -> bool:
 def _train(
     workspace: Workspace, config: Params, missing: Sequence[Task], jobs: int
 ) -> list[str]:
-    """Train tasks, the longest first. Their runs wait for their stage (`tasks.take`).
+    """Train tasks. Their runs wait for their stage (`tasks.take`).
 
     Return a line for each task that has failed.
 
@@ -204,39 +172,67 @@ def _train(
     """
     if not missing:
         return []
+    # It is heavy; where nothing is trained, MLflow need not be imported.
+    from pipeline.tracking import runs
+
+    failed = []
+    # This process logs runs and not the training's own: MLflow's first model takes half
+    # a second in each process. A store that cannot be reached would hold up the
+    # trainings once for each run.
+    reachable = True
+    with contextlib.closing(_results(workspace, missing, jobs)) as results:
+        for result in results:
+            if result.error:
+                failed.append(f"{result.task.whole_name}: {result.error}")
+            elif reachable:
+                reachable = runs.trained(workspace, result.task)
+    return failed + _outdated(workspace, config, missing)
+
+
+def _results(
+    workspace: Workspace, missing: Sequence[Task], jobs: int
+) -> Generator[Result, None, None]:
+    """Perform tasks, the longest first, here or on the cluster that `SCHEDULER` names.
+
+    Show the progress, and yield each result as a task ends.
+    """
     expected = {task: _expected_seconds(workspace, task) for task in missing}
     ordered = sorted(expected, key=lambda task: -expected[task])
-    failed = []
-    # A store that cannot be reached would hold up the trainings once for each run.
-    reachable = True
     with contextlib.ExitStack() as stack:
         address = os.environ.get(SCHEDULER)
         if address:
             cluster = _cluster()
             client = stack.enter_context(
-                cluster.connected(address, partial(preload, missing))
+                cluster.connected(address, partial(pool.preload, missing))
             )
             display = progress.Tasks(expected, cluster.slots(client))
             results = cluster.run(client, workspace, ordered, display.tick)
         else:
             display = progress.Tasks(expected, jobs)
-            results = run(workspace, ordered, jobs, display.tick)
+            results = pool.run(workspace, ordered, jobs, display.tick)
         stack.enter_context(contextlib.closing(results))
         for result in results:
             display.ended(result)
-            if result.error:
-                failed.append(f"{result.task.whole_name}: {result.error}")
-            elif reachable:
-                reachable = _log(workspace, result.task)
-    code = Code(machine.CODE)
-    for task in missing:
+            yield result
+
+
+def _outdated(
+    workspace: Workspace, config: Params, trained: Sequence[Task]
+) -> list[str]:
+    """Remove finished runs whose data or code has changed since their training began.
+
+    Return a line for each.
+    """
+    code = Code(places.CODE)
+    lines = []
+    for task in trained:
         [now] = tasks_of(workspace, config, task.dataset, task.name, code)
         if now.fingerprint != task.fingerprint:
             remove(tasks.finished(workspace, task))
-            failed.append(
+            lines.append(
                 f"{task.whole_name}: its data or the code has changed since this began"
             )
-    return failed
+    return lines
 
 
 def _cluster() -> ModuleType:
@@ -250,94 +246,9 @@ def _cluster() -> ModuleType:
         ) from None
 
 
-def _log(workspace: Workspace, task: Task) -> bool:
-    """Log a finished run in MLflow; return whether its store can be used.
-
-    This process does so and not the training's own: MLflow's first model takes half a
-    second in each process.
-    """
-    # It is heavy; where nothing is trained, MLflow need not be imported.
-    from pipeline.tracking import runs
-
-    return runs.trained(workspace, task)
-
-
 def _expected_seconds(workspace: Workspace, task: Task) -> float:
     """Return the seconds that the last training of an experiment took, or a guess."""
     seconds = record.seconds(workspace, task.dataset, task.name)
     if seconds is None:
         return NETWORK if task.network else 1.0
     return max(seconds, 1.0)
-
-
-def run(
-    workspace: Workspace,
-    wanted: Sequence[Task],
-    jobs: int,
-    on_tick: Callable[[dict[Task, float]], None],
-) -> Generator[Result, None, None]:
-    """Perform tasks in child processes, in the given order, and yield each result as a
-    task ends.
-
-    If the iteration ends early, for example by Ctrl-C, the children are stopped. If
-    this process dies, the children die, too.
-
-    Args:
-        workspace: the workspace of the prepared data sets and the runs.
-        wanted: tasks whose data sets are prepared.
-        jobs: most tasks at once; fewer run if memory is short (`fitting`).
-        on_tick: called about once a second with the seconds since each running task
-            started.
-    """
-    for dataset in {task.dataset for task in wanted}:
-        jobs = fitting(workspace, dataset, jobs)
-    task_of = {}
-    for task in wanted:
-        log = workspace.log(task.whole_name)
-        call = Call(task.whole_name, perform, (workspace, task), log)
-        task_of[call] = task
-
-    def tick(running: dict[Call, float]) -> None:
-        on_tick({task_of[each]: seconds for each, seconds in running.items()})
-
-    with Server(preload(wanted, jobs)) as children:
-        results = processes.run(
-            list(task_of), jobs, children, on_tick=tick, grace=processes.GRACE
-        )
-        with contextlib.closing(results):
-            for ended in results:
-                yield Result(task_of[ended.call], ended.seconds, ended.error)
-
-
-def fitting(workspace: Workspace, dataset: str, jobs: int) -> int:
-    """Return how many tasks of a data set may run at once: at least 1, at most `jobs`.
-
-    The free memory limits the number. A task is assumed to need `MEMORY`, and `COPIES`
-    times the size of the prepared files.
-    """
-    files = workspace.prepared(dataset).glob("*")
-    needed = MEMORY + COPIES * sum(file.stat().st_size for file in files)
-    return max(1, min(jobs, available() // needed))
-
-
-def available() -> int:
-    """Return the bytes of memory that this process and its children may still take.
-
-    The limit of a container counts, too.
-    """
-    free = int(psutil.virtual_memory().available)
-    # Suppressed: there is no control group, or it has no limit ("max").
-    with contextlib.suppress(OSError, ValueError):
-        limit = int((CONTROL_GROUP / "memory.max").read_text(encoding="ascii"))
-        used = int((CONTROL_GROUP / "memory.current").read_text(encoding="ascii"))
-        free = min(free, limit - used)
-    return max(free, 0)
-
-
-def preload(wanted: Sequence[Task], jobs: int) -> list[str]:
-    """Return the modules to import before tasks start, of which `jobs` run at once."""
-    # Importing TensorFlow takes seconds, in which nothing is trained. So a few networks
-    # import it themselves, at the same time.
-    if sum(task.network for task in wanted) > jobs:
-        return [*PRELOAD, *TENSORFLOW]
-    return [*PRELOAD]

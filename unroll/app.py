@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from pipeline.errors import UnrollError
-from pipeline.provenance.machine import documents
+from pipeline.provenance.places import project_folder
 from pipeline.workspace import Workspace
 
 HEADINGS = (
@@ -122,7 +122,7 @@ def unroll(
         os.environ.setdefault("MPLCONFIGDIR", str(workspace.scratch / "matplotlib"))
     needed = READ_ONLY.get(context.invoked_subcommand or "")
     if needed and root == Path():
-        workspace = Workspace(documents(workspace.root, needed))
+        workspace = Workspace(project_folder(workspace.root, needed))
     context.obj = workspace
 
 

@@ -28,6 +28,7 @@ from pipeline.evaluation import (
     answers,
     intervals,
     margin,
+    schema,
     scores,
 )
 from pipeline.evaluation.answers import Answer
@@ -38,7 +39,6 @@ from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll.results import compare
 
 Predictions = npt.ArrayLike | Trained | str
 """Predictions of the test examples: an array, a result of `train`, or the name of an
@@ -60,7 +60,7 @@ class Project:
         self.workspace = Workspace(folder.resolve())
         # TensorFlow takes its number of threads only before its first operation.
         if "tensorflow" in sys.modules:
-            with suppress(RuntimeError, UsageError):
+            with suppress(UsageError):
                 keras_models.start()
 
     @property
@@ -121,7 +121,7 @@ class Project:
         >>> comparison.outcome, round(comparison.change, 2)
         (<Word.HELPS: 'helps'>, -0.19)
         """
-        comparison = compare.between(self.workspace, experiment, other)
+        comparison = answers.between(self.workspace, self.params, experiment, other)
         if comparison is None:
             raise UnrollError(
                 f"{experiment} and {other} cannot be compared: too few seeds, or no "
@@ -184,14 +184,7 @@ class Project:
         )
         if data is None:
             data = self.data(section.dataset, calendar=section.calendar)
-        try:
-            job = chosen.job(data, *callbacks)
-        except RuntimeError:
-            raise UsageError(
-                "TensorFlow runs with several threads here; "
-                "call `unroll.open` after `import keras`, before you train"
-            ) from None
-        return chosen.train(job)
+        return chosen.train(chosen.job(data, *callbacks))
 
     def predictions(self, experiment: str, split: str = "test") -> npt.NDArray[Any]:
         """Return the predictions of a run on disk for a split, in model units.
@@ -237,11 +230,12 @@ class Project:
         losses = intervals.as_errors(data.metric, self._losses(data, predictions))
         others = intervals.as_errors(data.metric, self._losses(data, against))
         difference = intervals.difference(losses, others, scores.blocks(data, "test"))
-        return margin.compare(difference, float(others.mean()), answers.floor(dataset))
+        return margin.compare(
+            difference, float(others.mean()), self.params.dataset(dataset).floor
+        )
 
     def _evaluation(self, dataset: str) -> Evaluation:
-        experiments = self.params.experiments_of(dataset)
-        return compare.evaluation_of(self.workspace, dataset, experiments)
+        return schema.load_built(self.workspace, self.params, dataset)
 
     def _losses(
         self, data: Dataset, predictions: Predictions

@@ -16,14 +16,8 @@ from pipeline.evaluation import schema
 from pipeline.files import atomic_folder, remove, write_text
 from pipeline.processes import duration
 from pipeline.provenance.git import git
-from pipeline.provenance.machine import (
-    CODE,
-    NUMERICS,
-    PACKAGES,
-    PACKED,
-    documents,
-    unlocked,
-)
+from pipeline.provenance.machine import unlocked
+from pipeline.provenance.places import CODE, NUMERICS, PACKAGES, PACKED, project_folder
 from pipeline.workspace import Workspace
 from unroll.repro import make_page, prepare, repro, run_dvc, summary
 from unroll.results import compare
@@ -87,7 +81,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
             f"{workspace.root} is the demo itself; run `unroll demo` one folder above it"
         )
     # A folder without the four documents builds the demo that came with the package.
-    whole = Workspace(documents(workspace.root, "claims.yaml"))
+    whole = Workspace(project_folder(workspace.root, "claims.yaml"))
     folder = workspace.root / DEMO
     small = chosen(whole.root, folder)
     config = params.load(small.params)

@@ -27,7 +27,7 @@ from pipeline.workspace import Workspace, alive, alone
 from stages.train import train_ahead
 from unroll import dvc_process
 from unroll.dvc_process import END
-from unroll.terminal import BUILD, program
+from unroll.terminal import BUILD
 
 LOCK = "dvc.lock"
 """DVC's file with the hashes of each stage's inputs and outputs."""
@@ -157,7 +157,7 @@ def _prepared(workspace: Workspace, config: Params, names: Sequence[str]) -> lis
 
 def _require_stage(workspace: Workspace, config: Params, target: str) -> None:
     """Raise UsageError if a target is no stage."""
-    unroll = program(workspace)
+    unroll = workspace.program
     if target in config.datasets:
         raise UsageError(
             f"{target} is a data set; run `{unroll} repro evaluate@{target}`"

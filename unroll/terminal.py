@@ -3,13 +3,9 @@
 import json
 import os
 import re
-import shlex
 import sys
 from collections.abc import Collection, Sequence
 from typing import Any
-
-from pipeline.config import params
-from pipeline.workspace import Workspace
 
 BUILD = "UNROLL_BUILD"
 """The environment variable that `unroll repro` sets for the stages. They then print no
@@ -44,20 +40,6 @@ which are not imported because their modules import NumPy."""
 def print_json(data: Any) -> None:
     """Print data for programs on standard output."""
     print(json.dumps(data, indent=1, ensure_ascii=False))
-
-
-def program(workspace: Workspace) -> str:
-    """Return the command `unroll` for a workspace, as typed in the current folder."""
-    folder = os.path.relpath(workspace.root)
-    return "unroll" if folder == "." else f"unroll --root {shlex.quote(folder)}"
-
-
-def built_by(workspace: Workspace, stage: str) -> str:
-    """Return a clause with the command that builds a stage and what it depends on."""
-    data_set = stage.partition("@")[2]
-    if data_set in params.official(workspace.params).get("datasets", {}):
-        return f"`{program(workspace)} official` builds it"
-    return f"`{program(workspace)} repro {stage}` builds it"
 
 
 def show_table(

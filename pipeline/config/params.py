@@ -16,6 +16,7 @@ import pydantic
 from pipeline.config import plain_yaml, registry
 from pipeline.errors import UsageError
 from pipeline.validation import Strict, one_of, validated
+from pipeline.workspace import Workspace
 
 TEMPLATES = "templates.yaml"
 """The file beside params.yaml with the templates that entries name by `like`."""
@@ -122,6 +123,8 @@ class DatasetParams(Strict):
         source: a key of `sources` or `files`.
         like: always None after `load`; the template's values have been filled in.
         preparation: the preparation of the source.
+        floor: the least error on test that any model can have, where a formula has
+            attained it (docs/decisions/verdicts.md); 0 if it is not known.
         seeds, training: defaults for experiments with the same training method. An
             experiment may replace each option.
     """
@@ -129,6 +132,7 @@ class DatasetParams(Strict):
     source: Name
     like: str | list[str] | None = pydantic.Field(default=None, exclude=True)
     preparation: Preparation
+    floor: float = pydantic.Field(default=0.0, ge=0)
     seeds: Seeds = pydantic.Field(default=[0])
     training: Training | None = None
 
@@ -382,6 +386,13 @@ def official(path: Path) -> dict[str, Any]:
         UsageError: the file is no plain YAML, or no mapping of mappings.
     """
     return _beside(path, OFFICIAL)
+
+
+def built_by(workspace: Workspace, stage: str) -> str:
+    """Return a clause with the command that builds a stage and what it depends on."""
+    of_official = official(workspace.params).get("datasets", {})
+    command = "official" if stage.partition("@")[2] in of_official else f"repro {stage}"
+    return f"`{workspace.program} {command}` builds it"
 
 
 def templates(path: Path) -> dict[str, Any]:

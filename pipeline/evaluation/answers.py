@@ -6,7 +6,7 @@ by the rule of docs/decisions/verdicts.md.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from enum import StrEnum
 from statistics import fmean
@@ -14,10 +14,9 @@ from typing import Annotated, Any
 
 import pydantic
 
-from pipeline.config.params import Params
-from pipeline.errors import UnrollError
+from pipeline.config.params import Params, built_by, own_name
+from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import claims, margin, schema
-from pipeline.evaluation.claims import Claim, Verdict
 from pipeline.evaluation.margin import BAND, Comparison, Word
 from pipeline.evaluation.schema import Entry, Evaluation, Split
 from pipeline.files import read_checked, write_json
@@ -37,15 +36,6 @@ fewer days gets the note `TOO_SHORT`.
 
 SEARCHES = 3
 """Searches for the options of a tuned model, whose scatter is then in the interval."""
-
-FLOORS = {
-    # least squares of two sines, fitted to the fifty values of each series
-    "waves": 0.00099,
-    # regression on a grid of 400 pairs of frequencies, of all values before
-    "shapes_seq2seq": 0.0026,
-}
-"""Data set -> the smallest error on test that any model can have, for the data sets
-where it was attained."""
 
 
 class Note(StrEnum):
@@ -132,12 +122,33 @@ def compare(evaluation: Evaluation, name: str, other: str) -> Comparison | None:
     if difference is None:
         return None
     error = fmean(evaluation.errors("test", other))
-    return margin.compare(difference, error, floor(evaluation.dataset.name))
+    return margin.compare(difference, error, evaluation.dataset.floor)
 
 
-def floor(dataset: str) -> float:
-    """Return the attained floor of a data set; 0 if no floor is known."""
-    return FLOORS.get(dataset, 0.0)
+def between(
+    workspace: Workspace, config: Params, experiment: str, other: str
+) -> Comparison | None:
+    """Compare two experiments of params.yaml, of one data set, on test.
+
+    Return None if there are too few seeds, or no predictions.
+
+    Raises:
+        UsageError: there is no such experiment, or they are of two data sets.
+        UnrollError: an experiment is not built, or a file is damaged.
+    """
+    dataset = config.experiment(experiment).dataset
+    if config.experiment(other).dataset != dataset:
+        raise UsageError(
+            f"{experiment} and {other} belong to two data sets; name two experiments "
+            "of one data set"
+        )
+    evaluation = schema.load_built(workspace, config, dataset)
+    for name in (experiment, other):
+        if own_name(name) not in evaluation.experiments:
+            raise UnrollError(
+                f"{name} is not built; {built_by(workspace, f'evaluate@{dataset}')}"
+            )
+    return compare(evaluation, own_name(experiment), own_name(other))
 
 
 def strongest_opponent(evaluation: Evaluation) -> str | None:
@@ -180,28 +191,31 @@ def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
     ]
     network = strongest(evaluation, asked)
     opponent = strongest_opponent(evaluation)
-    answered = Answer(
+    return Answer(
         networks=networks,
-        outcome=Word.NOT_ASKED,
         notes=_notes(evaluation, networks, network, opponent),
         network=network,
         opponent=opponent,
-        reason=NOTHING,
+        **_outcome(evaluation, network, opponent),
     )
+
+
+def _outcome(
+    evaluation: Evaluation, network: str | None, opponent: str | None
+) -> dict[str, Any]:
+    """Return the fields of an answer that say how the comparison ends."""
     if network is None or opponent is None:
-        return answered
+        return {"outcome": Word.NOT_ASKED, "reason": NOTHING}
     if evaluation.dataset.layout == "points":
-        return answered.model_copy(update={"reason": NO_PAST})
+        return {"outcome": Word.NOT_ASKED, "reason": NO_PAST}
     comparison = compare(evaluation, network, opponent)
     if comparison is None:
-        update = {"outcome": Word.OPEN, "reason": FEW_SEEDS}
-        return answered.model_copy(update=update)
+        return {"outcome": Word.OPEN, "reason": FEW_SEEDS}
     # Four digits: smaller differences are no change of the answer.
-    known = {
+    return {
         key: float(f"{value:.4g}") if isinstance(value, float) else value
         for key, value in asdict(comparison).items()
     }
-    return answered.model_copy(update=known | {"reason": ""})
 
 
 def _notes(
@@ -278,7 +292,7 @@ def write(workspace: Workspace, config: Params) -> None:
             }
             for name, evaluation in built.items()
         },
-        claims=_claims([claims.judge(claim, built) for claim in known]),
+        claims=claims.summary([claims.judge(claim, built) for claim in known]),
     )
     write_json(workspace.answers, file.model_dump(mode="json", exclude_defaults=True))
 
@@ -310,23 +324,3 @@ def answers_of(
 
 def _brief(evaluation: Evaluation) -> str:
     return hashlib.sha256(evaluation.model_dump_json().encode()).hexdigest()[:12]
-
-
-def _claims(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    documents: dict[str, dict[str, dict[str, str]]] = {}
-    for verdict in verdicts:
-        of_document = documents.setdefault(verdict.claim.document, {})
-        key = _key(verdict.claim, of_document)
-        of_document[key] = {"outcome": verdict.outcome}
-    return {"counts": claims.counted(verdicts), "documents": documents}
-
-
-def _key(claim: Claim, taken: Iterable[str]) -> str:
-    """Return a short name for a claim, such as "waves/gru best.test.mse 0.01".
-
-    If the name is taken, a number is appended.
-    """
-    said = f"{claim.relation} {claim.against}" if claim.against else str(claim.value)
-    key = f"{claim.experiment} {claim.metric} {said}"
-    number = sum(other == key or other.startswith(f"{key} (") for other in taken)
-    return f"{key} ({number + 1})" if number else key

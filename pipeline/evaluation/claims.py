@@ -4,7 +4,7 @@ docs/decisions/claims.md.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -215,6 +215,29 @@ def counted(verdicts: Iterable[Verdict]) -> dict[str, int]:
     """
     counts = Counter(verdict.outcome for verdict in verdicts)
     return {outcome: counts[outcome] for outcome in Outcome if counts[outcome]}
+
+
+def summary(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return plain data: "counts" as `counted` has them, and "documents", which holds
+    document -> a short name for the claim -> its outcome.
+    """
+    documents: dict[str, dict[str, dict[str, str]]] = {}
+    for verdict in verdicts:
+        of_document = documents.setdefault(verdict.claim.document, {})
+        key = _key(verdict.claim, of_document)
+        of_document[key] = {"outcome": verdict.outcome}
+    return {"counts": counted(verdicts), "documents": documents}
+
+
+def _key(claim: Claim, taken: Iterable[str]) -> str:
+    """Return a short name for a claim, such as "waves/gru best.test.mse 0.01".
+
+    If the name is taken, a number is appended.
+    """
+    said = f"{claim.relation} {claim.against}" if claim.against else str(claim.value)
+    key = f"{claim.experiment} {claim.metric} {said}"
+    number = sum(other == key or other.startswith(f"{key} (") for other in taken)
+    return f"{key} ({number + 1})" if number else key
 
 
 def _count(claim: Claim, evaluation: Evaluation) -> Verdict:

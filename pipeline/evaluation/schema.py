@@ -3,15 +3,15 @@ main scores in results/metrics/DATASET/EXPERIMENT.json, for `dvc metrics`.
 """
 
 import statistics
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 
 from pipeline.config.model_card import ModelKind
-from pipeline.config.params import Params
+from pipeline.config.params import Params, built_by
 from pipeline.data.dataset import Kind, Scale
+from pipeline.errors import UnrollError
 from pipeline.evaluation.intervals import Difference, Interval, Part, as_errors
 from pipeline.files import damaged, read_checked
 from pipeline.metrics import Metric
@@ -149,6 +149,8 @@ class About(Strict):
             in, one number out) or "examples".
         days: the days from the first to the last target of test; None if the data set
             has no days.
+        floor: the least error on test that any model can have, as params.yaml says; 0
+            if it is not known. `load_built` fills it in: evaluation.json has no floor.
         naive: the MAE that MASE divides by, in model units (`scores.seasonal_naive`);
             None if it is not known.
         horizons: the least and the greatest `horizon` that a free run of this length
@@ -169,6 +171,7 @@ class About(Strict):
         Annotated[list[int], pydantic.Field(min_length=2, max_length=2)] | None
     ) = None
     naive: float | None = None
+    floor: float = pydantic.Field(default=0.0, exclude=True)
     facts: dict[str, Any]
 
 
@@ -252,10 +255,8 @@ class Evaluation(Strict):
         return known.get(name, {}).get(other, known.get(other, {}).get(name))
 
 
-def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
+def load(folder: Path) -> Evaluation:
     """Read the evaluation.json of results/evaluations/DATASET.
-
-    If `experiments` are given, keep only these, in the given order.
 
     Raises:
         UnrollError: the file is missing or damaged, or is of another data set.
@@ -268,25 +269,42 @@ def load(folder: Path, experiments: Iterable[str] | None = None) -> Evaluation:
     lacking = _lacking(whole)
     if lacking:
         raise damaged(file, ValueError(f"{lacking} is missing"))
-    wanted = whole.experiments if experiments is None else experiments
-    entries = {
-        name: whole.experiments[name] for name in wanted if name in whole.experiments
-    }
-    return whole.model_copy(update={"experiments": entries})
+    return whole
 
 
 def load_all(workspace: Workspace, params: Params) -> dict[str, Evaluation]:
-    """Read the evaluation of each data set that is built.
+    """Read the evaluation of each data set that is built, like `load_built`.
 
-    The evaluations hold only the experiments of params.yaml, in the order of that
-    file. Raises UnrollError if an evaluation is damaged.
+    Raises UnrollError if an evaluation is damaged.
     """
-    folders = {name: workspace.evaluation(name) for name in params.datasets}
     return {
-        name: load(folder, params.experiments_of(name))
-        for name, folder in folders.items()
-        if (folder / "evaluation.json").is_file()
+        name: load_built(workspace, params, name)
+        for name in params.datasets
+        if (workspace.evaluation(name) / "evaluation.json").is_file()
     }
+
+
+def load_built(workspace: Workspace, params: Params, name: str) -> Evaluation:
+    """Read the evaluation of a data set, with its floor.
+
+    It holds only the experiments of params.yaml, in the order of that file.
+
+    Raises:
+        UnrollError: the data set is not built, or the file is damaged.
+    """
+    folder = workspace.evaluation(name)
+    if not (folder / "evaluation.json").is_file():
+        raise UnrollError(
+            f"{name} is not built; {built_by(workspace, f'evaluate@{name}')}"
+        )
+    whole = load(folder)
+    about = whole.dataset.model_copy(update={"floor": params.dataset(name).floor})
+    entries = {
+        experiment: whole.experiments[experiment]
+        for experiment in params.experiments_of(name)
+        if experiment in whole.experiments
+    }
+    return whole.model_copy(update={"dataset": about, "experiments": entries})
 
 
 def _lacking(evaluation: Evaluation) -> str:

@@ -129,34 +129,6 @@ def time_pooling(pooling: str) -> Any:
     Args:
         pooling: a key of `POOLS`.
     """
-    import keras
-
-    class TimePooling(keras.layers.Layer):  # type: ignore[misc]
-        """A layer whose mask says which timesteps are no padding."""
-
-        def __init__(self, pools: tuple[str, ...]) -> None:
-            super().__init__()
-            self.pools = pools
-            self.supports_masking = True
-
-        def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-            """Return None: the output has no timesteps."""
-
-        def call(self, inputs: Any, mask: Any = None) -> Any:
-            if mask is None:
-                mask = keras.ops.ones_like(inputs[:, :, 0], "bool")
-            present = mask[:, :, None]
-            outputs = {}
-            if "max" in self.pools:
-                lowest = keras.ops.where(present, inputs, float("-inf"))
-                highest = keras.ops.max(lowest, axis=1)
-                some = keras.ops.any(present, axis=1)
-                outputs["max"] = keras.ops.where(some, highest, 0.0)
-            if "mean" in self.pools:
-                total = keras.ops.sum(keras.ops.where(present, inputs, 0.0), axis=1)
-                count = keras.ops.sum(keras.ops.cast(present, inputs.dtype), axis=1)
-                outputs["mean"] = total / keras.ops.maximum(count, 1.0)
-            parts = [outputs[pool] for pool in self.pools]
-            return keras.ops.concatenate(parts, axis=1)
+    from pipeline.layers import TimePooling
 
     return TimePooling(POOLS[pooling])

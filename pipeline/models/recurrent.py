@@ -1,6 +1,6 @@
 """Recurrent networks: stacks of SimpleRNN, LSTM, GRU or minGRU, on values or words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,6 +22,13 @@ from pipeline.models import (
 
 if TYPE_CHECKING:
     import keras
+
+
+OF_KERAS_2 = {
+    "LSTM": {"recurrent_activation"},
+    "GRU": {"recurrent_activation", "reset_after"},
+}
+"""Cell -> its options in which Keras 2 differs."""
 
 
 def build(
@@ -102,23 +109,18 @@ def build(
     from pipeline.layers import Dense
 
     check_embedding(problem, embedding, word_dropout)
-    hard = recurrent_activation == "hard_sigmoid"
-    _check_cell(cell, direction, hard=hard, reset_after=reset_after)
     every = problem.each_step or _is_repeated(problem)
-    plain = direction == "forward" and pooling == "last"
-    if (every or sequences) and not plain:
-        raise ValueError(
-            "`direction` must be forward and `pooling` last where every state is asked "
-            f"for. Received: {direction}, {pooling}"
-        )
+    of_keras_2 = _options_of_keras_2(recurrent_activation, reset_after=reset_after)
+    _check(cell, of_keras_2, direction, pooling, every=every or sequences)
     pools = pooling != "last"
+    backward = direction == "backward"
     model = keras.Sequential()
     if problem.vocabulary:
         _add_words(
             model,
             problem,
             embedding,
-            backward=direction == "backward",
+            backward=backward,
             word_dropout=word_dropout,
             skip_padding=pools or word_dropout > 0,
         )
@@ -126,23 +128,23 @@ def build(
         _add_values(model, problem)
     if before:
         model.add(Dense(before, activation="relu"))
-    of_cell: dict[str, Any] = {
-        "activation": activation,
-        "dropout": dropout,
-        "recurrent_dropout": recurrent_dropout,
-    }
-    if hard:
-        of_cell["recurrent_activation"] = hard_sigmoid
-    if not reset_after:
-        of_cell["reset_after"] = False
-    of_cells = [{"units": size, **of_cell} for size in widths or [units] * layers]
-    of_cells[-1]["activation"] = top_activation or activation
+    cells = [
+        {
+            "units": width,
+            "activation": activation,
+            "dropout": dropout,
+            "recurrent_dropout": recurrent_dropout,
+            **of_keras_2,
+        }
+        for width in widths or [units] * layers
+    ]
+    cells[-1]["activation"] = top_activation or activation
     loop = _loop(
         cell,
-        of_cells,
+        cells,
         every=sequences or every or pools,
         # Words are reversed before they are embedded, so that padding stays in front.
-        backward=direction == "backward" and not problem.vocabulary,
+        backward=backward and not problem.vocabulary,
     )
     model.add(keras.layers.Bidirectional(loop) if direction == "both" else loop)
     if pools:
@@ -152,10 +154,53 @@ def build(
     if hidden:
         model.add(Dense(hidden, activation="gelu"))
     if head:
-        outputs = 1 if every else problem.outputs
-        function = "sigmoid" if problem.classify else None
-        model.add(Dense(outputs, activation=function))
+        _add_output(model, problem, every=every)
     return model
+
+
+def _options_of_keras_2(
+    recurrent_activation: str, *, reset_after: bool
+) -> dict[str, Any]:
+    """Return the options of a Keras cell that make it one of Keras 2, if asked for."""
+    options: dict[str, Any] = {}
+    if recurrent_activation == "hard_sigmoid":
+        options["recurrent_activation"] = hard_sigmoid
+    if not reset_after:
+        options["reset_after"] = False
+    return options
+
+
+def _check(
+    cell: str,
+    of_keras_2: Mapping[str, Any],
+    direction: str,
+    pooling: str,
+    *,
+    every: bool,
+) -> None:
+    """Raise ValueError for options that the cell does not have, or not with every state."""
+    if cell == "MinGRU" and direction == "both":
+        raise ValueError(
+            "`direction` must be forward or backward for a minGRU. Received: both"
+        )
+    if not of_keras_2.keys() <= OF_KERAS_2.get(cell, set()):
+        raise ValueError(
+            "`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. "
+            f"Received: {cell}"
+        )
+    if every and (direction != "forward" or pooling != "last"):
+        raise ValueError(
+            "`direction` must be forward and `pooling` last where every state is asked "
+            f"for. Received: {direction}, {pooling}"
+        )
+
+
+def _add_output(model: "keras.Sequential", problem: Problem, *, every: bool) -> None:
+    """Add the last layer: one output for `every` state, else all for the last one."""
+    from pipeline.layers import Dense
+
+    outputs = 1 if every else problem.outputs
+    model.add(Dense(outputs, activation="sigmoid" if problem.classify else None))
 
 
 def _add_words(
@@ -197,19 +242,6 @@ def _add_values(model: "keras.Sequential", problem: Problem) -> None:
         model.add(keras.layers.RepeatVector(problem.outputs))
     elif len(problem.input_shape) == 1:
         model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
-
-
-def _check_cell(cell: str, direction: str, *, hard: bool, reset_after: bool) -> None:
-    """Raise ValueError for an option that the cell does not have."""
-    if cell == "MinGRU" and direction == "both":
-        raise ValueError(
-            "`direction` must be forward or backward for a minGRU. Received: both"
-        )
-    if (hard and cell not in ("LSTM", "GRU")) or (not reset_after and cell != "GRU"):
-        raise ValueError(
-            "`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. "
-            f"Received: {cell}"
-        )
 
 
 def _loop(

@@ -18,15 +18,8 @@ from pipeline.config.params import Experiment
 from pipeline.config.registry import METHODS, METRICS, MODELS
 from pipeline.errors import UnrollError
 from pipeline.files import hashes_of, read_json
-from pipeline.provenance.machine import (
-    CODE,
-    NUMERICS,
-    PACKAGES,
-    PACKED,
-    kept,
-    repository,
-    unlocked,
-)
+from pipeline.provenance.machine import kept, unlocked
+from pipeline.provenance.places import CODE, NUMERICS, PACKAGES, PACKED, project_of
 
 EXEMPT = (
     "pipeline.config",
@@ -169,7 +162,7 @@ class Code:
         Raises:
             UnrollError: .ci/locks/numerics.lock is missing.
         """
-        lock = repository(self._root) / NUMERICS
+        lock = project_of(self._root) / NUMERICS
         if not lock.is_file():
             raise UnrollError(f"{lock} is missing; take it from the repository")
         hashes = {

@@ -1,4 +1,4 @@
-"""This machine: its processor, its packages, and the place of the code and its documents.
+"""This machine: its processor, its packages and its environment variables.
 
 Each process of `unroll` imports this module first, so it imports nothing slow.
 """
@@ -10,20 +10,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-CODE = Path(__file__).resolve().parents[2]
-"""The folder that holds `PACKAGES`: the checkout, or site-packages."""
-
-PACKAGES = ("pipeline", "series", "stages", "unroll")
-"""The packages of the project."""
-
-NUMERICS = ".ci/locks/numerics.lock"
-"""The lock file of the packages that compute. Each fingerprint has its hash."""
-
-REQUIREMENTS = ".ci/locks/requirements.lock"
-"""The lock file of a whole environment; a wheel has it without hashes."""
-
-PACKED = ("unroll", "documents")
-"""The folder of an installed wheel in which the documents lie (setup.py)."""
+from pipeline.provenance.places import CODE, NUMERICS, project_of
 
 FEATURES = (
     "sse4_2",
@@ -79,22 +66,6 @@ def cpuinfo() -> dict[str, str]:
     }
 
 
-def repository(code: Path) -> Path:
-    """Return the folder of the documents that belong to the code in a folder.
-
-    It is the same folder in a checkout, and `PACKED` within an installed wheel.
-    """
-    packed = code.joinpath(*PACKED)
-    return packed if packed.is_dir() else code
-
-
-def documents(root: Path, needed: str = "params.yaml") -> Path:
-    """Return a user's folder if it holds the needed file, else the folder of the four
-    documents.
-    """
-    return root if (root / needed).is_file() else repository(CODE)
-
-
 def has_avx2() -> bool:
     """Return whether the processor has AVX2 and FMA, from which on bytes are equal."""
     return {"avx2", "fma"} <= set(flags())
@@ -108,7 +79,7 @@ def flags() -> list[str]:
 def locked(lock: Path | None = None) -> dict[str, str]:
     """Return package -> version of a lock file, by default .ci/locks/numerics.lock."""
     if lock is None:
-        lock = repository(CODE) / NUMERICS
+        lock = project_of(CODE) / NUMERICS
     text = lock.read_text(encoding="utf-8")
     return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", text))
 

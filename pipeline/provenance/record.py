@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import read_checked, write_json
-from pipeline.provenance import fingerprint, machine
+from pipeline.provenance import fingerprint, machine, places
 from pipeline.provenance.fingerprint import Ingredients
 from pipeline.provenance.git import git
 from pipeline.provenance.machine import installed, kept, locked
@@ -155,15 +155,15 @@ def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:
     Both are None without git or outside a checkout. Files that a build writes
     (dvc.lock, metrics) do not count as differences.
     """
-    if machine.repository(machine.CODE) != machine.CODE:
+    if places.project_of(places.CODE) != places.CODE:
         # An installed package may lie in a repository of the user, whose commits do not
         # concern it.
         return None, None
-    commit = _git(machine.CODE, "rev-parse", "HEAD")
+    commit = _git(places.CODE, "rev-parse", "HEAD")
     if not commit:
         return None, None
     status = ("status", "--porcelain", "--")
-    code = _git(machine.CODE, *status, *machine.PACKAGES, machine.NUMERICS)
+    code = _git(places.CODE, *status, *places.PACKAGES, places.NUMERICS)
     params = _git(workspace.root, *status, "params.yaml")
     return commit, code != "" or params != ""
 

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from pipeline.config.params import own_name
-from pipeline.evaluation.answers import floor
 from pipeline.evaluation.claims import Outcome, Verdict
 from pipeline.evaluation.margin import BAND, Comparison, Word
 from pipeline.evaluation.schema import Entry, Scores
@@ -293,7 +292,7 @@ def _band(dataset: Evaluated) -> str:
     if not relative:
         return ""
     sentence = band_text(relative[0])  # all have the same opponent
-    least = floor(dataset.name)
+    least = dataset.about.floor
     if least:
         sentence += (
             f": {100 * BAND:g} % of the error above {least:.2g}, the least of any model"

@@ -36,15 +36,21 @@ def start() -> None:
     cores.
 
     Raises:
-        UsageError: the user's program imported Keras before, with other settings.
-        RuntimeError: the user's program used TensorFlow before, with several threads.
+        UsageError: the user's program imported Keras before, with other settings, or
+            used TensorFlow before, with several threads.
     """
     numerics.set_environment()
     import tensorflow as tf
 
     if tf.config.threading.get_intra_op_parallelism_threads() != 1:
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+        try:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+        except RuntimeError:
+            raise UsageError(
+                "TensorFlow runs with several threads here; "
+                "call `unroll.open` after `import keras`, before you train"
+            ) from None
     import keras
 
     found = {name: getattr(keras.config, name)() for name in SETTINGS}

@@ -93,7 +93,8 @@ class Recipe:
 
         Raises:
             UsageError: the data set or another option does not fit `standardise`,
-                `in_unit`, `features`, `rows`, `residual` or `every_step`.
+                `in_unit`, `features`, `rows`, `residual` or `every_step`; or TensorFlow
+                cannot be used as models need it (`keras_models.start`).
         """
         about = problem(data)
         naive: dict[str, Array] = {}

@@ -5,7 +5,7 @@ A guess gets a reason, and a contradiction is refused.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,7 +88,11 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     }
     # The names of series are no values.
     others = {name: columns[name] for name in names if name != measured.series_id}
-    _require_numbers(others, options, form, paths[0])
+    for column in others.values():
+        _require_one_notation(column, options, form)
+        _require_one_unit(column)
+    targets = [others[name] for name in others if options.target in {None, name}]
+    _require_no_words_for_numbers(targets, paths[0])
     profile = FileProfile(
         **vars(measured),
         form=form,
@@ -196,47 +200,46 @@ def _written(
     return form, texts, units[0] if units else [], reasons
 
 
-def _require_numbers(
-    columns: Mapping[str, ColumnProfile],
-    options: "Options",
-    form: CsvFormat,
-    path: Path,
+def _require_one_notation(
+    column: ColumnProfile, options: "Options", form: CsvFormat
 ) -> None:
-    """Raise UsageError if a column has numbers of several notations or units.
+    """Raise UsageError if a column has numbers of several notations."""
+    # With a wrong decimal mark, numbers are words.
+    pattern = NUMBERED if column.numeric else re.compile(r"-?\d+[.,]\d+")
+    words = [word for word in column.words if word not in options.missing]
+    numbered = [word for word in words if pattern.search(word)]
+    if numbered and (column.numeric or options.decimal):
+        word = numbered[0]
+        other = f"pass decimal={numbers.OTHER[form.decimal]!r}"
+        cure = other if options.decimal else "write it like the others"
+        raise UsageError(
+            f"column {column.name!r} holds {word:.60} {column.words[word]:,} times "
+            f"beside numbers with {form.decimal!r} as decimal mark; {cure}, or pass "
+            f"missing={word!r} if it means no value"
+        )
 
-    So it is if no possible target holds numbers, but words with digits.
-    """
-    for name, column in columns.items():
-        # With a wrong decimal mark, numbers are words.
-        pattern = NUMBERED if column.numeric else re.compile(r"-?\d+[.,]\d+")
-        words = [word for word in column.words if word not in options.missing]
-        numbered = [word for word in words if pattern.search(word)]
-        if numbered and (column.numeric or options.decimal):
-            word = numbered[0]
-            other = f"pass decimal={numbers.OTHER[form.decimal]!r}"
-            cure = other if options.decimal else "write it like the others"
-            raise UsageError(
-                f"column {name!r} holds {word:.60} {column.words[word]:,} times beside "
-                f"numbers with {form.decimal!r} as decimal mark; {cure}, or pass "
-                f"missing={word!r} if it means no value"
-            )
-        signs = list(column.signs)
-        if any(0 < column.signs[sign] < column.numbers for sign in "%‰"):
-            signs.append("none")
-        if len(signs) > 1:
-            raise UsageError(
-                f"column {name!r} holds numbers of several units "
-                f"({' and '.join(signs)}); write all in one unit"
-            )
-    targets = {
-        name: columns[name] for name in columns if options.target in {None, name}
-    }
-    if any(column.numeric for column in targets.values()):
+
+def _require_one_unit(column: ColumnProfile) -> None:
+    """Raise UsageError if a column has numbers of several units."""
+    signs = list(column.signs)
+    if any(0 < column.signs[sign] < column.numbers for sign in "%‰"):
+        signs.append("none")
+    if len(signs) > 1:
+        raise UsageError(
+            f"column {column.name!r} holds numbers of several units "
+            f"({' and '.join(signs)}); write all in one unit"
+        )
+
+
+def _require_no_words_for_numbers(targets: Sequence[ColumnProfile], path: Path) -> None:
+    """Raise UsageError if no possible target holds numbers, but words with digits."""
+    if any(column.numeric for column in targets):
         return
-    for name, column in targets.items():
+    for column in targets:
         words = [word for word in column.words if re.search(r"^\D{0,3}\d", word)]
         if 2 * len(words) > len(column.words):
             raise UsageError(
-                f"{path}: column {name!r} holds {words[0]:.40} and {words[-1]:.40}, "
-                "which are not read as numbers; write numbers alone, all in one unit"
+                f"{path}: column {column.name!r} holds {words[0]:.40} and "
+                f"{words[-1]:.40}, which are not read as numbers; write numbers alone, "
+                "all in one unit"
             )

@@ -4,6 +4,7 @@ They are codes for "no value", typing errors, and the number that a sensor repea
 it is stuck.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -15,8 +16,8 @@ from series.reading.series_names import rows_by_series
 FAR = 12
 """Distance, in ranges of the other numbers, of a typing error.
 
-Of two or three rare numbers that are as far away, it is the second or third power of
-this: they may be rare events."""
+The power is the number of rare numbers that are about as far away (`ALIKE`): several
+may be rare events."""
 
 ALIKE = 4
 """Largest ratio of the distances of such numbers."""
@@ -108,11 +109,19 @@ def odd(
                 ~np.isin(values[known], [one.number for one in far if one.missing])
             ]
             found += [*far, *_stuck(name, values, known)]
-    for index, one in enumerate(found):
-        rows_of = sum((values == one.number).sum() for values in columns.values())
-        odd_rows = sum(len(other.rows) for other in found if other.number == one.number)
-        found[index] = replace(one, missing=one.missing and 2 * odd_rows >= rows_of)
-    return found
+    odd_rows = Counter[float]()
+    for one in found:
+        odd_rows[one.number] += len(one.rows)
+    all_rows = Counter[float]()
+    for values in columns.values():
+        all_rows.update(values[np.isin(values, [*odd_rows])].tolist())
+    return [
+        replace(
+            one,
+            missing=one.missing and 2 * odd_rows[one.number] >= all_rows[one.number],
+        )
+        for one in found
+    ]
 
 
 def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
@@ -139,13 +148,16 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     away = np.maximum(low - numbers, numbers - high)
     # 0 is usual where it is common: closed days, nights, no demand.
     away[(numbers == 0) & (counts > COMMON * counts.sum())] = 0
-    rare = (counts <= RARE) & (numbers != 0) & ~is_code & (away > high - low)
-    few = len(usual) < FEWEST
-    span = FAR * np.abs(usual).max() if few else high - low
-    alike = (ALIKE * away[rare] >= away[:, None]).sum(axis=1)
-    errors = rare & (away > float(FAR) ** alike * span)
-    doubtful = rare | is_code | (not few)
-    for place in np.flatnonzero(codes | (doubtful & (away > high - low))):
+    is_far = away > high - low
+    may_be_error = is_far & (counts <= RARE) & (numbers != 0) & ~is_code
+    shows_usual = len(usual) >= FEWEST
+    span = high - low if shows_usual else FAR * np.abs(usual).max()
+    # Each number that may be an error counts itself.
+    as_far = (ALIKE * away[may_be_error] >= away[:, None]).sum(axis=1)
+    is_error = may_be_error & (away > float(FAR) ** as_far * span)
+    for place in np.flatnonzero(
+        codes | may_be_error | (is_far & (is_code | shows_usual))
+    ):
         own = rows[values[rows] == numbers[place]]
         beside = float(low if numbers[place] < low else high)
         yield Odd(
@@ -153,7 +165,7 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
             number=float(numbers[place]),
             rows=own,
             beside=beside,
-            missing=bool(is_code[place] or errors[place]),
+            missing=bool(is_code[place] or is_error[place]),
         )
 
 

@@ -5,9 +5,10 @@ A text that fits no rule here is no number.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -79,6 +80,9 @@ FORMS = {
 """An example of a kind -> the pattern of numbers of this kind, without their sign."""
 
 
+Role: TypeAlias = Literal["decimals", "thousands", "likely", "unsure"]
+
+
 def plain_number(text: str) -> tuple[str, str]:
     """Return a number as sign and digits, and its currency or percent sign.
 
@@ -135,10 +139,10 @@ def marks(
         UsageError: the numbers can be read in two ways.
     """
     found = [one for cells in columns for one in _shown(cells, delimiter)]
-    decimals = {mark for mark, role, _ in found if role == "decimals"}
-    thousands = [mark for mark, role, _ in found if role == "thousands"]
+    decimals = {one.mark for one in found if one.role == "decimals"}
+    thousands = [one.mark for one in found if one.role == "thousands"]
     # A mark that may have both roles -> a number with it
-    unsure = {mark: one for mark, role, one in found if role in {"likely", "unsure"}}
+    unsure = {one.mark: one.number for one in found if one.role in {"likely", "unsure"}}
     if known is None and len(decimals) > 1:
         raise UsageError(
             f"{path}: columns have different decimal marks; pass decimal=',' or "
@@ -149,7 +153,7 @@ def marks(
         decimals = {next(iter(unsure), ".")}
     decimal = known or next(iter(decimals), ".")
     other = OTHER[decimal]
-    has_doubts = not decimals and any(role == "unsure" for _, role, _ in found)
+    has_doubts = not decimals and any(one.role == "unsure" for one in found)
     if known is None and (has_doubts or (other == "." and other in unsure)):
         number = unsure.get(other) or next(iter(unsure.values()))
         raise UsageError(
@@ -161,23 +165,30 @@ def marks(
     return decimal, next((mark for mark in thousands if mark != decimal), None)
 
 
-def _shown(cells: Sequence[str], delimiter: str) -> Iterator[tuple[str, str, str]]:
-    """Yield what the numbers of a column show about their marks.
+@dataclass(frozen=True)
+class Shown:
+    """What the numbers of a column show about a mark.
 
-    Yields:
-        A mark; its role, "decimals" or "thousands"; and "". The role is "unsure", with
-        a number such as 1,234, if the mark may have both roles, and "likely" if it
-        likely stands before decimals: there is a comma between the columns, and there
-        are not several numbers from 10 to 999.
+    Attributes:
+        mark: a blank, an apostrophe, a comma or a point.
+        role: what the mark stands before; "unsure" if it may have both roles, "likely"
+            if it likely stands before decimals.
+        number: a number such as 1,234 whose mark may have both roles; else "".
     """
+
+    mark: str
+    role: Role
+    number: str = ""
+
+
+def _shown(cells: Sequence[str], delimiter: str) -> Iterator[Shown]:
+    """Yield what the numbers of a column show about their marks."""
     texts, _ = without_unit([cell for cell in cells if cell.strip()])
     numbers = [re.sub(r"^-|[eE][-+]?\d+$", "", plain_number(text)[0]) for text in texts]
     kinds = {
         kind: [number for number in numbers if re.fullmatch(form, number)]
         for kind, form in FORMS.items()
     }
-    # 99 and 999 may mean no value, and so show nothing about marks of thousands.
-    has_short = len({*kinds["123"]} - {"99", "999"}) > 1
     decimals = Counter(  # a mark -> numbers in which it stands before decimals
         {
             ",": len(kinds["1.234,5"]) + len(kinds["1,5"]),
@@ -186,23 +197,46 @@ def _shown(cells: Sequence[str], delimiter: str) -> Iterator[tuple[str, str, str
     )
     for mark, kind in BETWEEN.items():
         if kinds[kind]:
-            yield mark, "thousands", ""
+            yield Shown(mark, "thousands")
     for mark, other in OTHER.items():
-        is_likely = mark == "." and delimiter == ","
-        for number in kinds[f"1{mark}234"][:1]:
-            if decimals[other]:  # 1.5 beside 1,234
-                yield mark, "thousands", ""
-            elif decimals[mark] or kinds["1234"]:  # 1002 beside 1.002
-                decimals[mark] += 1
-            elif has_short and not is_likely:  # 998 beside 1.002
-                decimals[other] += 1
-                yield mark, "thousands", ""
-            elif is_likely and not has_short:
-                yield mark, "likely", number
-            else:
-                yield mark, "unsure", number
+        doubtful = kinds[f"1{mark}234"]
+        if not doubtful:
+            continue
+        role = _role(mark, decimals, kinds, delimiter)
+        if role == "decimals":
+            decimals[mark] += 1
+            continue
+        if role == "thousands":
+            decimals[other] = max(1, decimals[other])
+        yield Shown(mark, role, doubtful[0])
     if decimals.total():
-        yield decimals.most_common(1)[0][0], "decimals", ""
+        yield Shown(decimals.most_common(1)[0][0], "decimals")
+
+
+def _role(
+    mark: str,
+    decimals: Counter[str],
+    kinds: Mapping[str, Sequence[str]],
+    delimiter: str,
+) -> Role:
+    """Return the role of a mark in numbers such as 1,234.
+
+    Args:
+        mark: a comma or a point.
+        decimals: a mark -> the numbers in which it surely stands before decimals.
+        kinds: a key of `FORMS` -> the numbers of this kind.
+        delimiter: the mark between the file's columns.
+    """
+    if decimals[OTHER[mark]]:  # 1.5 beside 1,234
+        return "thousands"
+    if decimals[mark] or kinds["1234"]:  # 1002 beside 1.002
+        return "decimals"
+    # 99 and 999 may mean no value, and so show nothing about marks of thousands.
+    has_short = len({*kinds["123"]} - {"99", "999"}) > 1
+    beside_commas = mark == "." and delimiter == ","
+    if has_short == beside_commas:
+        return "unsure"
+    return "thousands" if has_short else "likely"  # 998 beside 1.002
 
 
 def values_of(cells: "pd.Series[Any]", form: CsvFormat) -> Array:

@@ -99,6 +99,9 @@ ones of another format."""
 Candidates: TypeAlias = dict[tuple[str, ...], list[str]]
 """Columns of a timestamp -> the formats that they may have."""
 
+Cells: TypeAlias = "dict[str, pd.Series[str]]"
+"""A column -> its cells that hold something."""
+
 Parts: TypeAlias = dict[str, tuple[str, str]]
 """Parts of a timestamp -> the part's column and directive."""
 
@@ -134,33 +137,24 @@ def _candidates(
     head: pd.DataFrame, chosen: Sequence[str], share: float
 ) -> list[tuple[tuple[str, ...], list[str]]]:
     """Return columns and formats that would do, the best first (`KINDS`)."""
-    found: dict[str, Candidates] = {kind: {} for kind in KINDS}
-    clocks: Candidates = {}
-    parts: Parts = {}
+    held: Cells = {}
     for column in head.columns:
         cells = head[column].str.strip()
         cells = cells[cells != ""]
-        if not len(cells):
-            continue
-        distinct = cells.unique()[:MOST_PARTS]
-        for code, names, pattern, directive in PARTS:
-            if re.fullmatch(names, column, re.IGNORECASE) and all(
-                re.fullmatch(pattern, timestamp_formats.plain_date(cell))
-                for cell in distinct
-            ):
-                parts[code] = (column, directive)
-        forms = _whole_formats(column, cells, chosen, share)
+        if len(cells):
+            held[column] = cells
+    parts_of = {column: _parts_of(column, cells) for column, cells in held.items()}
+    parts = {
+        code: (column, directive)
+        for column, codes in parts_of.items()
+        for code, directive in codes.items()
+    }
+    clocks: Candidates = {}
+    for column, cells in held.items():
+        forms = _clock_formats(column, cells, share, is_hour="%H" in parts_of[column])
         if forms:
-            found[_kind_of(forms, cells)][(column,)] = forms
-        elif column == head.columns[0]:  # numbers may be anything
-            sizes = timestamp_formats.formats(cells.iloc[0], digits=True)
-            sizes = [form for form in sizes if form not in NAMED_ONLY]
-            found["numbers"][(column,)] = _parsing(cells, sizes, share)
-        clock = _clock_formats(
-            column, cells, share, is_hour=parts.get("%H", ("", ""))[0] == column
-        )
-        if clock:
-            clocks[(column,)] = clock
+            clocks[(column,)] = forms
+    found = _whole(held, next(iter(head.columns), ""), chosen, share)
     iso = all(forms == ISO for forms in found["exact"].values())
     pairs = dict(_pairs(head, found["day"], clocks, parts))
     found["pair before ISO 8601" if iso else "pair"] = pairs
@@ -168,6 +162,39 @@ def _candidates(
     with_day = any(re.search("%d|%j", forms[0]) for forms in together.values())
     found["parts with a day" if with_day else "parts"] = together
     return [item for kind in KINDS for item in found[kind].items()]
+
+
+def _parts_of(column: str, cells: "pd.Series[str]") -> dict[str, str]:
+    """Return the parts of a timestamp that a column may hold -> the cells' directive."""
+    distinct = cells.unique()[:MOST_PARTS]
+    return {
+        code: directive
+        for code, names, pattern, directive in PARTS
+        if re.fullmatch(names, column, re.IGNORECASE)
+        and all(
+            re.fullmatch(pattern, timestamp_formats.plain_date(cell))
+            for cell in distinct
+        )
+    }
+
+
+def _whole(
+    held: Cells, first: str, chosen: Sequence[str], share: float
+) -> dict[str, Candidates]:
+    """Return a kind of `KINDS` -> the columns of whole timestamps, and their formats.
+
+    The column `first` may be one although its numbers may be anything.
+    """
+    found: dict[str, Candidates] = {kind: {} for kind in KINDS}
+    for column, cells in held.items():
+        forms = _whole_formats(column, cells, chosen, share)
+        if forms:
+            found[_kind_of(forms, cells)][(column,)] = forms
+        elif column == first:
+            sizes = timestamp_formats.formats(cells.iloc[0], digits=True)
+            sizes = [form for form in sizes if form not in NAMED_ONLY]
+            found["numbers"][(column,)] = _parsing(cells, sizes, share)
+    return found
 
 
 def _kind_of(forms: Sequence[str], cells: "pd.Series[str]") -> str:

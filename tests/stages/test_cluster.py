@@ -15,7 +15,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.processes import Call, Server
 from pipeline.tracking import runs
 from pipeline.training import tasks
-from stages import cluster, train
+from stages import cluster, pool, train
 from stages.perform import perform
 from tests.support import content, last_output, still_there, trainable
 from tests.support.trainable import AWAY, LINEAR, NODE
@@ -99,7 +99,7 @@ def test_the_bytes_are_those_of_this_machine_though_a_worker_is_killed(
     calls = [
         Call(task.name, perform, (here, task), here.log(task.name)) for task in wanted
     ]
-    with Server(train.PRELOAD) as children:
+    with Server(pool.PRELOAD) as children:
         assert not any(ended.error for ended in processes.run(calls, 1, children))
     for task in wanted:
         tasks.take(here, task)

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config import params
 from pipeline.training import tasks as training
-from stages import train
+from stages import pool
 from stages.train import tasks_of
 from tests.support import still_there, trainable
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR
@@ -47,7 +47,7 @@ def test_one_that_is_killed_and_one_that_fails_stop_no_other(workspace):
             killed.append(task)
             server.children()[0].kill()
 
-    first, wrong, last = train.run(workspace, tasks(workspace), 1, kill_the_first)
+    first, wrong, last = pool.run(workspace, tasks(workspace), 1, kill_the_first)
     assert killed == [first.task]
     assert first.error.startswith(
         "the system killed it, as it does where memory runs out"
@@ -70,7 +70,7 @@ def test_what_ends_the_iteration_ends_the_children_and_the_server(workspace):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(train.run(workspace, tasks(workspace), 2, stop))
+        list(pool.run(workspace, tasks(workspace), 2, stop))
     assert len(family) == 3, "a server and two children"
     assert still_there(family) == []
     assert not any(is_finished(workspace, task) for task in tasks(workspace))
@@ -78,11 +78,11 @@ def test_what_ends_the_iteration_ends_the_children_and_the_server(workspace):
 
 def test_so_many_run_at_once_as_memory_has_room_for(workspace, monkeypatch):
     size = sum(file.stat().st_size for file in workspace.prepared("waves").iterdir())
-    needed = train.MEMORY + train.COPIES * size
+    needed = pool.MEMORY + pool.COPIES * size
     for free, jobs in ((0, 1), (2 * needed, 2), (2 * needed - 1, 1), (9 * needed, 4)):
-        monkeypatch.setattr(train, "available", lambda free=free: free)
-        assert train.fitting(workspace, "waves", 4) == jobs
+        monkeypatch.setattr(pool, "available", lambda free=free: free)
+        assert pool.fitting(workspace, "waves", 4) == jobs
 
 
 def test_available_memory_is_some_of_what_there_is():
-    assert 0 < train.available() <= psutil.virtual_memory().total
+    assert 0 < pool.available() <= psutil.virtual_memory().total

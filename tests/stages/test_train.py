@@ -13,7 +13,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_json
 from pipeline.training import tasks
 from pipeline.workspace import Workspace
-from stages import train as training
+from stages import pool
 from stages.train import train, train_ahead
 from tests.support import content, last_output, still_there, trainable
 from tests.support.trainable import AWAY, LAST_VALUE, LINEAR, NODE
@@ -48,7 +48,7 @@ def lines(capsys):
 
 
 def test_what_was_trained_stays_without_a_process(two, capsys, monkeypatch):
-    monkeypatch.setattr(training, "Server", None)
+    monkeypatch.setattr(pool, "Server", None)
     runs = content(two.runs("waves"))
     train(two, "waves")
     shown, _ = lines(capsys)
@@ -241,11 +241,11 @@ def test_data_or_code_that_change_while_it_trains_are_noticed(two, monkeypatch):
     trainable.write(two, linear=RIDGE, last_value=LAST_VALUE)
     more = two.prepared("waves") / "more"
 
-    def run(*arguments, original=training.run):
+    def run(*arguments, original=pool.run):
         yield from original(*arguments)
         more.touch()
 
-    monkeypatch.setattr(training, "run", run)
+    monkeypatch.setattr(pool, "run", run)
     with pytest.raises(UnrollError, match="its data or the code has changed since"):
         train(two, "waves")
     more.unlink()

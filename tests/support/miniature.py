@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.config.params import TEMPLATES
 from pipeline.files import write_text
-from pipeline.provenance.machine import CODE, repository
+from pipeline.provenance.places import CODE, project_of
 from pipeline.workspace import Workspace
 from unroll.projects import copy_code, copy_graph
 
@@ -22,7 +22,7 @@ CLAIMS = """
 
 def make(folder: Path) -> Workspace:
     """Make a new folder a DVC workspace with copies of the graph and of the code."""
-    copy_graph(repository(CODE), folder)
+    copy_graph(project_of(CODE), folder)
     copy_code(folder)
     here = Path(__file__).parent
     shutil.copyfile(here / "miniature.yaml", folder / "params.yaml")

@@ -6,7 +6,6 @@ import pytest
 import unroll
 from pipeline.data.sources import stand_in
 from pipeline.errors import UnrollError, UsageError
-from pipeline.training import keras_models
 from tests.support import REPOSITORY
 from tests.support.examples import run_example
 from unroll.project import Project
@@ -96,12 +95,16 @@ def test_a_mirror_is_asked_for_data_of_the_web_and_what_is_generated_says_so(
 
 
 def test_networks_of_ones_own_that_began_with_several_threads_are_named(monkeypatch):
-    def refuse():
+    def refuse(_):
         raise RuntimeError(
             "Intra op parallelism cannot be modified after initialization."
         )
 
-    monkeypatch.setattr(keras_models, "start", refuse)
+    import tensorflow as tf
+
+    threading = tf.config.threading
+    monkeypatch.setattr(threading, "get_intra_op_parallelism_threads", lambda: 0)
+    monkeypatch.setattr(threading, "set_intra_op_parallelism_threads", refuse)
     with pytest.raises(
         UsageError,
         match=r"several threads here; call `unroll\.open` after `import keras`",

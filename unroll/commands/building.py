@@ -17,7 +17,7 @@ from pipeline.files import read_checked
 from pipeline.validation import Metrics
 from pipeline.workspace import Workspace
 from unroll.app import DataSet, app, known_data_sets, own_workspace
-from unroll.terminal import BUILD, built_by, program, show_table
+from unroll.terminal import BUILD, show_table
 
 Targets = Annotated[
     list[str] | None,
@@ -84,7 +84,7 @@ def repro(
             print(f"\nThe page: {context.obj.report}")
         if new:
             name = new[0] if len(new) == 1 else "NAME"
-            print(f"Next: `{program(context.obj)} compare {name}` shows all models.")
+            print(f"Next: `{context.obj.program} compare {name}` shows all models.")
     for line in summary(context.obj, status, started):
         print(line)
     raise typer.Exit(status)
@@ -205,7 +205,7 @@ def train(
     if BUILD in os.environ:
         return
     _show_scores(workspace, name, experiment)
-    unroll = program(workspace)
+    unroll = workspace.program
     # DVC goes on to the stage `evaluate` by itself.
     if "DVC_STAGE" in os.environ:
         print(f"Next, when {name} is evaluated: `{unroll} compare {name}`.")
@@ -257,7 +257,7 @@ def _require_prepared(
     if not folder.is_dir():
         raise UnrollError(
             f"{os.path.relpath(folder, workspace.root)} is missing; "
-            f"{built_by(workspace, target)}"
+            f"{params.built_by(workspace, target)}"
         )
 
 

@@ -60,9 +60,9 @@ def compare(
             print(judgement.sentence)
         return
     folders, others = find.split(names or [], workspace, context.obj)
-    tables = []
+    shown = compare.Tables([])
     if others or not folders or (not names and compare.evaluation_times(workspace)):
-        tables = compare.compare(context.obj, others)
+        shown = compare.compare(context.obj, others)
     answers = _loaded(folders, named=bool(names))
     if by is not None:
         if len(answers) != 1 or others:
@@ -72,13 +72,13 @@ def compare(
         show.show_groups(answers[0], by, as_json=as_json)
         return
     if as_json:
-        print_json([*tables, *_about(answers)])
+        print_json([*shown.as_data(), *_about(answers)])
         return
-    compare.show(tables)
+    compare.show(shown)
     for number, answer in enumerate(answers):
         from unroll.answers.show import show_models
 
-        if tables or number:
+        if shown.tables or number:
             print()
         show_models(answer)
 
@@ -197,11 +197,11 @@ def claims(
     """
     from unroll.results import compare
 
-    table = compare.claims(context.obj, documents or [])
+    shown = compare.Tables([compare.claims(context.obj, documents or [])])
     if as_json:
-        print_json(table)
+        print_json(*shown.as_data())
     else:
-        compare.show([table])
+        compare.show(shown)
 
 
 @app.command("list", rich_help_panel="Results")

@@ -1,19 +1,18 @@
 """The commands `compare` and `claims`, and the answers at the end of a build."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.config import params
-from pipeline.config.params import OFFICIAL, TEMPLATES, Params
+from pipeline.config.params import OFFICIAL, TEMPLATES, Params, built_by
 from pipeline.errors import UnrollError, UsageError
-from pipeline.evaluation import answers, schema
+from pipeline.evaluation import answers
 from pipeline.evaluation.answers import FEW_SEEDS
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
-from pipeline.evaluation.schema import Evaluation
 from pipeline.files import write_text
 from pipeline.provenance.git import git
 from pipeline.report.formatting import DASH, direction
@@ -34,7 +33,6 @@ from pipeline.report.results import AnswerText, Results, error_text, load
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
-from unroll.terminal import built_by, program
 
 ABOUT = TableColumn("about", "Experiment and measure", numeric=False)
 """The column of claims that names what a claim is rebuilt by."""
@@ -72,18 +70,67 @@ ANSWER_HEADINGS = (
 """The headings of the table of answers."""
 
 
-def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Pair:
+    """Two experiments and their comparison; None if their difference is not known."""
+
+    experiment: str
+    against: str
+    comparison: Comparison | None
+
+    @property
+    def words(self) -> str:
+        """The outcome, and the change in error."""
+        if self.comparison is None:
+            return (
+                f"{Word.OPEN}: {FEW_SEEDS}, no predictions, or two searches for the "
+                "same model, which count as one"
+            )
+        known = direction(self.comparison)
+        outcome = self.comparison.outcome
+        said = f"{outcome} ({known})" if known else outcome
+        return f"{said}: {self.comparison.amount}"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What `compare` shows.
+
+    Attributes:
+        tables: of data sets, or of experiments side by side.
+        pair: the two experiments of the only table, if two were asked for.
+    """
+
+    tables: Sequence[ResultTable]
+    pair: Pair | None = None
+
+    def as_data(self) -> list[dict[str, Any]]:
+        """Return a mapping for each table.
+
+        It has name, title, caption, stand_in, answers, columns (key, title, numeric)
+        and rows. A row has a `text` and a `value` for each column's key. The table of
+        two experiments has a `comparison`.
+        """
+        data = [as_data(table) for table in self.tables]
+        if self.pair:
+            comparison = self.pair.comparison
+            numbers = asdict(comparison) if comparison else {"outcome": Word.OPEN}
+            data[0]["comparison"] = {
+                "experiment": self.pair.experiment,
+                "against": self.pair.against,
+                **numbers,
+                "words": self.pair.words,
+            }
+        return data
+
+
+def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
     """Return the tables of data sets, or of experiments side by side.
 
     Args:
         workspace: the workspace of the build.
         names: of data sets and experiments. Without names the tables are those of all
             data sets, then that of the claims.
-
-    Returns:
-        One mapping for each table: name, title, caption, stand_in, answers, columns
-        (key, title, numeric) and rows. A row has a `text` and a `value` for each
-        column's key. For two experiments the table has a `comparison`.
 
     Raises:
         UsageError: a name is neither a data set nor an experiment, or two experiments
@@ -97,30 +144,32 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         one_of(name, valid, "the name of a data set or experiment")
         dataset, _, experiment = name.partition("/")
         chosen.setdefault(dataset, set()).update({experiment} - {""})
-    pair = len(names) == 2 and {*names} <= {*every.runs}
+    are_two = len(names) == 2 and {*names} <= {*every.runs}
     results = load(workspace, every)
     _require_built(workspace, results, names)
     edited = _edited(workspace, every)
-    pages: list[ResultTable] = []
+    tables: list[ResultTable] = []
     for evaluated in results.built:
         if names and evaluated.name not in chosen:
             continue
         only = chosen.get(evaluated.name, ())
         note = _lacking(results, evaluated.name)
-        scores, *others = dataset_tables(evaluated, only, against=not pair)
+        scores, *others = dataset_tables(evaluated, only, against=not are_two)
         scores = _with_published(scores, results.verdicts, edited)
-        pages += [
+        tables += [
             replace(table, caption=table.caption + note) for table in (scores, *others)
         ]
     if not names and results.verdicts:
-        pages.append(claims_table(results.verdicts))
-    shown = [as_data(page) for page in pages]
-    if pair:
-        comparison = between(workspace, *names)
-        shown[0] |= {"answers": [], "comparison": _pair(names, comparison)}
-        if comparison and comparison.relative:
-            shown[0]["caption"] += f" {CHANGE_CAPTION} {band_text(comparison)}."
-    return shown
+        tables.append(claims_table(results.verdicts))
+    if not are_two:
+        return Tables(tables)
+    experiment, other = names
+    comparison = answers.between(workspace, every, experiment, other)
+    caption = tables[0].caption
+    if comparison and comparison.relative:
+        caption += f" {CHANGE_CAPTION} {band_text(comparison)}."
+    tables[0] = replace(tables[0], caption=caption, answers=())
+    return Tables(tables, Pair(experiment, other, comparison))
 
 
 def _edited(workspace: Workspace, now: Params) -> set[str]:
@@ -197,66 +246,8 @@ def _lacking(results: Results, dataset: str) -> str:
     return f" {count} of its experiments {'is' if count == 1 else 'are'} not built."
 
 
-def between(workspace: Workspace, experiment: str, other: str) -> Comparison | None:
-    """Compare two experiments of one data set on test.
-
-    Return None if there are too few seeds, or no predictions.
-
-    Raises:
-        UsageError: there is no such experiment, or they are of two data sets.
-        UnrollError: an experiment is not built, or a file is damaged.
-    """
-    every = params.load_all(workspace.params)
-    dataset = every.experiment(experiment).dataset
-    if every.experiment(other).dataset != dataset:
-        raise UsageError(
-            f"{experiment} and {other} belong to two data sets; name two experiments "
-            "of one data set"
-        )
-    evaluation = evaluation_of(workspace, dataset)
-    for name in (experiment, other):
-        if params.own_name(name) not in evaluation.experiments:
-            raise UnrollError(
-                f"{name} is not built; {built_by(workspace, f'evaluate@{dataset}')}"
-            )
-    return answers.compare(
-        evaluation, params.own_name(experiment), params.own_name(other)
-    )
-
-
-def evaluation_of(
-    workspace: Workspace, dataset: str, experiments: Iterable[str] | None = None
-) -> Evaluation:
-    """Read the evaluation of a data set; `experiments` are as in `schema.load`.
-
-    Raises:
-        UnrollError: the data set is not built, or the file is damaged.
-    """
-    folder = workspace.evaluation(dataset)
-    if not (folder / "evaluation.json").is_file():
-        raise UnrollError(
-            f"{dataset} is not built; {built_by(workspace, f'evaluate@{dataset}')}"
-        )
-    return schema.load(folder, experiments)
-
-
-def _pair(names: Sequence[str], comparison: Comparison | None) -> dict[str, Any]:
-    """Return the comparison of two experiments as plain data."""
-    experiment, against = names
-    about: dict[str, Any] = {"experiment": experiment, "against": against}
-    if comparison is None:
-        words = (
-            f"{Word.OPEN}: {FEW_SEEDS}, no predictions, or two searches for the same "
-            "model, which count as one"
-        )
-        return about | {"outcome": Word.OPEN, "words": words}
-    known = direction(comparison)
-    outcome = f"{comparison.outcome} ({known})" if known else comparison.outcome
-    return about | asdict(comparison) | {"words": f"{outcome}: {comparison.amount}"}
-
-
-def claims(workspace: Workspace, documents: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the table of claims of some documents or of all, in the form of `compare`.
+def claims(workspace: Workspace, documents: Sequence[str] = ()) -> ResultTable:
+    """Return the table of claims of some documents or of all.
 
     Unless one document is named, rows have a column for the document.
 
@@ -287,14 +278,14 @@ def claims(workspace: Workspace, documents: Sequence[str] = ()) -> dict[str, Any
         table = replace(table, title="; ".join(dict.fromkeys(headings)))
     if len(documents) != 1:
         table = replace(table, columns=(DOCUMENT, *table.columns))
-    return as_data(table)
+    return table
 
 
 def _require_built(
     workspace: Workspace, results: Results, names: Sequence[str]
 ) -> None:
     if not results.built and not names:
-        unroll = program(workspace)
+        unroll = workspace.program
         raise UnrollError(
             f"nothing is built yet; `{unroll} repro` builds everything, "
             f"`{unroll} repro evaluate@waves` one data set"
@@ -313,48 +304,45 @@ def _require_built(
             )
 
 
-def show(shown: Sequence[Mapping[str, Any]]) -> None:
+def show(shown: Tables) -> None:
     """Print the tables of `compare`, without columns that are empty in every row."""
-    for number, table in enumerate(shown):
+    for number, table in enumerate(shown.tables):
         if number:
             print()
-        columns = {
-            column["key"]: column
-            for column in table["columns"]
-            if {row[column["key"]]["text"] for row in table["rows"]} - {"", DASH}
-            and column["key"] != DOCUMENT.key
-        }
-        lines = [str(table["title"])]
-        if table["stand_in"]:
+        columns = [
+            column
+            for column in table.columns
+            if {plain(row[column.key]) for row in table.rows} - {"", DASH}
+            and column != DOCUMENT
+        ]
+        titles = {column.key: column.title for column in columns}
+        lines = [table.title]
+        if table.stand_in:
             lines[0] += "  [STAND-IN: no result]"
-        lines += [f"Does a recurrent network help? {line}" for line in table["answers"]]
-        pair = table.get("comparison")
-        if pair:
-            names = f"{pair['experiment']} against {pair['against']}"
-            lines.append(f"{names}: {pair['words']}")
+        lines += [f"Does a recurrent network help? {line}" for line in table.answers]
+        if shown.pair and not number:
+            pair = shown.pair
+            lines.append(f"{pair.experiment} against {pair.against}: {pair.words}")
         terminal.show_table(
-            [column["title"] for column in columns.values()],
-            [[_text(row, key) for key in columns] for row in table["rows"]],
-            numeric=[
-                column["title"] for column in columns.values() if column["numeric"]
-            ],
-            important=[columns[key]["title"] for key in IMPORTANT if key in columns],
+            [*titles.values()],
+            [[_text(table, row, key) for key in titles] for row in table.rows],
+            numeric=[column.title for column in columns if column.numeric],
+            important=[titles[key] for key in IMPORTANT if key in titles],
             title="\n".join(lines),
-            caption=table["caption"],
+            caption=table.caption,
         )
 
 
-def _text(row: Mapping[str, Any], key: str) -> str:
+def _text(table: ResultTable, row: Mapping[str, TableCell], key: str) -> str:
     """Return the text of a cell on the terminal.
 
     Of a claim it is the document's number and words alone, so that the figures and the
     verdict fit beside them. If there is one document, its number stands in the title.
     """
-    if key == "claim" and "document" in row:
-        return f"{row['document']['text']} {row[key]['value']}"
-    if key == "claim":
-        return str(row[key]["value"])
-    return str(row[key]["text"])
+    if key != "claim":
+        return plain(row[key])
+    words = str(row[key].value)
+    return f"{row['document'].text} {words}" if DOCUMENT in table.columns else words
 
 
 def evaluation_times(workspace: Workspace) -> dict[str, int]:

@@ -11,7 +11,7 @@ from pipeline.errors import UnrollError, one_line, printable
 from pipeline.evaluation import claims
 from pipeline.provenance import fingerprint, machine
 from pipeline.provenance.git import git
-from pipeline.provenance.machine import CODE, REQUIREMENTS, documents, repository
+from pipeline.provenance.places import CODE, REQUIREMENTS, project_folder, project_of
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.results.show import sections
@@ -26,7 +26,7 @@ def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:
     A failure does not stop the other checks.
     """
     # Outside of a project, the four documents that come with the package are checked.
-    looked_at = Workspace(documents(workspace.root))
+    looked_at = Workspace(project_folder(workspace.root))
     checks = [
         ("unroll", _unroll, workspace),
         ("packages", _packages, workspace),
@@ -70,7 +70,7 @@ def _variables() -> dict[str, str]:
 
 
 def _unroll(workspace: Workspace) -> str:
-    installed = "in its checkout" if repository(CODE) == CODE else "installed"
+    installed = "in its checkout" if project_of(CODE) == CODE else "installed"
     text = f"{fingerprint.package()}, {installed}"
     if workspace.params.is_file():
         return text
@@ -78,7 +78,7 @@ def _unroll(workspace: Workspace) -> str:
 
 
 def _packages(workspace: Workspace) -> str:
-    lock = documents(workspace.root, REQUIREMENTS) / REQUIREMENTS
+    lock = project_folder(workspace.root, REQUIREMENTS) / REQUIREMENTS
     locked = machine.locked(lock)
     installed = machine.installed(locked)
     others = [
@@ -89,7 +89,7 @@ def _packages(workspace: Workspace) -> str:
     if not others:
         return f"Python {platform.python_version()}, {len(installed)} as locked"
     cure = f"run `pip install unroll --constraint {shlex.quote(str(lock))}` again"
-    if repository(CODE) == CODE:
+    if project_of(CODE) == CODE:
         # without a new lock, make does nothing as long as there is a .venv
         cure = "remove .venv, and run `make test` or `make demo` again"
     named = ", ".join(others[:5])

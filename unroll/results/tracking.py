@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pipeline import numerics
 from pipeline.config import params
 from pipeline.errors import UnrollError, without_password
-from pipeline.provenance.machine import CODE, documents
+from pipeline.provenance.places import CODE, project_folder
 from pipeline.report import results, titles
 from pipeline.report.results import AnswerText
 from pipeline.tracking import login, runs, store
@@ -128,7 +128,7 @@ def ui(workspace: Workspace, port: int) -> None:
             "there is nothing to show, because nothing is built here; "
             "run `unroll demo`, which takes some minutes."
         )
-        report = Workspace(documents(workspace.root)).report
+        report = Workspace(project_folder(workspace.root)).report
         if report.is_file():
             text += f" The page of the four documents' results: {report}"
         raise UnrollError(text)

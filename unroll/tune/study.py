@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.config.params import Experiment, own_name
+from pipeline.config.params import Experiment, built_by, own_name
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset, without_calendar
 from pipeline.errors import DivergedError, UnrollError, UsageError, one_line
@@ -36,7 +36,6 @@ from pipeline.provenance import fingerprint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace, alone
 from stages import progress
-from unroll.terminal import built_by
 from unroll.tune.space import Space, contains, current_values, draw, with_values
 
 RETRIES = 2

@@ -21,7 +21,6 @@ from pipeline.config.params import Params, merged, own_name
 from pipeline.errors import UnrollError
 from pipeline.files import read_table, write_table
 from pipeline.workspace import Workspace
-from unroll.terminal import program
 from unroll.tune.space import current_values, describe, space, with_values
 from unroll.tune.study import (
     Attempt,
@@ -292,7 +291,7 @@ def _show_best(
     print(textwrap.indent(block, "    "), end="")
     if search.data.stand_in:
         print("These are stand-in data: no figure is a result.")
-    unroll = program(workspace)
+    unroll = workspace.program
     compared = "" if target == name else f" && {unroll} compare {name} {target}"
     print(f"Next: paste it, then {unroll} repro evaluate@{search.data.name}{compared}")
 

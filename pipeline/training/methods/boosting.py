@@ -63,49 +63,58 @@ def train(
         )
     model = job.build()
     loss = "mse" if job.dataset.metric == "mse" else "mae"
-    targets = job.train.targets.reshape(len(job.train), -1)
-    outputs = targets.shape[1]
-    most = len(targets) if rows is None else max(1, rows // outputs)
-    chosen = evenly(len(targets), most)
-    seen = [_features(model, inputs) for inputs, _ in chunks(job.train, chosen)]
-    features = np.concatenate([of_chunk for of_chunk, _ in seen])
-    base = np.concatenate([of_chunk for _, of_chunk in seen])
-    errors = targets[chosen] - base
+    features, errors = _to_learn(job, model, rows)
     measured = np.isfinite(errors)
     of_models = [measured] if isinstance(model, Direct) else measured.T
-    if not all(mask.any() for mask in of_models):
+    if not all(known.any() for known in of_models):
         raise ValueError(
             "boosting needs a target that was measured for each value ahead"
         )
     if loss == "mae":
         errors = _untied(errors)
-
-    def boosted(features: Array, errors: Array, measured: Array) -> Any:
-        regressor = HistGradientBoostingRegressor(
-            loss="squared_error" if loss == "mse" else "absolute_error",
-            learning_rate=learning_rate,
-            max_iter=trees,
-            max_leaf_nodes=leaves,
-            min_samples_leaf=examples,
-            early_stopping=False,
-            random_state=0,
-        )
-        return regressor.fit(features[measured], errors[measured])
-
+    boosted = partial(
+        HistGradientBoostingRegressor,
+        loss="squared_error" if loss == "mse" else "absolute_error",
+        learning_rate=learning_rate,
+        max_iter=trees,
+        max_leaf_nodes=leaves,
+        min_samples_leaf=examples,
+        early_stopping=False,
+        random_state=0,
+    )
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
         if isinstance(model, Direct):
-            estimator = boosted(features, errors, measured)
+            estimator = boosted().fit(features[measured], errors[measured])
             models = [estimator]
         else:
-            columns = zip(errors.T, measured.T, strict=True)
-            models = [boosted(features, *column) for column in columns]
+            models = [
+                boosted().fit(features[known], of_value[known])
+                for of_value, known in zip(errors.T, of_models, strict=True)
+            ]
             # Filled here, since its own `fit` takes no missing targets.
             estimator = MultiOutputRegressor(models[0])
             estimator.estimators_ = models
         predict = partial(_predict, model, estimator)
         count = sum(map(_numbers, models))
         return fitted(job, predict, estimator, count, loss=loss, save=estimators.save)
+
+
+def _to_learn(
+    job: Job, model: Baseline | Direct, rows: int | None
+) -> tuple[Array, Array]:
+    """The features of the train windows, and the errors (n, ahead) that trees correct.
+
+    Of more than `rows` targets evenly spaced windows are taken. Errors are NaN where a
+    target was not measured.
+    """
+    targets = job.train.targets.reshape(len(job.train), -1)
+    most = len(targets) if rows is None else max(1, rows // targets.shape[1])
+    chosen = evenly(len(targets), most)
+    seen = [_features(model, inputs) for inputs, _ in chunks(job.train, chosen)]
+    features = np.concatenate([of_chunk for of_chunk, _ in seen])
+    base = np.concatenate([of_chunk for _, of_chunk in seen])
+    return features, targets[chosen] - base
 
 
 def load(model: Baseline | Direct, weights: Array) -> Predict:

@@ -1,13 +1,16 @@
 """A Keras model whose recurrent layer runs in the loops of `through_time`."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from pipeline.layers import TimePooling
 from pipeline.training.recurrence.cell import Cell, masked, plain
 from pipeline.training.recurrence.rules import RULES, Tensor, Tensors
 from pipeline.training.recurrence.through_time import (
+    Sequences,
     SkippedPadding,
     Texts,
     ThroughTime,
@@ -30,39 +33,30 @@ class LoopedModel:
     Attributes:
         loops: the loops of the recurrent layer, one for each direction; empty if Keras
             calls the whole model.
+        refusal: why Keras calls the whole model; "" if it does not.
     """
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
         self.loops: list[RecurrentLayer] = []
-        self._before: list[Any] = []
-        self._behind: list[Any] = []
-        self._word_dropout: Any = None
-        self._pools: tuple[str, ...] = ()
+        self.refusal = "it is no chain of layers with a recurrent one"
         layers = list(model.layers)
         recurrent = [layer for layer in layers if _directions(layer)]
         # In a model that is no chain, a layer need not be the input of the next one.
-        if not recurrent or type(model).__name__ != "Sequential":
+        if not recurrent or type(model) is not keras.Sequential:
             return
         index = layers.index(recurrent[0])
-        before, embedding, word_dropout = _front(layers[:index])
-        behind = layers[index + 1 :]
-        pools: tuple[str, ...] = ()
-        if behind and type(behind[0]).__name__ == "TimePooling":
-            pools = behind.pop(0).pools
-        # The loop gives no gradient of its inputs. So only an embedding in front of it
-        # may be trained.
-        trained = any(layer.trainable_weights for layer in before)
-        if trained or not _known(recurrent[0], embedding, pools):
-            return
-        self.loops = [
-            RecurrentLayer(layer, embedding, pools)
-            for layer in _directions(recurrent[0])
-        ]
-        self._before = before
-        self._behind = behind
-        self._word_dropout = word_dropout
-        self._pools = pools
+        self._front = _front(layers[:index])
+        self._behind = layers[index + 1 :]
+        self._pools: tuple[str, ...] = ()
+        if self._behind and isinstance(self._behind[0], TimePooling):
+            self._pools = self._behind.pop(0).pools
+        self.refusal = _refusal(recurrent[0], self._front, self._pools)
+        if not self.refusal:
+            self.loops = [
+                RecurrentLayer(layer, self._front.embedding, self._pools)
+                for layer in _directions(recurrent[0])
+            ]
 
     def buffers(self, *shape: int) -> tuple[Tensor, ...]:
         """Return memory for activations, for inputs of a shape (batch, ...).
@@ -70,7 +64,9 @@ class LoopedModel:
         The memory is used again for every batch: XLA would fill new memory with zeros
         first, which is slow.
         """
-        for layer in self._before:
+        if not self.loops:
+            return ()
+        for layer in self._front.others:
             shape = layer.compute_output_shape(shape)
         return tuple(
             buffer for loop in self.loops for buffer in loop.buffers(*shape[:2])
@@ -80,7 +76,7 @@ class LoopedModel:
         """Return the outputs of `model(inputs, training=False)`."""
         if not self.loops:
             return self.model(inputs, training=False)
-        for layer in self._before:
+        for layer in self._front.others:
             inputs = layer(inputs)
         outputs = self._side_by_side([loop.predict(inputs) for loop in self.loops])
         for layer in self._behind:
@@ -96,12 +92,12 @@ class LoopedModel:
         """
         if not self.loops:
             return self.model(inputs, training=True), buffers
-        for layer in self._before:
+        for layer in self._front.others:
             inputs = layer(inputs, training=True)
         factors = None
-        if self._word_dropout is not None:
+        if self._front.word_dropout is not None:
             ones = tf.ones((*inputs.shape, 1))
-            factors = self._word_dropout(ones, training=True)[:, :, 0]
+            factors = self._front.word_dropout(ones, training=True)[:, :, 0]
         share = len(buffers) // len(self.loops)
         states = []
         filled: list[Tensor] = []
@@ -125,55 +121,82 @@ class LoopedModel:
         return tf.concat(states, 1)
 
 
-def _front(layers: list[Any]) -> tuple[list[Any], Any, Any]:
-    """The layers in front of a recurrent layer: others, the embedding, word dropout.
+@dataclass(frozen=True)
+class Front:
+    """The layers in front of a recurrent layer.
 
-    Embedding and word dropout are None if they do not come last.
+    Attributes:
+        others: those that Keras calls.
+        embedding: the last one, if it is an embedding; else None.
+        word_dropout: the layer between embedding and recurrent layer that drops words;
+            None if there is none.
     """
+
+    others: list[Any]
+    embedding: Any = None
+    word_dropout: Any = None
+
+    @property
+    def skips_padding(self) -> bool:
+        """True if inputs are words, and padding is no word."""
+        return self.embedding is not None and bool(self.embedding.mask_zero)
+
+
+def _front(layers: list[Any]) -> Front:
     rest = list(layers)
     word_dropout = None
-    if rest and type(rest[-1]).__name__ == "Dropout":
+    # The class itself: those that inherit may do something else.
+    if rest and type(rest[-1]) is keras.layers.Dropout:
         word_dropout = rest.pop()
-    embedding: Any = rest.pop() if rest else None
+    if not rest or type(rest[-1]) is not keras.layers.Embedding:
+        return Front(layers)
+    front = Front(rest[:-1], rest[-1], word_dropout)
+    of_words = word_dropout is None or word_dropout.noise_shape == (None, None, 1)
     # Without a mask, words of the padding would be dropped as well.
-    if type(embedding).__name__ != "Embedding" or (
-        word_dropout is not None
-        and (word_dropout.noise_shape != (None, None, 1) or not embedding.mask_zero)
-    ):
-        return layers, None, None
-    return rest, embedding, word_dropout
+    if of_words and (word_dropout is None or front.skips_padding):
+        return front
+    return Front(layers)
 
 
 def _directions(layer: Any) -> list[Any]:
     """The recurrent layers in a layer: none, one, or one for each direction."""
     if hasattr(layer, "cell"):
         return [layer]
-    if type(layer).__name__ != "Bidirectional" or layer.merge_mode != "concat":
-        return []
-    return [layer.forward_layer, layer.backward_layer]
+    if type(layer) is keras.layers.Bidirectional and layer.merge_mode == "concat":
+        return [layer.forward_layer, layer.backward_layer]
+    return []
 
 
-def _known(layer: Any, embedding: Any, pools: tuple[str, ...]) -> bool:
-    """True if `RecurrentLayer` can take the place of a recurrent layer.
+def _refusal(layer: Any, front: Front, pools: tuple[str, ...]) -> str:
+    """Why `RecurrentLayer` cannot take the place of a recurrent layer; "" if it can.
 
     Args:
         layer: the layer, or `Bidirectional`.
-        embedding: the embedding in front of it, or None.
+        front: the layers in front of it.
         pools: the pools behind it.
     """
     directions = _directions(layer)
     every = layer.return_sequences and not pools
-    skipped = embedding is not None and embedding.mask_zero
-    # every state is known only forward, and with padding that is read
-    backward = any(each.go_backwards for each in directions)
-    if every and (skipped or backward or len(directions) > 1):
-        return False
-    # pools of words are known only if padding is skipped
-    if pools and embedding is not None and not skipped:
-        return False
-    if any(each.return_state or each.stateful or each.unroll for each in directions):
-        return False
-    return all(_known_cell(cell) for each in directions for cell in _keras_cells(each))
+    one_way = len(directions) == 1 and not layer.go_backwards
+    reasons = {
+        "the loop gives no gradient of its inputs": any(
+            other.trainable_weights for other in front.others
+        ),
+        "every state is known only forward": every and not one_way,
+        "every state is known only with padding that is read": (
+            every and front.skips_padding
+        ),
+        "pools of words are known only if padding is skipped": (
+            pools and front.embedding is not None and not front.skips_padding
+        ),
+        "the layer has an option that the loop has not": any(
+            each.return_state or each.stateful or each.unroll for each in directions
+        ),
+        "a cell is not known": not all(
+            _known_cell(cell) for each in directions for cell in _keras_cells(each)
+        ),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
 def _known_cell(cell: Any) -> bool:
@@ -326,7 +349,7 @@ class RecurrentLayer:
 
     def _sequence(
         self, inputs: Tensor, widths: list[int], factors: Tensor | None
-    ) -> Values:
+    ) -> Sequences:
         if self._skip_padding:
             if self._backward:
                 turned = last_words_first(inputs, inputs)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
@@ -72,50 +72,35 @@ def counters(time: Tensor) -> list[Tensor]:
     return [time, barrier(time)]
 
 
-class Values:
-    """Sequences of values (batch, timesteps, values).
+class Sequences(Protocol):
+    """The inputs of the loops, for a batch.
 
-    Every row takes part in every timestep.
+    Attributes:
+        widths: the number of rows of each stage; the last one is the whole batch.
+        timesteps: the number of timesteps.
     """
 
-    padding: Tensor
-
-    def __init__(self, inputs: Tensor) -> None:
-        self.widths = [inputs.shape[0]]
-        self.timesteps = inputs.shape[1]
-        self.steps = tf.transpose(inputs, (1, 0, 2))
+    widths: list[int]
+    timesteps: int
 
     @property
     def counts(self) -> Tensor:
         """The numbers of timesteps that are read, (batch,) or one for all rows."""
         return tf.constant(float(self.timesteps))
 
-    def begin(self) -> Tensor:
-        """Return the first timestep that is read."""
-        return tf.constant(0)
-
     def stages(self) -> list[tuple[int, Tensor, Tensor]]:
         """Return width, first timestep and end of each stage; a stage may be empty."""
-        # With widths 2, 4 and 8, the rows 2 and 3 join at the first word of row 2, since
-        # row 2 has less padding than row 3.
-        joins = [self.padding[width] for width in self.widths[:-1]]
-        begins = [self.begin(), *joins]
-        ends = [*joins, tf.constant(self.timesteps)]
-        return list(zip(self.widths, begins, ends, strict=True))
 
-    def at(self, _source: Tensor, time: Tensor, _width: int) -> Tensor:
+    def at(self, source: Tensor, time: Tensor, width: int) -> Tensor:
         """Return the inputs (values, width) at a timestep."""
-        return tf.transpose(self.steps[time])
 
     def backward(
-        self, grad_source: Tensor, _grad_values: Tensor, _time: Tensor, _width: int
+        self, grad_source: Tensor, grad_values: Tensor, time: Tensor, width: int
     ) -> Tensor:
         """Return the source's gradient with a timestep's gradient added.
 
-        `_grad_values` is the gradient of the inputs (values, width). Values have no
-        source, so nothing is added.
+        `grad_values` is the gradient of the inputs (values, width).
         """
-        return grad_source
 
     def present(self, _time: Tensor, _width: int) -> Tensor | None:
         """Return 1 for a row that is read at a timestep, else 0: (width,).
@@ -124,26 +109,57 @@ class Values:
         """
         return None
 
-    def widened(self, states: Any, _width: int) -> Any:
+    def widened(self, states: Any, width: int) -> Any:
         """Return states (units, n) of the rows that took part before, and of those that
         join, (units, width).
         """
-        return states
 
-    def widened_backward(self, gradients: Any, _width: int) -> Any:
+    def widened_backward(self, gradients: Any, width: int) -> Any:
         """Return the gradient of `widened`, for states of `width` columns."""
-        return gradients
 
     def ordered(self, rows: Tensor) -> Tensor:
         """Return rows of the batch in the order of the loop."""
-        return rows
 
     def unordered(self, rows: Tensor) -> Tensor:
         """Return rows of the loop in the order of the batch."""
+
+
+class Values(Sequences):
+    """Sequences of values (batch, timesteps, values).
+
+    Every row takes part in every timestep. There is no source.
+    """
+
+    def __init__(self, inputs: Tensor) -> None:
+        self.widths = [inputs.shape[0]]
+        self.timesteps = inputs.shape[1]
+        self.steps = tf.transpose(inputs, (1, 0, 2))
+
+    def stages(self) -> list[tuple[int, Tensor, Tensor]]:
+        return [(self.widths[0], tf.constant(0), tf.constant(self.timesteps))]
+
+    def at(self, _source: Tensor, time: Tensor, _width: int) -> Tensor:
+        return tf.transpose(self.steps[time])
+
+    def backward(
+        self, grad_source: Tensor, _grad_values: Tensor, _time: Tensor, _width: int
+    ) -> Tensor:
+        return grad_source
+
+    def widened(self, states: Any, _width: int) -> Any:
+        return states
+
+    def widened_backward(self, gradients: Any, _width: int) -> Any:
+        return gradients
+
+    def ordered(self, rows: Tensor) -> Tensor:
+        return rows
+
+    def unordered(self, rows: Tensor) -> Tensor:
         return rows
 
 
-class Texts(Values):
+class Texts(Sequences):
     """Word numbers (batch, timesteps), padded with zeros in front.
 
     The source are the words' vectors (words, values). Rows are sorted. The row with
@@ -165,6 +181,18 @@ class Texts(Values):
     def sorted(self, order: Tensor) -> Tensor:
         """Return the order of the loop, given the rows sorted by their padding."""
         return tf.concat([order[-1:], order[:-1]], 0)
+
+    def begin(self) -> Tensor:
+        """Return the first timestep that is read."""
+        return tf.constant(0)
+
+    def stages(self) -> list[tuple[int, Tensor, Tensor]]:
+        # With widths 2, 4 and 8, the rows 2 and 3 join at the first word of row 2, since
+        # row 2 has less padding than row 3.
+        joins = [self.padding[width] for width in self.widths[:-1]]
+        begins = [self.begin(), *joins]
+        ends = [*joins, tf.constant(self.timesteps)]
+        return list(zip(self.widths, begins, ends, strict=True))
 
     def at(self, source: Tensor, time: Tensor, width: int) -> Tensor:
         return tf.transpose(tf.gather(source, self.steps[time][:width]))
@@ -344,7 +372,7 @@ POOLS = {
 class ThroughTime:
     """The cells of one layer on one batch.
 
-    Timesteps run in stages (`Values.stages`): in each the first `width` columns of the
+    Timesteps run in stages (`Sequences.stages`): in each the first `width` columns of the
     batch take part.
 
     Attributes:
@@ -355,7 +383,7 @@ class ThroughTime:
     """
 
     cells: list[Cell]
-    sequence: Values
+    sequence: Sequences
     every: bool
     pools: tuple[str, ...] = ()
 
@@ -376,24 +404,6 @@ class ThroughTime:
             The last states of each cell, (units, batch); what each pool carries; and
             the buffers.
         """
-
-        def step(width: int, times: Any, states: Any, carried: Any, filled: Any) -> Any:
-            tape = Tape(times, filled, width)
-            save: Save = tape.save if train else _kept
-            values = self.sequence.at(source, times[0], width)
-            present = self.sequence.present(times[0], width)
-            new = []
-            for cell, w, old in zip(self.cells, weights, states, strict=True):
-                new.append(_times(cell.forward(w, values, old, save), present))
-                values = new[-1][0]  # the cell above reads the new state
-            if self.every:
-                tape.save(values)
-            pooled = [
-                POOLS[pool].add(old, values, times[0], present)
-                for pool, old in zip(self.pools, carried, strict=True)
-            ]
-            return [time + 1 for time in times], new, pooled, tuple(tape.buffers)
-
         width = self.sequence.widths[0]
         states: Any = []
         for cell in self.cells:
@@ -405,7 +415,7 @@ class ThroughTime:
             times = counters(begin) if train else [begin]
             _, states, carried, filled = tf.while_loop(
                 lambda times, *_, end=end: times[0] < end,
-                partial(step, width),
+                partial(self._step_forward, source, weights, train, width),
                 (
                     times,
                     self.sequence.widened(states, width),
@@ -414,6 +424,34 @@ class ThroughTime:
                 ),
             )
         return states, carried, filled
+
+    def _step_forward(
+        self,
+        source: Tensor,
+        weights: Any,
+        train: bool,
+        width: int,
+        times: Any,
+        states: Any,
+        carried: Any,
+        filled: Any,
+    ) -> Any:
+        """One timestep of `forward`: the next counters, states, pools and buffers."""
+        tape = Tape(times, filled, width)
+        save: Save = tape.save if train else _kept
+        values = self.sequence.at(source, times[0], width)
+        present = self.sequence.present(times[0], width)
+        new = []
+        for cell, w, old in zip(self.cells, weights, states, strict=True):
+            new.append(_times(cell.forward(w, values, old, save), present))
+            values = new[-1][0]  # the cell above reads the new state
+        if self.every:
+            tape.save(values)
+        pooled = [
+            POOLS[pool].add(old, values, times[0], present)
+            for pool, old in zip(self.pools, carried, strict=True)
+        ]
+        return [time + 1 for time in times], new, pooled, tuple(tape.buffers)
 
     def pooled(self, carried: list[Tensors]) -> Tensor:
         """Return the pooled states (units * pools, batch), given what pools carry."""
@@ -466,50 +504,6 @@ class ThroughTime:
                 )
             ]
 
-        def step(
-            width: int,
-            of_pools: list[Tensors],
-            times: Any,
-            grad_states: Any,
-            grad_weights: Any,
-            scratch: Any,
-            grad_source: Tensor,
-        ) -> Any:
-            activations = Tape(times, buffers, width).activations()
-            grad_values: Any = 0.0
-            if self.every:
-                # the last buffer has the returned states, which no gradient needs
-                activations.pop()
-                grad_values = grad_output[times[0]]
-            for pool, of_pool in zip(self.pools, of_pools, strict=True):
-                grad_values += POOLS[pool].at(of_pool, times[0])
-            present = self.sequence.present(times[0], width)
-            # A new state goes to the next timestep, and to the cell above or out. So
-            # its two gradients add up. The top cell comes first, since the gradient of
-            # its inputs is that of the state below.
-            new_states = list(grad_states)
-            new_weights = list(grad_weights)
-            used = list(scratch)
-            for level in reversed(range(len(self.cells))):
-                cell = self.cells[level]
-                count = 1 + cell.rule.activations  # the operand, then the rule's own
-                grad_state, *others = grad_states[level]
-                grad_values, new_states[level], new_weights[level], used[level] = (
-                    cell.backward(
-                        transposed[level],
-                        activations[-count:],
-                        _times((grad_state + grad_values, *others), present),
-                        scratch[level],
-                    )
-                )
-                activations = activations[:-count]
-            grad_source = self.sequence.backward(
-                grad_source, grad_values, times[0], width
-            )
-            summed = tf.nest.map_structure(tf.add, grad_weights, new_weights)
-            times = [time - 1 for time in times]
-            return times, new_states, summed, used, grad_source
-
         grad_states: Any = tf.nest.map_structure(tf.zeros_like, states)
         if not self.every and not self.pools:
             grad_states[-1] = (grad_output, *grad_states[-1][1:])
@@ -522,7 +516,14 @@ class ThroughTime:
             ]
             _, grad_states, grad_weights, _, grad_source = tf.while_loop(
                 lambda times, *_, begin=begin: times[0] >= begin,
-                partial(step, width, narrowed(needed, width)),
+                partial(
+                    self._step_backward,
+                    buffers,
+                    transposed,
+                    grad_output,
+                    narrowed(needed, width),
+                    width,
+                ),
                 (
                     counters(end - 1),
                     self.sequence.widened_backward(grad_states, width),
@@ -532,6 +533,56 @@ class ThroughTime:
                 ),
             )
         return grad_source if words else None, grad_weights
+
+    def _step_backward(
+        self,
+        buffers: Tensors,
+        transposed: list[list[Tensor]],
+        grad_output: Tensor,
+        of_pools: list[Tensors],
+        width: int,
+        times: Any,
+        grad_states: Any,
+        grad_weights: Any,
+        scratch: Any,
+        grad_source: Tensor,
+    ) -> Any:
+        """One timestep of `backward`: the counters and gradients for the one before.
+
+        `of_pools` is what each pool's gradient needs, (units, width).
+        """
+        activations = Tape(times, buffers, width).activations()
+        grad_values: Any = 0.0
+        if self.every:
+            # the last buffer has the returned states, which no gradient needs
+            activations.pop()
+            grad_values = grad_output[times[0]]
+        for pool, of_pool in zip(self.pools, of_pools, strict=True):
+            grad_values += POOLS[pool].at(of_pool, times[0])
+        present = self.sequence.present(times[0], width)
+        # A new state goes to the next timestep, and to the cell above or out. So
+        # its two gradients add up. The top cell comes first, since the gradient of
+        # its inputs is that of the state below.
+        new_states = list(grad_states)
+        new_weights = list(grad_weights)
+        used = list(scratch)
+        for level in reversed(range(len(self.cells))):
+            cell = self.cells[level]
+            count = 1 + cell.rule.activations  # the operand, then the rule's own
+            grad_state, *others = grad_states[level]
+            grad_values, new_states[level], new_weights[level], used[level] = (
+                cell.backward(
+                    transposed[level],
+                    activations[-count:],
+                    _times((grad_state + grad_values, *others), present),
+                    scratch[level],
+                )
+            )
+            activations = activations[:-count]
+        grad_source = self.sequence.backward(grad_source, grad_values, times[0], width)
+        summed = tf.nest.map_structure(tf.add, grad_weights, new_weights)
+        times = [time - 1 for time in times]
+        return times, new_states, summed, used, grad_source
 
 
 def narrowed(rows: Any, width: int) -> Any:

@@ -157,11 +157,11 @@ def test_what_a_reader_has_to_know_stands_beside_the_word_and_never_replaces_it(
 
 def test_where_a_floor_is_known_the_band_is_of_the_error_above_it():
     evaluation = evaluated(280, 0.3, 0.5)
-    waves = evaluation.model_copy(
-        update={"dataset": evaluation.dataset.model_copy(update={"name": "waves"})}
+    known = evaluation.model_copy(
+        update={"dataset": evaluation.dataset.model_copy(update={"floor": 0.1})}
     )
-    expected = margin.band_above_floor(0.5, answers.FLOORS["waves"])
-    assert answers.answer(waves).band == pytest.approx(expected, rel=1e-3)
+    expected = margin.band_above_floor(0.5, 0.1)
+    assert answers.answer(known).band == pytest.approx(expected, rel=1e-3)
     assert answers.answer(evaluation).band == margin.BAND
 
 

@@ -76,12 +76,10 @@ def test_what_was_answered_and_judged_is_read_by_all_that_shows_it(copy):
     assert [answer.outcome for answer in unroll.open(copy.root).answer("waves")] == [
         "helps"
     ]
-    (table,) = compare(copy, ["waves"])
+    (table,) = compare(copy, ["waves"]).tables
     start = "helps (untuned): SimpleRNN()"
-    assert table["answers"][0].startswith(start)
-    assert (
-        "perceptron, by hand, rate : -50 % error (-60 to -40 %)" in table["answers"][0]
-    )
+    assert table.answers[0].startswith(start)
+    assert "perceptron, by hand, rate : -50 % error (-60 to -40 %)" in table.answers[0]
 
 
 def test_answers_that_are_missing_or_older_than_their_evaluation_are_not_shown(copy):
@@ -96,9 +94,9 @@ def test_answers_that_are_missing_or_older_than_their_evaluation_are_not_shown(c
     whole = read_json(copy.evaluation("waves") / "evaluation.json")
     whole["experiments"]["node"]["epochs"] = 21
     write_json(copy.evaluation("waves") / "evaluation.json", whole)
-    tables = compare(copy, ["waves", "imdb"])
-    assert tables[0]["answers"] == [reason]
-    assert "stand-in" in tables[1]["answers"][0]
+    waves, imdb = compare(copy, ["waves", "imdb"]).tables
+    assert waves.answers == (reason,)
+    assert "stand-in" in imdb.answers[0]
     answers.write(copy, config)
     assert all(dataset.answers for dataset in load(copy, config).built)
     copy.answers.unlink()

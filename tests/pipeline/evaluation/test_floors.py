@@ -5,9 +5,10 @@ docs/decisions/verdicts.md.
 import numpy as np
 import pytest
 
+from pipeline.config import params
 from pipeline.data.sources import sines
-from pipeline.evaluation.answers import FLOORS
 from pipeline.files import read_npz
+from tests.support import REPOSITORY
 
 SERIES = 600
 SEEN = 30
@@ -32,7 +33,8 @@ def test_regression_on_400_pairs_of_frequencies_attains_the_floor(arrays):
         for state, wave in zip(after, waves[1 : SEEN + 1], strict=True)
     ]
     error = mean_square(following, series[:, 1 : SEEN + 1])
-    assert error == pytest.approx(FLOORS["shapes_seq2seq"], abs=1e-4)
+    floor = params.load(REPOSITORY / "params.yaml").dataset("shapes_seq2seq").floor
+    assert error == pytest.approx(floor, abs=1e-4)
     later = [forecast(*after[-1], wave) for wave in waves[SEEN:]]
     error = mean_square(later, series[:, SEEN:])
     assert error == pytest.approx(0.0020, abs=3e-4)

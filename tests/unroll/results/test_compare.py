@@ -1,15 +1,17 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 
 import unroll
 from pipeline.errors import UnrollError, UsageError
+from pipeline.report.result_tables import TableCell, plain
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY, fake_runs
 from unroll.projects import commit
-from unroll.results.compare import claims, compare, show
+from unroll.results.compare import Tables, claims, compare, show
 from unroll.results.tracking import ui
 
 
@@ -17,11 +19,11 @@ from unroll.results.tracking import ui
 def printed(capsys, monkeypatch):
     """What tables look like on a terminal, or elsewhere."""
 
-    def call(tables, *, terminal, width=400):
+    def call(shown, *, terminal, width=400):
         monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")
         monkeypatch.setenv("TERM", "xterm" if terminal else "dumb")
         monkeypatch.setenv("COLUMNS", str(width))
-        show(tables)
+        show(shown)
         text = capsys.readouterr().out
         assert ("\x1b" in text) == terminal
         return re.sub("\x1b\\[[0-9;]*m", "", text)
@@ -30,26 +32,26 @@ def printed(capsys, monkeypatch):
 
 
 def experiments(table):
-    return [row["experiment"]["text"].split()[0] for row in table["rows"]]
+    return [row["experiment"].text.split()[0] for row in table.rows]
 
 
 def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_be_mixed(
     evaluated,
 ):
     every = compare(evaluated, [])
-    few = compare(evaluated, ["imdb/rnn", "waves"])
+    few = compare(evaluated, ["imdb/rnn", "waves"]).tables
     names = (
         ["sine_extrapolation"] * 2
         + ["sine_windows"] * 2
         + ["waves", "imdb", "jena_hourly", "claims"]
     )
-    assert [table["name"] for table in every] == names
-    assert [table["name"] for table in few] == ["waves", "imdb"]
+    assert [table.name for table in every.tables] == names
+    assert [table.name for table in few] == ["waves", "imdb"]
     assert experiments(few[1]) == ["rnn"]
-    assert json.dumps(every, allow_nan=False)
+    assert json.dumps(every.as_data(), allow_nan=False)
     of_document = claims(evaluated, ["002"])
-    assert of_document["title"].startswith("002 ")
-    assert 0 < len(of_document["rows"]) < len(claims(evaluated)["rows"])
+    assert of_document.title.startswith("002 ")
+    assert 0 < len(of_document.rows) < len(claims(evaluated).rows)
     with pytest.raises(UsageError, match="`unroll compare waves` shows its figures"):
         claims(evaluated, ["waves"])
     with pytest.raises(UsageError, match="the document must be one of: .*'999'"):
@@ -57,8 +59,8 @@ def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_b
 
 
 def test_a_published_cell_says_what_its_number_is_compared_with():
-    rows = claims(Workspace(REPOSITORY), ["000", "003"])["rows"]
-    texts = " ".join(row["published"]["text"] for row in rows)
+    rows = claims(Workspace(REPOSITORY), ["000", "003"]).rows
+    texts = " ".join(plain(row["published"]) for row in rows)
     assert re.search(r"below [\d.]+ \(of zero\)", texts)
     assert "2.2 (times that of perceptron)" in texts
 
@@ -66,30 +68,26 @@ def test_a_published_cell_says_what_its_number_is_compared_with():
 def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
     evaluated,
 ):
-    (table,) = compare(evaluated, ["waves"])
+    (table,) = compare(evaluated, ["waves"]).tables
     assert experiments(table)[0] == "noise"
     assert re.fullmatch(
         r"open \(untuned\): SimpleRNN.* against perceptron.*: too few seeds",
-        *table["answers"],
+        *table.answers,
     )
     cell = next(
-        row["test"]
-        for row in table["rows"]
-        if row["experiment"]["value"] == "perceptron"
+        row["test"] for row in table.rows if row["experiment"].value == "perceptron"
     )
-    assert len(cell["value"]["values"]) == 3
-    assert cell["text"].count("±") == 1
+    assert len(cell.value["values"]) == 3
+    assert plain(cell).count("±") == 1
 
 
 def test_a_published_figure_belongs_to_the_options_that_it_was_published_for(
     evaluated, tmp_path
 ):
     def published():
-        (table,) = compare(Workspace(folder), ["waves"])
-        assert table["columns"][-1]["title"] == "Published"
-        return {
-            row["experiment"]["text"]: row["published"]["text"] for row in table["rows"]
-        }
+        (table,) = compare(Workspace(folder), ["waves"]).tables
+        assert table.columns[-1].title == "Published"
+        return {row["experiment"].text: row["published"].text for row in table.rows}
 
     def edit(file, old, new):
         text = (folder / file).read_text()
@@ -115,17 +113,17 @@ def test_a_published_figure_belongs_to_the_options_that_it_was_published_for(
 
 def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printed):
     names = ["waves/last_value", "waves/perceptron"]
-    (table,) = compare(evaluated, names)
+    shown = compare(evaluated, names)
+    (table,) = shown.as_data()
     pair = table["comparison"]
     expected = unroll.open(evaluated.root).compare(*names)
     assert [pair["experiment"], pair["against"]] == names
     assert (pair["outcome"], pair["change"]) == (expected.outcome, expected.change)
     assert pair["words"] == str(expected)
-    assert f"{' against '.join(names)}: {expected}" in printed([table], terminal=False)
-    (table,) = compare(evaluated, ["waves/node", "waves/perceptron"])
+    assert f"{' against '.join(names)}: {expected}" in printed(shown, terminal=False)
+    (table,) = compare(evaluated, ["waves/node", "waves/perceptron"]).as_data()
     assert table["comparison"]["outcome"] == "open"
-    (table,) = compare(evaluated, ["imdb/rnn", "imdb/majority"])
-    assert table["stand_in"]
+    assert compare(evaluated, ["imdb/rnn", "imdb/majority"]).tables[0].stand_in
 
 
 @pytest.mark.parametrize(
@@ -164,17 +162,18 @@ def test_where_nothing_is_built_there_is_one_line(tmp_path, monkeypatch):
 def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(
     evaluated, printed, width
 ):
-    tables = compare(evaluated, ["waves"])
-    text = printed(tables, terminal=True, width=width)
+    shown = compare(evaluated, ["waves"])
+    text = printed(shown, terminal=True, width=width)
     assert max(map(len, text.splitlines())) <= width
-    assert all(name in text for name in experiments(tables[0]))
+    assert all(name in text for name in experiments(shown.tables[0]))
     if width == 400:
+        (table,) = shown.as_data()
         assert all(
-            cell["text"] in text for row in tables[0]["rows"] for cell in row.values()
+            cell["text"] in text for row in table["rows"] for cell in row.values()
         )
     else:
-        shown = text.partition("Wider ")[0]
-        assert ("vs best without" in shown) == (width == 80), "the difference stays"
+        before = text.partition("Wider ")[0]
+        assert ("vs best without" in before) == (width == 80), "the difference stays"
         assert "Wider terminals show: " in " ".join(text.split())
 
 
@@ -182,8 +181,8 @@ def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(
 def test_names_are_not_read_as_markup_and_stand_ins_are_labelled(
     evaluated, printed, terminal
 ):
-    tables = compare(evaluated, ["imdb"])
-    tables[0]["rows"][0]["experiment"]["text"] += "[bold]e[/x]"
-    text = printed(tables, terminal=terminal)
+    (table,) = compare(evaluated, ["imdb"]).tables
+    row = {**table.rows[0], "experiment": TableCell("[bold]e[/x]")}
+    text = printed(Tables([replace(table, rows=(row,))]), terminal=terminal)
     assert "[bold]e[/x]" in text
     assert "STAND-IN" in text
