@@ -108,6 +108,7 @@ def answered(
         titles=titles,
         models_left_out=_without_fit(work, past, workers.minutes),
         series_left_out=left_out,
+        seconds=work.seconds,
     )
 
 

@@ -9,8 +9,9 @@ processes of their own, which keep their forecasts in a cache.
 import contextlib
 import math
 import time
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,11 +59,13 @@ class Work:
         histories: the series.
         names: the models.
         cache: the folder of the forecasts.
+        seconds: name of a model -> CPU seconds that it took here.
     """
 
     histories: Histories
     names: Sequence[str]
     cache: FitCache
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @classmethod
     def of(cls, histories: Histories, folder: Path, asked: Options) -> "Work":
@@ -98,7 +101,7 @@ class Work:
             key=lambda call: expected[call.name],
             reverse=workers.minutes is None,
         )
-        _perform(order, expected, workers)
+        self._perform(order, expected, workers)
         return {
             name: _joined(parts, "past")
             for name, parts in calls.items()
@@ -117,7 +120,7 @@ class Work:
         calls = {name: self._calls(name, "ahead") for name in names}
         every = [call for parts in calls.values() for call in parts]
         expected = {call.name: 1.0 for call in every}
-        _perform(every, expected, replace(workers, minutes=None))
+        self._perform(every, expected, replace(workers, minutes=None))
         forecasts = {name: _joined(parts, "ahead") for name, parts in calls.items()}
         learnt = dict[str, Array]()
         for name in names:
@@ -135,10 +138,46 @@ class Work:
             some = (first, min(first + size, count))
             path = self.cache.path(f"{name}-{when}", *some).with_suffix(".npz")
             shown = name if size >= count else f"{name} of series {first + 1} on"
-            log = self.cache.folder / f"{name}.log"
+            log = path.with_suffix(".log")
             arguments = (self.cache.folder, name, when, some, path)
             calls.append(processes.Call(shown, forecast_some, arguments, log))
         return calls
+
+    def _perform(
+        self,
+        calls: Sequence[processes.Call],
+        expected: dict[str, float],
+        workers: Workers,
+    ) -> None:
+        """Perform the calls whose files are not there, as far as there is time.
+
+        Raises:
+            UnrollError: something is wrong with the machine, such as a full disk.
+            RuntimeError: there is a mistake in the code.
+        """
+        missing = [call for call in calls if not _path(call).exists()]
+        seconds = {call.name: expected[call.name] for call in missing}
+        left = TimeLeft(seconds, workers.jobs)
+        naive = [call for call in missing if call.arguments[1] not in _slow()]
+        others = [call for call in missing if call not in naive]
+        done = 0
+        deadline = math.inf
+        if workers.minutes is not None:
+            deadline = time.monotonic() + 60 * workers.minutes
+        for some, until in ((naive, math.inf), (others, deadline)):
+            runs = processes.run(some, workers.jobs, workers.server, deadline=until)
+            with contextlib.closing(runs):
+                for ended in runs:
+                    require_no_mistake(ended)
+                    if ended.error:
+                        raise UnrollError(f"{ended.call.name}: {ended.error}")
+                    left.ended(ended.call.name, ended.seconds)
+                    self.seconds[ended.call.arguments[1]] += ended.cpu_seconds
+                    done += 1
+                    what = f"{ended.call.name}  {ended.cpu_seconds:.1f} CPU s"
+                    workers.say(
+                        f"{done}/{len(missing)}  {what}  {left.words()}".rstrip()
+                    )
 
     def _seconds(self, name: str, parts: int) -> float:
         if name in NETWORK_SECONDS:
@@ -157,39 +196,6 @@ def _joined(calls: Sequence[processes.Call], when: str) -> Array:
     """Return the forecasts of some calls, one part of the series after the other."""
     parts = [read_npz(_path(call), CURE)[when] for call in calls]
     return np.concatenate(parts, axis=-3 if when == "past" else 0)
-
-
-def _perform(
-    calls: Sequence[processes.Call],
-    expected: dict[str, float],
-    workers: Workers,
-) -> None:
-    """Perform the calls whose files are not there, as far as there is time.
-
-    Raises:
-        UnrollError: something is wrong with the machine, such as a full disk.
-        RuntimeError: there is a mistake in the code.
-    """
-    missing = [call for call in calls if not _path(call).exists()]
-    seconds = {call.name: expected[call.name] for call in missing}
-    left = TimeLeft(seconds, workers.jobs)
-    naive = [call for call in missing if call.arguments[1] not in _slow()]
-    others = [call for call in missing if call not in naive]
-    done = 0
-    deadline = math.inf
-    if workers.minutes is not None:
-        deadline = time.monotonic() + 60 * workers.minutes
-    for some, until in ((naive, math.inf), (others, deadline)):
-        runs = processes.run(some, workers.jobs, workers.server, deadline=until)
-        with contextlib.closing(runs):
-            for ended in runs:
-                require_no_mistake(ended)
-                if ended.error:
-                    raise UnrollError(f"{ended.call.name}: {ended.error}")
-                left.ended(ended.call.name, ended.seconds)
-                done += 1
-                what = f"{ended.call.name}  {ended.cpu_seconds:.1f} CPU s"
-                workers.say(f"{done}/{len(missing)}  {what}  {left.words()}".rstrip())
 
 
 def _slow() -> set[str]:
