@@ -153,8 +153,8 @@ def _reproduced(whole: Workspace, small: Workspace, datasets: Iterable[str]) -> 
     if different:
         others = ", ".join(f"{name} {has}" for name, has in unlocked().items())
         text += (
-            f"; {', '.join(different)} not: `git diff HEAD params.yaml` shows edits; "
-            f"else it is another processor or other packages ({others or 'none'})"
+            f"; {', '.join(different)} not: either params.yaml was edited, or "
+            f"{f'packages differ ({others})' if others else 'the processor differs'}"
         )
     return f"{text}."
 

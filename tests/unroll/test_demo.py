@@ -94,7 +94,7 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     assert re.search(rf"^waves +untuned +{verdict.outcome} ", output, re.MULTILINE)
     assert (
         "4 have its test errors to the last digit; waves/rnn6 not: `git diff HEAD "
-        "params.yaml` shows edits; else it is another processor or other" in output
+        "waves/ridge not: either params.yaml was edited, or" in output
     )
 
 
