@@ -126,9 +126,8 @@ class Findings(Strict):
         horizon: timesteps that are forecast at once.
         board: the scores of all models, and who forecasts.
         titles: name of a model -> its title.
-        left_out: name of a model -> why it was not fitted; name of a series -> why it
-            is not forecast.
-        series_left_out: the names in `left_out` that are those of series.
+        models_left_out: name of a model -> why it was not fitted.
+        series_left_out: name of a series -> why it is not forecast.
         mostly_zero: the number of forecast series whose median is 0; None in answers
             of an earlier version.
         late: what was found about series that are too short or late for windows; None
@@ -145,8 +144,8 @@ class Findings(Strict):
     horizon: Annotated[int, pydantic.Field(ge=1, le=MOST_TIMESTEPS)]
     board: Board
     titles: dict[str, str]
-    left_out: dict[str, str]
-    series_left_out: list[str] = pydantic.Field(default=[])
+    models_left_out: dict[str, str]
+    series_left_out: dict[str, str]
     mostly_zero: Annotated[int, pydantic.Field(ge=0)] | None = None
     late: Late | None = None
     groups: dict[str, dict[str, str]] = pydantic.Field(default={})
@@ -248,12 +247,12 @@ class Answer:
     @property
     def left_out(self) -> dict[str, str]:
         """Name of a model -> why it was not fitted; series -> why it is not forecast."""
-        return self.findings.left_out
+        return {**self.findings.models_left_out, **self.findings.series_left_out}
 
     @property
     def series_left_out(self) -> dict[str, str]:
         """Name of a series -> why it is not forecast."""
-        return {name: self.left_out[name] for name in self.findings.series_left_out}
+        return self.findings.series_left_out
 
     @property
     def of_board(self) -> pd.DataFrame:
@@ -523,8 +522,8 @@ def _answered(
         horizon=proposal.horizon,
         board=made.board,
         titles=made.titles,
-        left_out={**made.models_left_out, **made.series_left_out},
-        series_left_out=[*made.series_left_out],
+        models_left_out=made.models_left_out,
+        series_left_out={**made.series_left_out},
         mostly_zero=made.mostly_zero,
         late=None if made.late is None else _late(made.late, made.late_reasons),
         groups=accounts.groups(profile),

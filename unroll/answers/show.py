@@ -59,9 +59,8 @@ def show_models(answer: Answer) -> None:
         print(printable(with_flags(answer.hint)))
     models = table.models(answer.models, answer.unit, answer.board.objective)
     left_out: dict[str, list[str]] = {}
-    for name, why in answer.left_out.items():
-        if name not in answer.series_left_out:
-            left_out.setdefault(why, []).append(name)
+    for name, why in answer.findings.models_left_out.items():
+        left_out.setdefault(why, []).append(name)
     caption = [table.explained(answer.board)]
     for why, names in left_out.items():
         caption.append(f"Left out: {', '.join(names)}: {why}")

@@ -104,7 +104,7 @@ def predict(
                 "leave it out"
             )
         if series in answer.series_left_out:
-            why = answer.left_out[series]
+            why = answer.series_left_out[series]
             raise UsageError(one_line(f"--series {series} is not forecast: {why}"))
         one_of(series, several, "--series")
     paths = [data] if data else answer.files

@@ -303,7 +303,7 @@ def test_of_several_series_each_one_has_its_forecast(tmp_path):
     assert "\n1 of 3 series is too short or too late for these models, and" in text
     assert "(late: 9 rows, 0 of them before" in text
     about = json.loads((tmp_path / "shops" / "answer.json").read_text("utf-8"))
-    assert about["series_left_out"] == []
+    assert about["series_left_out"] == {}
     assert about["late"]["reasons"]["late"].startswith("9 rows, 0 of them before")
     table = pd.read_csv(io.StringIO(printed(tmp_path, "predict", "shops", "--csv")))
     assert table.groupby("unique_id")["ds"].first().to_dict() == {
