@@ -109,3 +109,19 @@ class TimePooling(keras.layers.Layer):  # type: ignore[misc]
             outputs["mean"] = total / keras.ops.maximum(count, 1.0)
         parts = [outputs[pool] for pool in self.pools]
         return keras.ops.concatenate(parts, axis=1)
+
+
+POOLS = {"mean": ("mean",), "max": ("max",), "mean_max": ("max", "mean")}
+"""A builder's option `pooling` -> what is computed over time, side by side."""
+
+
+def time_pooling(pooling: str) -> Any:
+    """Return a Keras layer that pools over the timesteps without the padding.
+
+    It maps (batch, timesteps, values) to (batch, values), or to (batch, 2 * values) for
+    the maximum and the mean. Without any word the output is 0.
+
+    Args:
+        pooling: a key of `POOLS`.
+    """
+    return TimePooling(POOLS[pooling])

@@ -5,7 +5,7 @@ A builder takes a `Problem` and keyword-only options. Their types are the schema
 options in params.yaml. Options that several builders have are defined here.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -114,21 +114,3 @@ def add_embedding(
     if word_dropout:
         one_of_each_word = (None, None, 1)
         model.add(keras.layers.Dropout(word_dropout, noise_shape=one_of_each_word))
-
-
-POOLS = {"mean": ("mean",), "max": ("max",), "mean_max": ("max", "mean")}
-"""A builder's option `pooling` -> what is computed over time, side by side."""
-
-
-def time_pooling(pooling: str) -> Any:
-    """Return a Keras layer that pools over the timesteps without the padding.
-
-    It maps (batch, timesteps, values) to (batch, values), or to (batch, 2 * values) for
-    the maximum and the mean. Without any word the output is 0.
-
-    Args:
-        pooling: a key of `POOLS`.
-    """
-    from pipeline.layers import TimePooling
-
-    return TimePooling(POOLS[pooling])

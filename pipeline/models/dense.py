@@ -14,7 +14,6 @@ from pipeline.models import (
     Width,
     add_embedding,
     check_embedding,
-    time_pooling,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def build(
     """
     import keras
 
-    from pipeline.layers import Dense
+    from pipeline.layers import Dense, time_pooling
 
     check_embedding(problem, embedding, word_dropout)
     skip_padding = pooling != "mean_with_padding"

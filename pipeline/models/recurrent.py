@@ -17,7 +17,6 @@ from pipeline.models import (
     add_embedding,
     check_embedding,
     look_back,
-    time_pooling,
 )
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def build(
     """
     import keras
 
-    from pipeline.layers import Dense
+    from pipeline.layers import Dense, time_pooling
 
     check_embedding(problem, embedding, word_dropout)
     every = problem.each_step or _is_repeated(problem)

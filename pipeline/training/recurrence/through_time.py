@@ -365,7 +365,7 @@ POOLS = {
         at=lambda needed, _time: needed[0],
     ),
 }
-"""Name of a pool of `pipeline.models.POOLS` -> its functions."""
+"""Name of a pool of `pipeline.layers.POOLS` -> its functions."""
 
 
 @dataclass(frozen=True)

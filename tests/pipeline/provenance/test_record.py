@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
-from pipeline.provenance import machine, record
+from pipeline.provenance import places, record
 from pipeline.provenance.fingerprint import Ingredients
 from pipeline.workspace import Workspace
 
@@ -60,7 +60,7 @@ def checkout(tmp_path, monkeypatch):
     )
     for command in (("init", "-q"), ("add", "."), (*identity, "commit", "-qm", "All")):
         subprocess.run(["git", *command], cwd=tmp_path / "checkout", check=True)
-    monkeypatch.setattr(machine, "CODE", tmp_path / "checkout")
+    monkeypatch.setattr(places, "CODE", tmp_path / "checkout")
     return Workspace(tmp_path / "checkout")
 
 

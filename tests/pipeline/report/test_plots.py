@@ -80,7 +80,9 @@ def built(name, **models):
             **own, chosen={"test": {"mse": stat}}, method="", converged=True
         )
 
-    about = SimpleNamespace(name="d", metric="mse", examples={"train": 8000}, days=None)
+    about = SimpleNamespace(
+        name="d", metric="mse", examples={"train": 8000}, days=None, floor=0.0
+    )
     experiments = {model: entry(*options) for model, options in models.items()}
     return SimpleNamespace(
         name=name,

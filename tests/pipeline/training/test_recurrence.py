@@ -8,7 +8,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.models import time_pooling
+from pipeline.layers import time_pooling
 from pipeline.models.recurrent import min_gru_cell
 from pipeline.training.recurrence.network import LoopedModel
 
