@@ -88,23 +88,35 @@ def show_forecast(rows: pd.DataFrame, level: float, unit: str) -> None:
 
 
 def show_groups(answer: Answer, by: str, *, as_json: bool) -> None:
-    """Print the errors and the sums of forecasts of each group of series.
+    """Print the errors of each group of series, and the sums of its forecasts.
+
+    There are no sums if a value that must be known beforehand is not.
 
     Raises:
         UsageError: there is no such column.
     """
     scores = answer.scores(by)
-    sums = answer.sums(by)
+    lacking = ""
+    try:
+        sums = answer.sums(by)
+    except UnknownAheadError as error:
+        sums = pd.DataFrame()
+        lacking = with_flags(f"No sums yet: {error}")
     if as_json:
-        stamped = table.with_text_stamps(sums)
+        stamped = sums if lacking else table.with_text_stamps(sums)
         terminal.print_json({"scores": plain(scores), "sums": plain(stamped)})
         return
     unit = answer.forecaster.spec.fitted.windows.unit
-    for text in (table.scores(scores, unit), table.sums(sums)):
+    tables = [table.scores(scores, unit)]
+    if not lacking:
+        tables.append(table.sums(sums))
+    for text in tables:
         print()
         terminal.show_table(
             text.headings, text.rows, numeric=text.numeric, caption=text.caption
         )
+    if lacking:
+        print(f"\n{printable(lacking)}")
 
 
 def about(answer: Answer) -> dict[str, Any]:

@@ -341,6 +341,8 @@ def test_what_is_known_beforehand_is_asked_for(tmp_path):
         "the answer stands"
     )
     assert text.endswith("Next: unroll predict shop --future FILE\n")
+    groups = printed(tmp_path, "compare", "shop", "--by", "unique_id")
+    assert "\nNo sums yet: price must be known beforehand" in groups
     with pytest.raises(UsageError, match="shop is one series; leave it out"):
         printed(tmp_path, "predict", "shop", "--series", "a")
     every[DAYS:][["day", "price"]].to_csv(tmp_path / "plan.csv", index=False)
