@@ -33,7 +33,7 @@ from series.comparison import (
 from series.options import Objective
 from series.recipes import card
 
-ENSEMBLE = "weighted_median"
+ENSEMBLE = "combination"
 """The name of the forecast combination in the table."""
 
 DEVIATIONS = "standard deviations"

@@ -47,15 +47,16 @@ def answered(
     """
     if proposal.future or proposal.holidays:
         workers.say(
-            "future= and holidays= are not used: models of short series see the target "
-            "alone."
+            "Models of short series see the target alone, without future= and holidays=."
         )
     spec, windows, left_out = _read(name, profile, proposal)
     histories = Histories.of(windows, spec.cycle, proposal.horizon)
     work = Work.of(histories, kept, asked)
+    count = backtest.cutoffs(histories)
     workers.say(
-        f"Series are short, so each model forecasts {len(windows):,} series from "
-        f"{backtest.cutoffs(histories)} cutoff(s) of each, and learns from whole series."
+        f"For short series, each model sees a whole series, and forecasts from "
+        f"{'one cutoff' if count == 1 else f'up to {count} cutoffs'} of its past. Short "
+        f"series: {len(windows):,}."
     )
     past = work.past(workers)
     titles = {model: str(CARDS[model].title) for model in past}

@@ -56,7 +56,7 @@ def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast():
     answer = answered(target="sales", horizon=7.0)
     assert answer.target == "sales"
     assert answer.sentence.startswith("Recurrence was not tried.")
-    assert {*answer.models["model"]} == {*FEW, "weighted_median"}
+    assert {*answer.models["model"]} == {*FEW, "combination"}
     assert answer.models["forecasts"].sum() == 1
     assert (answer.models["mae"].diff().dropna() >= 0).all(), "the best first"
     assert answer.models["coverage"].between(0.8, 1).all()
@@ -80,7 +80,7 @@ def test_no_forecast_at_an_earlier_cutoff_changes_by_a_digit_when_later_rows_do(
     early = before[known & (before["ds"] < planted["day"][360])]
     same = after.loc[early.index]
     assert len(early) > 1000
-    assert {*early["model"]} == {*FEW, "weighted_median"}
+    assert {*early["model"]} == {*FEW, "combination"}
     pd.testing.assert_frame_equal(same, early, check_exact=True)
     assert not after["y_hat"].equals(before["y_hat"])
 
