@@ -127,9 +127,8 @@ class Board(Strict):
         champion: the model that forecasts.
         objective: what a forecast is, and so by which error models are judged.
         short: whether series are too short for windows (`series.short`). Blocks are
-            then series.
-        compared_series: with `short`, the series that models are compared on; empty if
-            these are all.
+            then series, and all series choose and compare.
+        untrained: networks that had too few rows to be trained.
     """
 
     unit: str
@@ -151,7 +150,7 @@ class Board(Strict):
     champion: str
     objective: Objective = "median"
     short: bool = False
-    compared_series: list[str] = pydantic.Field(default=[])
+    untrained: list[str] = pydantic.Field(default=[])
 
     @property
     def word(self) -> Word | None:
@@ -203,11 +202,12 @@ class Board(Strict):
     def later(self, forecasts: pd.DataFrame) -> pd.DataFrame:
         """Return the forecasts that models are compared by.
 
-        They are those of the later half of the cutoffs, or of `compared_series`.
+        They are those of the later half of the cutoffs, or all if series are short.
         """
         if self.short:
-            names = self.compared_series or [*self.deviations]
-            return forecasts[forecasts["unique_id"].astype(str).isin(names)]
+            return forecasts[
+                forecasts["unique_id"].astype(str).isin([*self.deviations])
+            ]
         return forecasts[forecasts["cutoff"] >= np.datetime64(self.middle)]
 
     def errors(self, later: pd.DataFrame) -> pd.DataFrame:

@@ -139,7 +139,7 @@ def why_open(compared: ModelComparison) -> str:
 def _not_tried(board: Board, titles: Mapping[str, str]) -> str:
     best = title(board, titles, board.opponent)
     start = "Recurrence was not tried."
-    if board.short:
+    if board.untrained:
         start = (
             "Whether recurrence helps cannot be said: the rows are too few to train a "
             "network."
@@ -194,14 +194,15 @@ def hint(
     for name, scores in board.models.items():
         chosen = sides[scores.recurrent]
         if chosen is not None and board.error(name) < SHOWN * board.error(chosen):
-            halves = (
-                "the earlier half of the cutoffs, and the table shows the later half"
+            why = (
+                "Models are chosen on the earlier half of the cutoffs, and the table "
+                "shows the later half."
             )
             if board.short:
-                halves = "every second series, and the table shows the others"
+                why = "A single model is preferred only with a lead of a third."
             texts.append(
                 f"In the table {title(board, titles, name)} has less error than "
-                f"{title(board, titles, chosen)}. Models are chosen on {halves}."
+                f"{title(board, titles, chosen)}. {why}"
             )
             break
     if ZERO in board.models:
@@ -231,7 +232,7 @@ def _lacking(board: Board, compared: ModelComparison) -> str:
             would = f"About {compared.more:.2g} times the rows would decide it"
         return f"{would}, if both models went on like that."
     if board.short:
-        return "A verdict takes 40 series; this file has fewer."
+        return "A verdict takes 20 series; this file has fewer."
     if board.days < SEASON:
         needed = SEASON / board.days
         blocks = f"{SEASON // 7} weeks to compare on, which is about a year of rows"
@@ -248,7 +249,7 @@ def _lacking(board: Board, compared: ModelComparison) -> str:
 def span(board: Board) -> str:
     """Return what models are compared on, such as "the last 24 weeks of 20 series"."""
     if board.short:
-        count = len(board.compared_series or board.deviations)
+        count = len(board.deviations)
         return f"{count:,} series" if count > 1 else "the last rows"
     weeks = int(board.days // 7)
     days = max(1, round(board.days))

@@ -62,8 +62,6 @@ def explained(board: Board) -> str:
             "Errors are divided by the mean change of a series from one cycle to the "
             "next."
         )
-    if board.compared_series:
-        where += " All scores are of every second series; the others choose models."
     return f"{where} {EXPLAINED}"
 
 

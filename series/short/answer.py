@@ -23,6 +23,9 @@ from series.short.backtest import CARDS, Work
 from series.short.forecaster import DIGESTS, FORECASTS, ShortForecaster, ShortSpec
 from series.short.histories import Histories, known
 
+TOO_FEW = "the series have too few rows to train a network"
+"""Why a network is left out."""
+
 
 def answered(
     name: str,
@@ -78,11 +81,13 @@ def answered(
             "smaller horizon="
         )
     forecasts, found = board.board(every, scales, lowest, proposal.objective)
+    found = found.model_copy(update={"untrained": [*work.untrained]})
     if found.members:
         of_one = [titles[member] for member in found.members]
         titles[MEAN] = f"the mean of {', '.join(of_one[:-1])} and {of_one[-1]}"
     names = [model for model in past if model not in networks.NETWORKS]
-    names += [each for each in found.champions if each in networks.NETWORKS]
+    needed = {*found.members, *found.champions}
+    names += [each for each in networks.NETWORKS if each in needed]
     ahead, learnt = work.ahead(names, workers)
     digests = [forecaster.digest(values) for values in histories.series]
     arrays = {
@@ -222,10 +227,8 @@ def _without_fit(
     work: Work, past: Mapping[str, Array], minutes: float | None
 ) -> dict[str, str]:
     """Return name of a model -> why it was not fitted."""
-    left_out = {}
-    for name in CARDS:
-        if name in work.names and name not in past:
+    left_out = dict.fromkeys(work.untrained, TOO_FEW)
+    for name in work.names:
+        if name not in past:
             left_out[name] = f"there was no time for it in {minutes:g} min"
-        elif name in networks.NETWORKS and name not in work.names:
-            left_out[name] = "the series have too few rows to train a network"
     return left_out

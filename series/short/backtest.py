@@ -59,12 +59,14 @@ class Work:
         histories: the series.
         names: the models.
         cache: the folder of the forecasts.
+        untrained: networks that are wanted and have too few rows to be trained.
         seconds: name of a model -> CPU seconds that it took here.
     """
 
     histories: Histories
     names: Sequence[str]
     cache: FitCache
+    untrained: Sequence[str] = ()
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @classmethod
@@ -78,11 +80,16 @@ class Work:
         is_large = histories.cycle > 1 and len(histories.series) > MOST_WITH_ETS
         names.remove("ets" if is_large else "ces")
         before = histories.until(first_cutoffs(histories))
-        if asked.networks and networks.enough(before):
+        untrained = list[str]()
+        if asked.networks:
             names += networks.NETWORKS
         naive = [name for name in names if CARDS[name].kind == "naive"]
         key = f"{sha256(file)} {fingerprint.package()}"
-        return cls(histories, asked.tried(names, naive), FitCache(folder, key))
+        tried = asked.tried(names, naive)
+        if not networks.enough(before):
+            untrained = [name for name in tried if name in networks.NETWORKS]
+        names = [name for name in tried if name not in untrained]
+        return cls(histories, names, FitCache(folder, key), untrained)
 
     def past(self, workers: Workers) -> dict[str, Array]:
         """Forecast with each model from all cutoffs.

@@ -1,8 +1,8 @@
 """The scores of models of short series, and the choice of the model that forecasts.
 
 Errors are divided by the size of each series' usual changes (`Histories.scales`). A
-series counts as one draw: models are chosen on every second series and compared on the
-others, so that the choice does not favour any model.
+series counts as one draw. All series choose and compare: there are few models to choose
+from, and the mean of several is preferred to a single one, so the choice favours little.
 """
 
 from collections.abc import Mapping, Sequence
@@ -125,18 +125,12 @@ def board(
     forecasts, combined = _with_mean(rows)
     floor = forecasts["unique_id"].map(lowest)
     forecasts["y_hat"] = np.maximum(forecasts["y_hat"], floor)
-    names = forecasts["unique_id"].unique().tolist()
-    later_names = names[1::2] if len(names) >= 2 * FEWEST_SERIES else []
-    is_later = forecasts["unique_id"].isin(later_names or names)
-    later = forecasts[is_later]
-    earlier = forecasts[~is_later] if later_names else forecasts
-    of_earlier = comparison.scores(earlier, scales)[MEASURE[objective]].to_dict()
-    network, opponent, naive, rival = _sides(of_earlier)
-    errors = comparison.errors_by_series(later, scales, objective)
-    judged = comparison.scores(later, scales)
-    by_seed = rows[rows["unique_id"].isin(later_names or names)]
-    seeds = {MEAN: NO_SEEDS, **leaderboard.seed_parts(by_seed, scales, objective)}
-    days = SEASON if later_names else 0
+    judged = comparison.scores(forecasts, scales)
+    by_model = judged[MEASURE[objective]].to_dict()
+    network, opponent, naive, rival = _sides(by_model)
+    errors = comparison.errors_by_series(forecasts, scales, objective)
+    seeds = {MEAN: NO_SEEDS, **leaderboard.seed_parts(rows, scales, objective)}
+    days = SEASON if forecasts["unique_id"].nunique() >= FEWEST_SERIES else 0
 
     def compared(name: str, other: str) -> ModelComparison:
         return compare(
@@ -149,10 +143,9 @@ def board(
         )
 
     models = {}
-    for name, error in of_earlier.items():
-        wql, coverage = _quantile_scores(
-            forecasts[forecasts["model"] == name], scales, later_names
-        )
+    for name, error in by_model.items():
+        own = forecasts[forecasts["model"] == name]
+        wql, coverage = _quantile_scores(own, scales)
         change: dict[str, Any] = {"change": None, "low": None, "high": None}
         if name != opponent:
             change = compared(name, opponent).model_dump(include={*change})
@@ -184,7 +177,6 @@ def board(
         champion=opponent,
         objective=objective,
         short=True,
-        compared_series=later_names,
     )
     champion = leaderboard.champion(found)
     return forecasts, found.model_copy(update={"champion": champion})
@@ -225,28 +217,31 @@ def _sides(errors: Mapping[str, float]) -> tuple[str | None, str, str, str | Non
 
 
 def _quantile_scores(
-    rows: pd.DataFrame, scales: Mapping[str, float], later_names: Sequence[str]
+    rows: pd.DataFrame, scales: Mapping[str, float]
 ) -> tuple[float | None, float | None]:
     """Return a model's weighted quantile loss and the coverage of its 90 % intervals.
 
-    The intervals of the later series are made from the errors of the other series.
-    Both are None if there are no other series.
+    The intervals of every second series are made from the errors of the others, and the
+    other way round. Both are None if there are fewer than `FEWEST_SERIES`.
     """
-    if not later_names:
+    names = rows["unique_id"].unique()
+    if len(names) < FEWEST_SERIES:
         return None, None
-    later = rows["unique_id"].isin(later_names)
     horizon = int(rows["step"].max()) + 1
-    ends = offsets.offsets(
-        scores(rows[~later], scales, horizon), (*LEVELS, intervals.USUAL)
-    )
-    own = rows[later & rows["y"].notna()]
-    own_scales = own["unique_id"].map(scales).to_numpy()[:, None]
-    values = own["y_hat"].to_numpy()[:, None] + ends[own["step"]] * own_scales
-    truth = own["y"].to_numpy()
+    ends = np.empty((len(rows), 2 * len(LEVELS) + 2))
+    for half in (0, 1):
+        own = rows["unique_id"].isin(names[half::2]).to_numpy()
+        others = scores(rows[~own], scales, horizon)
+        of_step = offsets.offsets(others, (*LEVELS, intervals.USUAL))
+        ends[own] = of_step[rows["step"][own]]
+    sizes = rows["unique_id"].map(scales).to_numpy()[:, None]
+    values = rows["y_hat"].to_numpy()[:, None] + ends * sizes
+    truth = rows["y"].to_numpy()
+    known = np.isfinite(truth)
     inside = (values[:, 0] <= truth) & (truth <= values[:, -1])
-    deciles = np.insert(values[:, 1:-1], len(LEVELS), own["y_hat"], axis=1)
-    wql = intervals.weighted_quantile_loss(truth, deciles, DECILES)
-    return wql, float(inside.mean())
+    deciles = np.insert(values[:, 1:-1], len(LEVELS), rows["y_hat"], axis=1)
+    wql = intervals.weighted_quantile_loss(truth[known], deciles[known], DECILES)
+    return wql, float(inside[known].mean())
 
 
 def scores(rows: pd.DataFrame, scales: Mapping[str, float], horizon: int) -> Array:

@@ -74,6 +74,21 @@ def test_a_saved_answer_forecasts_the_same_and_another_model_if_it_is_named(tmp_
     assert (widths[:, -1] > widths[:, 3]).all()
 
 
+def test_the_mean_can_be_chosen_where_a_single_model_forecasts(tmp_path, monkeypatch):
+    monkeypatch.setattr(networks, "STEPS", 20)
+    monkeypatch.setattr(networks, "FEWEST_WINDOWS", 100)
+    frame = panel(8, rows=60)
+    answer = unroll.answer(frame, target="y", horizon=4, models=["theta", "mlp"])
+    assert answer.board.champion != "mean"
+    assert answer.sentence.startswith("Recurrence was not tried")
+    again = unroll.load(answer.save(tmp_path / "panel"))
+    assert again.forecaster.models == [
+        *["last_value", "seasonal_naive", "theta", "mlp", "mean"]
+    ]
+    parts = [again.forecast(model=name)["y_hat"] for name in ("theta", "mlp", "mean")]
+    np.testing.assert_allclose(parts[2], (parts[0] + parts[1]) / 2)
+
+
 def test_new_rows_are_forecast_from():
     frame = panel(3)
     early = frame[frame["ds"] < "2024-10-01"]
