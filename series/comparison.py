@@ -153,11 +153,6 @@ def _summed_errors(
     return table[table["count"] > 0]
 
 
-def mean_error(errors: pd.DataFrame) -> float:
-    """Return the mean absolute error in a model's rows of `errors_by_block`."""
-    return float(errors["sum"].sum() / errors["count"].sum())
-
-
 def compare(
     errors: pd.DataFrame,
     others: pd.DataFrame,

@@ -12,8 +12,8 @@ from pipeline.errors import UsageError
 from pipeline.evaluation.margin import Word
 from pipeline.validation import Strict, one_of
 from series.answer import Answer
-from series.comparison import ModelComparison, mean_error
-from series.leaderboard import Board, factor
+from series.comparison import ModelComparison, scores
+from series.leaderboard import Board
 from series.sentence import amount, interval, so_far, span, title, why_open
 
 KEYS = ["unique_id", "cutoff", "ds"]
@@ -83,8 +83,8 @@ def judge(table: pd.DataFrame, against: Answer) -> Judgement:
     board = against.board
     champion = _of_model(against, board.champion)
     own = _checked(table, against, champion)
-    errors = board.errors(pd.concat([own.assign(model=ALONE), champion]))
-    return _judgement(against, errors, ALONE, board.champion, ALONE)
+    rows = pd.concat([own.assign(model=ALONE), champion])
+    return _judgement(against, rows, ALONE, board.champion, ALONE)
 
 
 def between(answer: Answer, model: str, other: str) -> Judgement:
@@ -98,13 +98,8 @@ def between(answer: Answer, model: str, other: str) -> Judgement:
     if model == other:
         raise UsageError(f"both models are {model}; name two models of {answer.name}")
     rows = pd.concat([_of_model(answer, model), _of_model(answer, other)])
-    return _judgement(
-        answer,
-        answer.board.errors(rows),
-        model,
-        other,
-        title(answer.board, answer.findings.titles, model),
-    )
+    shown = title(answer.board, answer.findings.titles, model)
+    return _judgement(answer, rows, model, other, shown)
 
 
 def _of_model(answer: Answer, name: str) -> pd.DataFrame:
@@ -113,11 +108,12 @@ def _of_model(answer: Answer, name: str) -> pd.DataFrame:
 
 
 def _judgement(
-    answer: Answer, errors: pd.DataFrame, model: str, other: str, shown: str
+    answer: Answer, rows: pd.DataFrame, model: str, other: str, shown: str
 ) -> Judgement:
-    """Compare two models by their errors; `shown` is the title of the first."""
+    """Compare two models by their forecasts; `shown` is the title of the first."""
     board = answer.board
-    compared = board.compared(errors, model, other)
+    compared = board.compared(board.errors(rows), model, other)
+    mae = board.factor * scores(rows, board.deviations)["mae"]
     champion = title(board, answer.findings.titles, other)
     return Judgement(
         model=shown,
@@ -127,8 +123,8 @@ def _judgement(
         change=compared.change,
         low=compared.low,
         high=compared.high,
-        mae=factor(board.deviations) * mean_error(errors.loc[model]),
-        champion_mae=factor(board.deviations) * mean_error(errors.loc[other]),
+        mae=float(mae[model]),
+        champion_mae=float(mae[other]),
         unit=board.unit,
     )
 
@@ -137,7 +133,12 @@ def _sentence(name: str, champion: str, board: Board, compared: ModelComparison)
     outcome = OUTCOMES[compared.word].capitalize()
     if compared.low is None:
         text = f"Open so far: {so_far(board, compared, name, champion)}."
-        return f"{text} The cutoffs span too few weeks for a verdict."
+        lacking = (
+            "There are too few series"
+            if board.short
+            else "The cutoffs span too few weeks"
+        )
+        return f"{text} {lacking} for a verdict."
     error = f"{amount(compared.change)} {champion}{interval(compared)}"
     text = f"{outcome}: over {span(board)} {name} had {error}."
     return f"{text}{why_open(compared)}"

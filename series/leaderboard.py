@@ -69,6 +69,12 @@ MOST_SERIES = 100
 """Largest number of series whose quantiles are scored; more would take minutes."""
 
 
+def factor(deviations: Mapping[str, float], *, short: bool = False) -> float:
+    """Return what turns an error in standard deviations into `Board.unit`."""
+    several = len(deviations) > 1
+    return 1.0 if several or short else next(iter(deviations.values()))
+
+
 class ModelScores(Interval):
     """A model's scores on the later half of the cutoffs; its forecast is the mean over
     its seeds.
@@ -164,6 +170,11 @@ class Board(Strict):
         return bool(leads) and not any(leads)
 
     @property
+    def factor(self) -> float:
+        """What turns an error in `deviations` into `unit`."""
+        return factor(self.deviations, short=self.short)
+
+    @property
     def champions(self) -> list[str]:
         """The models that the champion combines, or the champion alone."""
         combined = self.champion in {ENSEMBLE, MEAN}
@@ -245,11 +256,6 @@ class Board(Strict):
     def _seed_part(self, name: str) -> Part:
         scores = self.models.get(name)
         return Part(scores.seed_variance, scores.seeds) if scores else NO_SEEDS
-
-
-def factor(deviations: Mapping[str, float]) -> float:
-    """Return the factor that turns an error in standard deviations into `Board.unit`."""
-    return 1.0 if len(deviations) > 1 else next(iter(deviations.values()))
 
 
 def is_recurrent(experiment: Experiment) -> bool:
@@ -596,7 +602,7 @@ def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
     """
     later = board.later(forecasts)
     errors = comparison.errors_by_block(later, board.deviations, board.block_length)
-    means = factor(board.deviations) * errors["sum"] / errors["count"]
+    means = board.factor * errors["sum"] / errors["count"]
     by_model = means.unstack(level=0)  # noqa: PD010 - there is one value for each
     first = later["cutoff"].min().to_datetime64()
     by_model.index = pd.DatetimeIndex(first + by_model.index * board.block_length)

@@ -59,6 +59,12 @@ def test_the_rule_is_that_of_the_board(against):
         assert found.mae == pytest.approx(scores.mae)
 
 
+def test_the_mae_is_no_squared_error_where_the_mean_is_forecast(against):
+    of_mean = against.board.model_copy(update={"objective": "mean"})
+    found = judge(forecasts(against, "ridge"), answered(against.forecasts, of_mean))
+    assert found.mae == pytest.approx(against.board.models["ridge"].mae)
+
+
 def test_one_series_needs_no_unique_id(against):
     rows = forecasts(against)
     assert judge(rows.drop(columns="unique_id"), against) == judge(rows, against)

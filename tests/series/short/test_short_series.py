@@ -13,6 +13,7 @@ import unroll
 from pipeline.errors import UnrollError, UsageError
 from series import answer as answers
 from series import fits, seal
+from series.judge import between
 from series.short import backtest, local, networks
 from series.short.histories import Histories
 from series.short.offsets import offsets
@@ -107,6 +108,9 @@ def test_four_years_of_months_are_forecast_and_no_verdict_is_given():
     forecast = answer.forecast(levels=0.9)
     assert len(forecast) == 18
     assert np.isfinite(forecast[["lo-90", "hi-90"]]).all(axis=None)
+    judged = between(answer, "theta", "ets")
+    assert judged.mae == pytest.approx(answer.board.models["theta"].mae)
+    assert judged.sentence.endswith("There are too few series for a verdict.")
     truth = panel(1, rows=69)["y"].to_numpy()
     assert abs(forecast["y_hat"].mean() / truth[-18:].mean() - 1) < 0.25
 
