@@ -7,6 +7,7 @@ computed by `pipeline.evaluation.intervals.Difference`.
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -198,6 +199,45 @@ def compare(
         blocks=blocks,
         more=more,
     )
+
+
+@dataclass(frozen=True)
+class Errors:
+    """The errors of several models on the same cutoffs, to compare any two of them.
+
+    Attributes:
+        by_block: the rows of `errors_by_block` of all models.
+        days: number of days that the cutoffs span.
+        seeds: name of a model -> the part of the variance of its error's logarithm that
+            is due to seeds; others have none.
+        objective: whether errors are squared.
+    """
+
+    by_block: pd.DataFrame
+    days: float
+    seeds: Mapping[str, Part]
+    objective: Objective
+
+    def compared(self, name: str, other: str) -> ModelComparison:
+        """Compare a model with another one."""
+        return compare(
+            self.by_block.loc[name],
+            self.by_block.loc[other],
+            self.days,
+            self.seeds.get(name, NO_SEEDS),
+            self.seeds.get(other, NO_SEEDS),
+            self.objective,
+        )
+
+    def against(self, name: str, opponent: str) -> dict[str, Any]:
+        """Return change, low and high against the opponent, None for the opponent
+        itself; and seeds and seed_variance.
+        """
+        own = self.seeds.get(name, NO_SEEDS)
+        found: dict[str, Any] = {"change": None, "low": None, "high": None}
+        if name != opponent:
+            found = self.compared(name, opponent).model_dump(include={*found})
+        return found | {"seeds": own.draws, "seed_variance": own.variance}
 
 
 def _losses(errors: pd.DataFrame) -> Array:

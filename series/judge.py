@@ -112,7 +112,7 @@ def _judgement(
 ) -> Judgement:
     """Compare two models by their forecasts; `shown` is the title of the first."""
     board = answer.board
-    compared = board.compared(board.errors(rows), model, other)
+    compared = board.errors(rows).compared(model, other)
     mae = board.factor * scores(rows, board.deviations)["mae"]
     champion = title(board, answer.findings.titles, other)
     return Judgement(

@@ -22,14 +22,7 @@ from pipeline.evaluation.intervals import Part
 from pipeline.evaluation.margin import Word
 from pipeline.validation import Strict, Timestamp
 from series import backtest, combination, comparison, intervals
-from series.comparison import (
-    NO_SEEDS,
-    POWER,
-    WEEK,
-    Interval,
-    ModelComparison,
-    compare,
-)
+from series.comparison import POWER, WEEK, Errors, Interval, ModelComparison
 from series.options import Objective
 from series.recipes import card
 
@@ -221,41 +214,26 @@ class Board(Strict):
             ]
         return forecasts[forecasts["cutoff"] >= np.datetime64(self.middle)]
 
-    def errors(self, later: pd.DataFrame) -> pd.DataFrame:
-        """Return the errors of some forecasts, a row for each model and block."""
+    def errors(self, later: pd.DataFrame) -> Errors:
+        """Return the errors of some forecasts, also of models that have no scores."""
         if self.short:
-            return comparison.errors_by_series(later, self.deviations, self.objective)
-        return comparison.errors_by_block(
-            later, self.deviations, self.block_length, self.objective
-        )
-
-    def compared(self, errors: pd.DataFrame, name: str, other: str) -> ModelComparison:
-        """Compare two models.
-
-        Args:
-            errors: the errors of both, as the method `errors` returns them.
-            name: the name of a model, which need not be on the board.
-            other: the name of the model to compare with.
-        """
-        seeds = self._seed_part(name)
-        other_seeds = self._seed_part(other)
-        return compare(
-            errors.loc[name],
-            errors.loc[other],
-            self.days,
-            seeds,
-            other_seeds,
-            self.objective,
-        )
+            by_block = comparison.errors_by_series(
+                later, self.deviations, self.objective
+            )
+        else:
+            by_block = comparison.errors_by_block(
+                later, self.deviations, self.block_length, self.objective
+            )
+        seeds = {
+            name: Part(scores.seed_variance, scores.seeds)
+            for name, scores in self.models.items()
+        }
+        return Errors(by_block, self.days, seeds, self.objective)
 
     def error(self, name: str) -> float:
         """Return the error of a model by which models are judged."""
         scores = self.models[name]
         return scores.rmse if self.objective == "mean" else scores.mae
-
-    def _seed_part(self, name: str) -> Part:
-        scores = self.models.get(name)
-        return Part(scores.seed_variance, scores.seeds) if scores else NO_SEEDS
 
 
 def is_recurrent(experiment: Experiment) -> bool:
@@ -328,47 +306,32 @@ def board(
     horizon = (forecasts["ds"] - forecasts["cutoff"]).max()
     block_length = max(WEEK, horizon.to_timedelta64())
     later = forecasts[forecasts["cutoff"] >= middle]
-    errors = comparison.errors_by_block(later, deviations, block_length, objective)
-    judged = comparison.scores(later, deviations)
+    by_block = comparison.errors_by_block(later, deviations, block_length, objective)
     seeds = seed_parts(table[table["cutoff"] >= middle], deviations, objective)
-    seeds[ENSEMBLE] = NO_SEEDS
-
-    def compared(name: str, other: str) -> ModelComparison:
-        return compare(
-            errors.loc[name],
-            errors.loc[other],
-            days,
-            seeds[name],
-            seeds[other],
-            objective,
-        )
-
+    errors = Errors(by_block, days, seeds, objective)
+    judged = comparison.scores(later, deviations)
+    unit = factor(deviations)
     models = {}
     forecasts = forecasts.assign(position=backtest.positions(dataset, forecasts["ds"]))
     for name, error in earlier.items():
         wql, coverage = _quantile_scores(
             forecasts[forecasts["model"] == name], lowest, middle, delay
         )
-        change: dict[str, Any] = {"change": None, "low": None, "high": None}
-        if name != opponent:
-            change = compared(name, opponent).model_dump(include={*change})
         models[name] = ModelScores(
-            **judged_by(judged.loc[name], factor(deviations)),
-            earlier=factor(deviations) * error,
+            **judged_by(judged.loc[name], unit),
+            **errors.against(name, opponent),
+            earlier=unit * error,
             wql=wql,
             coverage=coverage,
             recurrent=name in experiments and is_recurrent(experiments[name]),
-            seeds=seeds[name].draws,
-            seed_variance=seeds[name].variance,
-            **change,
         )
     with_naive = {}
     for side in (network, rival):
         if side is not None and naive is not None:
-            with_naive[side] = compared(side, naive)
+            with_naive[side] = errors.compared(side, naive)
     verdict = None
     if network is not None:
-        verdict = compared(network, opponent)
+        verdict = errors.compared(network, opponent)
     found = Board(
         unit=dataset.scale.unit if len(deviations) == 1 else DEVIATIONS,
         middle=shown(middle),

@@ -6,7 +6,6 @@ from, and the mean of several is preferred to a single one, so the choice favour
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,12 +13,7 @@ import pandas as pd
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import shown
 from series import comparison, intervals, leaderboard
-from series.comparison import (
-    NO_SEEDS,
-    SEASON,
-    ModelComparison,
-    compare,
-)
+from series.comparison import SEASON, Errors
 from series.leaderboard import DECILES, LEVELS, MEAN, MEASURE, Board, ModelScores
 from series.options import Objective
 from series.short import networks, offsets
@@ -128,36 +122,24 @@ def board(
     judged = comparison.scores(forecasts, scales)
     by_model = judged[MEASURE[objective]].to_dict()
     network, opponent, naive, rival = _sides(by_model)
-    errors = comparison.errors_by_series(forecasts, scales, objective)
-    seeds = {MEAN: NO_SEEDS, **leaderboard.seed_parts(rows, scales, objective)}
     days = SEASON if forecasts["unique_id"].nunique() >= FEWEST_SERIES else 0
-
-    def compared(name: str, other: str) -> ModelComparison:
-        return compare(
-            errors.loc[name],
-            errors.loc[other],
-            days,
-            seeds[name],
-            seeds[other],
-            objective,
-        )
-
+    errors = Errors(
+        comparison.errors_by_series(forecasts, scales, objective),
+        days,
+        leaderboard.seed_parts(rows, scales, objective),
+        objective,
+    )
     models = {}
     for name, error in by_model.items():
         own = forecasts[forecasts["model"] == name]
         wql, coverage = _quantile_scores(own, scales)
-        change: dict[str, Any] = {"change": None, "low": None, "high": None}
-        if name != opponent:
-            change = compared(name, opponent).model_dump(include={*change})
         models[name] = ModelScores(
             **leaderboard.judged_by(judged.loc[name], 1.0),
+            **errors.against(name, opponent),
             earlier=error,
             wql=wql,
             coverage=coverage,
             recurrent=name != MEAN and CARDS[name].kind == "recurrent",
-            seeds=seeds[name].draws,
-            seed_variance=seeds[name].variance,
-            **change,
         )
     others = [side for side in (network, rival) if side is not None]
     found = Board(
@@ -172,8 +154,8 @@ def board(
         opponent=opponent,
         naive=naive,
         rival=rival,
-        comparison=None if network is None else compared(network, opponent),
-        with_naive={side: compared(side, naive) for side in others},
+        comparison=None if network is None else errors.compared(network, opponent),
+        with_naive={side: errors.compared(side, naive) for side in others},
         champion=opponent,
         objective=objective,
         short=True,
