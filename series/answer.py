@@ -271,11 +271,12 @@ class Answer:
 
         The columns are model, title, recurrent, mae, rmse, bias, wql, change, low,
         high, coverage, seconds and forecasts. `bias` is that of the sum of all
-        forecasts: -.1 is a tenth too low. `wql` is the weighted quantile loss. `change` is the
-        error relative to that of the best model without recurrence, and `low` and
-        `high` are its 95 % interval. `coverage` is that of 90 % prediction intervals.
-        `seconds` are CPU seconds. `forecasts` marks the model that forecasts. All
-        scores are of the later half of the cutoffs.
+        forecasts: -.1 is a tenth too low. `wql` is the weighted quantile loss. `change`
+        is the error relative to that of the best model without recurrence, and `low`
+        and `high` are its 95 % interval. `coverage` is that of 90 % prediction
+        intervals. `seconds` are CPU seconds. `forecasts` marks the model that
+        forecasts. All scores are of the later half of the cutoffs, or of all cutoffs if
+        series are short.
         """
         rows = [
             {
@@ -307,7 +308,7 @@ class Answer:
             UsageError: there is no such column.
         """
         own = self.of_board
-        parts = [(self.board, own if self.board.short else self.board.later(own))]
+        parts = [(self.board, self.board.later(own))]
         if self.findings.late is not None:
             late = self.forecasts.drop(own.index)
             parts.append((self.findings.late.board, late))
@@ -361,8 +362,9 @@ class Answer:
             levels: coverages of the prediction intervals, whole percents from 0.5 to
                 0.99; one or several.
             horizon: rows ahead, or a duration such as "24h"; by default the horizon that
-                models were trained for. Further timesteps are forecast from the forecasts before them, and
-                their intervals grow with the square root of the time ahead.
+                models were trained for. Further timesteps are forecast from the
+                forecasts before them, and their intervals grow with the square root of
+                the time ahead.
             future: rows to come, with the columns that are known beforehand.
             model: the model that forecasts, one of `forecaster.models`; by default the
                 one that was chosen.

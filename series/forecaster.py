@@ -435,11 +435,7 @@ class Forecaster(BaseForecaster):
             later = continued(later, forecast[-trained:], len(forecast))
             following = self._errors(later).forecast
             forecast = np.concatenate([forecast, following])
-        # Beyond the trained horizon the last error grows as that of a random walk does:
-        # with the square root of the time ahead.
-        steps = np.arange(1, count + 1)
-        growth = np.sqrt(np.maximum(steps / trained, 1.0))
-        nearest = np.minimum(steps, trained) - 1
+        growth, nearest = beyond(count, trained)
         question = window.question
         ahead = question.positions(window.times(count))
         if positions is not None:
@@ -451,12 +447,9 @@ class Forecaster(BaseForecaster):
         scale = question.scale
         forecast = forecast[:count] * scale.std + scale.mean
         quantiles = forecast[:, None] + offsets * scale.std
-        lowest = question.lowest
-        quantiles = np.where(
-            np.isfinite(quantiles), np.maximum(quantiles, lowest), quantiles
-        )
+        forecast, quantiles = floored(forecast, quantiles, question.lowest)
         is_closed = past.closed[ahead]
-        forecast = np.where(is_closed, 0.0, np.maximum(forecast, lowest))
+        forecast = np.where(is_closed, 0.0, forecast)
         return forecast, np.where(is_closed[:, None], 0.0, quantiles)
 
     def _errors(self, window: Window) -> _Past:
@@ -526,6 +519,27 @@ def steps_of(spec: Spec, horizon: int | str | None) -> int:
     asked = validated(Options, {"horizon": horizon}, "the forecast").horizon
     most = LONGEST * trained
     return timesteps_of("horizon", asked or 0, spec.fitted.cleaning, most)
+
+
+def beyond(count: int, trained: int) -> tuple[Array, Array]:
+    """Return how errors grow beyond the trained horizon.
+
+    The last error grows as that of a random walk does: with the square root of the time
+    ahead.
+
+    Returns:
+        (count,) the growth, 1 up to the trained horizon; and (count,) the trained step,
+        from 0, whose error grows.
+    """
+    steps = np.arange(1, count + 1)
+    return np.sqrt(np.maximum(steps / trained, 1.0)), np.minimum(steps, trained) - 1
+
+
+def floored(forecast: Array, quantiles: Array, lowest: float) -> tuple[Array, Array]:
+    """Return a forecast and its quantiles no lower than `lowest`; unknown ends stay."""
+    known = np.isfinite(quantiles)
+    quantiles = np.where(known, np.maximum(quantiles, lowest), quantiles)
+    return np.maximum(forecast, lowest), quantiles
 
 
 def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:

@@ -276,7 +276,8 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
     if wanted.horizon is None:
         usual, why = defaults.horizon
         if usual > DENSE_HORIZON:
-            usual, why = hour, "an hour"
+            usual = hour
+            why = "an hour"
         horizon = min(usual, max(1, longest // 2))
         reasons["horizon"] = why if horizon == usual else short
     else:

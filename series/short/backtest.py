@@ -79,16 +79,14 @@ class Work:
             names.remove("seasonal_naive")
         is_large = histories.cycle > 1 and len(histories.series) > MOST_WITH_ETS
         names.remove("ets" if is_large else "ces")
-        before = histories.until(first_cutoffs(histories))
-        untrained = list[str]()
         if asked.networks:
             names += networks.NETWORKS
-        naive = [name for name in names if CARDS[name].kind == "naive"]
-        key = f"{sha256(file)} {fingerprint.package()}"
-        tried = asked.tried(names, naive)
-        if not networks.enough(before):
-            untrained = [name for name in tried if name in networks.NETWORKS]
+        tried = asked.tried(names, [name for name in names if _is_naive(name)])
+        untrained = [name for name in tried if name in networks.NETWORKS]
+        if networks.enough(histories.until(first_cutoffs(histories))):
+            untrained = []
         names = [name for name in tried if name not in untrained]
+        key = f"{sha256(file)} {fingerprint.package()}"
         return cls(histories, names, FitCache(folder, key), untrained)
 
     def past(self, workers: Workers) -> dict[str, Array]:
@@ -165,7 +163,7 @@ class Work:
         missing = [call for call in calls if not _path(call).exists()]
         seconds = {call.name: expected[call.name] for call in missing}
         left = TimeLeft(seconds, workers.jobs)
-        naive = [call for call in missing if call.arguments[1] not in _slow()]
+        naive = [call for call in missing if _is_naive(call.arguments[1])]
         others = [call for call in missing if call not in naive]
         done = 0
         deadline = math.inf
@@ -205,14 +203,19 @@ def _joined(calls: Sequence[processes.Call], when: str) -> Array:
     return np.concatenate(parts, axis=-3 if when == "past" else 0)
 
 
-def _slow() -> set[str]:
-    """Return the models that learn something, and so take time."""
-    return {name for name, card in CARDS.items() if card.kind != "naive"}
+def _is_naive(name: str) -> bool:
+    """Return whether a model learns nothing, and so takes no time."""
+    return CARDS[name].kind == "naive"
 
 
-def first_cutoffs(histories: Histories) -> list[int]:
-    """Return the rows of each series before its first cutoff."""
-    count = cutoffs(histories)
+def first_cutoffs(histories: Histories, count: int | None = None) -> list[int]:
+    """Return the rows of each series before its first cutoff.
+
+    Args:
+        histories: the series, or some of a file.
+        count: the largest number of cutoffs of a series; None for `cutoffs`.
+    """
+    count = count or cutoffs(histories)
     return [
         max(FEWEST_ROWS, len(values) - histories.horizon - count + 1)
         for values in histories.series
@@ -258,8 +261,8 @@ def _by_local(name: str, when: str, histories: Histories, count: int) -> Array:
         return np.stack([forecast(values) for values in histories.series])
     shape = (1, len(histories.series), count, histories.horizon)
     forecasts = np.full(shape, np.nan)
-    for number, values in enumerate(histories.series):
-        first = max(FEWEST_ROWS, len(values) - histories.horizon - count + 1)
+    for number, first in enumerate(first_cutoffs(histories, count)):
+        values = histories.series[number]
         for place, rows in enumerate(range(first, min(first + count, len(values)))):
             forecasts[0, number, place] = forecast(values[:rows])
     return forecasts

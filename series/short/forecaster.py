@@ -14,7 +14,14 @@ from pipeline.errors import UnrollError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.validation import one_of
 from series import intervals, rows, seal
-from series.forecaster import ARRAYS, BaseForecaster, require_levels, steps_of
+from series.forecaster import (
+    ARRAYS,
+    BaseForecaster,
+    beyond,
+    floored,
+    require_levels,
+    steps_of,
+)
 from series.leaderboard import MEAN
 from series.rows import History, Window
 from series.short import local, networks
@@ -80,11 +87,15 @@ class ShortForecaster(BaseForecaster):
         arrays: what networks learnt (NETWORK.PART), the errors of each model at the
             cutoffs (scores.MODEL, `board.scores`), `FORECASTS` and `DIGESTS`.
         cache: digest of a series' rows -> name of a model -> its forecast.
+        ends: name of a model and levels -> its `offsets`.
     """
 
     spec: ShortSpec
     arrays: dict[str, Array]
     cache: dict[bytes, dict[str, Array]] = field(default_factory=dict, repr=False)
+    ends: dict[tuple[str, tuple[float, ...]], Array] = field(
+        default_factory=dict, repr=False
+    )
 
     def __post_init__(self) -> None:
         digests = self.arrays[DIGESTS]
@@ -157,17 +168,17 @@ class ShortForecaster(BaseForecaster):
             ]
             forecast = np.append(forecast, np.mean(longer, axis=0)[trained:])
         [scale] = Histories([values], self.spec.cycle, trained).scales
-        ends = offsets(self.arrays[f"scores.{name}"], levels)
-        step = np.arange(count)
-        growth = np.sqrt(np.maximum((step + 1) / trained, 1.0))
-        ends = growth[:, None] * ends[np.minimum(step, trained - 1)]
+        growth, nearest = beyond(count, trained)
+        ends = growth[:, None] * self._offsets(name, tuple(levels))[nearest]
         forecast = forecast[:count]
         quantiles = forecast[:, None] + scale * ends
-        lowest = window.question.lowest
-        quantiles = np.where(
-            np.isfinite(quantiles), np.maximum(quantiles, lowest), quantiles
-        )
-        return np.maximum(forecast, lowest), quantiles
+        return floored(forecast, quantiles, window.question.lowest)
+
+    def _offsets(self, name: str, levels: tuple[float, ...]) -> Array:
+        """Return `offsets` of a model, which are the same for all series."""
+        if (name, levels) not in self.ends:
+            self.ends[name, levels] = offsets(self.arrays[f"scores.{name}"], levels)
+        return self.ends[name, levels]
 
     def _forecast(self, name: str, values: Array, horizon: int) -> Array:
         """Return the forecast (horizon,) of a model, or of the mean of the members."""

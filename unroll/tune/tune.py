@@ -244,7 +244,8 @@ def may_gain(
     if len(trained) > 1:
         before, error = [attempt.value or 0.0 for attempt in trained[-2:]]
         if higher:
-            before, error = 1 - before, 1 - error
+            before = 1 - before
+            error = 1 - error
         if error > (1 - GAIN) * before:
             return False
     is_whole_cosine = training.get("schedule") == "cosine" and last.epochs == epochs
