@@ -185,8 +185,11 @@ def _windows(histories: Histories, *, logarithms: bool) -> _Windows:
     sizes = []
     for values, scale in zip(histories.series, histories.scales, strict=True):
         before = max(0, timesteps - len(values))
-        units = np.maximum(values, np.finfo(float).tiny) if logarithms else values
-        units = np.log(units) if logarithms else values / scale
+        units = values / scale
+        size = np.ones(len(values))
+        if logarithms:
+            size = units
+            units = np.log(np.maximum(values, np.finfo(float).tiny))
         after = np.full(histories.horizon, np.nan)
         padded = np.concatenate([np.repeat(units[:1], before), units, after])
         of_series = np.lib.stride_tricks.sliding_window_view(
@@ -195,8 +198,7 @@ def _windows(histories: Histories, *, logarithms: bool) -> _Windows:
         # the first windows would hold the first value alone
         first = min(max(0, before + fewest - timesteps), len(of_series) - 1)
         windows.append(of_series[first:])
-        ends = values[-len(of_series[first:]) :]
-        sizes.append(ends / scale if logarithms else np.ones(len(ends)))
+        sizes.append(size[-len(of_series[first:]) :])
     whole = np.concatenate(windows)
     return _Windows(
         inputs=whole[:, :timesteps],

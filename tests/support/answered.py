@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.processes import Ended
 from series import answer as answers
 from series import candidates, fits, leaderboard, page, windowed
 from series.answer import Answer
+from tests.series.here import run_here
 
 FEW = ("last_value", "ridge", "boosting_own", "mlp", "gru")
 
@@ -21,13 +21,6 @@ def rows(count: int = 300) -> pd.DataFrame:
     noise = np.random.default_rng(0).normal(size=count)
     week = np.resize([0, 4, 5, 3, 2, 8, 9], count)
     return pd.DataFrame({"day": days, "sales": 50 + 5 * week + 3 * noise})
-
-
-def _here(calls, *_, **__):
-    """As `processes.run`, without a process."""
-    for call in calls:
-        call.function(*call.arguments)
-        yield Ended(call, 0.1, 0.1, "")
 
 
 def small_answer(folder: Path) -> Answer:
@@ -43,7 +36,7 @@ def small_answer(folder: Path) -> Answer:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(windowed, "candidates", few)
         patched.setattr(answers, "Server", lambda *_, **__: contextlib.nullcontext())
-        patched.setattr(fits.processes, "run", _here)
+        patched.setattr(fits.processes, "run", run_here)
         patched.setattr(candidates, "STEPS", (4, 5))
         patched.setattr(leaderboard, "MARGIN", 0.0)
         made = answers.answer(

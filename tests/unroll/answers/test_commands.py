@@ -12,8 +12,8 @@ import pytest
 
 import unroll
 from pipeline.errors import UnrollError, UsageError
-from pipeline.processes import Ended
 from series.candidates import candidates
+from tests.series.here import run_here
 from unroll.commands.main import invoke
 
 DAYS = 120
@@ -30,20 +30,13 @@ def few(*arguments, **options):
     }
 
 
-def in_this_process(calls, *_, **__):
-    """As `processes.run`, without a process; tests/pipeline has processes."""
-    for call in calls:
-        call.function(*call.arguments)
-        yield Ended(call, 0.1, 0.1, "")
-
-
 @contextlib.contextmanager
 def quickly():
     """Few candidates, fitted in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("series.windowed.candidates", few)
         patch.setattr("series.answer.Server", lambda *_, **__: contextlib.nullcontext())
-        patch.setattr("series.fits.processes.run", in_this_process)
+        patch.setattr("series.fits.processes.run", run_here)
         yield
 
 
