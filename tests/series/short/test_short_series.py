@@ -3,6 +3,8 @@
 import contextlib
 import csv
 import os
+import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from series.short import backtest, local, networks
 from series.short.histories import Histories
 from series.short.offsets import offsets
 from tests.series.here import run_here
+from tests.series.test_strangers import changed_arrays, changed_json
 
 M3 = Path(os.environ.get("UNROLL_MIRROR", "")) / "m3" / "M3.csv"
 
@@ -202,3 +205,32 @@ def test_a_file_of_another_forecaster_is_refused(tmp_path):
         UnrollError, match=r"forecaster\.npz.*ahead must have the shape"
     ):
         unroll.load(folder)
+
+
+def test_a_changed_answer_forecasts_the_same_or_says_what_is_wrong(tmp_path):
+    """By somebody who makes the hashes again."""
+    file = tmp_path / "panel.csv"
+    panel(4).to_csv(file, index=False)
+    whole = unroll.answer(file, target="y", horizon=4, models="theta")
+    whole.save(tmp_path / "whole")
+    told = []
+    for number in range(60):
+        chance = random.Random(number)  # noqa: S311 - no secret
+        folder = tmp_path / "panel"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(tmp_path / "whole", folder)
+        changed = folder / chance.choice(
+            ["short.json", "forecaster.npz", "answer.json"]
+        )
+        change = changed_json if changed.suffix == ".json" else changed_arrays
+        change(changed, chance)
+        seal.write(folder, answers.SECONDS, *answers.SHOWN)
+        try:
+            answer = unroll.load(folder)
+            assert {*answer.forecast()["unique_id"]} <= {"s0", "s1", "s2", "s3"}
+            assert answer.name in f"{answer!r} {answer.hint} {answer.models}"
+            assert answer.scores()["mae"].notna().any()
+        except UnrollError as error:
+            told.append(str(error))
+    assert len(told) > 30
+    assert not any("\n" in line for line in told)
