@@ -24,6 +24,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -348,7 +349,11 @@ def _perform(channel: Connection) -> tuple[float, float, str, bool]:
             watch = threading.Thread(target=_end_with_caller, args=[channel])
             watch.daemon = True
             watch.start()
-        function(*arguments)
+        # This process ends without its exit functions, by which TensorFlow removes the
+        # sources that it has generated.
+        with tempfile.TemporaryDirectory(dir=log.parent) as folder:
+            tempfile.tempdir = folder
+            function(*arguments)
     except (Exception, SystemExit) as raised:  # noqa: BLE001 - the other calls go on
         explained = explain(raised)
         if explained is None:
