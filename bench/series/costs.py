@@ -63,3 +63,12 @@ def metered(command: Sequence[str], folder: Path, **variables: str) -> dict[str,
             raise UnrollError(f"`{shown}` ended with status {status}: {last}")
         found: dict[str, float] = read_json(Path(costs.name))
     return found | {"first_line": first_line}
+
+
+def of_models(answer: Path) -> float:
+    """Return the CPU seconds of the models of a saved answer.
+
+    They work in processes that the meter does not see.
+    """
+    seconds: dict[str, float] = read_json(answer / "seconds.json")
+    return sum(seconds.values())

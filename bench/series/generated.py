@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bench import Say
-from bench.series.costs import metered
+from bench.series.costs import metered, of_models
 
 QUICK = 10
 """The factor by which a quick run has fewer rows."""
@@ -131,6 +131,7 @@ def answered(folder: Path, form: Form, rows: int, say: Say) -> dict[str, Any]:
     answer = ["unroll", "answer", path.name, "--yes", "--target", form.target]
     say(" ".join(answer))
     costs = metered(answer, folder)
+    costs["cpu"] += of_models(folder / form.name)
     again = metered(answer, folder)
     forecast = metered(["unroll", "predict", form.name], folder)
     return {

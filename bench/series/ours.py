@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench import REPOSITORY
 from bench.series import public
-from bench.series.costs import metered
+from bench.series.costs import metered, of_models
 from bench.series.public import SEVERAL, HeldOut, PublicFile
 from bench.series.scores import LEVELS
 from pipeline.data.examples import Array
@@ -55,6 +55,7 @@ def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
     command = [sys.executable, "-c", ANSWER, str(path), options, str(saved)]
     costs = metered(command, folder, PYTHONPATH=str(REPOSITORY))
     answer = unroll.load(saved)
+    costs["cpu"] += of_models(saved)
     tables = []
     for origin in held.origins:
         with warnings.catch_warnings():

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bench import REPOSITORY, Say
-from bench.series.costs import metered
+from bench.series.costs import metered, of_models
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError
 from series.short import local
@@ -31,13 +31,13 @@ QUICK = 40
 
 PROGRAM = """
 import sys, unroll
-path, horizon, saved = sys.argv[1:]
+path, horizon, saved, folder = sys.argv[1:]
 answer = unroll.answer(path, target="y", horizon=int(horizon), objective="median")
 answer.forecast(levels=0.9).to_csv(saved, index=False)
-with open(saved + ".seconds", "w") as file:
-    file.write(str(sum(answer.seconds.values())))
+answer.save(folder)
 """
-"""The program of the answer. Its arguments are a file, the horizon and a result."""
+"""The program of the answer. Its arguments are a file, the horizon, a table of
+forecasts and a folder for the answer."""
 
 
 def measure(quick: bool, say: Say) -> dict[str, Any]:
@@ -112,8 +112,7 @@ def _answered(
     path = folder / "panel.csv"
     saved = folder / "forecast.csv"
     pd.concat(frames).to_csv(path, index=False)
-    command = [sys.executable, "-c", PROGRAM, str(path), str(horizon), str(saved)]
+    arguments = [str(path), str(horizon), str(saved), str(folder / "answer")]
+    command = [sys.executable, "-c", PROGRAM, *arguments]
     costs = metered(command, folder, PYTHONPATH=str(REPOSITORY))
-    # The models work in processes whose seconds the meter does not see.
-    of_models = float(Path(f"{saved}.seconds").read_text(encoding="utf-8"))
-    return pd.read_csv(saved), costs["cpu"] + of_models
+    return pd.read_csv(saved), costs["cpu"] + of_models(folder / "answer")
