@@ -44,6 +44,15 @@ Quick = Annotated[
     ),
 ]
 
+KeepRivals = Annotated[
+    bool,
+    typer.Option(
+        "--keep-rivals",
+        help="In the part series, measure Unroll alone; the rivals' scores of "
+        "bench/results.json stay.",
+    ),
+]
+
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -52,7 +61,9 @@ app = typer.Typer(
 
 
 @app.command()
-def bench(wanted: Wanted = None, quick: Quick = False) -> None:
+def bench(
+    wanted: Wanted = None, quick: Quick = False, keep_rivals: KeepRivals = False
+) -> None:
     """Measure Unroll; write bench/results.json and docs/performance.md.
 
     Raises:
@@ -75,7 +86,10 @@ def bench(wanted: Wanted = None, quick: Quick = False) -> None:
             continue
         start = time.monotonic()
         say = partial(print, f"{name}:", file=sys.stderr, flush=True)
-        values = measure(quick, say)
+        if keep_rivals and name == "series":
+            values = series.measure(quick, say, measured[name])
+        else:
+            values = measure(quick, say)
         measured = results.merge(measured, name, values, time.monotonic() - start)
         write_json(path, measured)
     if not measured:

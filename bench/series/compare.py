@@ -16,8 +16,15 @@ from pipeline.data.examples import Array
 Row = dict[str, Any]
 
 
-def measure(quick: bool, say: Say) -> dict[str, Any]:
+def measure(
+    quick: bool, say: Say, kept: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Measure speed and, if not `quick`, the public files.
+
+    Args:
+        quick: whether the public files are left out.
+        say: called with a text about the next step.
+        kept: the series of bench/results.json, if its rivals are not measured again.
 
     Returns:
         The rows of `generated.measure`; `files`, a row for each public file; and
@@ -28,24 +35,32 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
     """
     found: dict[str, Any] = generated.measure(quick, say)
     if not quick:
-        rows = {name: measure_file(file, say) for name, file in public.FILES.items()}
+        rows = {}
+        for name, file in public.FILES.items():
+            rivals = kept["files"][name]["rivals"] if kept else None
+            rows[name] = measure_file(file, say, rivals)
         found |= {"files": rows, "summary": summary(rows)}
+        found["rivals_date"] = kept.get("rivals_date", kept["date"]) if kept else None
     return found
 
 
-def measure_file(file: PublicFile, say: Say) -> Row:
-    """Measure the forecasts and costs of `unroll.answer` on a file, beside rivals."""
+def measure_file(file: PublicFile, say: Say, kept: dict[str, Row] | None = None) -> Row:
+    """Measure the forecasts and costs of `unroll.answer` on a file, beside rivals.
+
+    `kept` are the rivals' scores, if they were measured before.
+    """
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as name:
         folder = Path(name)
         held = public.load(file, folder)
         say(f"{file.name}: unroll.answer")
         quantiles, costs = ours.answered(folder, held)
-    say(f"{file.name}: rivals")
-    return row(held, quantiles) | costs
+    if not kept:
+        say(f"{file.name}: rivals")
+    return row(held, quantiles, kept or rivals_of(held)) | costs
 
 
-def row(held: HeldOut, quantiles: Array) -> Row:
-    """Compare quantiles (series, origins, steps, quantiles) with those of rivals.
+def row(held: HeldOut, quantiles: Array, theirs: dict[str, Row]) -> Row:
+    """Compare quantiles (series, origins, steps, quantiles) with the rivals' scores.
 
     Returns:
         `mae`, `wql` and `coverage`, and the same scores of each rival in `rivals`;
@@ -54,7 +69,6 @@ def row(held: HeldOut, quantiles: Array) -> Row:
     """
     median = quantiles[..., scores.QUANTILES.index(0.5)]
     own = _scores(held, median, quantiles)
-    theirs = rivals_of(held)
     best = min(theirs, key=lambda name: float(theirs[name]["mae"]))
     return {
         "kind": held.file.kind,
