@@ -81,15 +81,14 @@ def bench(
         path = REPOSITORY / ".unroll" / "bench" / "results.json"
         page = path.with_name("performance.md")
     measured = results.read(path)
-    for name, measure in PARTS.items():
+    kept = measured["series"] if keep_rivals else None
+    parts = PARTS | {"series": partial(series.measure, kept=kept)}
+    for name, measure in parts.items():
         if wanted and name not in wanted:
             continue
         start = time.monotonic()
         say = partial(print, f"{name}:", file=sys.stderr, flush=True)
-        if keep_rivals and name == "series":
-            values = series.measure(quick, say, measured[name])
-        else:
-            values = measure(quick, say)
+        values = measure(quick, say)
         measured = results.merge(measured, name, values, time.monotonic() - start)
         write_json(path, measured)
     if not measured:
