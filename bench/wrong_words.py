@@ -16,8 +16,8 @@ from scipy import special
 from pipeline.config import params
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import Networks
-from pipeline.evaluation.intervals import LEVEL, Part, as_errors
-from pipeline.evaluation.margin import BAND
+from pipeline.evaluation.intervals import Part, as_errors
+from pipeline.evaluation.margin import BAND, LEVEL
 from pipeline.evaluation.schema import Evaluation
 from pipeline.workspace import Workspace
 from unroll import terminal

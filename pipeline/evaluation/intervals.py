@@ -274,15 +274,14 @@ def prediction(
     Args:
         values: the value of each seed; a single value is of a model without seeds.
         measure: the measure's name; empty for values that are taken as normal.
-        rows: the standard error of the mean that comes from the rows, if the new run is
-            scored on other rows; else 0.
+        rows: the standard error, by the rows, of the difference between this test and
+            another one, if the new run is scored on other rows; else 0.
     """
     scale = _scale(measure)
     if not all(scale.least < value < scale.most for value in values):
         return None
-    # The difference of two test sets has twice the variance of one test set.
     error = rows * scale.derivative(math.fsum(values) / len(values))
-    low, high = next_run([scale.forward(value) for value in values], 2 * error**2)
+    low, high = next_run([scale.forward(value) for value in values], error**2)
     return scale.inverse(low), scale.inverse(high)
 
 

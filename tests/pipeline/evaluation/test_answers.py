@@ -211,6 +211,18 @@ def test_a_search_that_was_lucky_on_validation_does_not_choose():
     assert answers.strongest(evaluation, ["gru", "lstm"]) == "lstm"
 
 
+def test_a_tuned_model_near_its_sides_best_lacks_searches_until_it_has_three():
+    whole = searched([[0.3, 0.31]]).model_dump()
+    experiments = whole["experiments"]
+    for name, score in {"near": 0.209, "far": 0.211}.items():
+        final = experiments["gru"]["final"] | {"validation": {"mae": stat(score)}}
+        experiments[name] = experiments["gru"] | {"final": final}
+    evaluation = Evaluation.model_validate(whole)
+    assert answers.lacking_searches(evaluation) == {"gru": 1, "near": 1}
+    assert answers.lacking_searches(searched([[0.3, 0.31]] * 3)) == {}
+    assert answers.lacking_searches(evaluated(280, 0.3, 0.5)) == {}, "none is tuned"
+
+
 def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():
     """Seeds of a search agree to .1 %, the three searches differ by 10 %."""
     errors = [[0.300, 0.3003], [0.330, 0.3303], [0.270, 0.2703]]
@@ -230,7 +242,10 @@ def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():
     assert tuned.change == pytest.approx(
         np.exp(np.mean(np.log(means))) / 0.5 - 1, rel=1e-3
     )
+    assert [*tuned.searches] == ["gru"]
+    assert [*tuned.searches["gru"].values()] == pytest.approx(means, rel=1e-3)
     one = answers.answers(searched(errors[:1]))[0]
+    assert one.searches == {}
     assert Note.ONE_SEARCH in one.notes
     assert one.low > tuned.low
     assert one.high < tuned.high
