@@ -50,6 +50,8 @@ def paragraph(data):
         word = f"**{capital(text.answer.outcome)}**"
         said = f"{word} ({notes})" if notes else word
         yield f"{said}. {short_sentence(data, text)}."
+    for behind in data.behind:
+        yield f"{behind}."
     # All answers of a data set have one opponent, so one band; 0 has no width to tell.
     band = data.answers[0].band
     if band not in (margin.BAND, 0.0):
@@ -85,8 +87,8 @@ def short_sentence(data, text):
 
 def models(data, text):
     """The short titles of the two models that an answer compares."""
-    network = capital(data.short[text.answer.network])
-    return f"{network} against {data.short[text.answer.opponent]}"
+    names = [data.named(name, short=True) for name in text.answer.compared]
+    return capital(" against ".join(names))
 
 
 def headlines():
@@ -96,7 +98,7 @@ def headlines():
         f"{count} {PLURALS.get(outcome, outcome)}" for outcome, count in counts.items()
     )
     total = sum(counts.values())
-    yield f"The documents make {total} claims: {shown}. The best known figures:\n"
+    yield f"The documents make {total} claims, two of them questions: {shown}. The best known figures:\n"
     yield "| | figure | published | rebuilt | verdict | why |"
     yield "| --- | --- | ---: | ---: | --- | --- |"
     for row in headlines_table(results()).rows:
@@ -108,7 +110,13 @@ def headlines():
         yield f"| {document} | {figure} | {' | '.join(cells)} | {word} | {why} |"
 
 
-PLURALS = {"holds": "hold", "says little": "say little", "does not hold": "do not hold"}
+PLURALS = {
+    "yes": "answered yes",
+    "no": "answered no",
+    "holds": "hold",
+    "says little": "say little",
+    "does not hold": "do not hold",
+}
 
 
 def answers():

@@ -83,7 +83,7 @@ class Answer(Strict):
         opponent: the strongest model without recurrence; None if there is none.
         change: how much more error the network has on test, as in `Comparison`; None
             if network and opponent are not compared.
-        low: the lower end of the interval of the change (`margin.LEVEL`).
+        low: the lower end of the 95 % interval of the change.
         high: the upper end of the same interval.
         band: changes between -band and +band do not matter.
         relative: whether the change is a fraction of the opponent's error.

@@ -4,7 +4,7 @@ error, against a band.
 Differences inside the band do not matter in practice. Kruschke 2018, "Rejecting or
 accepting parameter values in Bayesian estimation", Advances in Methods and Practices in
 Psychological Science 1, calls the band a region of practical equivalence and decides by
-an interval, as this module does. Benavoli and others 2017, "Time for a change",
+the 95 % interval, as this module does. Benavoli and others 2017, "Time for a change",
 Journal of Machine Learning Research 18 (the library baycomp), compare machine-learning
 models that way.
 """
@@ -17,10 +17,6 @@ from pipeline.evaluation.intervals import Difference
 BAND = 0.05
 """The largest change in error that does not matter, as a fraction of the opponent's
 error."""
-
-LEVEL = 0.98
-"""The level of the interval of a change. At 0.95, one of eight verdicts would be wrong
-too often (`python -m bench rule`)."""
 
 
 class Word(StrEnum):
@@ -85,7 +81,7 @@ class Comparison:
         outcome: the word of the rule.
         change: the change in error, as a fraction of the opponent's error: -0.04 is 4 %
             less. If the opponent has no error, the difference of the two errors.
-        low: the lower end of the interval of the change.
+        low: the lower end of the 95 % interval of the change.
         high: the upper end.
         band: changes between -band and +band do not matter.
         relative: whether the change is a fraction of the opponent's error.
@@ -119,7 +115,7 @@ def compare(difference: Difference, error: float, floor: float = 0.0) -> Compari
             wrong.
         floor: the least error that any model can have; 0 if it is not known.
     """
-    low, change, high = difference.in_errors(error, LEVEL)
+    low, change, high = difference.in_errors(error)
     if error:
         low = max(-1.0, low / error)
         change = max(-1.0, change / error)

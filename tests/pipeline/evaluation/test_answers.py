@@ -233,6 +233,7 @@ def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():
     assert whole.errors("test", "gru") == pytest.approx(means)
     assert of_searches.rows.variance == pytest.approx(0.02), "the mean of the pairs"
     assert of_searches.seeds.draws == 3
+    assert of_searches.freedom == 4, "though the rows have more"
     assert of_searches.seeds.variance == pytest.approx(
         np.var(np.log(means), ddof=1) / 3
     )

@@ -61,10 +61,10 @@ NONE = Part(0.0, 1)
 @pytest.mark.parametrize(
     ("ratio", "error", "words"),
     [
-        (0.956, 0.015, "open: -4.4 % error (-7.7 to -1.0 %)"),
-        (1.4, 0.1, "hurts: +40 % error (+11 to +77 %)"),
-        (8.0, 0.5, "hurts: +700 % error (+150 to +2,460 %)"),
-        (1.01, 0.01, "no difference that matters: +1.0 % error (-1.3 to +3.4 %)"),
+        (0.956, 0.015, "open: -4.4 % error (-7.2 to -1.5 %)"),
+        (1.4, 0.1, "hurts: +40 % error (+15 to +70 %)"),
+        (8.0, 0.5, "hurts: +700 % error (+200 to +2,032 %)"),
+        (1.01, 0.01, "no difference that matters: +1.0 % error (-1.0 to +3.0 %)"),
         (1e26, 0.5, "hurts: over +100,000 % error"),
     ],
 )
@@ -77,7 +77,7 @@ def test_where_the_opponent_has_no_error_the_difference_itself_is_compared():
     difference = Difference(3e-5, False, Part(1e-10, 10**6), NONE, NONE)
     comparison = compare(difference, 0.0)
     assert (comparison.outcome, comparison.relative) == (Word.HURTS, False)
-    assert str(comparison) == "hurts: +3e-05 error (+6.74e-06 to +5.33e-05)"
+    assert str(comparison) == "hurts: +3e-05 error (+1.04e-05 to +4.96e-05)"
     nothing = compare(Difference(0.0, False, NONE, NONE, NONE), 0.0)
     assert nothing.outcome == Word.SAME
     error = compare(Difference(-0.9, False, Part(0.04, 10**6), NONE, NONE), 1.0)
