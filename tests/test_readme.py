@@ -98,7 +98,8 @@ def headlines():
         f"{count} {PLURALS.get(outcome, outcome)}" for outcome, count in counts.items()
     )
     total = sum(counts.values())
-    yield f"The documents make {total} claims, two of them questions: {shown}. The best known figures:\n"
+    asked = sum(verdict.claim.question for verdict in results().verdicts)
+    yield f"The documents make {total} claims, of which {asked} are questions: {shown}. The best known figures:\n"
     yield "| | figure | published | rebuilt | verdict | why |"
     yield "| --- | --- | ---: | ---: | --- | --- |"
     for row in headlines_table(results()).rows:

@@ -534,7 +534,7 @@ def published_cell(verdict: Verdict) -> TableCell:
         remarks = [f"times that of {own_name(claim.of)}"] if claim.of else []
         if verdict.interval and np.ptp(verdict.interval) < np.ptp(claim.printed()):
             low, high = (published(end, metric, unit) for end in claim.printed())
-            remarks.append(f"stands for {low.removesuffix(f' {unit}')} to {high}")
+            remarks.append(f"stands for {low.partition(' ')[0]} to {high}")
         text = about + published(value, metric, unit)
         return TableCell(text, ", ".join(remarks), value=value)
     words = "as" if claim.relation == "par" else str(claim.relation)

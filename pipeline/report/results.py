@@ -128,8 +128,10 @@ class Evaluated:
         """
         texts = []
         for name, found in self.searches.items():
+            distinct = len({self.short[search] for search in found}) == len(found)
+            titles = self.short if distinct else self.titles
             models = [
-                f"{self.short[search]} ({error_words(self.about, error)})"
+                f"{titles[search]} ({error_words(self.about, error)})"
                 for search, error in found.items()
             ]
             texts.append(capital(f"{self.named(name)}: {', '.join(models)}"))
