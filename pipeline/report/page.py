@@ -56,6 +56,8 @@ MEANINGS: dict[str, str] = {
 """Word of an answer or outcome -> its meaning, in a sentence for readers."""
 
 INLINE = {
+    # Comments say where a figure comes from (tests/test_readme.py).
+    r"&lt;!--.*?--&gt;": "",
     # A link alone in brackets is dropped, since the page links to no other page.
     r" \(\[[^]]*\]\([^)]*\)\)": "",
     r"\[([^]]*)\]\([^)]*\)": r"\1",
