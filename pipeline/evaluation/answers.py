@@ -239,10 +239,14 @@ def _searches(
     evaluation: Evaluation, *names: str | None
 ) -> dict[str, dict[str, float]]:
     """Return `Answer.searches`."""
+    metric = evaluation.dataset.metric
+    entries = evaluation.experiments
     searches = {name: evaluation.searches(name) for name in names if name}
     return {
         name: {
-            search: _rounded(fmean(evaluation.errors("test", search)))
+            search: _rounded(
+                as_errors(metric, entries[search].chosen["test"][metric].mean)
+            )
             for search in found
         }
         for name, found in searches.items()
