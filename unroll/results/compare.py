@@ -42,8 +42,8 @@ PUBLISHED_CAPTION = (
 )
 
 CHANGE_CAPTION = (
-    "The change in error is a geometric mean over seeds, so it may differ from the "
-    "change of the mean errors."
+    "The change in error is a geometric mean over the seeds, or over several searches, so "
+    "it may differ from the change of the errors shown."
 )
 
 IMPORTANT = (
