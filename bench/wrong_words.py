@@ -1,6 +1,7 @@
 """A simulation of how often the rule of the answers gives wrong and right verdicts.
 
-The questions are those about tuned networks (docs/decisions/verdicts.md). Simulated
+The questions are those about tuned networks (docs/decisions/verdicts.md), with three
+searches for network and opponent, whose mean error counts. Simulated
 errors vary by rows and seeds as much as in results/evaluations/. The rule estimates
 these variances from each simulation, as it does from data.
 """
@@ -15,22 +16,15 @@ from scipy import special
 
 from pipeline.config import params
 from pipeline.evaluation import answers, schema
-from pipeline.evaluation.answers import Networks
+from pipeline.evaluation.answers import SEARCHES, Networks
 from pipeline.evaluation.intervals import LEVEL, Part, as_errors
 from pipeline.evaluation.margin import BAND
-from pipeline.evaluation.schema import Evaluation
+from pipeline.evaluation.schema import FREEDOM, Evaluation
 from pipeline.workspace import Workspace
 from unroll import terminal
 
 CHANGES = (0.0, 0.03, 0.08)
 """The true changes in error, as fractions of the error above the floor."""
-
-SEARCHES = {
-    0: "these two networks",
-    1: "one search each",
-    3: "three searches each, in the interval",
-}
-"""Searches for the options of each model -> the models that the question is about."""
 
 TRIALS = 20_000
 """The number of times that all questions are asked."""
@@ -53,23 +47,15 @@ class Question(NamedTuple):
     seeds: list[Part]
     scatters: list[float | None]
 
-    def parts(self, searches: int, scatter: float) -> list[Part]:
-        """Return the parts of the variance if each model has so many searches.
+    def parts(self, scatter: float) -> list[Part]:
+        """Return the parts of the variance.
 
-        A part of one draw is in the variance, but no interval knows it.
-
-        Args:
-            searches: the number of searches; 0 if the models are as they are.
-            scatter: the standard deviation of a log error between searches, for a model
-                with one search.
+        `scatter` is the standard deviation of a log error between searches, for a model
+        that has had one search.
         """
-        if searches == 0:
-            return [self.rows, *self.seeds]
         variances = [(scatter if own is None else own) ** 2 for own in self.scatters]
-        if searches == 1:
-            return [self.rows, *self.seeds, *(Part(each, 1) for each in variances)]
         of_searches = [
-            Part((variance + seeds.variance) / searches, searches)
+            Part((variance + seeds.variance) / SEARCHES, SEARCHES)
             for variance, seeds in zip(variances, self.seeds, strict=True)
         ]
         return [self.rows, *of_searches]
@@ -137,8 +123,7 @@ def seeds_of(evaluation: Evaluation, name: str) -> Part:
 def simulate(
     asked: Sequence[Question],
     change: float,
-    searches: int = 0,
-    scatter: float = 0.0,
+    scatter: float,
     trials: int = TRIALS,
 ) -> Rates:
     """Answer all questions many times.
@@ -147,10 +132,6 @@ def simulate(
         asked: the questions.
         change: the true change in error, the same for all questions, as a fraction of
             the error above the floor.
-        searches: the number of searches for the options of each model, whose mean error
-            counts. The interval includes the variance between several searches, but not
-            that of a single one. With 0 the question is about the two models as they
-            are.
         scatter: as in `Question.parts`.
         trials: how often all questions are asked.
     """
@@ -159,7 +140,7 @@ def simulate(
     right = np.zeros((trials, len(asked)), bool)
     for index, question in enumerate(asked):
         truth = change / BAND * question.band
-        low, high = _intervals(question.parts(searches, scatter), truth, trials, random)
+        low, high = _intervals(question.parts(scatter), truth, trials, random)
         words = {
             "helps": high < -question.band,
             "same": (low >= -question.band) & (high <= question.band),
@@ -190,17 +171,17 @@ def _intervals(
     weight = np.zeros(trials)
     for part in parts:
         mean += random.normal(0.0, math.sqrt(part.variance), trials)
-        if part.draws > 1:
-            freedom = part.draws - 1
-            estimate = part.variance * random.chisquare(freedom, trials) / freedom
-            variance += estimate
-            weight += estimate**2 / freedom
-    reach = special.stdtrit(variance**2 / weight, (1 + LEVEL) / 2) * np.sqrt(variance)
+        draws = part.draws - 1
+        estimate = part.variance * random.chisquare(draws, trials) / draws
+        variance += estimate
+        weight += estimate**2 / draws
+    freedom = np.minimum(FREEDOM, variance**2 / weight)
+    reach = special.stdtrit(freedom, (1 + LEVEL) / 2) * np.sqrt(variance)
     return np.expm1(mean - reach), np.expm1(mean + reach)
 
 
 def show(workspace: Workspace) -> None:
-    """Print the rates for some true changes and numbers of searches."""
+    """Print the rates for some true changes."""
     asked = questions(workspace)
     known = known_scatters(asked)
     scatter = float(np.median(known))
@@ -210,16 +191,13 @@ def show(workspace: Workspace) -> None:
         f"{100 * scatter:.2g} %"
     )
     rows = []
-    for searches, words in SEARCHES.items():
-        for change in CHANGES:
-            rates = simulate(asked, change, searches, scatter)
-            cells = [f"{100 * rate:.2g} %" for rate in rates]
-            rows.append([words, f"{100 * change:g} %", *cells])
+    for change in CHANGES:
+        rates = simulate(asked, change, scatter)
+        rows.append([f"{100 * change:g} %", *(f"{100 * rate:.2g} %" for rate in rates)])
     headings = [
-        "asked about",
         "true change",
         "wrong, mean",
         f"any wrong of {len(asked)}",
         "right, mean",
     ]
-    terminal.show_table(headings, rows, numeric=headings[1:])
+    terminal.show_table(headings, rows, numeric=headings)

@@ -15,13 +15,19 @@ from xml.etree import ElementTree as ET
 from bench import results as performance
 from pipeline.config import params
 from pipeline.evaluation import margin
-from pipeline.evaluation.answers import Note
+from pipeline.evaluation.answers import Note, compare
 from pipeline.evaluation.claims import counted
 from pipeline.files import read_json
 from pipeline.report.formatting import capital
 from pipeline.report.page import as_html
 from pipeline.report.result_tables import headlines_table, plain
-from pipeline.report.results import AnswerText, load, paragraphs, sentence
+from pipeline.report.results import (
+    AnswerText,
+    error_text,
+    load,
+    paragraphs,
+    sentence,
+)
 from pipeline.workspace import Workspace
 from unroll.projects import CHOSEN
 
@@ -50,6 +56,8 @@ def paragraph(data):
         word = f"**{capital(text.answer.outcome)}**"
         said = f"{word} ({notes})" if notes else word
         yield f"{said}. {short_sentence(data, text)}."
+    for behind in data.behind:
+        yield f"{behind}."
     # All answers of a data set have one opponent, so one band; 0 has no width to tell.
     band = data.answers[0].band
     if band not in (margin.BAND, 0.0):
@@ -85,8 +93,8 @@ def short_sentence(data, text):
 
 def models(data, text):
     """The short titles of the two models that an answer compares."""
-    network = capital(data.short[text.answer.network])
-    return f"{network} against {data.short[text.answer.opponent]}"
+    names = [data.named(name, short=True) for name in text.answer.compared]
+    return capital(" against ".join(names))
 
 
 def headlines():
@@ -96,7 +104,8 @@ def headlines():
         f"{count} {PLURALS.get(outcome, outcome)}" for outcome, count in counts.items()
     )
     total = sum(counts.values())
-    yield f"The documents make {total} claims: {shown}. The best known figures:\n"
+    asked = sum(verdict.claim.question for verdict in results().verdicts)
+    yield f"The documents make {total} claims, of which {asked} are questions: {shown}. The best known figures:\n"
     yield "| | figure | published | rebuilt | verdict | why |"
     yield "| --- | --- | ---: | ---: | --- | --- |"
     for row in headlines_table(results()).rows:
@@ -108,7 +117,13 @@ def headlines():
         yield f"| {document} | {figure} | {' | '.join(cells)} | {word} | {why} |"
 
 
-PLURALS = {"holds": "hold", "says little": "say little", "does not hold": "do not hold"}
+PLURALS = {
+    "yes": "answered yes",
+    "no": "answered no",
+    "holds": "hold",
+    "says little": "say little",
+    "does not hold": "do not hold",
+}
 
 
 def answers():
@@ -165,6 +180,26 @@ TABLES |= {
 """Page, name of the table, and where its figures come from -> what makes it."""
 
 
+FIGURE = re.compile(r"<!-- (?P<model>\w+)(?: against (?P<other>\w+))? -->[^<]*<!-- -->")
+"""A figure in a paragraph of docs/results.md: a model's error on test, or its change
+against another model."""
+
+
+def with_figures(data, text):
+    """A paragraph with the figures of the last build."""
+
+    def figure(match):
+        marks = match[0].partition("-->")[0]
+        words = error_text(data, match["model"])
+        if match["other"]:
+            change = compare(data.evaluation, match["model"], match["other"]).change
+            more = "less" if change < 0 else "more"
+            words = f"{100 * abs(change):.0f} % {more} error"
+        return f"{marks}-->{words}<!-- -->"
+
+    return FIGURE.sub(figure, text)
+
+
 def parts(page, name, origin):
     """What is before the mark, between the marks and after."""
     text = (ROOT / page).read_text(encoding="utf-8")
@@ -181,6 +216,14 @@ def parts(page, name, origin):
 def test_every_figure_is_that_of_the_last_build_and_the_last_bench():
     for (page, name, origin), table in TABLES.items():
         assert parts(page, name, origin)[1].strip() == "\n".join(table()), (page, name)
+
+
+def test_every_marked_figure_of_a_paragraph_is_that_of_the_last_build():
+    explained = paragraphs(Workspace(ROOT))
+    for data in results().built:
+        text = explained.get(data.name, "")
+        assert text == with_figures(data, text), data.name
+        assert "\n<!--" not in text, "such a line would end the paragraph"
 
 
 def test_version_changelog_and_citation_agree():
@@ -228,3 +271,10 @@ if __name__ == "__main__":
         (ROOT / key[0]).write_text(
             before + "\n".join(make()) + "\n" + after, encoding="utf-8"
         )
+    page = ROOT / "docs" / "results.md"
+    whole = page.read_text(encoding="utf-8")
+    explained = paragraphs(Workspace(ROOT))
+    for data in results().built:
+        text = explained[data.name]
+        whole = whole.replace(text, with_figures(data, text))
+    page.write_text(whole, encoding="utf-8")

@@ -32,6 +32,8 @@ STYLES = {
     "does not hold": "red",
     "cannot tell": "yellow",
     "says little": "yellow",
+    "yes": "green",
+    "no": "red",
 }
 """Verdict -> its colour. The verdicts are those of `margin.Word` and `claims.Outcome`,
 which are not imported because their modules import NumPy."""

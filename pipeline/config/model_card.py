@@ -39,6 +39,8 @@ class ModelCard:
             Keras model, else what its `features` return ("predictions", "features", ...).
             A method names what it takes (`TRAINS`).
         title: the model in a few words, such as "LSTM(32)"; "" for its name.
+        family: the model without its sizes, such as "LSTM", for several searches of one
+            model, each of which found other sizes; "" if the title names no sizes.
         detail: words that a full title has in addition: inputs, or how it is fitted.
         color: the model's colour in plots.
         ranges: option of model or training -> LOW:HIGH or choices that `unroll tune`
@@ -50,6 +52,7 @@ class ModelCard:
     kind: ModelKind
     gives: str = "network"
     title: Words = ""
+    family: str = ""
     detail: Words = ""
     color: Color = "simple"
     ranges: Mapping[str, str] | None = None
@@ -59,6 +62,11 @@ class ModelCard:
         """Return the title of an experiment's model, such as "LSTM(32)"."""
         title = _words(self.title, experiment)
         return title or experiment.model.name.replace("_", " ")
+
+    def plural(self, experiment: Experiment) -> str:
+        """Return the title of several models of this kind, such as "LSTMs"."""
+        family = self.family or self.short_title(experiment)
+        return family if family.endswith("s") else f"{family}s"
 
     def full_title(self, experiment: Experiment) -> str:
         """Return the title of an experiment's model with its inputs and its fit."""

@@ -21,6 +21,10 @@ from pipeline.validation import Strict
 Kind = Literal["forecast", "regress", "classify"]
 SPLITS = ("train", "validation", "test")
 FITTED = "fitted.json"
+
+PUBLISHED = "examples in the document's test"
+"""The fact of a data set whose document drew its own test examples: their number."""
+
 ROWS = ("stamps", "series_id", "truth", "words")
 """Optional attributes of a `Dataset` that are stored as arrays of the same name."""
 

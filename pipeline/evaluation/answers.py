@@ -17,10 +17,10 @@ import pydantic
 from pipeline.config.params import Params, built_by, own_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import claims, margin, schema
+from pipeline.evaluation.intervals import as_errors
 from pipeline.evaluation.margin import BAND, Comparison, Word
 from pipeline.evaluation.schema import Entry, Evaluation, Split
 from pipeline.files import read_checked, write_json
-from pipeline.metrics import MEASURES
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
 
@@ -36,6 +36,10 @@ fewer days gets the note `TOO_SHORT`.
 
 SEARCHES = 3
 """Searches for the options of a tuned model, whose scatter is then in the interval."""
+
+NEAR = 0.05
+"""A tuned model has `SEARCHES` searches if its error on validation is at most this
+fraction above that of its side's best model: one search may have been unlucky."""
 
 
 class Note(StrEnum):
@@ -84,6 +88,8 @@ class Answer(Strict):
         band: changes between -band and +band do not matter.
         relative: whether the change is a fraction of the opponent's error.
         reason: why network and opponent are not compared; empty if they are.
+        searches: network and opponent, if they have several searches -> each search ->
+            its error on test. The change is that of the mean over the searches.
     """
 
     networks: Annotated[Networks, pydantic.Field(strict=False)]
@@ -97,6 +103,7 @@ class Answer(Strict):
     band: float = BAND
     relative: bool = True
     reason: str = ""
+    searches: dict[str, dict[str, float]] = pydantic.Field({})
 
     @property
     def compared(self) -> list[str]:
@@ -167,16 +174,43 @@ def strongest(evaluation: Evaluation, names: Iterable[str]) -> str | None:
     train examples are left out. An experiment stands for all of its searches, by their
     mean score.
     """
+    errors = _choosing_errors(evaluation, names)
+    return min(errors, key=errors.__getitem__, default=None)
+
+
+def _choosing_errors(evaluation: Evaluation, names: Iterable[str]) -> dict[str, float]:
+    """Return experiment -> the error by which `strongest` chooses."""
     about = evaluation.dataset
     split: Split = "validation" if "validation" in about.examples else "train"
-    scores = {}
+    errors = {}
     for name in names:
         entry = evaluation.experiments[name]
         score = evaluation.mean_score(split, name, about.metric)
         if score is not None and entry.share == 1 and not entry.repeats:
-            scores[name] = score
-    best = max if MEASURES[about.metric].higher else min
-    return best(scores, key=scores.__getitem__, default=None)
+            errors[name] = as_errors(about.metric, score)
+    return errors
+
+
+def lacking_searches(evaluation: Evaluation) -> dict[str, int]:
+    """Return the tuned models that should be searched again -> their searches so far.
+
+    They have fewer than `SEARCHES` searches, and are their side's best model, or `NEAR`
+    it. A data set without tuned recurrent networks has none.
+    """
+    entries = evaluation.experiments
+    tuned = [
+        name for name in entries if entries[name].recurrent and entries[name].trials
+    ]
+    others = [name for name in entries if not entries[name].recurrent]
+    lacking = {}
+    for side in (tuned, others) if tuned else ():
+        errors = _choosing_errors(evaluation, side)
+        for name, error in errors.items():
+            count = len(evaluation.searches(name))
+            near = error <= (1 + NEAR) * min(errors.values())
+            if near and entries[name].trials and count < SEARCHES:
+                lacking[name] = count
+    return lacking
 
 
 def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
@@ -196,8 +230,28 @@ def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
         notes=_notes(evaluation, networks, network, opponent),
         network=network,
         opponent=opponent,
+        searches=_searches(evaluation, network, opponent),
         **_outcome(evaluation, network, opponent),
     )
+
+
+def _searches(
+    evaluation: Evaluation, *names: str | None
+) -> dict[str, dict[str, float]]:
+    """Return `Answer.searches`."""
+    metric = evaluation.dataset.metric
+    entries = evaluation.experiments
+    searches = {name: evaluation.searches(name) for name in names if name}
+    return {
+        name: {
+            search: _rounded(
+                as_errors(metric, entries[search].chosen["test"][metric].mean)
+            )
+            for search in found
+        }
+        for name, found in searches.items()
+        if len(found) > 1
+    }
 
 
 def _outcome(
@@ -211,11 +265,15 @@ def _outcome(
     comparison = compare(evaluation, network, opponent)
     if comparison is None:
         return {"outcome": Word.OPEN, "reason": FEW_SEEDS}
-    # Four digits: smaller differences are no change of the answer.
     return {
-        key: float(f"{value:.4g}") if isinstance(value, float) else value
+        key: _rounded(value) if isinstance(value, float) else value
         for key, value in asdict(comparison).items()
     }
+
+
+def _rounded(value: float) -> float:
+    """Return a number with four digits: smaller differences change no answer."""
+    return float(f"{value:.4g}")
 
 
 def _notes(

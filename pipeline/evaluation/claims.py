@@ -35,8 +35,14 @@ class Outcome(StrEnum):
     LITTLE = "says little"
     FAILS = "does not hold"
     UNSURE = "cannot tell"
+    YES = "yes"
+    NO = "no"
     NOT_BUILT = "not built"
     STAND_IN = "stand-in"
+
+
+ANSWERS = {Outcome.HOLDS: Outcome.YES, Outcome.FAILS: Outcome.NO}
+"""Outcome of a statement -> that of a question, which is answered."""
 
 
 class Headline(Strict):
@@ -72,6 +78,7 @@ class Claim(Strict):
     relation: Literal["below", "above", "par"] | None = None
     within: float | None = pydantic.Field(default=None, gt=0)
     reach: float | None = pydantic.Field(default=None, gt=0)
+    question: bool = False
     note: str = ""
     headline: Headline | None = None
 
@@ -87,6 +94,7 @@ class Claim(Strict):
             "`within` where the relation is par, and only there": (
                 (self.relation == "par") == (self.within is not None)
             ),
+            "`question` only beside `against`": compared or not self.question,
             "the `width` beyond which an interval tells nothing": (
                 self.width is not None or not figure
             ),
@@ -206,6 +214,9 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation]) -> Verdict:
     verdict = judges[claim.kind](claim, evaluation)
     if evaluation.dataset.stand_in:
         return replace(verdict, outcome=Outcome.STAND_IN)
+    if claim.question:
+        outcome = ANSWERS.get(verdict.outcome, verdict.outcome)
+        return replace(verdict, outcome=outcome)
     return verdict
 
 

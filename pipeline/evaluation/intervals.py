@@ -67,6 +67,7 @@ class Difference:
         rows: the part of the variance that comes from the blocks of rows.
         seeds: the part that comes from the seeds of the first model.
         other_seeds: the part that comes from the seeds of the second model.
+        most: the greatest number of degrees of freedom that the interval may have.
     """
 
     mean: float
@@ -74,6 +75,7 @@ class Difference:
     rows: Part
     seeds: Part
     other_seeds: Part
+    most: float = math.inf
 
     @classmethod
     def of(
@@ -107,13 +109,15 @@ class Difference:
 
     @property
     def freedom(self) -> float:
-        """Degrees of freedom, by Welch and Satterthwaite; infinite if no part varies."""
+        """Degrees of freedom, by Welch and Satterthwaite but at most `most`; infinite if
+        no part varies.
+        """
         weight = sum(
             part.variance**2 / (part.draws - 1)
             for part in self._parts
             if part.draws > 1
         )
-        return self.error**4 / weight if weight else math.inf
+        return min(self.most, self.error**4 / weight) if weight else math.inf
 
     def interval(self, level: float = LEVEL) -> Interval:
         """Return the interval of the mean difference."""
@@ -274,15 +278,14 @@ def prediction(
     Args:
         values: the value of each seed; a single value is of a model without seeds.
         measure: the measure's name; empty for values that are taken as normal.
-        rows: the standard error of the mean that comes from the rows, if the new run is
-            scored on other rows; else 0.
+        rows: the standard error, by the rows, of the difference between this test and
+            another one, if the new run is scored on other rows; else 0.
     """
     scale = _scale(measure)
     if not all(scale.least < value < scale.most for value in values):
         return None
-    # The difference of two test sets has twice the variance of one test set.
     error = rows * scale.derivative(math.fsum(values) / len(values))
-    low, high = next_run([scale.forward(value) for value in values], 2 * error**2)
+    low, high = next_run([scale.forward(value) for value in values], error**2)
     return scale.inverse(low), scale.inverse(high)
 
 

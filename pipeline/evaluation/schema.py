@@ -3,6 +3,7 @@ main scores in results/metrics/DATASET/EXPERIMENT.json, for `dvc metrics`.
 """
 
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -72,6 +73,12 @@ SHOWN = ("mse", "mae", "accuracy")
 VALIDATION = "val"
 """The name in results/metrics of the data set's own measure on validation. It is short,
 so that `dvc metrics show` fits 100 columns."""
+
+
+FREEDOM = 4
+"""Most degrees of freedom of a difference in which a model has several searches: those
+of three searches on each side. Welch and Satterthwaite's estimate is too great where a
+model's searches agree by chance (`python -m bench rule`)."""
 
 
 class Entry(Strict):
@@ -248,7 +255,9 @@ class Evaluation(Strict):
         # The rows' share in a difference of means is at most the mean of their shares
         # in the differences of the pairs.
         rows = Part(statistics.fmean(known), self.blocks[split])
-        return Difference.of(self.errors(split, name), self.errors(split, other), rows)
+        errors = self.errors(split, name)
+        difference = Difference.of(errors, self.errors(split, other), rows)
+        return replace(difference, most=FREEDOM) if len(shares) > 1 else difference
 
     def _rows(self, split: Split, name: str, other: str) -> float | None:
         known = self.rows.get(split, {})

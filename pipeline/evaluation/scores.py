@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.config.model_card import card
 from pipeline.config.params import Experiment
-from pipeline.data.dataset import Dataset, shortened
+from pipeline.data.dataset import PUBLISHED, Dataset, shortened
 from pipeline.data.examples import Array, Windows, ceil_div, compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
@@ -59,8 +59,8 @@ def statistics(
         measure: the measure's name. Intervals of errors are computed on their
             logarithms, of accuracies on their logits, of others as they are.
         varies: whether the values depend on the seed.
-        error: the standard error of their mean that comes from the rows; None if it is
-            not known.
+        error: the standard error, by the rows, of the difference between this test and
+            another one; None if it is not known.
     """
     count = len(values)
     mean = math.fsum(values) / count
@@ -365,10 +365,12 @@ def _over_seeds(
         targets = targets[chosen]
     of_seeds = [measures(dataset, values, targets) for values in predictions]
     errors: dict[str, float] = {}
+    others = dataset.facts.get(PUBLISHED, len(numbers))
     if (numbers != numbers[0]).any():
         for measure in MEASURES.keys() & of_seeds[0].keys():
             added = losses(measure, predictions, targets).mean(axis=0)
-            errors[measure] = intervals.clustered_error(added, numbers)
+            error = intervals.clustered_error(added, numbers)
+            errors[measure] = error * math.sqrt(1 + len(numbers) / others)
     if "mae" in errors:
         errors["mae_unit"] = errors["mae"] * dataset.scale.std
     return {

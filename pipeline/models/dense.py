@@ -137,6 +137,7 @@ CARDS = {
     "mlp": ModelCard(
         kind="network",
         title=mlp_title,
+        family="dense network",
         detail=inputs_title,
         color="dense",
         ranges={

@@ -439,6 +439,7 @@ CARDS = {
             "transformer",
             {"layers": "{} layers", "heads": "{} heads", "size": "head size {}"},
         ),
+        family="transformer",
         color="dense",
         ranges={"heads": "3:5", "size": "6:12", "layers": "2:4", "taps": "1:12"},
     ),
@@ -449,6 +450,7 @@ CARDS = {
             "adaptive filter",
             {"powers": "{} powers", "hidden": "{} hidden units"},
         ),
+        family="adaptive filter",
         color="dense",
         ranges={
             "powers": "8:64",

@@ -424,6 +424,7 @@ def cell_card(cell: str, color: Color, *, playable: bool = False) -> ModelCard:
     return ModelCard(
         kind="recurrent",
         title=partial(stack_title, cell),
+        family=cell,
         detail=activation_title,
         color=color,
         ranges={

@@ -57,12 +57,14 @@ def spread(stat: Stat, metric: str) -> str:
     std = stat.std
     if std is None:
         return ""
+    if std == 0:
+        return "± 0"
     if metric == "accuracy":
         return f"± {100 * std:.2f} %"
     if abs(mean) < SMALL:
-        return f"± {exponent(std, 1) if std else 0}"
+        return f"± {exponent(std, 1)}"
     decimals = 0 if abs(mean) >= 1000 else _decimals(mean)
-    if 0 < std < 0.5 * 10**-decimals:  # its decimals would all be 0
+    if std < 0.5 * 10**-decimals:  # its decimals would all be 0
         return f"± {exponent(std, 0)}"
     return f"± {std:,.{decimals}f}"
 

@@ -38,13 +38,15 @@ MEANINGS: dict[str, str] = {
     Word.NOT_ASKED: "There is no past to learn from, or nothing to compare with.",
     Note.UNTUNED: "Nobody searched for options of the network. Its opponent may be "
     "tuned.",
-    Note.ONE_SEARCH: "At least one of the two had only one search for its options, so "
-    "another search may give another answer.",
+    Note.ONE_SEARCH: "At least one of the two had fewer than three searches for its "
+    "options, so another search may give another answer.",
     Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
     Note.NOT_CONVERGED: "More epochs would have made one of the two better.",
     Outcome.HOLDS: "The published figure lies in the interval of one more run, up to "
     "its rounding. Of two models, the interval of the difference lies on the stated side "
     "of 0. Counts and shapes are equal.",
+    Outcome.YES: "The document asks, and the rebuild says so.",
+    Outcome.NO: "The document asks, and the rebuild says the opposite.",
     Outcome.LITTLE: "The figure holds, and a simple baseline could have it, too.",
     Outcome.FAILS: "The rebuild contradicts the document.",
     Outcome.UNSURE: "The interval is too wide to say whether the figure holds.",
@@ -54,6 +56,8 @@ MEANINGS: dict[str, str] = {
 """Word of an answer or outcome -> its meaning, in a sentence for readers."""
 
 INLINE = {
+    # Comments say where a figure comes from (tests/test_readme.py).
+    r"&lt;!--.*?--&gt;": "",
     # A link alone in brackets is dropped, since the page links to no other page.
     r" \(\[[^]]*\]\([^)]*\)\)": "",
     r"\[([^]]*)\]\([^)]*\)": r"\1",

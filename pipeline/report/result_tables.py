@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from pipeline.config.params import own_name
 from pipeline.evaluation.claims import Outcome, Verdict
 from pipeline.evaluation.margin import BAND, Comparison, Word
@@ -47,8 +49,9 @@ CLAIMS_CAPTION = (
 
 HEADLINES_CAPTION = (
     "Rebuilt: the mean over seeds. Below it: the interval in which one more run would "
-    "lie, at 95 %. Holds: the published figure lies in this interval. Says little: a "
-    "baseline could have the figure, too. Cannot tell: seeds move the figure too far."
+    "lie, at 95 %. Holds: the published figure, within its rounding, meets this interval. "
+    "Says little: a baseline could have the figure, too. Cannot tell: seeds move the figure "
+    "too far."
 )
 
 PLACES = {
@@ -244,7 +247,6 @@ def _score_rows(
 def _caption(dataset: Evaluated, opponent: str | None) -> str:
     about = dataset.about
     better = "higher" if MEASURES[about.metric].higher else "lower"
-    repeated = any(entry.repeats for entry in dataset.experiments.values())
     return _sentences(
         (dataset.stale, "Of an earlier build."),
         (
@@ -271,10 +273,11 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
             ),
         ),
         (
-            opponent and repeated,
+            opponent and dataset.behind,
             (
-                "A model with several searches (tuned_gru, tuned_gru_2, ...) is compared "
-                "by their mean; its row shows the error of the first search."
+                "A model of several searches (tuned_gru, tuned_gru_2, ...) is compared "
+                "by their mean; its row shows the error of the first search. "
+                f"{'. '.join(dataset.behind)}."
             ),
         ),
         (opponent, _band(dataset)),
@@ -501,12 +504,22 @@ def rebuilt_cell(verdict: Verdict) -> TableCell:
     if verdict.rebuilt is None:
         return NO_VALUE
     metric, unit = _metric(verdict)
-    small = ""
-    if verdict.interval:
-        of = "difference " if verdict.claim.kind == "comparison" else ""
-        small = of + between(verdict.interval, metric, unit)
     text = measured(verdict.rebuilt, metric, unit)
+    small = _interval(verdict, metric, unit)
     return TableCell(text, small, value=verdict.rebuilt.model_dump(mode="json"))
+
+
+def _interval(verdict: Verdict, metric: str, unit: str) -> str:
+    """Return the interval of a verdict in words; "" if it has none."""
+    if verdict.interval is None:
+        return ""
+    low, high = (between([end], metric, unit) for end in verdict.interval)
+    text = low if low == high else between(verdict.interval, metric, unit)
+    if verdict.claim.kind == "comparison":
+        return f"difference {text}"
+    if low == high:
+        return "the same in every run"
+    return text if verdict.claim.rows == "same" else f"{text}, test set drawn anew"
 
 
 def published_cell(verdict: Verdict) -> TableCell:
@@ -518,8 +531,12 @@ def published_cell(verdict: Verdict) -> TableCell:
     if claim.value is not None:
         value = float(claim.value)
         about = "about " if claim.about else ""
-        small = f"times that of {own_name(claim.of)}" if claim.of else ""
-        return TableCell(about + published(value, metric, unit), small, value=value)
+        remarks = [f"times that of {own_name(claim.of)}"] if claim.of else []
+        if verdict.interval and np.ptp(verdict.interval) < np.ptp(claim.printed()):
+            low, high = (published(end, metric, unit) for end in claim.printed())
+            remarks.append(f"stands for {low.partition(' ')[0]} to {high}")
+        text = about + published(value, metric, unit)
+        return TableCell(text, ", ".join(remarks), value=value)
     words = "as" if claim.relation == "par" else str(claim.relation)
     small = f"of {own_name(str(claim.against))}"
     if claim.within:

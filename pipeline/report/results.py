@@ -18,6 +18,7 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, claims, schema
 from pipeline.evaluation.answers import Answer, Networks, Note
 from pipeline.evaluation.claims import Verdict
+from pipeline.evaluation.intervals import as_errors
 from pipeline.evaluation.margin import Comparison, Word
 from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.files import damaged, read_table
@@ -42,6 +43,10 @@ PARAGRAPHS = re.compile(
 sentences that are made from results and the next heading."""
 
 
+COUNTS = {2: "two", 3: "three"}
+"""Numbers of searches in words."""
+
+
 @dataclass(frozen=True)
 class Evaluated:
     """One data set that has an evaluation.
@@ -55,6 +60,7 @@ class Evaluated:
         question: the question that the data set asks, in words.
         titles: experiment -> its title.
         short: experiment -> the title of its model alone.
+        plural: experiment -> the title of several such models, without sizes.
         colors: experiment -> the colour of its model in plots.
         quantity: the forecast quantity with its unit, for an axis.
         paragraph: an explanation of the answers, in Markdown; empty if there is none,
@@ -71,6 +77,7 @@ class Evaluated:
     question: str = ""
     titles: Mapping[str, str] = field(default_factory=dict)
     short: Mapping[str, str] = field(default_factory=dict)
+    plural: Mapping[str, str] = field(default_factory=dict)
     colors: Mapping[str, str] = field(default_factory=dict)
     quantity: str = "value"
     paragraph: str = ""
@@ -97,6 +104,38 @@ class Evaluated:
     def compared(self) -> set[str]:
         """The experiments that the answers compare."""
         return {name for one in self.answers for name in one.compared}
+
+    @property
+    def searches(self) -> dict[str, dict[str, float]]:
+        """The models of several searches that the answers compare (`Answer.searches`)."""
+        return {name: of for one in self.answers for name, of in one.searches.items()}
+
+    def named(self, name: str, *, short: bool = False) -> str:
+        """Return the title of a model that an answer compares.
+
+        Each search found another model. So several searches have a title of their own,
+        such as "GRUs of three searches".
+        """
+        count = len(self.searches.get(name, ()))
+        if count:
+            return f"{self.plural[name]} of {COUNTS.get(count, count)} searches"
+        return self.short[name] if short else self.titles[name]
+
+    @property
+    def behind(self) -> list[str]:
+        """For each of `searches` a text: the models that were found, with their errors
+        on test.
+        """
+        texts = []
+        for name, found in self.searches.items():
+            distinct = len({self.short[search] for search in found}) == len(found)
+            titles = self.short if distinct else self.titles
+            models = [
+                f"{titles[search]} ({error_words(self.about, error)})"
+                for search, error in found.items()
+            ]
+            texts.append(capital(f"{self.named(name)}: {', '.join(models)}"))
+        return texts
 
     @cached_property
     def opponent(self) -> str | None:
@@ -172,8 +211,8 @@ class AnswerText:
         """The two models and the change in error."""
         if self.answer.outcome == Word.NOT_ASKED:
             return capital(self.answer.reason)
-        models = [self.dataset.titles.get(name) for name in self.answer.compared]
-        return capital(f"{' against '.join(map(str, models))}: {self.effect}")
+        models = [self.dataset.named(name) for name in self.answer.compared]
+        return capital(f"{' against '.join(models)}: {self.effect}")
 
     @property
     def line(self) -> str:
@@ -185,20 +224,25 @@ class AnswerText:
 def error_text(dataset: Evaluated, name: str | None) -> str:
     """Return a model's error on test as text; "" without a score.
 
-    The error is the mean over all searches for the model's options. An MAE is in the
-    data's unit if they have one.
+    The error is the mean over all searches for the model's options.
     """
     if name not in dataset.experiments:
         return ""
     metric = dataset.about.metric
-    unit = dataset.about.scale.unit if metric == "mae" else ""
-    measure = "mae_unit" if unit else metric
-    mean = dataset.evaluation.mean_score("test", str(name), measure)
-    if mean is None:
-        return ""
-    if MEASURES[metric].higher:
-        return f"{100 * (1 - mean):.2f} % wrong"
-    return f"{number(mean, 3)} {unit}" if unit else f"{title(metric)} {number(mean, 3)}"
+    mean = dataset.evaluation.mean_score("test", str(name), metric)
+    return "" if mean is None else error_words(dataset.about, as_errors(metric, mean))
+
+
+def error_words(about: About, error: float) -> str:
+    """Return an error on a data set, in model units, as text.
+
+    An MAE is in the data's unit if they have one.
+    """
+    if MEASURES[about.metric].higher:
+        return f"{100 * error:.2f} % wrong"
+    if about.metric == "mae" and about.scale.unit:
+        return f"{number(error * about.scale.std, 3)} {about.scale.unit}"
+    return f"{title(about.metric)} {number(error, 3)}"
 
 
 def sentence(answers: Sequence[Answer]) -> str:
@@ -335,6 +379,7 @@ def _described(
             for key, one in experiments.items()
         },
         {key: cards[key].short_title(one) for key, one in experiments.items()},
+        {key: cards[key].plural(one) for key, one in experiments.items()},
         {key: cards[key].color for key in experiments},
         titles.quantity(section, evaluation.dataset),
     )

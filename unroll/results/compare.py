@@ -42,8 +42,8 @@ PUBLISHED_CAPTION = (
 )
 
 CHANGE_CAPTION = (
-    "The change in error is a geometric mean over seeds, so it may differ from the "
-    "change of the mean errors."
+    "The change in error is a geometric mean over the seeds, or over several searches, so "
+    "it may differ from the change of the errors shown."
 )
 
 IMPORTANT = (
@@ -371,7 +371,7 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
             models = [DASH, DASH]
             if answer.outcome != Word.NOT_ASKED:
                 models = [
-                    f"{evaluated.short[str(name)]} {error_text(evaluated, name)}"
+                    f"{evaluated.named(str(name), short=True)} {error_text(evaluated, name)}"
                     for name in (answer.opponent, answer.network)
                 ]
             said = [evaluated.name, "; ".join(marks), answer.outcome, text.effect]

@@ -8,7 +8,7 @@ import shutil
 from pipeline import numerics
 from pipeline.config import params
 from pipeline.errors import UnrollError, one_line, printable
-from pipeline.evaluation import claims
+from pipeline.evaluation import answers, claims, schema
 from pipeline.provenance import fingerprint, machine
 from pipeline.provenance.git import git
 from pipeline.provenance.places import CODE, REQUIREMENTS, project_folder, project_of
@@ -34,6 +34,8 @@ def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:
     ]
     if looked_at.claims.exists():  # a project for own series has none
         checks.append(("claims.yaml", _claims, looked_at))
+    if looked_at.answers.exists():
+        checks.append(("searches", _searches, looked_at))
     checks.append(("folder", _folder, workspace))
     if (workspace.root / ".git").exists():
         checks.append(("git", _git, workspace))
@@ -113,6 +115,19 @@ def _claims(workspace: Workspace) -> str:
         for name in claim.experiments:
             one_of(name, config.runs, f"claims.yaml: claim {number}: experiment")
     return f"{len(published)} claims, all about experiments that exist"
+
+
+def _searches(workspace: Workspace) -> str:
+    config = params.load(workspace.params)
+    few = [
+        f"{dataset}/{name} {count}"
+        for dataset, evaluation in schema.load_all(workspace, config).items()
+        for name, count in answers.lacking_searches(evaluation).items()
+    ]
+    of_whom = f"models within {100 * answers.NEAR:g} % of their side's best"
+    if not few:
+        return f"all {of_whom} have {answers.SEARCHES} or more"
+    return f"{of_whom} with fewer than {answers.SEARCHES}: {', '.join(few)}"
 
 
 def _folder(workspace: Workspace) -> str:

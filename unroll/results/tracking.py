@@ -72,12 +72,17 @@ def track(workspace: Workspace) -> dict[str, str]:
 
 
 def _answers(workspace: Workspace) -> dict[str, list[str]]:
-    """Return data set -> its answers, a sentence each; none if they are out of date."""
+    """Return data set -> its answers, a sentence each, and the models of several
+    searches that they compare; none if they are out of date.
+    """
     built = results.load(workspace, params.load_all(workspace.params)).built
     return {
         dataset.name: [
-            f"{answer.networks}: {AnswerText(dataset, answer).line}."
-            for answer in dataset.answers
+            *(
+                f"{answer.networks}: {AnswerText(dataset, answer).line}."
+                for answer in dataset.answers
+            ),
+            *(f"{text}." for text in dataset.behind),
         ]
         for dataset in built
         if dataset.answers

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.dataset import SPLITS, Dataset
+from pipeline.data.dataset import PUBLISHED, SPLITS, Dataset
 from pipeline.data.examples import Arrays
 from pipeline.errors import UnrollError
 from pipeline.files import read_npz
 
 NOISE = 0.1
 """The width of the uniform noise on every value (document 003)."""
+
+PUBLISHED_TEST = 2000
+"""Number of series in document 003's test."""
 
 DRAWS = 2000
 """Number of series over which the leverage is averaged."""
@@ -55,7 +58,11 @@ def prepare(name: str, raw: Path) -> Dataset:
             "noise variance": variance,
             "noise, and the formula fitted to the values in": attainable,
         },
-        facts={"values in": values, "values beyond -1 and 1": beyond},
+        facts={
+            "values in": values,
+            "values beyond -1 and 1": beyond,
+            PUBLISHED: PUBLISHED_TEST,
+        },
     )
 
 

@@ -211,6 +211,18 @@ def test_a_search_that_was_lucky_on_validation_does_not_choose():
     assert answers.strongest(evaluation, ["gru", "lstm"]) == "lstm"
 
 
+def test_a_tuned_model_near_its_sides_best_lacks_searches_until_it_has_three():
+    whole = searched([[0.3, 0.31]]).model_dump()
+    experiments = whole["experiments"]
+    for name, score in {"near": 0.209, "far": 0.211}.items():
+        final = experiments["gru"]["final"] | {"validation": {"mae": stat(score)}}
+        experiments[name] = experiments["gru"] | {"final": final}
+    evaluation = Evaluation.model_validate(whole)
+    assert answers.lacking_searches(evaluation) == {"gru": 1, "near": 1}
+    assert answers.lacking_searches(searched([[0.3, 0.31]] * 3)) == {}
+    assert answers.lacking_searches(evaluated(280, 0.3, 0.5)) == {}, "none is tuned"
+
+
 def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():
     """Seeds of a search agree to .1 %, the three searches differ by 10 %."""
     errors = [[0.300, 0.3003], [0.330, 0.3303], [0.270, 0.2703]]
@@ -221,6 +233,7 @@ def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():
     assert whole.errors("test", "gru") == pytest.approx(means)
     assert of_searches.rows.variance == pytest.approx(0.02), "the mean of the pairs"
     assert of_searches.seeds.draws == 3
+    assert of_searches.freedom == 4, "though the rows have more"
     assert of_searches.seeds.variance == pytest.approx(
         np.var(np.log(means), ddof=1) / 3
     )
@@ -231,6 +244,9 @@ def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():
         np.exp(np.mean(np.log(means))) / 0.5 - 1, rel=1e-3
     )
     one = answers.answers(searched(errors[:1]))[0]
+    assert one.searches == {}
+    (two, _) = answers.answers(searched([[0.3, 0.31], [0.4, 0.42]]))
+    assert two.searches == {"gru": {"gru": 0.305, "gru_2": 0.41}}
     assert Note.ONE_SEARCH in one.notes
     assert one.low > tuned.low
     assert one.high < tuned.high

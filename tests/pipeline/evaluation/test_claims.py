@@ -110,8 +110,7 @@ NARROW = [1.0, 1.01, 1.02]
             {"other": (90.0,)},
             Outcome.HOLDS,
         ),
-        # A model without seeds is exact on the same rows. On others 0.1 is a tenth, and
-        # there are two draws.
+        # A model without seeds is exact on the same rows. On others 0.1 is a tenth.
         ([1.0], {"value": "1.1"}, {"varies": False}, Outcome.FAILS),
         ([1.0], {"value": "1.1", "rows": "own"}, {"varies": False}, Outcome.HOLDS),
         ([1.0], {"value": "1.5", "rows": "own"}, {"varies": False}, Outcome.FAILS),
@@ -260,6 +259,15 @@ def test_a_count_or_shape_is_equal_or_not_unless_data_are_stand_ins_or_not_built
         assert judge(figure("1.0", **lacking), evaluation([1.0])).outcome == "not built"
 
 
+@pytest.mark.parametrize(
+    ("mean", "outcome"),
+    [(4.0, Outcome.YES), (6.0, Outcome.NO), (5.0, Outcome.UNSURE)],
+)
+def test_a_question_is_answered(mean, outcome):
+    asked = claim(against="d/o", relation="below", question=True)
+    assert judge(asked, evaluation([mean], between=0.05)).outcome == outcome
+
+
 def test_every_claim_of_the_repository_names_an_experiment_and_a_metric_that_it_has():
     workspace = Workspace(REPOSITORY)
     claims = load(workspace.claims)
@@ -274,6 +282,8 @@ def test_every_claim_of_the_repository_names_an_experiment_and_a_metric_that_it_
         Outcome.FAILS,
         Outcome.LITTLE,
         Outcome.UNSURE,
+        Outcome.YES,
+        Outcome.NO,
         Outcome.NOT_BUILT,
     }
     assert {name for each in claims for name in each.experiments} <= {

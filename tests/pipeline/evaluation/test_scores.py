@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.data.dataset import Dataset
+from pipeline.data.dataset import PUBLISHED, Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
 from pipeline.evaluation.scores import (
@@ -97,6 +97,19 @@ def test_an_error_varies_in_proportion_and_an_accuracy_stays_below_one():
     assert low * high == pytest.approx(0.2**2)
     low, high = statistics([0.9, 0.95, 0.99], "accuracy").prediction_interval
     assert 0 < low < high < 1
+
+
+@pytest.mark.parametrize(("published", "variances"), [({}, 2), ({PUBLISHED: 2}, 3)])
+def test_one_more_run_on_other_rows_has_as_many_as_the_document(published, variances):
+    errors = np.array([1.0, 2.0, 3.0, 4.0])
+    data = small(facts=published)
+    same = [TRUE + np.sqrt(errors)] * 3
+    of_test = entry(of({"final_train": same, "final_test": same}), data).final["test"]
+    low, high = of_test["mse"].prediction_interval_new_rows
+    of_mean = errors.std(ddof=1) / 2 / errors.mean()
+    assert math.log(high / low) / 2 == pytest.approx(
+        1.96 * of_mean * math.sqrt(variances), rel=1e-3
+    )
 
 
 def test_final_and_best_are_scored_on_every_split_and_seed():

@@ -16,7 +16,7 @@ from pipeline.report import charts
 from pipeline.report.charts import Axis
 from pipeline.report.formatting import DASH, capital
 from pipeline.report.page import as_html, page
-from pipeline.report.result_tables import dataset_tables
+from pipeline.report.result_tables import dataset_tables, scores_table
 from pipeline.report.results import AnswerText, Evaluated, load, sentence
 from tests.pipeline.evaluation.scored import of, params_of, small
 
@@ -437,3 +437,24 @@ def test_an_answer_in_a_line_says_its_word_what_stands_beside_it_and_the_change(
     either = same.model_copy(update={"low": -0.03, "high": 0.01})
     beside = [AnswerText(dataset, one).beside for one in (less, either)]
     assert beside == [["slightly less error", "too short"], ["too short"]]
+
+
+def test_a_model_of_several_searches_has_a_title_of_its_own_and_the_models_behind_it(
+    results,
+):
+    found = {"gru": {"gru": 0.1, "gru_2": 0.2}}
+    one = answer(Word.OPEN, TUNED).model_copy(
+        update={"network": "gru", "opponent": "ridge", "searches": found}
+    )
+    dataset = dataclasses.replace(
+        named(results, "waves"),
+        titles={"ridge": "ridge regression"},
+        short={"gru": "GRU(2)", "gru_2": "GRU(3)"},
+        plural={"gru": "GRUs"},
+        answers=[one],
+    )
+    start = "GRUs of two searches against ridge regression"
+    assert AnswerText(dataset, one).sentence.startswith(start)
+    behind = "GRUs of two searches: GRU(2) (MSE 0.100), GRU(3) (MSE 0.200)"
+    assert dataset.behind == [behind]
+    assert behind in scores_table(dataset, dataset.experiments, "ridge").caption

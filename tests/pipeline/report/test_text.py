@@ -3,6 +3,7 @@ import math
 import pytest
 
 from pipeline.config import params
+from pipeline.evaluation.claims import Claim, Outcome, Verdict
 from pipeline.evaluation.intervals import Difference, Part
 from pipeline.evaluation.margin import compare
 from pipeline.evaluation.schema import Stat
@@ -13,6 +14,7 @@ from pipeline.report.formatting import (
     published,
     spread,
 )
+from pipeline.report.result_tables import plain, published_cell, rebuilt_cell
 from series.table import alike
 from tests.support import REPOSITORY
 
@@ -26,6 +28,7 @@ EVERY = params.load_all(REPOSITORY / "params.yaml")
         (8.97e-6, 1.24e-6, "mse", ("8.97e-6", "± 1.2e-6")),
         (0.84456, 0.0123, "accuracy", ("84.46 %", "± 1.23 %")),
         (2.3514, None, "mae_unit", ("2.351 °C", "")),
+        (0.0112, 0.0, "mse", ("0.01120", "± 0")),
     ],
 )
 def test_a_mean_and_its_spread_have_the_same_decimals(mean, std, metric, texts):
@@ -94,3 +97,42 @@ def test_no_two_experiments_of_a_data_set_have_the_same_words():
             for experiment in EVERY.experiments_of(name).values()
         ]
         assert len(words) == len(set(words)), name
+
+
+@pytest.mark.parametrize(
+    ("value", "rows", "interval", "texts"),
+    [
+        ("2.5", "same", (2.2, 2.8), ("2.5", "2.530 (2.200 to 2.800)")),
+        (
+            "2.5",
+            "same",
+            (2.53, 2.53),
+            ("2.5 (stands for 2.45 to 2.55)", "2.530 (the same in every run)"),
+        ),
+        (
+            "2.5",
+            "own",
+            (2.51, 2.54),
+            (
+                "2.5 (stands for 2.45 to 2.55)",
+                "2.530 (2.510 to 2.540, test set drawn anew)",
+            ),
+        ),
+    ],
+)
+def test_an_interval_without_width_or_of_other_rows_and_a_rounded_figure_are_told(
+    value, rows, interval, texts
+):
+    claim = Claim(
+        document="004",
+        words="",
+        experiment="d/e",
+        metric="final.test.mse",
+        value=value,
+        width=2,
+        rows=rows,
+    )
+    stat = Stat(mean=2.53, std=None, min=2.53, max=2.53, values=[2.53])
+    verdict = Verdict(claim, Outcome.HOLDS, rebuilt=stat, interval=interval)
+    cells = (published_cell(verdict), rebuilt_cell(verdict))
+    assert tuple(map(plain, cells)) == texts

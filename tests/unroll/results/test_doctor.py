@@ -63,6 +63,11 @@ def test_where_all_is_well_every_check_says_what_it_found(workspace):
     assert folder == "writable, 50 GB free"
 
 
+def test_models_that_should_be_searched_again_are_named():
+    findings = {name: text for name, _, text in doctor.doctor(Workspace(REPOSITORY))}
+    assert "models within 5 % of their side's best" in findings["searches"]
+
+
 def test_packages_that_are_not_as_locked_and_a_disk_that_is_nearly_full(
     workspace, monkeypatch
 ):
