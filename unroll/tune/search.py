@@ -267,10 +267,9 @@ class Search:
 
         They might if the best epoch was late, and the last doubling was worth it: it
         reduced the error by half of the band within which no difference matters, or
-        more. A best epoch that was late by chance would not be worth a first doubling
-        beyond the experiment's own epochs, but that is not known before. Under a cosine
-        the best epoch is always late, unless patience ended the training, so that only
-        the last doubling counts.
+        more. A late best epoch is always worth the first doubling beyond the
+        experiment's own epochs, except for a whole cosine, whose best epoch is always
+        late. There only the last doubling counts.
 
         Args:
             trained: the trainings of a trial, by rising epochs.
@@ -285,7 +284,8 @@ class Search:
             before = self.error(trained[-2])
             least = band_above_floor(before, self.floor) / 2
             helped = self.error(last) < (1 - least) * before
-        schedule = self.task(last.training).experiment.training.options.get("schedule")
+        own = self.experiment.training.options.get("schedule")
+        schedule = last.training.options.get("training.schedule", own)
         if schedule == "cosine" and outcome.epochs == epochs:
             return helped
         is_late = outcome.best_epoch > LATE * epochs

@@ -218,7 +218,9 @@ def _figures(search: Search, training: Training) -> list[str]:
     if outcome.value is not None:
         how = f"{search.measure.title} {outcome.value:.4g}"
     differing = sorted(training.options.items() - search.own_values.items())
-    options = [f"{place.partition('.')[2] or place} {value}" for place, value in differing]
+    options = [
+        f"{place.partition('.')[2] or place} {value}" for place, value in differing
+    ]
     return [how, *options]
 
 
@@ -260,13 +262,12 @@ def trials_of(workspace: Workspace, name: str) -> pd.DataFrame:
     return read_table(file, experiment=str, trial=int, seed=str, ended=str, options=str)
 
 
-def _best(table: pd.DataFrame) -> tuple[float, str, dict[str, Any]]:
-    """Return the measure of the best training, its name, and the options."""
+def _best(table: pd.DataFrame) -> tuple[str, int]:
+    """Return the column of the measure, and the row of the best training."""
     [column] = [each for each in table if each.startswith("validation_")]
     measure = MEASURES[column.removeprefix("validation_")]
     scores = table[column]
-    best = scores.idxmax() if measure.higher else scores.idxmin()
-    return scores[best], measure.title, json.loads(table["options"][best])
+    return column, scores.idxmax() if measure.higher else scores.idxmin()
 
 
 def _changed(
@@ -275,7 +276,7 @@ def _changed(
     """Return place -> value for the best options that an experiment does not have, and
     the values that it has there.
     """
-    _, _, options = _best(table)
+    options = json.loads(table["options"][_best(table)[1]])
     experiment = params.load(workspace.params).experiment(name)
     own = current_values(name, experiment, options)
     changed = {place: value for place, value in options.items() if value != own[place]}
@@ -328,12 +329,18 @@ def _show_best(workspace: Workspace, name: str, table: pd.DataFrame) -> None:
 
     It is that of an experiment with `trials`, and a new one beside any other.
     """
-    value, title, _ = _best(table)
-    score = f"{title} on validation {value:.4g}"
-    print(f"{name}: {len(table)} trainings. The best: {score}")
+    experiment = params.load(workspace.params).experiment(name)
+    column, best = _best(table)
+    title = MEASURES[column.removeprefix("validation_")].title
+    score = f"{title} on validation {table[column][best]:.4g}"
+    beside = ""
+    for row in table.to_dict("records"):
+        options = json.loads(row["options"])
+        if options == current_values(name, experiment, options):
+            beside = f" ({name} as it is: {row[column]:.4g})"
+    print(f"{name}: {len(table)} trainings. The best: {score}{beside}")
     changed, own = _changed(workspace, name, table)
     new = entry(workspace, name, table)
-    experiment = params.load(workspace.params).experiment(name)
     converged = NOT_CONVERGED not in set(table["ended"])
     if not changed and experiment.converged == converged:
         print(f"params.yaml has the best options of {name} already.")
