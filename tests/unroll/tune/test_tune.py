@@ -471,7 +471,7 @@ def test_options_that_do_not_fit_and_losses_that_diverge_are_trials_that_lose(
     tune(workspace, "waves/node", train=fail)
     table = table_of(workspace, "node")
     assert list(table["ended"][:2]) == ["complete", "diverged"]
-    assert "training.epochs: must be greater than or equal to 1" in table["ended"][2]
+    assert "training.epochs must be greater than or equal to 1" in table["ended"][2]
     assert set(table["trial"][3:]) == {1}, "only what completed goes on"
     workspace.trials("waves", "node").unlink()
     monkeypatch.setattr(Recipe, "train", diverge)
