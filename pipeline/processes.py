@@ -102,6 +102,7 @@ def run(
     jobs: int,
     server: "Server",
     *,
+    more: Callable[[], Sequence[Call]] = list,
     on_tick: Callable[[dict[Call, float]], None] | None = None,
     deadline: float = math.inf,
     grace: float = 0.0,
@@ -116,6 +117,8 @@ def run(
         calls: the calls.
         jobs: how many calls run at once.
         server: starts the children.
+        more: called after each result that was yielded; returns calls that come next,
+            before all that wait.
         on_tick: called about once a second with the seconds since each running call
             started.
         deadline: the time on `time.monotonic` at which the iteration ends early.
@@ -137,6 +140,7 @@ def run(
             for child in ended:
                 running.remove(child)
                 yield child.result()
+                waiting[:0] = more()
     finally:
         stop(running, grace)
 

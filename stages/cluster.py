@@ -194,6 +194,7 @@ def run(
     workspace: Workspace,
     missing: Sequence[Task],
     on_tick: Callable[[dict[Task, float]], None],
+    more: Callable[[], Sequence[Task]] = list,
 ) -> Generator[Result, None, None]:
     """Perform tasks on the workers, and yield each result as a task ends.
 
@@ -205,6 +206,7 @@ def run(
         workspace: the workspace of the prepared data sets and the runs.
         missing: tasks whose data sets are prepared.
         on_tick: called about once a second.
+        more: called after each result that was yielded; returns further tasks.
 
     Raises:
         UnrollError: the connection to the scheduler is lost.
@@ -240,6 +242,7 @@ def run(
                     waiting[submit(task)] = task
                 else:
                     yield _taken(workspace, task, future)
+                    waiting |= {submit(each): each for each in more()}
     finally:
         with contextlib.suppress(Exception):  # the scheduler may be gone
             client.cancel(list(waiting))

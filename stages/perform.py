@@ -1,15 +1,21 @@
 """Training of one experiment: as a task of the stage `train`, or as a dry run."""
 
+import math
+import time
 from pathlib import Path
+from statistics import fmean
 
 from pipeline.config import params, registry
 from pipeline.data import dataset
-from pipeline.files import atomic_folder
+from pipeline.data.dataset import Dataset
+from pipeline.errors import DivergedError, UnrollError, one_line
+from pipeline.files import atomic_folder, write_json
+from pipeline.metrics import score
 from pipeline.provenance import fingerprint, record
 from pipeline.training import run_folder, tasks
 from pipeline.training.epochs import Checkpoint
 from pipeline.training.recipe import recipe
-from pipeline.training.tasks import RECORD, RUN, Task
+from pipeline.training.tasks import OUTCOME, RECORD, RUN, Outcome, Task
 from pipeline.workspace import Workspace
 from stages.progress import Epochs, line
 
@@ -24,7 +30,6 @@ def perform(workspace: Workspace, task: Task) -> None:
         UnrollError: the data set is not prepared, or the loss is not finite.
     """
     registry.use(workspace.root)
-    trainer = recipe(task.name, task.experiment)
     path = workspace.checkpoint(task.dataset, task.name)
     checkpoint = Checkpoint(path, fingerprint.brief(task.fingerprint))
     with tasks.finishing(workspace, task) as folder:
@@ -33,11 +38,56 @@ def perform(workspace: Workspace, task: Task) -> None:
             calendar=task.experiment.calendar,
             share=task.experiment.share,
         )
-        epochs = Epochs(task.name, trainer.method.keywords)
-        job = trainer.job(data, epochs, checkpoint=checkpoint)
-        run_folder.save(trainer.train(job), job, folder / RUN, task.fingerprint)
-        record.write(workspace, folder / RECORD, folder / RUN, task.made_of)
+        if task.searching:
+            outcome = _outcome(task, dataset.on_validation(data), checkpoint)
+            write_json(folder / OUTCOME, outcome.model_dump())
+        else:
+            trainer = recipe(task.name, task.experiment)
+            epochs = Epochs(task.name, trainer.method.keywords)
+            job = trainer.job(data, epochs, checkpoint=checkpoint)
+            run_folder.save(trainer.train(job), job, folder / RUN, task.fingerprint)
+            record.write(workspace, folder / RECORD, folder / RUN, task.made_of)
     checkpoint.remove()
+
+
+def _outcome(task: Task, data: Dataset, checkpoint: Checkpoint) -> Outcome:
+    """Train a task of a search, and score it on validation.
+
+    Options that do not fit, and losses that are not finite, are outcomes, too.
+    """
+    value = None
+    epochs = None
+    best_epoch = None
+    try:
+        trainer = recipe(task.name, task.experiment)
+        shown = Epochs(task.name, trainer.method.keywords)
+        job = trainer.job(data, shown, checkpoint=checkpoint)
+        replicates = trainer.train(job).replicates
+    except DivergedError:
+        ended = "diverged"
+    except UnrollError as error:
+        ended = one_line(str(error))
+    else:
+        point = "final" if replicates[0].best_epoch is None else "best"
+        targets = data.splits["validation"].targets
+        scores = [
+            score(data.metric, replicate.predictions[f"{point}_validation"], targets)
+            for replicate in replicates
+        ]
+        value = fmean(scores)
+        ended = "complete"
+        epochs = len(replicates[0].history) or None
+        best_epoch = replicates[0].best_epoch
+    if value is not None and not math.isfinite(value):
+        value = None
+        ended = "diverged"
+    return Outcome(
+        value=value,
+        ended=ended,
+        epochs=epochs,
+        best_epoch=best_epoch,
+        cpu_seconds=time.process_time(),
+    )
 
 
 def trial(

@@ -41,6 +41,7 @@ def run(
     wanted: Sequence[Task],
     jobs: int,
     on_tick: Callable[[dict[Task, float]], None],
+    more: Callable[[], Sequence[Task]] = list,
 ) -> Generator[Result, None, None]:
     """Perform tasks in child processes, in the given order, and yield each result as a
     task ends.
@@ -54,22 +55,32 @@ def run(
         jobs: most tasks at once; fewer run if memory is short (`fitting`).
         on_tick: called about once a second with the seconds since each running task
             started.
+        more: called after each result that was yielded; returns tasks that come next.
+            Their data sets are among those of `wanted`.
     """
     for dataset in {task.dataset for task in wanted}:
         jobs = fitting(workspace, dataset, jobs)
-    task_of = {
-        Call(
-            task.whole_name, perform, (workspace, task), workspace.log(task.whole_name)
-        ): task
-        for task in wanted
-    }
+    task_of: dict[Call, Task] = {}
+
+    def calls(some: Sequence[Task]) -> list[Call]:
+        made = []
+        for task in some:
+            log = workspace.log(task.whole_name)
+            made.append(Call(task.whole_name, perform, (workspace, task), log))
+            task_of[made[-1]] = task
+        return made
 
     def tick(running: dict[Call, float]) -> None:
         on_tick({task_of[each]: seconds for each, seconds in running.items()})
 
     with Server(preload(wanted, jobs)) as children:
         results = processes.run(
-            list(task_of), jobs, children, on_tick=tick, grace=processes.GRACE
+            calls(wanted),
+            jobs,
+            children,
+            more=lambda: calls(more()),
+            on_tick=tick,
+            grace=processes.GRACE,
         )
         with contextlib.closing(results):
             for ended in results:

@@ -69,6 +69,11 @@ class Tasks:
         self._count = len(expected)
         self._running: Mapping[Task, float] = {}
 
+    def expect(self, expected: "Mapping[Task, float]") -> None:
+        """Count further tasks: task -> seconds that it is expected to take."""
+        self._left.expected |= expected
+        self._count += len(expected)
+
     def tick(self, running: "Mapping[Task, float]") -> None:
         """Show the running tasks: task -> seconds since it started."""
         self._running = running
@@ -76,8 +81,8 @@ class Tasks:
             names = [f"{task.name} {duration(took)}" for task, took in running.items()]
             line(self._ended(), names, self._left.words(running), last=False)
 
-    def ended(self, result: "Result") -> None:
-        """Print a line for a task that has ended."""
+    def ended(self, result: "Result", figures: Sequence[str] = ()) -> None:
+        """Print a line for a task that has ended, with figures if there are some."""
         if result.error:
             what = f"FAILED: {result.error}"
             del self._left.expected[result.task]
@@ -85,7 +90,7 @@ class Tasks:
             what = duration(result.seconds)
             self._left.ended(result.task, result.seconds)
         left = self._left.words(self._running)
-        line(self._ended(), [result.task.whole_name, what, left], last=True)
+        line(self._ended(), [result.task.whole_name, what, *figures, left], last=True)
 
     def _ended(self) -> str:
         return f"{self._count - len(self._left.expected)}/{self._count}"

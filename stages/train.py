@@ -8,7 +8,7 @@ are not trained again.
 
 import contextlib
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -180,7 +180,8 @@ def _train(
     # a second in each process. A store that cannot be reached would hold up the
     # trainings once for each run.
     reachable = True
-    with contextlib.closing(_results(workspace, missing, jobs)) as results:
+    expected = {task: _expected_seconds(workspace, task) for task in missing}
+    with contextlib.closing(performed(workspace, expected, jobs)) as results:
         for result in results:
             if result.error:
                 failed.append(f"{result.task.whole_name}: {result.error}")
@@ -189,30 +190,48 @@ def _train(
     return failed + _outdated(workspace, config, missing)
 
 
-def _results(
-    workspace: Workspace, missing: Sequence[Task], jobs: int
+def performed(
+    workspace: Workspace,
+    expected: Mapping[Task, float],
+    jobs: int,
+    *,
+    more: Callable[[], Mapping[Task, float]] = dict,
+    figures: Callable[[Task], Sequence[str]] = lambda _: (),
 ) -> Generator[Result, None, None]:
     """Perform tasks, the longest first, here or on the cluster that `SCHEDULER` names.
 
     Show the progress, and yield each result as a task ends.
+
+    Args:
+        workspace: the workspace of the prepared data sets.
+        expected: task -> seconds that it is expected to take.
+        jobs: most tasks at once on this machine.
+        more: called after each result that was yielded; returns further tasks of the
+            same data sets, as `expected`.
+        figures: returns what the line of a task that has ended says of it.
     """
-    expected = {task: _expected_seconds(workspace, task) for task in missing}
     ordered = sorted(expected, key=lambda task: -expected[task])
+
+    def further() -> list[Task]:
+        asked = more()
+        display.expect(asked)
+        return [*asked]
+
     with contextlib.ExitStack() as stack:
         address = os.environ.get(SCHEDULER)
         if address:
             cluster = _cluster()
             client = stack.enter_context(
-                cluster.connected(address, partial(pool.preload, missing))
+                cluster.connected(address, partial(pool.preload, ordered))
             )
             display = progress.Tasks(expected, cluster.slots(client))
-            results = cluster.run(client, workspace, ordered, display.tick)
+            results = cluster.run(client, workspace, ordered, display.tick, further)
         else:
             display = progress.Tasks(expected, jobs)
-            results = pool.run(workspace, ordered, jobs, display.tick)
+            results = pool.run(workspace, ordered, jobs, display.tick, further)
         stack.enter_context(contextlib.closing(results))
         for result in results:
-            display.ended(result)
+            display.ended(result, () if result.error else figures(result.task))
             yield result
 
 

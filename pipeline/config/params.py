@@ -148,8 +148,9 @@ class Experiment(Strict):
             model in place of each window.
         rows: options of `training.inputs.rows`. A network then reads these rows in
             place of each window.
-        residual: whether a network learns how much the target differs from the last
-            value of its window. Predictions are of the target all the same.
+        residual: whether a network, trees or a kernel ridge learn how much the target
+            differs from the last value of its window. Predictions are of the target all
+            the same.
         standardise: whether a network's inputs and targets are standardised by the
             train examples. Predictions are in model units all the same.
         in_unit: whether a network's outputs are in the unit of the data, such as °C, as

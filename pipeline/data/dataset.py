@@ -291,6 +291,23 @@ def _require_agreement(
         raise ValueError(f"its splits are {', '.join(splits)}")
 
 
+def on_validation(dataset: Dataset) -> Dataset:
+    """Return the data set with its validation split in place of its test split.
+
+    Raises:
+        UsageError: it has no validation split.
+    """
+    if "validation" not in dataset.splits:
+        raise UsageError(
+            f"{dataset.name} has no validation split to choose by, and nothing is "
+            "chosen on test; docs/tune.md shows how to try a change by hand"
+        )
+    splits = {**dataset.splits, "test": dataset.splits["validation"]}
+    return replace(
+        dataset, splits=splits, scored=("validation",), groups={}, rollout=False
+    )
+
+
 def shortened(dataset: Dataset, share: float) -> Dataset:
     """Return the data set with only the last `share` of its train examples, at least
     one.

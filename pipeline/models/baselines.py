@@ -38,8 +38,8 @@ class Baseline:
         majority: whether the mean target, rounded to a class, is predicted.
         columns: the number of columns that share the weights, each predicted from its
             own past; 0 if columns are not shared.
-        base: inputs (n, ...) -> (n,), which the trees of `boosting` correct; None for
-            0.
+        base: inputs (n, ...) -> (n,), the last value if the experiment has `residual`.
+            The model learns how much targets differ from it. None for 0.
     """
 
     features: Callable[..., Any]
@@ -220,8 +220,7 @@ def lags(
         last: timesteps of the target; None for all.
         others: timesteps of the other columns; None for all.
         differences: whether the differences between neighbouring values are features,
-            too. Trees then predict how much the target rises from its last value, since
-            they predict no value beyond those that they were trained on.
+            too.
         means: lengths of means in timesteps. For each length and column a feature is
             the last value less the mean.
 
@@ -254,8 +253,7 @@ def lags(
         columns += [now - measured[:, -span:].mean(axis=1) for span in means]
         return np.concatenate(columns, axis=1)
 
-    base = last_value(problem).features if differences else None
-    return Baseline(features, base=base)
+    return Baseline(features)
 
 
 def measured_and_calendar(problem: Problem, inputs: Array) -> tuple[Array, Array]:

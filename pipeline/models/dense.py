@@ -24,7 +24,7 @@ def build(
     problem: Problem,
     *,
     hidden: Annotated[list[Size], Field(max_length=16)],
-    activation: Literal["relu", "tanh", "sine"] = "relu",
+    activation: Literal["relu", "tanh", "sine", "gelu"] = "relu",
     output: Literal["linear", "tanh", "sigmoid"] = "linear",
     dropout: Rate = 0.0,
     embedding: Width = 0,
@@ -143,7 +143,7 @@ CARDS = {
         ranges={
             "hidden.1": "16:256",
             "hidden.2": "8:128",
-            "activation": "relu,tanh,sine",
+            "activation": "relu,tanh,sine,gelu",
             "pooling": "mean,max,mean_max",
         },
     )

@@ -81,6 +81,9 @@ class Recipe:
         if self.every_step:
             about = at_each_step(about)
         model = self.build(about)
+        if not self.network:
+            view = self._view(about)
+            return replace(model, base=view.naive) if view else model
         standardise = self.experiment.standardise
         if standardise or self.experiment.in_unit:
             return with_fixed_layers(model, about, known, standardise=standardise)
@@ -98,7 +101,7 @@ class Recipe:
         """
         about = problem(data)
         naive: dict[str, Array] = {}
-        view = self._view(about)
+        view = self._view(about) if self.network else None
         if self.every_step and (view or not asks_next_value(data)):
             raise UsageError(
                 f"params.yaml: {self.where}.training.every_step: the target must be the "
@@ -188,7 +191,7 @@ class Recipe:
         beside = path.with_name(f"{path.name}.learnt.npz")
         learnt = [read_npz(beside, cure)] if beside.exists() else []
         try:
-            return self.read(self.build(about), weights, *learnt)
+            return self.read(self.model(about), weights, *learnt)
         except (ValueError, KeyError) as error:
             raise damaged(file, error, cure) from None
 
@@ -282,7 +285,10 @@ def assembled(
             f"kind {kind}"
         )
     for option in ("features", "rows", "residual", "standardise", "in_unit"):
-        if getattr(experiment, option) and kind != "network":
+        takes = kind == "network"
+        if option == "residual":
+            takes = takes or getattr(method, "RESIDUAL", False)
+        if getattr(experiment, option) and not takes:
             raise UsageError(
                 f"params.yaml: {where}.{option} is for networks. Received: "
                 f"{model.name}; leave it out"

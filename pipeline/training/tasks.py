@@ -20,10 +20,14 @@ from pipeline.files import atomic_file, atomic_folder, read_checked, remove
 from pipeline.provenance.fingerprint import Ingredients
 from pipeline.training import run_folder
 from pipeline.training.run_folder import Summary
+from pipeline.validation import Strict
 from pipeline.workspace import Workspace, home
 
 RUN = "run"
 """The name of the run folder in a finished entry."""
+
+OUTCOME = "outcome.json"
+"""The name of the outcome of a search's training in a finished entry."""
 
 RECORD = "record.json"
 """The name of the run's record in a finished entry."""
@@ -43,11 +47,14 @@ class Task:
         name: the name of the experiment within its data set.
         experiment: the experiment's section of params.yaml.
         made_of: what a run of it is made of.
+        searching: whether a search wants to know the error on validation. Then an
+            `Outcome` is kept in place of a run.
     """
 
     name: str
     experiment: Experiment
     made_of: Ingredients
+    searching: bool = False
 
     @property
     def dataset(self) -> str:
@@ -79,6 +86,25 @@ class Task:
     def key(self) -> str:
         """The SHA-256 of the fingerprint."""
         return hashlib.sha256("\n".join(self.fingerprint.values()).encode()).hexdigest()
+
+
+class Outcome(Strict):
+    """What a search learns of a training.
+
+    Attributes:
+        value: the measure on validation, as the mean over seeds, at the best epoch if
+            there are epochs; None if the training did not complete.
+        ended: "complete", or the reason why the training did not complete.
+        epochs: the epochs of the first seed; None without epochs.
+        best_epoch: the best epoch of the first seed; None without epochs.
+        cpu_seconds: the CPU time of the training's process.
+    """
+
+    value: float | None
+    ended: str
+    epochs: int | None = None
+    best_epoch: int | None = None
+    cpu_seconds: float
 
 
 @dataclass(frozen=True)

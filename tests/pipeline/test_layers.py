@@ -58,7 +58,7 @@ def sums_of_eigen(model, rows):
 @pytest.mark.parametrize(
     ("build", "about", "options"),
     [
-        (perceptron, SERIES, {"hidden": [9, 8]}),
+        (perceptron, SERIES, {"hidden": [9, 8], "activation": "gelu"}),
         (feedforward.adaptive_filter, EACH, {"powers": 8, "hidden": 9}),
         (feedforward.tcn, SERIES, {"filters": 8, "layers": 2}),
         (feedforward.convolutions, SERIES, {"kernels": [5, 3]}),

@@ -302,10 +302,10 @@ def report(
 @app.command(rich_help_panel="Search and check")
 def tune(
     context: typer.Context,
-    name: Annotated[
-        str,
+    names: Annotated[
+        list[str],
         typer.Argument(
-            help="An experiment, or a data set for all its experiments with `trials`."
+            help="Experiments, or data sets for all their experiments with `trials`."
         ),
     ],
     trials: Annotated[
@@ -335,22 +335,25 @@ def tune(
     dry: Annotated[
         bool, typer.Option("--dry-run", help="Only print the ranges.")
     ] = False,
+    jobs: Jobs = CORES,
 ) -> None:
     """Try other options of an experiment, and print the entry of params.yaml with the
     best on validation. No trial sees the test split.
 
     `unroll tune waves/gru` · `unroll tune jena_hourly/gru --trials 50 --over
-    units,learning_rate=1e-4:1e-2` · `unroll tune waves`
+    units,learning_rate=1e-4:1e-2` · `unroll tune waves imdb --jobs 4`
     """
     from unroll.answers.find import refuse_answer
 
     advice = "the options of its models are fixed, and `unroll tune` is for experiments"
-    refuse_answer(name, own_workspace(context), f"{advice} of params.yaml")
+    for name in names:
+        refuse_answer(name, own_workspace(context), f"{advice} of params.yaml")
     from unroll.tune.tune import tune
 
     tune(
         context.obj,
-        name,
+        names,
+        jobs,
         trials=trials,
         over=",".join(over).split(",") if over else [],
         seeds=seeds,

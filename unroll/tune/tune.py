@@ -1,62 +1,42 @@
-"""The command `tune`: trials of an experiment on validation.
+"""The command `tune`: search the options of experiments on validation.
 
-Then the best three trials are trained with twice the epochs, and the best of these with
-even more, as long as they help. All trainings go to
-results/trials/DATASET/EXPERIMENT.csv. The entry of params.yaml with the best options is
-printed. Every model, recurrent or not, gets the same treatment
+The trainings of all searches share one pool of processes, or a cluster. All trainings
+go to results/trials/DATASET/EXPERIMENT.csv. The entry of params.yaml with the best
+options is printed. Every model, recurrent or not, gets the same treatment
 (docs/decisions/search.md).
 """
 
+import contextlib
 import json
 import textwrap
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
-from optuna import Study
 
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import Params, merged, own_name
+from pipeline.config.params import Params, built_by, merged, own_name
+from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.files import read_table, write_table
-from pipeline.workspace import Workspace
+from pipeline.metrics import MEASURES
+from pipeline.processes import duration
+from pipeline.provenance import places
+from pipeline.provenance.fingerprint import Code
+from pipeline.training.tasks import Task
+from pipeline.workspace import Workspace, alone
+from stages.train import performed
+from unroll.tune.search import NOT_CONVERGED, Attempt, Search, Training
 from unroll.tune.space import current_values, describe, space, with_values
-from unroll.tune.study import (
-    Attempt,
-    Search,
-    attempts,
-    opened,
-    optimize,
-    train,
-    without_test,
-)
 
 USUAL = 30
 """Trials of an experiment without `trials` in params.yaml."""
 
-LATE = 0.9
-"""The fraction of the epochs after which a best epoch is late: more epochs might help."""
-
-GAIN = 0.02
-"""The fraction by which doubled epochs must reduce the error to be worth it."""
-
-PROMOTED = 3
-"""The number of best trials that are trained again with doubled epochs."""
-
-DOUBLINGS = 4
-"""The most doublings of the epochs."""
-
-LONGER = "longer"
-"""`Attempt.ended` of a training with more epochs."""
-
-NOT_CONVERGED = "longer, not converged"
-"""`Attempt.ended` of the longest training, if even more epochs might help."""
-
 
 def tune(
     workspace: Workspace,
-    name: str,
+    names: Sequence[str],
+    jobs: int,
     *,
     trials: int | None = None,
     over: Sequence[str] = (),
@@ -64,254 +44,264 @@ def tune(
     number: int = 1,
     dry: bool = False,
 ) -> None:
-    """Search the options of an experiment, and print its entry with the best ones.
+    """Search the options of experiments, and print the entry of each with the best ones.
 
-    For a data set, do so for each of its experiments that has `trials`. Such an
-    experiment is not searched again if results/trials has its trials.
+    An experiment that has `trials` is not searched again if results/trials has its
+    trials; its entry is printed from there.
 
     Args:
-        workspace: its data set must be prepared.
-        name: an experiment, such as waves/gru, or a data set.
-        trials: how many trials have to complete; by default the experiment's `trials`.
+        workspace: its data sets must be prepared.
+        names: experiments, such as waves/gru, or data sets. A data set stands for each
+            of its experiments that has `trials`.
+        jobs: most trainings at once.
+        trials: the number of trials; by default the experiment's `trials`.
         over: the options, as in `space`.
         seeds: how many of the experiment's seeds each trial has.
         number: the number of the search. Each number draws other options.
         dry: whether only the search space is printed.
 
     Raises:
-        UsageError, UnrollError: a search failed. Its trials are kept, and other
-            experiments of the data set are searched before the error is raised.
+        UsageError, UnrollError: a search failed. What was trained is kept, and other
+            experiments are searched before the error is raised.
     """
     config = params.load(workspace.params)
-    names = [name] if "/" in name else _with_trials(config, name)
-    failures = []
-    for each in names:
-        experiment = config.experiment(each)
-        experiment = experiment.model_copy(update={"seeds": experiment.seeds[:seeds]})
-        try:
-            data = without_test(workspace, experiment)
-            searched = space(each, experiment, data.input_shape[0], over)
-            count = trials or experiment.trials or USUAL
-            search = Search(each, experiment, data, searched, count, number)
-            print(f"{each}, chosen by {data.metric} on validation, over")
-            print(*describe(searched, search.own_values), sep="\n", flush=True)
-            if not dry:
-                _tune(workspace, config, search)
-        except UnrollError as error:
-            if len(names) == 1:
-                raise
-            print(f"{each}: {error}", flush=True)
-            failures.append(error)
-    if failures:
-        raise failures[0]
+    wanted = [each for name in names for each in _with_trials(config, name)]
+    code = Code(places.CODE)
+    errors = []
+    searches = []
+    with contextlib.ExitStack() as locked:
+        for name in dict.fromkeys(wanted):
+            try:
+                experiment = config.experiment(name)
+                file = workspace.trials(experiment.dataset, own_name(name))
+                if experiment.trials and file.exists() and not dry:
+                    print(f"{name} was searched before; delete {file} to search again.")
+                    _show_best(workspace, name, trials_of(workspace, name))
+                    continue
+                search = _search(
+                    workspace, config, name, code, trials, over, seeds, number
+                )
+                print(f"{name}, chosen by {search.metric} on validation, over")
+                print(*describe(search.searched, search.own_values), sep="\n")
+                if not dry:
+                    lock = workspace.scratch / "tuning" / f"{name}.lock"
+                    busy = f"another process searches {name}; wait until it has ended"
+                    locked.enter_context(alone(lock, busy))
+                    searches.append(search)
+            except UnrollError as error:
+                errors.append(error)
+                if len(wanted) > 1:
+                    print(f"{name}: {error}", flush=True)
+        if searches:
+            workspace.sweep()
+            errors += _perform(workspace, searches, jobs)
+    if errors:
+        raise errors[0]
 
 
-def _with_trials(config: Params, dataset: str) -> list[str]:
-    """Return the experiments of a data set that have `trials`."""
+def _with_trials(config: Params, name: str) -> list[str]:
+    """Return the experiments of a data set that have `trials`, or the experiment."""
+    if "/" in name:
+        return [name]
     names = [
-        f"{dataset}/{key}"
-        for key, experiment in config.experiments_of(dataset).items()
+        f"{name}/{key}"
+        for key, experiment in config.experiments_of(name).items()
         if experiment.trials and experiment.share == 1
     ]
     if not names:
         raise UnrollError(
-            f"no experiment of {dataset} has `trials`, so there is nothing to try; "
-            f"name one: unroll tune {dataset}/EXPERIMENT"
+            f"no experiment of {name} has `trials`, so there is nothing to try; "
+            f"name one: unroll tune {name}/EXPERIMENT"
         )
     return names
 
 
-def _tune(workspace: Workspace, config: Params, search: Search) -> None:
-    """Train all trials, unless there are some of an experiment with `trials`; write
-    them, and print the best.
-    """
-    file = workspace.trials(search.data.name, own_name(search.name))
-    if search.experiment.trials and file.exists():
-        print(f"{search.name} was searched before; delete {file} to search it again.")
-        table = read_table(
-            file, experiment=str, trial=int, seed=str, ended=str, options=str
-        )
-    else:
-        workspace.sweep()
-        with opened(workspace, search) as study:
-            optimize(search, study)
-            table = _table(search, study)
-        write_table(file, table)
-    _show_best(workspace, config, search, table)
-
-
-def _table(search: Search, study: Study) -> pd.DataFrame:
-    """Return a row for each trial, and for each longer training of the best trials.
+def _search(
+    workspace: Workspace,
+    config: Params,
+    name: str,
+    code: Code,
+    trials: int | None,
+    over: Sequence[str],
+    seeds: int,
+    number: int,
+) -> Search:
+    """Return the search of an experiment; parameters are as in `tune`.
 
     Raises:
-        UnrollError: no trial came to its end.
+        UnrollError: the data set is not prepared.
+        UsageError: it has no validation split, or an option is wrong.
     """
-    trials = dict(enumerate(attempts(search, study), 1))
-    ended = [number for number, trial in trials.items() if trial.value is not None]
-    if not ended:
-        raise UnrollError(
-            f"none of {len(trials)} trials of {search.name} was completed; "
-            "pass --over learning_rate=LOW:HIGH with lower rates"
-        )
-    ranked = sorted(ended, key=lambda number: search.rank(trials[number]))
-    longer = {
-        number: _longer(search, study, number, trials[number], 1)
-        for number in ranked[:PROMOTED]
-    }
-    best = min(
-        longer,
-        key=lambda number: min(map(search.rank, [trials[number], *longer[number]])),
+    experiment = config.experiment(name)
+    experiment = experiment.model_copy(update={"seeds": experiment.seeds[:seeds]})
+    about = config.dataset(experiment.dataset)
+    folder = workspace.prepared(experiment.dataset)
+    if not (folder / "dataset.json").is_file():
+        missing = folder.relative_to(workspace.root)
+        builds = built_by(workspace, f"prepare@{experiment.dataset}")
+        raise UnrollError(f"{missing} is missing; {builds}")
+    data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
+    timesteps = dataset.on_validation(data).input_shape[0]
+    return Search(
+        workspace,
+        name,
+        experiment,
+        space(name, experiment, timesteps, over),
+        trials or experiment.trials or USUAL,
+        data.metric,
+        about.floor,
+        number,
+        code,
     )
-    longer[best] = _longer(search, study, best, trials[best], DOUBLINGS)
-    rows = list(trials.items())
-    for number, trained in longer.items():
-        rows += [(number, attempt) for attempt in trained]
-    return pd.DataFrame(
+
+
+def _perform(
+    workspace: Workspace, searches: Sequence[Search], jobs: int
+) -> list[UnrollError]:
+    """Train what searches want, until each has ended or one of its trainings failed.
+
+    Write and print the result of each search as it ends. Return the errors.
+    """
+    wanted: dict[Task, tuple[Search, Training]] = {}
+    errors = []
+
+    def ask(search: Search) -> dict[Task, float]:
+        """Return the new tasks of a search; if it has ended, keep its result."""
+        attempts, missing = search.progress()
+        if not missing:
+            try:
+                _keep(workspace, search, attempts)
+            except UnrollError as error:
+                print(f"{search.name}: {error}", flush=True)
+                errors.append(error)
+        new = {}
+        for training in missing:
+            task = search.task(training)
+            if task not in wanted:
+                wanted[task] = (search, training)
+                new[task] = float(training.epochs or 1)
+        return new
+
+    def figures(task: Task) -> list[str]:
+        search, training = wanted[task]
+        return _figures(search, training)
+
+    asked: dict[Task, float] = {}
+    for search in searches:
+        asked |= ask(search)
+
+    def more() -> dict[Task, float]:
+        new = dict(asked)
+        asked.clear()
+        return new
+
+    if not asked:
+        return errors
+    results = performed(workspace, more(), jobs, more=more, figures=figures)
+    with contextlib.closing(results):
+        for result in results:
+            search, _ = wanted[result.task]
+            if result.error:
+                text = f"{search.name}: {result.error}; the same command goes on"
+                errors.append(UnrollError(text))
+            else:
+                asked |= ask(search)
+    return errors
+
+
+def _figures(search: Search, training: Training) -> list[str]:
+    """Return the measure, and the options that differ from the experiment's own."""
+    outcome = search.outcome(training)
+    if outcome is None:
+        return []
+    how = outcome.ended
+    if outcome.value is not None:
+        how = f"{search.measure.title} {outcome.value:.4g}"
+    differing = sorted(training.options.items() - search.own_values.items())
+    options = [
+        f"{place.partition('.')[2] or place} {value}" for place, value in differing
+    ]
+    return [how, *options]
+
+
+def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> None:
+    """Write the trainings of a search that has ended, and print the best.
+
+    Raises:
+        UnrollError: no training came to its end.
+    """
+    if all(attempt.value is None for attempt in attempts):
+        raise UnrollError(
+            f"none of {search.trials} trials was completed ({attempts[0].ended}); pass "
+            "--over learning_rate=LOW:HIGH with lower rates"
+        )
+    table = pd.DataFrame(
         {
             "experiment": search.name,
-            "trial": [number for number, _ in rows],
+            "trial": [each.training.trial for each in attempts],
             "seed": " ".join(map(str, search.experiment.seeds)),
-            search.column: [a.value for _, a in rows],
-            "epochs": [a.epochs for _, a in rows],
-            "best_epoch": [a.best_epoch for _, a in rows],
-            "ended": [a.ended for _, a in rows],
-            "options": [json.dumps(a.options, sort_keys=True) for _, a in rows],
+            f"validation_{search.metric}": [each.value for each in attempts],
+            "epochs": [each.outcome.epochs for each in attempts],
+            "best_epoch": [each.outcome.best_epoch for each in attempts],
+            "ended": [each.ended for each in attempts],
+            "options": [
+                json.dumps(each.training.options, sort_keys=True) for each in attempts
+            ],
         }
     )
+    dataset_name = search.experiment.dataset
+    write_table(workspace.trials(dataset_name, own_name(search.name)), table)
+    seconds = sum(each.outcome.cpu_seconds for each in attempts)
+    print(f"\n{search.name}: the search took {duration(seconds)} of CPU time.")
+    _show_best(workspace, search.name, table)
 
 
-def _longer(
-    search: Search, study: Study, number: int, trial: Attempt, most: int
-) -> list[Attempt]:
-    """Train a trial with doubled epochs, and double them again as long as it helps.
+def trials_of(workspace: Workspace, name: str) -> pd.DataFrame:
+    """Return the table of results/trials of an experiment, such as waves/gru."""
+    file = workspace.trials(*name.split("/"))
+    return read_table(file, experiment=str, trial=int, seed=str, ended=str, options=str)
 
-    The study keeps these trainings, so that a search that was stopped can resume.
 
-    Args:
-        search: the search.
-        study: its study.
-        number: the number of the trial.
-        trial: the trial.
-        most: the most doublings, at most `DOUBLINGS`.
+def _best(table: pd.DataFrame) -> tuple[str, int]:
+    """Return the column of the measure, and the row of the best training."""
+    [column] = [each for each in table if each.startswith("validation_")]
+    measure = MEASURES[column.removeprefix("validation_")]
+    scores = table[column]
+    return column, scores.idxmax() if measure.higher else scores.idxmin()
+
+
+def _changed(
+    workspace: Workspace, name: str, table: pd.DataFrame
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return place -> value for the best options that an experiment does not have, and
+    the values that it has there.
     """
-    training = with_values(search.experiment.model_dump(), trial.options)["training"]
-    if "epochs" not in training:
-        return []
-    key = f"longer {number}"
-    kept = [Attempt(**attempt) for attempt in study.user_attrs.get(key, ())]
-    trained = [trial]
-    # Patience is doubled, too: under a cosine the rate stays high for longer, and the
-    # validation score fluctuates while it is high.
-    doubled = {
-        key: training[key] for key in ("epochs", "patience") if training.get(key)
-    }
-    while may_gain(trained, doubled["epochs"], training, higher=search.measure.higher):
-        if len(trained) > most:
-            if most == DOUBLINGS:
-                trained[-1] = replace(trained[-1], ended=NOT_CONVERGED)
-            break
-        doubled = {key: 2 * value for key, value in doubled.items()}
-        if len(kept) < len(trained):
-            options = {f"training.{key}": value for key, value in doubled.items()}
-            title = f"{search.name}  trial {number} with {doubled['epochs']} epochs"
-            attempt = train(search, trial.options | options, title)
-            if attempt.value is not None:
-                attempt = replace(attempt, ended=LONGER)
-            kept.append(attempt)
-            study.set_user_attr(key, [asdict(attempt) for attempt in kept])
-        trained.append(kept[len(trained) - 1])
-    return trained[1:]
-
-
-def may_gain(
-    trained: Sequence[Attempt], epochs: int, training: dict[str, Any], *, higher: bool
-) -> bool:
-    """Return whether more epochs might help.
-
-    They might if the best epoch was late, and each doubling was worth it so far. Under
-    a cosine the best epoch always counts as late, unless patience ended the training.
-
-    Args:
-        trained: trainings, each with twice the epochs of the one before.
-        epochs: the most epochs of the last training.
-        training: the options; with the `schedule` cosine the rate falls to 0 in these
-            epochs.
-        higher: whether a higher measure is better, as for an accuracy.
-    """
-    last = trained[-1]
-    if last.value is None or last.best_epoch is None:
-        return False
-    if len(trained) > 1:
-        before, error = [attempt.value or 0.0 for attempt in trained[-2:]]
-        if higher:
-            before = 1 - before
-            error = 1 - error
-        if error > (1 - GAIN) * before:
-            return False
-    is_whole_cosine = training.get("schedule") == "cosine" and last.epochs == epochs
-    return last.best_epoch > LATE * epochs or is_whole_cosine
-
-
-def _show_best(
-    workspace: Workspace, config: Params, search: Search, table: pd.DataFrame
-) -> None:
-    """Print the best training, and its entry of params.yaml.
-
-    It is that of an experiment with `trials`, and a new one beside any other.
-    """
-    name = search.name
-    scores = table[search.column]
-    best = table.loc[scores.idxmax() if search.measure.higher else scores.idxmin()]
-    options = json.loads(best["options"])
-    score = f"{search.measure.title} on validation {scores[best.name]:.4g}"
-    beside = ""
-    if json.loads(table["options"][0]) == search.own_values:
-        beside = f" ({name} as it is: {scores[0]:.4g})"
-    print(f"\n{name}: {len(table)} trainings. The best: {score}{beside}")
-    own = current_values(name, search.experiment, options)
+    options = json.loads(table["options"][_best(table)[1]])
+    experiment = params.load(workspace.params).experiment(name)
+    own = current_values(name, experiment, options)
     changed = {place: value for place, value in options.items() if value != own[place]}
-    converged = NOT_CONVERGED not in set(table["ended"])
-    if not changed and search.experiment.converged == converged:
-        print(f"params.yaml has the best options of {name} already.")
-        return
-    width = max(map(len, changed), default=0)
-    for place, value in changed.items():
-        print(f"  {place:{width}}  {own[place]} -> {value}")
-    if not converged:
-        print("The error still fell with the most epochs: the model has not converged.")
-    target = name if search.experiment.trials else f"{name}_tuned"
-    entry = _entry(workspace, config, search, changed)
-    if search.experiment.converged != converged:
-        entry["converged"] = converged
-    print(
-        f"For params.yaml, in experiments.{search.data.name}; the best of many trials "
-        "is lucky on validation, so test decides:"
-    )
-    print(f"    # By `unroll tune {name}`, {len(table)} trainings: {score}.")
-    block = plain_yaml.dumped({own_name(target): entry})
-    print(textwrap.indent(block, "    "), end="")
-    if search.data.stand_in:
-        print("These are stand-in data: no figure is a result.")
-    unroll = workspace.program
-    compared = "" if target == name else f" && {unroll} compare {name} {target}"
-    print(f"Next: paste it, then {unroll} repro evaluate@{search.data.name}{compared}")
+    return changed, own
 
 
-def _entry(
-    workspace: Workspace, config: Params, search: Search, changed: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the experiment's entry of params.yaml with other options.
+def entry(workspace: Workspace, name: str, table: pd.DataFrame) -> dict[str, Any]:
+    """Return the entry of params.yaml with the best options of a search.
 
-    An entry beside it has the data set's usual seeds, if the data set defines them.
+    An entry beside the experiment has the data set's usual seeds, if the data set
+    defines them.
 
     Args:
         workspace: with params.yaml.
-        config: its parsed content.
-        search: the search.
-        changed: place -> value, of the options that differ.
+        name: the name of the experiment, such as waves/gru.
+        table: its trainings (`trials_of`).
+
+    Returns:
+        The name of the entry within its data set -> the entry. It is the experiment's
+        own name if the experiment has `trials`.
     """
-    dataset = search.experiment.dataset
-    after = with_values(search.experiment.model_dump(), changed)
+    config = params.load(workspace.params)
+    experiment = config.experiment(name)
+    changed, _ = _changed(workspace, name, table)
+    after = with_values(experiment.model_dump(), changed)
     new: dict[str, Any] = {}
     for place in changed:
         part, _, rest = place.partition(".")
@@ -320,10 +310,57 @@ def _entry(
             new.setdefault(part, {})[option] = after[part][option]
         else:
             new[part] = after[part]
-    entries = plain_yaml.read(workspace.params)["experiments"][dataset]
-    entry = dict(merged(entries[own_name(search.name)], new))
-    usual = config.datasets[dataset].training
-    method = search.experiment.training.method
-    if not search.experiment.trials and usual and usual.method == method:
-        entry.pop("seeds", None)
-    return entry
+    converged = NOT_CONVERGED not in set(table["ended"])
+    if experiment.converged != converged:
+        new["converged"] = converged
+    key = own_name(name)
+    entries = plain_yaml.read(workspace.params)["experiments"][experiment.dataset]
+    whole = dict(merged(entries[key], new))
+    if experiment.trials:
+        return {key: whole}
+    usual = config.datasets[experiment.dataset].training
+    if usual and usual.method == experiment.training.method:
+        whole.pop("seeds", None)
+    return {f"{key}_tuned": whole}
+
+
+def _show_best(workspace: Workspace, name: str, table: pd.DataFrame) -> None:
+    """Print the best training, and its entry of params.yaml.
+
+    It is that of an experiment with `trials`, and a new one beside any other.
+    """
+    experiment = params.load(workspace.params).experiment(name)
+    column, best = _best(table)
+    title = MEASURES[column.removeprefix("validation_")].title
+    score = f"{title} on validation {table[column][best]:.4g}"
+    beside = ""
+    for row in table.to_dict("records"):
+        options = json.loads(row["options"])
+        if options == current_values(name, experiment, options):
+            beside = f" ({name} as it is: {row[column]:.4g})"
+    print(f"{name}: {len(table)} trainings. The best: {score}{beside}")
+    changed, own = _changed(workspace, name, table)
+    new = entry(workspace, name, table)
+    converged = NOT_CONVERGED not in set(table["ended"])
+    if not changed and experiment.converged == converged:
+        print(f"params.yaml has the best options of {name} already.")
+        return
+    width = max(map(len, changed), default=0)
+    for place, after in changed.items():
+        print(f"  {place:{width}}  {own[place]} -> {after}")
+    if not converged:
+        print("The error still fell with the most epochs: the model has not converged.")
+    [key] = new
+    about = experiment.dataset
+    print(
+        f"For params.yaml, in experiments.{about}; the best of many trials is lucky on "
+        "validation, so test decides:"
+    )
+    print(f"    # By `unroll tune {name}`, {len(table)} trainings: {score}.")
+    print(textwrap.indent(plain_yaml.dumped(new), "    "), end="")
+    if dataset.describe(workspace.prepared(about)).stand_in:
+        print("These are stand-in data: no figure is a result.")
+    unroll = workspace.program
+    target = f"{about}/{key}"
+    compared = "" if target == name else f" && {unroll} compare {name} {target}"
+    print(f"Next: paste it, then {unroll} repro evaluate@{about}{compared}", flush=True)

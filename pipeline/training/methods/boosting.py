@@ -14,6 +14,9 @@ from pipeline.training.job import Job, Predict, Trained, chunks, evenly, fitted
 
 TRAINS = ("features", "features ahead")
 
+RESIDUAL = True
+"""Trees alone predict no value beyond those that they were trained on."""
+
 MASKS = True
 """Targets may be NaN: a missing target is left out, the others of its window stay."""
 

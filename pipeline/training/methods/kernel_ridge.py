@@ -13,6 +13,8 @@ from pipeline.training.job import Job, Predict, Trained, evenly, fitted, saving
 
 TRAINS = ("features",)
 
+RESIDUAL = True
+
 
 def train(
     job: Job,
@@ -23,6 +25,8 @@ def train(
     scales: Annotated[int, Field(ge=0, le=2000)] = 0,
 ) -> Trained:
     """Fit the baseline's standardised features to the train targets less their mean.
+
+    If the baseline has a base, targets are first taken less the base.
 
     All features count alike. With `scales` each has a fitted length scale
     (`_length_scales`).
@@ -56,6 +60,8 @@ def train(
     baseline: Baseline = job.build()
     scaler = StandardScaler()
     inputs, targets = job.train.take(evenly(len(job.train), rows))
+    if baseline.base:
+        targets = targets - _base(baseline, inputs, targets.ndim)
     mean = targets.mean(axis=0, dtype=np.float64)
     model = KernelRidge(alpha=alpha, kernel="precomputed")
     # sums in another order, as by more threads, have other last bits
@@ -100,9 +106,18 @@ def load(baseline: Baseline, weights: Array, learnt: Learnt) -> Predict:
         features = (features - learnt["center"]) / learnt["scale"]
         with threadpool_limits(1):
             kernel = _kernel(features, learnt["known"], float(learnt["gamma"]))
-            return np.asarray(learnt["mean"] + kernel @ weights)
+            predictions = np.asarray(learnt["mean"] + kernel @ weights)
+        if baseline.base:
+            predictions += _base(baseline, inputs, weights.ndim)
+        return predictions
 
     return predict
+
+
+def _base(baseline: Baseline, inputs: Array, axes: int) -> Array:
+    """The baseline's base (n,), or (n, 1) for targets with two axes."""
+    base = baseline.base(inputs) if baseline.base else np.zeros(len(inputs))
+    return base[:, None] if axes > 1 else base
 
 
 def _length_scales(features: Array, targets: Array) -> Array:

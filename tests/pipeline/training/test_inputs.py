@@ -67,6 +67,34 @@ def test_a_network_of_zeros_that_learns_the_residual_predicts_the_last_value(
 
 
 @pytest.mark.parametrize(
+    "training",
+    [
+        {"method": "boosting", "trees": 1, "learning_rate": 0.001},
+        {"method": "kernel_ridge", "alpha": 1e6},
+    ],
+)
+def test_trees_and_kernels_that_learn_little_of_the_residual_predict_the_last_value(
+    station, tmp_path, training
+):
+    model = {"family": "baselines", "name": "lags", "last": 4}
+    about = {"dataset": "station", "model": model, "training": training}
+    predicted = {}
+    for residual in (False, True):
+        section = Experiment.model_validate(about | {"residual": residual})
+        chosen = recipe("guess", section)
+        trained = chosen.train(chosen.job(station))
+        (replicate,) = trained.replicates
+        predicted[residual] = replicate.predictions["final_test"]
+    test = station.splits["test"]
+    inputs, _ = test.take(np.arange(len(test)))
+    latest = inputs[:, -1, test.target]
+    assert np.ptp(predicted[True] - latest) < 0.01 < np.ptp(predicted[False] - latest)
+    trained.save(replicate.weights["final"], tmp_path / "weights")
+    loaded = chosen.load(asdict(problem(station)), tmp_path / "weights")
+    np.testing.assert_array_equal(loaded(inputs), predicted[True])
+
+
+@pytest.mark.parametrize(
     ("option", "message"),
     [
         ({"rows": {"last": 1000}}, r"guess.rows: `last` must be at most"),

@@ -7,29 +7,27 @@ import json
 import re
 from dataclasses import replace
 
-import optuna
 import pandas as pd
 import pytest
 from optuna.distributions import distribution_to_json
-from sqlalchemy import URL
 
 from pipeline import workspace as workspaces
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.data.examples import Arrays
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import DivergedError, UnrollError, UsageError
 from pipeline.metrics import MEASURES
-from pipeline.training.recipe import recipe
+from pipeline.training.recipe import Recipe, recipe
+from pipeline.training.tasks import Outcome, Result
 from pipeline.workspace import Workspace
+from stages.perform import perform
 from stages.prepare import prepare
 from stages.source import source
 from tests.support import REPOSITORY
 from unroll.commands.main import invoke
-from unroll.tune import study
 from unroll.tune import tune as tuning
+from unroll.tune.search import NOT_CONVERGED, Attempt, Search, Training
 from unroll.tune.space import contains, current_values, space, with_values
-from unroll.tune.study import Attempt, Search
-from unroll.tune.tune import NOT_CONVERGED, may_gain
 
 PARAMS = """\
 sources:
@@ -77,8 +75,33 @@ def make(root, text=PARAMS):
     return workspace
 
 
-def tune(workspace, *arguments):
+def tune(workspace, *arguments, train=perform):
+    """Search in this process: child processes take a second to start."""
+
+    def performed(workspace, expected, _jobs, *, more, figures):
+        waiting = [*expected]
+        while waiting:
+            task = waiting.pop(0)
+            train(workspace, task)
+            figures(task)
+            yield Result(task, 0.0, "")
+            waiting[:0] = more()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tuning, "performed", performed)
+        in_children(workspace, *arguments)
+
+
+def in_children(workspace, *arguments):
     invoke(["--root", str(workspace.root), "tune", *arguments])
+
+
+def outcomes(workspace):
+    """The trainings that have ended: name -> bytes."""
+    return {
+        path.parent.name: path.read_bytes()
+        for path in (workspace.scratch / "finished").glob("*/outcome.json")
+    }
 
 
 def paste(workspace, printed):
@@ -97,21 +120,20 @@ def paste(workspace, printed):
     return entry
 
 
-def load_study(workspace, name="waves/node"):
-    file = workspace.scratch / "tuning" / f"{name}.db"
-    storage = URL.create("sqlite", database=str(file)).render_as_string()
-    return optuna.load_study(study_name=None, storage=storage)
-
-
-def trials(workspace, name="waves/node"):
-    return load_study(workspace, name).get_trials()
-
-
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory):
-    """A study that was stopped after three trials and went on to eight, and its entry."""
+    """A search that was stopped after five trainings and went on, and its entry."""
     workspace = make(tmp_path_factory.mktemp("tuned"))
-    tune(workspace, "waves/node", "--trials", "3", "--over", OVER)
+    left = iter(range(5))
+
+    def five(*arguments):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        perform(*arguments)
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(workspace, "waves/node", "--trials", "8", "--over", OVER, train=five)
+    assert len(outcomes(workspace)) == 5
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         tune(workspace, "waves/node", "--trials", "8", "--over", OVER)
     assert workspace.params.read_text(encoding="utf-8") == PARAMS
@@ -187,8 +209,7 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
 )  # fmt: skip
 def test_what_makes_no_sense_is_one_line_and_changes_nothing(tuned, arguments, message):
     def files():
-        kept = (tuned.scratch / "tuning" / "waves").glob("*.db")
-        return {path: path.read_bytes() for path in [tuned.params, *kept]}
+        return tuned.params.read_bytes(), outcomes(tuned)
 
     before = files()
     with pytest.raises(UsageError) as caught:
@@ -200,10 +221,9 @@ def test_what_makes_no_sense_is_one_line_and_changes_nothing(tuned, arguments, m
 
 def test_the_entry_of_the_winner_can_be_pasted(tuned):
     text = tuned.params.read_text(encoding="utf-8")
-    assert (
-        "    # By `unroll tune waves/node`, 14 trainings: MSE on validation 0." in text
-    )
     table = table_of(tuned, "node")
+    how = f"{len(table)} trainings: MSE on validation 0."
+    assert f"    # By `unroll tune waves/node`, {how}" in text
     best = table["options"][table["validation_mse"].idxmin()]
     experiment = params.load(tuned.params).experiment("waves/node_tuned")
     rate = experiment.training.options["learning_rate"]
@@ -215,55 +235,63 @@ def test_the_entry_of_the_winner_can_be_pasted(tuned):
         "learning_rate": rate,
         "epochs": best["training.epochs"],
     }
-    assert trials(tuned)[0].params == {"training.learning_rate": 0.0001}, (
-        "the experiment as it is"
-    )
+    assert table["options"][0]["training.learning_rate"] == 0.0001, "as it is"
 
 
-def test_a_stopped_study_goes_on_as_if_it_had_not_been_and_no_number_of_test_counts(
+def test_a_stopped_search_goes_on_as_if_it_had_not_been_and_no_number_of_test_counts(
     tuned, other_test
 ):
-    each = [
-        [(t.params, t.value, t.state) for t in trials(workspace)]
-        for workspace in (tuned, other_test)
-    ]
-    assert each[0] == each[1]
-    assert len(each[0]) == 8
     files = [workspace.trials("waves", "node") for workspace in (tuned, other_test)]
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_trials_of_a_killed_search_are_trained_by_the_next_one(tmp_path):
-    workspace = make(tmp_path)
-    tune(workspace, "waves/ridge", "--trials", "2")
-    first = trials(workspace, "waves/ridge")[0]
-    lost = load_study(workspace, "waves/ridge").ask(first.distributions)
+def test_searches_share_child_processes_and_one_that_is_killed_is_trained_again(
+    tmp_path, capsys
+):
+    text = PARAMS.replace(
+        "    ridge:", "    again:\n      like: waves/ridge\n    ridge:"
+    )
+    workspace = make(tmp_path / "a?b%20c#d {e} %", text)
+    command = ["waves/ridge", "waves/again", "--trials", "2", "--jobs", "2"]
     with (
         workspaces.alone(workspace.scratch / "tuning/waves/ridge.lock", ""),
         pytest.raises(UnrollError, match="another process searches waves/ridge"),
     ):
-        tune(workspace, "waves/ridge", "--trials", "3")
-    tune(workspace, "waves/ridge", "--trials", "3")
-    every = trials(workspace, "waves/ridge")
-    states = [trial.state.name for trial in every]
-    assert states == ["COMPLETE"] * 2 + ["FAIL", "COMPLETE"]
-    assert every[3].params == lost.params
-
-
-def test_a_trial_that_is_interrupted_is_begun_anew(tmp_path, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    workspace = make(tmp_path / "a?b%20c#d {e} %")
-    with monkeypatch.context() as patch:
-        patch.setattr(study, "train", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            tune(workspace, "waves/ridge", "--trials", "2")
-    tune(workspace, "waves/ridge", "--trials", "1")
-    first, again = trials(workspace, "waves/ridge")
-    assert (first.state.name, again.state.name) == ("FAIL", "COMPLETE")
+        in_children(workspace, *command)
+    assert len(outcomes(workspace)) == 2, "the other one was searched"
+    in_children(workspace, *command)
+    assert len(outcomes(workspace)) == 4
+    assert len(table_of(workspace, "ridge")) == len(table_of(workspace, "again")) == 2
     assert [path.name for path in tmp_path.iterdir()] == [workspace.root.name]
-    assert again.params == first.params == {"model.last": 8, "training.ridge": 1000.0}
+    assert "waves/ridge: the search took" in capsys.readouterr().out
+
+
+def test_a_training_that_fails_ends_its_search_alone_and_what_ended_is_kept(
+    tmp_path, monkeypatch
+):
+    def performed(workspace, expected, *_, more, **__):
+        for task in expected:
+            error = "the system killed it" if task.name == "node-1-2" else ""
+            if not error:
+                perform(workspace, task)
+            yield Result(task, 0.0, error)
+            assert more() == {}
+
+    workspace = make(tmp_path, FAMILIES)
+    with monkeypatch.context() as patch:
+        patch.setattr(tuning, "performed", performed)
+        with pytest.raises(UnrollError, match="waves/node: the system killed it; the"):
+            in_children(workspace, "waves")
+    assert workspace.trials("waves", "ridge").exists()
+    assert not workspace.trials("waves", "node").exists()
+    trained = []
+
+    def note(*arguments):
+        trained.append(arguments[1].name)
+        perform(*arguments)
+
+    tune(workspace, "waves/node", train=note)
+    assert trained[0] == "node-1-2", "the two others were kept"
 
 
 def test_no_two_searches_draw_the_same_options():
@@ -272,29 +300,14 @@ def test_no_two_searches_draw_the_same_options():
     for name, experiment in params.load(REPOSITORY / "params.yaml").runs.items():
         if experiment.trials and experiment.share == 1:
             for number in (1, 2, 3):
-                search = Search(name, experiment, None, {}, 12, number)
-                seeds |= {search.seed(trial) for trial in range(12)}
-                count += 12
-    assert len(seeds) == count > 1500
+                seeds.add(search_of(name, experiment, number=number).seed)
+                count += 1
+    assert len(seeds) == count > 100
 
 
-def test_a_damaged_study_is_one_line_and_other_ranges_have_another_one(
-    tmp_path, capsys
-):
-    workspace = make(tmp_path)
-    tune(workspace, "waves/ridge", "--trials", "1")
-    assert "has the best options of waves/ridge already" in capsys.readouterr().out
-    tune(workspace, "waves/ridge", "--trials", "1", "--over", "ridge=1:2000")
-    storage = f"sqlite:///{workspace.scratch / 'tuning' / 'waves' / 'ridge'}.db"
-    assert len(optuna.get_all_study_names(storage)) == 2
-    (workspace.scratch / "tuning" / "waves" / "ridge.db").write_bytes(
-        b"no database at all" * 99
-    )
-    with pytest.raises(
-        UnrollError,
-        match=r"ridge.db cannot be used \(file is not a database\); move it away",
-    ):
-        tune(workspace, "waves/ridge", "--trials", "2")
+def search_of(name, experiment, trials=12, number=1, floor=0.0, **searched):
+    """A search whose trainings are not performed."""
+    return Search(None, name, experiment, searched, trials, "mse", floor, number, None)
 
 
 def table_of(workspace, name):
@@ -335,19 +348,17 @@ def test_an_experiment_with_trials_is_searched_once_from_drawn_options_alone(
 
 
 def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_marked(
-    tmp_path, capsys, monkeypatch
+    tmp_path, capsys
 ):
     workspace = make(tmp_path, FAMILIES)
     tune(workspace, "waves/node")
     table = table_of(workspace, "node")
-    assert list(table["ended"][:3]) == ["complete"] * 3
-    assert list(table["epochs"][:3]) == [5] * 3
-    longer = table[3:].sort_values(["epochs", "trial"])
-    assert list(longer["epochs"]) == [10, 10, 10, 20, 40, 80]
-    assert list(longer["trial"][:3]) == [1, 2, 3], "each of three trials is promoted"
-    best_of_longer = longer["trial"][longer["validation_mse"][:3].idxmin()]
-    assert list(longer["trial"][3:]) == [best_of_longer] * 3
-    assert list(longer["ended"]) == ["longer"] * 5 + ["longer, not converged"]
+    assert list(table["epochs"]) == [1, 1, 1, 2, 5, 10, 20, 40, 80]
+    assert list(table["trial"][:3]) == [1, 2, 3]
+    best = table["trial"][table["validation_mse"][:3].idxmin()]
+    assert list(table["trial"][3:]) == [best] * 6, "a third of three, and on"
+    ended = ["complete"] * 5 + ["longer"] * 3 + ["longer, not converged"]
+    assert list(table["ended"]) == ended
     printed = capsys.readouterr().out
     assert "The error still fell with the most epochs" in printed
     paste(workspace, printed)
@@ -359,73 +370,113 @@ def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_mark
     file.unlink()
     workspace.params.write_text(FAMILIES, encoding="utf-8")
     # a search that was killed has all that was trained
-    monkeypatch.setattr(tuning, "train", None)
-    tune(workspace, "waves/node")
+    tune(workspace, "waves/node", train=None)
     assert file.read_bytes() == trained
 
 
+def test_the_order_in_which_trainings_end_does_not_matter_and_the_best_go_on():
+    experiment = params.load(REPOSITORY / "params.yaml").experiment("waves/gru")
+    searched = space("waves/gru", experiment, 50)
+    search = search_of("waves/gru", experiment, 7, **searched)
+    known = {}
+    search = replace(search)
+    object.__setattr__(search, "outcome", lambda each: known.get(key(each)))
+
+    def key(training):
+        return training.trial, training.epochs
+
+    sizes = []
+    while wanted := search.progress()[1]:
+        sizes.append([key(training) for training in wanted])
+        for training in reversed(wanted):
+            error = 1 / (training.trial + training.epochs / 1e6)
+            known[key(training)] = Outcome(
+                value=error,
+                ended="complete",
+                epochs=training.epochs,
+                best_epoch=1,
+                cpu_seconds=1.0,
+            )
+    assert sizes == [
+        [(trial, 100) for trial in range(1, 8)],
+        [(7, 200), (6, 200), (5, 200)],
+        [(7, 400), (6, 400)],
+    ]
+    attempts = search.progress()[0]
+    assert [each.training.options["training.patience"] for each in attempts[6::3]] == [
+        5,
+        10,
+    ]
+    more = search_of("waves/gru", experiment, 9, **searched)
+    assert more.drawn[:7] == search.drawn
+
+
 @pytest.mark.parametrize(
-    ("errors", "best_epoch", "trained", "cosine", "goes_on"),
+    ("errors", "best_epoch", "trained", "cosine", "floor", "goes_on"),
     [
-        ([1.0], 100, 100, False, True),
-        ([1.0], 90, 100, False, False),
-        ([1.0], 60, 90, True, False),  # patience ended it
-        ([1.0], 60, 100, True, True),
-        ([1.0, 0.981], 100, 100, True, False),
-        ([1.0, 0.979], 100, 100, False, True),
-        ([1.0, None], None, None, True, False),
+        ([1.0], 100, 100, False, 0, True),
+        ([1.0], 90, 100, False, 0, False),
+        ([1.0], 60, 90, True, 0, False),  # patience ended it
+        ([1.0], 60, 100, True, 0, True),
+        ([1.0, 0.976], 100, 100, True, 0, False),
+        ([1.0, 0.974], 60, 100, True, 0, True),
+        ([1.0, 0.976], 100, 100, False, 0, True),  # the first doubling beyond
+        ([1.0, 0.976], 200, 200, False, 0, False),
+        ([1.0, 0.976], 100, 100, True, 0.9, True),
+        ([1.0, 0.998], 100, 100, True, 0.9, False),
+        ([1.0, None], None, None, True, 0, False),
     ],
 )
 def test_more_epochs_may_gain_where_the_best_is_late_and_the_last_doubling_paid(
-    errors, best_epoch, trained, cosine, goes_on
+    errors, best_epoch, trained, cosine, floor, goes_on
 ):
-    attempts = [Attempt(error, "complete", trained, best_epoch, {}) for error in errors]
-    training = {"schedule": "cosine" if cosine else "constant"}
-    assert may_gain(attempts, 100, training, higher=False) == goes_on
-    accuracies = [
-        replace(a, value=None if a.value is None else 1 - a.value) for a in attempts
-    ]
-    assert may_gain(accuracies, 100, training, higher=True) == goes_on
+    experiment = params.load(REPOSITORY / "params.yaml").experiment("waves/gru")
+    schedule = {"training.schedule": "cosine" if cosine else "constant"}
+    epochs = 200 if trained == 200 else 100
+    experiment = experiment.trial(100, None)
+    training = Training(1, schedule | {"training.epochs": epochs})
+
+    def attempts(values):
+        about = {"epochs": trained, "best_epoch": best_epoch, "cpu_seconds": 1.0}
+        for value in values:
+            outcome = Outcome(value=value, ended="complete", **about)
+            yield Attempt(training, outcome, "complete")
+
+    search = search_of("waves/gru", experiment, floor=floor)
+    assert search.may_gain([*attempts(errors)]) == goes_on
+    if not floor:
+        accuracies = [None if error is None else 1 - error for error in errors]
+        accurate = replace(search, metric="accuracy")
+        assert accurate.may_gain([*attempts(accuracies)]) == goes_on
 
 
-def test_only_trials_that_come_to_an_end_count_up_to_twice_as_many(
+def test_options_that_do_not_fit_and_losses_that_diverge_are_trials_that_lose(
     tmp_path, monkeypatch
 ):
-    workspace = make(tmp_path, FAMILIES)
-    ended = iter([1.0, None, 0.5, None, 0.2, *[None] * 99])
-    monkeypatch.setattr(
-        study,
-        "train",
-        lambda *_: Attempt(
-            value := next(ended),
-            "complete" if value else "diverged",
-            None,
-            None,
-            {},
-        ),
-    )
-    tune(workspace, "waves/ridge")
-    assert (
-        list(table_of(workspace, "ridge")["ended"])
-        == ["complete", "diverged"] * 2 + ["complete"] + ["diverged"] * 3
-    )
+    def diverge(recipe, job):
+        raise DivergedError("waves", recipe.name, 0, 1, len(job.seeds))
 
-
-def test_a_data_set_has_each_experiment_with_trials_searched_and_one_fault_stops_no_other(
-    tmp_path, capsys, monkeypatch
-):
-    def train(search, *_):
-        if search.name == "waves/node":
-            raise UnrollError("no memory")
-        return Attempt(1.0, "complete", None, None, {})
+    def fail(*arguments):
+        task = arguments[1]
+        if task.name == "node-1-2":
+            with monkeypatch.context() as patch:
+                patch.setattr(Recipe, "train", diverge)
+                perform(*arguments)
+            return
+        if task.name == "node-1-3":
+            task.experiment.training.__pydantic_extra__["epochs"] = 0
+        perform(*arguments)
 
     workspace = make(tmp_path, FAMILIES)
-    monkeypatch.setattr(study, "train", train)
-    with pytest.raises(UnrollError, match="no memory"):
-        tune(workspace, "waves")
-    assert "waves/node: no memory" in capsys.readouterr().out
-    assert workspace.trials("waves", "ridge").exists()
-    assert not workspace.trials("waves", "node").exists()
+    tune(workspace, "waves/node", train=fail)
+    table = table_of(workspace, "node")
+    assert list(table["ended"][:2]) == ["complete", "diverged"]
+    assert "training.epochs must be greater than or equal to 1" in table["ended"][2]
+    assert set(table["trial"][3:]) == {1}, "only what completed goes on"
+    workspace.trials("waves", "node").unlink()
+    monkeypatch.setattr(Recipe, "train", diverge)
+    with pytest.raises(UnrollError, match=r"none of 3 trials was completed \(diverged"):
+        tune(workspace, "waves/node", "--search", "2")
 
 
 def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_stays():
@@ -447,7 +498,9 @@ def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_sta
         "relu",
         "tanh",
         "sine",
+        "gelu",
     )
+    assert "residual" in searched["waves/tuned_boosting"]
     assert "model.embedding" in searched["imdb/tuned_gru"]
     assert "model.last" not in searched["waves/tuned_mlp"]
     assert (
@@ -471,7 +524,7 @@ def test_the_best_of_each_committed_search_is_what_params_yaml_has():
     assert files.keys() <= families.keys()
     for name, path in files.items():
         table = pd.read_csv(path)
-        assert (table["ended"] == "complete").sum() == families[name].trials
+        assert table["trial"].nunique() >= families[name].trials
         assert families[name].converged == (NOT_CONVERGED not in set(table["ended"]))
         (measure,) = [column for column in table if column.startswith("validation_")]
         higher = MEASURES[measure.removeprefix("validation_")].higher

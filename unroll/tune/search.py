@@ -1,0 +1,292 @@
+"""A search by successive halving: which trainings come next, and which one is the best.
+
+All options are drawn before the first training, so the order in which trainings end
+does not matter. A first round trains all trials with a quarter of the epochs, a second
+the best third with half of them, and a third the best two with all. The best trial then
+trains on with doubled epochs, as long as this helps. (Jamieson and Talwalkar 2016,
+"Non-stochastic best arm identification and hyperparameter optimization", AISTATS.)
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import optuna
+from optuna.samplers import RandomSampler
+
+from pipeline.config.params import Experiment, own_name
+from pipeline.data.examples import ceil_div
+from pipeline.evaluation.margin import band_above_floor
+from pipeline.files import read_checked
+from pipeline.metrics import MEASURES, Measure
+from pipeline.provenance import fingerprint
+from pipeline.provenance.fingerprint import Code
+from pipeline.training import tasks
+from pipeline.training.tasks import OUTCOME, Outcome, Task
+from pipeline.workspace import Workspace
+from unroll.tune.space import Space, contains, current_values, draw, with_values
+
+EPOCHS = "training.epochs"
+PATIENCE = "training.patience"
+
+LATE = 0.9
+"""The fraction of the epochs after which a best epoch is late: more epochs might help."""
+
+PROMOTED = 2
+"""The number of trials that are trained with all epochs."""
+
+LONGEST = 16
+"""The most epochs, as a multiple of the experiment's own."""
+
+LONGER = "longer"
+"""`Attempt.ended` of a training with more epochs than the experiment's own."""
+
+NOT_CONVERGED = "longer, not converged"
+"""`Attempt.ended` of the longest training, if even more epochs might help."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that a search wants.
+
+    Attributes:
+        trial: the number of the trial, counted from 1.
+        options: place of an option -> its value, with epochs and patience.
+    """
+
+    trial: int
+    options: dict[str, Any]
+
+    @property
+    def epochs(self) -> int | None:
+        """The most epochs; None for a model without epochs."""
+        epochs: int | None = self.options.get(EPOCHS)
+        return epochs
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A training that has ended.
+
+    Attributes:
+        training: the training.
+        outcome: its outcome.
+        ended: as `Outcome.ended`, `LONGER` or `NOT_CONVERGED`.
+    """
+
+    training: Training
+    outcome: Outcome
+    ended: str
+
+    @property
+    def value(self) -> float | None:
+        """The measure on validation; None if the training did not complete."""
+        return self.outcome.value
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """A search for the options of an experiment.
+
+    The first trial is the experiment as it is. If the experiment has `trials`, all are
+    drawn, so that several searches are independent.
+
+    Attributes:
+        workspace: the workspace of the prepared data set.
+        name: the name of the experiment, such as waves/gru.
+        experiment: the experiment, with the seeds of a trial.
+        searched: the search space.
+        trials: the number of trials.
+        metric: the metric of the data set.
+        floor: the least error that any model can have; 0 if it is not known.
+        number: the number of the search. Each number draws other options.
+        code: the code and the data, which are read once for several searches.
+    """
+
+    workspace: Workspace
+    name: str
+    experiment: Experiment
+    searched: Space
+    trials: int
+    metric: str
+    floor: float
+    number: int
+    code: Code
+    _tasks: dict[tuple[int, int | None], Task] = field(default_factory=dict)
+
+    @cached_property
+    def own_values(self) -> dict[str, Any]:
+        """The experiment's own values of the searched options."""
+        return current_values(self.name, self.experiment, self.searched)
+
+    @property
+    def epochs(self) -> int:
+        """The epochs of the experiment; 0 for a model without epochs."""
+        return int(self.experiment.training.options.get("epochs") or 0)
+
+    @property
+    def measure(self) -> Measure:
+        """The measure by which trials are compared."""
+        measure: Measure = MEASURES[self.metric]
+        return measure
+
+    @property
+    def seed(self) -> int:
+        """The seed from which the options are drawn.
+
+        Each search of the project draws other options.
+        """
+        drawn_for = (self.name, self.experiment.model.name, self.number)
+        digest = hashlib.sha256(json.dumps(drawn_for).encode()).digest()
+        return int.from_bytes(digest[:4])
+
+    @cached_property
+    def drawn(self) -> list[dict[str, Any]]:
+        """The options of each trial. More trials have the same first ones."""
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        study = optuna.create_study(sampler=RandomSampler(self.seed))
+        options = [draw(study.ask(), self.searched) for _ in range(self.trials)]
+        own = self.own_values
+        if not self.experiment.trials and all(
+            contains(tried, own[place]) for place, tried in self.searched.items()
+        ):
+            options[0] = own
+        return options
+
+    def error(self, attempt: Attempt) -> float:
+        """Return the error of an attempt, the lower the better; infinite if it did not
+        complete.
+        """
+        value = attempt.value
+        if value is None:
+            return math.inf
+        return 1 - value if self.measure.higher else value
+
+    def task(self, training: Training) -> Task:
+        """Return the task of a training, always the same one."""
+        key = (training.trial, training.epochs)
+        if key not in self._tasks:
+            section = with_values(self.experiment.model_dump(), training.options)
+            experiment = Experiment.model_validate(section)
+            folder = self.workspace.prepared(experiment.dataset)
+            made_of = fingerprint.ingredients(folder, experiment, self.code)
+            # No experiment has such a name, so no log or checkpoint is shared.
+            name = f"{own_name(self.name)}-{self.number}-{training.trial}"
+            self._tasks[key] = Task(name, experiment, made_of, searching=True)
+        return self._tasks[key]
+
+    def outcome(self, training: Training) -> Outcome | None:
+        """Return the outcome of a training; None if it has not ended."""
+        folder = tasks.finished(self.workspace, self.task(training))
+        if not folder.exists():
+            return None
+        return read_checked(folder / OUTCOME, Outcome)
+
+    def progress(self) -> tuple[list[Attempt], list[Training]]:
+        """Return what has been trained, and what has to be trained next.
+
+        If nothing has to be trained, the search has ended.
+        """
+        attempts: list[Attempt] = []
+        numbers = [*range(1, self.trials + 1)]
+        for epochs, count in self._rounds().items():
+            wanted = [self._training(number, epochs) for number in numbers[:count]]
+            ended, missing = self._known(wanted)
+            if missing:
+                return attempts + ended, missing
+            attempts += ended
+            ranked = sorted(ended, key=self.error)
+            numbers = [each.training.trial for each in ranked if each.value is not None]
+        return self._longer(attempts)
+
+    def _rounds(self) -> dict[int, int]:
+        """Return the rounds: epochs, 0 for a model without epochs -> how many of the
+        best trials are trained.
+        """
+        rounds: dict[int, int] = {}
+        counts = (self.trials, ceil_div(self.trials, 3), PROMOTED)
+        for divisor, count in zip((4, 2, 1), counts, strict=True):
+            # A few epochs cannot be halved twice.
+            epochs = max(self.epochs // divisor, min(self.epochs, 1))
+            rounds.setdefault(epochs, count)
+        return rounds
+
+    def _longer(self, attempts: list[Attempt]) -> tuple[list[Attempt], list[Training]]:
+        """Return `progress` after the rounds: the best trial trains on."""
+        best = min(attempts, key=self.error).training.trial
+        of_best = [each for each in attempts if each.training.trial == best]
+        longer: list[Attempt] = []
+        while self.may_gain(of_best):
+            epochs = 2 * (of_best[-1].training.epochs or 0)
+            if epochs > LONGEST * self.epochs:
+                longer[-1] = replace(longer[-1], ended=NOT_CONVERGED)
+                break
+            ended, missing = self._known([self._training(best, epochs)])
+            if missing:
+                return attempts + longer, missing
+            longer += ended
+            of_best += ended
+        return attempts + longer, []
+
+    def _training(self, number: int, epochs: int) -> Training:
+        """Return the training of a trial with so many epochs; 0 without epochs.
+
+        Patience is a part of the epochs, always the same one.
+        """
+        options = dict(self.drawn[number - 1])
+        patience = self.experiment.training.options.get("patience")
+        if epochs:
+            options[EPOCHS] = epochs
+        if epochs and patience:
+            options[PATIENCE] = max(1, patience * epochs // self.epochs)
+        return Training(number, options)
+
+    def _known(
+        self, wanted: Sequence[Training]
+    ) -> tuple[list[Attempt], list[Training]]:
+        """Return the attempts of the trainings that have ended, and the others."""
+        ended = []
+        missing = []
+        for training in wanted:
+            outcome = self.outcome(training)
+            if outcome is None:
+                missing.append(training)
+                continue
+            how = outcome.ended
+            if outcome.value is not None and (training.epochs or 0) > self.epochs:
+                how = LONGER
+            ended.append(Attempt(training, outcome, how))
+        return ended, missing
+
+    def may_gain(self, trained: Sequence[Attempt]) -> bool:
+        """Return whether more epochs might help a trial.
+
+        They might if the best epoch was late, and the last doubling was worth it: it
+        reduced the error by half of the band within which no difference matters, or
+        more. A late best epoch is always worth the first doubling beyond the
+        experiment's own epochs, except for a whole cosine, whose best epoch is always
+        late. There only the last doubling counts.
+
+        Args:
+            trained: the trainings of a trial, by rising epochs.
+        """
+        last = trained[-1]
+        outcome = last.outcome
+        epochs = last.training.epochs
+        if outcome.value is None or outcome.best_epoch is None or epochs is None:
+            return False
+        helped = True
+        if len(trained) > 1:
+            before = self.error(trained[-2])
+            least = band_above_floor(before, self.floor) / 2
+            helped = self.error(last) < (1 - least) * before
+        own = self.experiment.training.options.get("schedule")
+        schedule = last.training.options.get("training.schedule", own)
+        if schedule == "cosine" and outcome.epochs == epochs:
+            return helped
+        is_late = outcome.best_epoch > LATE * epochs
+        return is_late and (helped or epochs <= self.epochs)
