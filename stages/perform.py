@@ -55,37 +55,30 @@ def _outcome(task: Task, data: Dataset, checkpoint: Checkpoint) -> Outcome:
 
     Options that do not fit, and losses that are not finite, are outcomes, too.
     """
-    value = None
-    epochs = None
-    best_epoch = None
+    ended = "diverged"
+    replicates = []
     try:
         trainer = recipe(task.name, task.experiment)
         shown = Epochs(task.name, trainer.method.keywords)
         job = trainer.job(data, shown, checkpoint=checkpoint)
         replicates = trainer.train(job).replicates
-    except DivergedError:
-        ended = "diverged"
     except UnrollError as error:
-        ended = one_line(str(error))
-    else:
-        point = "final" if replicates[0].best_epoch is None else "best"
-        targets = data.splits["validation"].targets
-        scores = [
-            score(data.metric, replicate.predictions[f"{point}_validation"], targets)
-            for replicate in replicates
-        ]
-        value = fmean(scores)
-        ended = "complete"
-        epochs = len(replicates[0].history) or None
-        best_epoch = replicates[0].best_epoch
-    if value is not None and not math.isfinite(value):
-        value = None
-        ended = "diverged"
+        if not isinstance(error, DivergedError):
+            ended = one_line(str(error))
+    targets = data.splits["validation"].targets
+    scores = []
+    for replicate in replicates:
+        point = "final" if replicate.best_epoch is None else "best"
+        predictions = replicate.predictions[f"{point}_validation"]
+        scores.append(score(data.metric, predictions, targets))
+    value = fmean(scores) if scores else math.nan
+    if not math.isfinite(value):
+        return Outcome(ended=ended, cpu_seconds=time.process_time())
     return Outcome(
         value=value,
-        ended=ended,
-        epochs=epochs,
-        best_epoch=best_epoch,
+        ended="complete",
+        epochs=len(replicates[0].history) or None,
+        best_epoch=replicates[0].best_epoch,
         cpu_seconds=time.process_time(),
     )
 

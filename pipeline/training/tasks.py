@@ -100,7 +100,7 @@ class Outcome(Strict):
         cpu_seconds: the CPU time of the training's process.
     """
 
-    value: float | None
+    value: float | None = None
     ended: str
     epochs: int | None = None
     best_epoch: int | None = None
