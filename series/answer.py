@@ -8,7 +8,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -366,8 +366,8 @@ class Answer:
                 forecasts before them, and their intervals grow with the square root of
                 the time ahead.
             future: rows to come, with the columns that are known beforehand.
-            model: the model that forecasts, one of `forecaster.models`; by default the
-                one that was chosen.
+            model: the model that forecasts (`by_model`); by default the one that was
+                chosen.
 
         Returns:
             A row for each series and timestep: unique_id, ds, y_hat, and lo-90 and
@@ -376,9 +376,10 @@ class Answer:
         Raises:
             UnrollError: the rows cannot be used; the text says which and why.
             UnknownAheadError: a value that must be known beforehand is not.
-            UsageError: a level or the horizon is wrong.
+            UsageError: a level, the horizon or the model is wrong.
         """
         several = [levels] if isinstance(levels, float | int) else levels
+        forecaster = self.by_model(model).forecaster
         plan = list[Path]()
         with tempfile.TemporaryDirectory() as scratch:
             rows = files_of(
@@ -389,9 +390,34 @@ class Answer:
             with naming_the_frame(Path(scratch)):
                 windows = self.forecaster.read(rows, plan)
         return _typed(
-            self.forecaster.after(windows, several, horizon, model),
+            forecaster.after(windows, several, horizon),
             self.findings.integers,
         )
+
+    def by_model(self, model: str | None) -> "Answer":
+        """Return the answer with the forecasts of a model of the table.
+
+        The sentence stays about the model that was chosen.
+
+        Args:
+            model: one of `forecaster.models`; None for the model that was chosen.
+
+        Raises:
+            UsageError: there is no such model, or its weights were not kept.
+        """
+        board = self.board
+        if model in {None, board.champion}:
+            return self
+        kept = self.forecaster.models
+        if model in board.models and model not in kept:
+            raise UsageError(
+                f"the weights of {model} were not kept, since it was not chosen; "
+                f"models={model!r} in a new answer keeps them. These can forecast: "
+                f"{', '.join(kept)}"
+            )
+        one_of(model, kept, "model")
+        title = sentence.title(board, self.findings.titles, str(model))
+        return replace(self, forecaster=self.forecaster.of_model(str(model), title))
 
     @property
     def files(self) -> list[Path]:

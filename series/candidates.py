@@ -150,9 +150,7 @@ def _fitted(proposal: Proposal, about: Mapping[str, Any]) -> dict[str, Experimen
     boosting = {**ridge, "name": "boosting", "cycles": proposal.cycles[:1]}
     # Boosting of the target alone sees its last values.
     own = {**boosting, "own": True, "recent": 24}
-    method = {}
-    if proposal.objective == "mean" and proposal.positive:
-        method = {"method": "poisson"}
+    method = {"method": "poisson" if proposal.by_multiples else "boosting"}
     models = {
         "ridge": _trained(ridge, LEAST_SQUARES),
         "boosting": _trained(boosting, BOOSTING | method),

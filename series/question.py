@@ -159,6 +159,11 @@ class Proposal:
     leave_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def by_multiples(self) -> bool:
+        """Whether known columns, such as promotions, multiply demand."""
+        return self.objective == "mean" and self.positive and bool(self.future)
+
+    @property
     def guesses(self) -> list[str]:
         """Lines on the options that were proposed, with reasons, fit for a terminal."""
         rows = {

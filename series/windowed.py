@@ -49,7 +49,7 @@ def answered(
         UsageError: horizon, lookback and step do not go together.
     """
     dataset, proposal = prepared(name, profile, proposal)
-    if proposal.objective == "mean" and proposal.positive:
+    if proposal.by_multiples:
         dataset = _from_zero(dataset)
     plan = backtest.plan(dataset, proposal.cycles)
     workers.say(
@@ -78,11 +78,12 @@ def answered(
         trained,
         backtest.delay(dataset, plan.stride),
     )
-    # A user may choose another model than the champion. Networks take too long.
+    # A user may choose another model than the champion. To fit networks again takes
+    # long, so those alone are kept that the user named.
     kept_models = {
         name: model
         for name, model in trained.items()
-        if name in board.champions or not is_network(model)
+        if name in [*board.champions, *asked.models] or not is_network(model)
     }
     weights = folder / "weights"
     members = fits.refitted(cache, kept_models, weights, workers)
@@ -108,7 +109,7 @@ def answered(
 
 
 def _from_zero(dataset: Dataset) -> Dataset:
-    """Return a data set whose targets are not centred: 0 is 0 in each series."""
+    """Return a data set whose targets are not centred, so that 0 is 0 in each series."""
     fitted = fitted_of(dataset)
     column = fitted.columns.index(fitted.csv.target)
     statistics = {}

@@ -2,7 +2,7 @@
 
 Demand of several products is alike as a multiple of its usual level, and so is the lift
 of a promotion. Trees predict the logarithm of this multiple. Values must not lie below 0
-in model units (`series.question.from_zero`).
+in model units (`Proposal.by_multiples`).
 """
 
 from functools import partial
@@ -69,7 +69,9 @@ def train(
         # Trees now give logarithms, and a file has the same parts as that of `boosting`.
         boosted._loss = HalfSquaredError()  # noqa: SLF001 - there is no other way
         predict = partial(_predict, model, boosted)
-        return fitted(job, predict, boosted, trees, loss="poisson", save=estimators.save)
+        return fitted(
+            job, predict, boosted, trees, loss="poisson", save=estimators.save
+        )
 
 
 def load(model: Direct, weights: Array) -> Predict:

@@ -15,6 +15,10 @@ from unroll.terminal import print_json
 if TYPE_CHECKING:
     from series.answer import Answer
 
+Chosen = Annotated[
+    str | None, typer.Option(help="A model of the answer; by default the chosen.")
+]
+
 Forecasting = Annotated[str, typer.Argument(help="The name of an answer.")]
 
 
@@ -138,9 +142,7 @@ def predict(
     series: Annotated[
         str | None, typer.Option(help="The series, if there are several.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="A model of the answer; by default the chosen.")
-    ] = None,
+    model: Chosen = None,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print comma-separated values.")
     ] = False,
@@ -301,14 +303,19 @@ def register(
     name: Annotated[
         str, typer.Argument(help="An answer, or an experiment such as waves/gru.")
     ],
+    model: Chosen = None,
 ) -> None:
     """Register a model in MLflow as the champion, and say how to serve it.
 
-    `unroll register meter` · `unroll register waves/gru`
+    `unroll register meter` · `unroll register meter --model ets` · `unroll register
+    waves/gru`
     """
+    from unroll.answers.show import speaking_flags
     from unroll.results import tracking
 
-    for line in tracking.register(own_workspace(context), name):
+    with speaking_flags():
+        lines = [*tracking.register(own_workspace(context), name, model)]
+    for line in lines:
         print(line)
 
 

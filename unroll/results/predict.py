@@ -95,7 +95,7 @@ def predict(
         UnrollError: the rows cannot be used.
     """
     require_level(level)
-    answer = load(require(name, workspace))
+    answer = load(require(name, workspace)).by_model(model)
     if series is not None:
         several = [key for key in answer.forecaster.names if key]
         if not several:
@@ -123,7 +123,7 @@ def predict(
                 f"the series {series} has no forecast; the warning above says why"
             )
         windows = {series: windows[series]}
-    rows = answer.forecaster.after(windows, (level,), horizon, model)
+    rows = answer.forecaster.after(windows, (level,), horizon)
     return Predicted(answer, paths[-1], windows, level, rows)
 
 
