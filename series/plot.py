@@ -104,6 +104,33 @@ def forecast(
     _save(figure, path)
 
 
+def why(path: Path, rows: pd.DataFrame, *, title: str) -> None:
+    """Draw the contributions to a forecast as lines, each a departure from the level.
+
+    Args:
+        path: the path of the picture, with one of `SUFFIXES`.
+        rows: the table of `Answer.why` of one series.
+        title: the title of the picture.
+    """
+    figure = Figure(figsize=(8, 2.9), layout="constrained")
+    axes = figure.subplots()
+    ahead = np.asarray(rows["ds"].array.tz_localize(None))
+    usual = rows["level"].mean()
+    changes = {"level": rows["level"] - usual}
+    changes |= {name: rows[name] for name in rows.columns[3:-1]}
+    for name, values in changes.items():
+        label = name.replace("_", " ")
+        axes.plot(ahead, values, linewidth=1.2, marker=".", label=label)
+    total = rows["y_hat"] - usual
+    axes.plot(ahead, total, color="black", linewidth=1.6, label="forecast")
+    axes.axhline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+    _date(axes)
+    axes.set_ylabel(f"above or below {usual:.4g}")
+    axes.set_title(title, loc="left", fontsize="medium", parse_math=False)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    _save(figure, path)
+
+
 def _date(axes: Axes) -> None:
     """Write dates below a picture, as short as they can be."""
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.errors import UsageError, printable
@@ -232,6 +233,29 @@ def forecast(rows: pd.DataFrame, level: float, unit: str) -> Table:
         headings = headings[1:]
         texts = [row[1:] for row in texts]
     return Table(headings, texts, numeric)
+
+
+def why(rows: pd.DataFrame, unit: str) -> Table:
+    """Return the contributions to a forecast as text.
+
+    Args:
+        rows: the table of `Answer.why`.
+        unit: the unit of the values; "" if they have none.
+    """
+    groups = rows.columns[2:-1]
+    titles = {name: name.replace("_", " ").capitalize() for name in groups}
+    titles["y_hat"] = f"Forecast, {unit}" if unit else "Forecast"
+    shown = with_text_stamps(rows)
+    values = shown[[*titles]].to_numpy()
+    cells = alike(values.ravel().tolist(), float(np.ptp(values[:, -1])))
+    columns = np.reshape(cells, values.shape).T
+    about = [map(str, shown["unique_id"]), shown["ds"]]
+    headings = ["Series", "Timestamp", *titles.values()]
+    texts = [[*row] for row in zip(*about, *columns, strict=True)]
+    if len(set(shown["unique_id"])) == 1:
+        headings = headings[1:]
+        texts = [row[1:] for row in texts]
+    return Table(headings, texts, [*titles.values()])
 
 
 def alike(values: Sequence[float], width: float) -> list[str]:

@@ -143,6 +143,12 @@ def predict(
         str | None, typer.Option(help="The series, if there are several.")
     ] = None,
     model: Chosen = None,
+    why: Annotated[
+        bool,
+        typer.Option(
+            "--why", help="Print what level, cycle and known columns contribute."
+        ),
+    ] = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print comma-separated values.")
     ] = False,
@@ -151,7 +157,7 @@ def predict(
     """Forecast what comes after the last row of a series, with prediction intervals.
 
     `unroll predict meter` · `unroll predict meter --data new.csv --level 0.8 --csv` ·
-    `unroll predict meter --horizon 48 --plot next.png` · `unroll predict meter --model ets`
+    `unroll predict meter --horizon 48 --plot next.png` · `unroll predict meter --model ets --why`
     """
     from series.table import csv, write_xlsx
     from unroll.answers.show import speaking_flags
@@ -169,6 +175,7 @@ def predict(
             horizon,
             series,
             model,
+            why=why,
         )
     if plot:
         predict.draw(predicted, plot)
