@@ -422,7 +422,6 @@ class Answer:
         self, windows: Mapping[str, Window], model: str | None = None
     ) -> pd.DataFrame:
         """Return the table of `why` for windows that have been read."""
-        self.by_model(model)  # raises if there is no such model
         name = model or self.board.champion
         return contributions.contributions(self.forecaster, name, windows)
 

@@ -17,7 +17,7 @@ from series.forecaster import BaseForecaster, Forecaster
 from series.late import WithLate
 from series.models import statistical
 from series.rows import Window
-from series.spec import Member
+from series.spec import ForecasterSpec, Member
 
 FLOOR = "floor"
 """The column of what keeps a forecast from lying below 0, or 0 on a closed day."""
@@ -28,13 +28,12 @@ TINY = 1e-6
 
 def explained(forecaster: BaseForecaster) -> list[str]:
     """Return the models whose forecasts are sums of contributions."""
-    if isinstance(forecaster, WithLate):
-        forecaster = forecaster.most
-    if not isinstance(forecaster, Forecaster):
+    spec = forecaster.spec
+    if not isinstance(spec, ForecasterSpec):
         return []
     return [
         member.name
-        for member in forecaster.spec.members
+        for member in spec.members
         if member.experiment.model.name in {"linear", *statistical.PARTS}
     ]
 
@@ -58,12 +57,9 @@ def contributions(
     """
     names = explained(forecaster)
     if model not in names:
-        others = "models of this answer"
-        if names:
-            others = f"others than {', '.join(names)}; name one of these as the model"
         raise UsageError(
-            f"contributions to the forecast are not available for {model}, nor for "
-            f"{others}"
+            f"contributions to the forecast by {model} are not available. The models of "
+            f"this answer that have them: {', '.join(names) or 'none'}"
         )
     every = forecaster.most if isinstance(forecaster, WithLate) else forecaster
     alone = every.of_model(model, "")
@@ -73,8 +69,7 @@ def contributions(
         if name in alone.names and isinstance(alone, Forecaster)
     ]
     table = pd.concat(frames, ignore_index=True).fillna(0.0)
-    table["y_hat"] = table.pop("y_hat")  # the last column
-    return table
+    return table[[*table.columns.drop("y_hat"), "y_hat"]]
 
 
 def _of_window(forecaster: Forecaster, name: str, window: Window) -> pd.DataFrame:

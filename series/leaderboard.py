@@ -408,7 +408,9 @@ def _members(
     year before (`base: cycle`), since the other models follow no trend.
 
     If columns are known beforehand (`planned`), a model that cannot see them is a member
-    only if its error is below that of all models that see them.
+    only if its error is below that of all models that see them. If that holds for a
+    statistical model that looks back for years, the columns do not help, and members are
+    as above.
     """
     candidates = [name for name in errors if not is_recurrent(experiments[name])]
     options = {name: experiments[name].model.options for name in candidates}
@@ -418,7 +420,7 @@ def _members(
         candidates = [
             name for name in candidates if name in seeing or errors[name] < least
         ]
-    if not planned and any(option.get("history") for option in options.values()):
+    if any(options[name].get("history") for name in candidates):
         members = []
         for name, option in options.items():
             if option.get("history") or option.get("base") == "cycle":

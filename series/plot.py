@@ -116,14 +116,11 @@ def why(path: Path, rows: pd.DataFrame, *, title: str) -> None:
     axes = figure.subplots()
     ahead = np.asarray(rows["ds"].array.tz_localize(None))
     usual = rows["level"].mean()
-    changes = {"level": rows["level"] - usual}
-    changes |= {name: rows[name] for name in rows.columns[3:-1]}
-    for name, values in changes.items():
-        label = name.replace("_", " ")
-        axes.plot(ahead, values, linewidth=1.2, marker=".", label=label)
-    total = rows["y_hat"] - usual
-    axes.plot(ahead, total, color="black", linewidth=1.6, label="forecast")
-    axes.axhline(0, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+    shown = rows.iloc[:, 2:].rename(columns={"y_hat": "forecast"})
+    shown[["level", "forecast"]] -= usual
+    labels = [name.replace("_", " ") for name in shown]
+    *_, total = axes.plot(ahead, shown, linewidth=1.2, marker=".", label=labels)
+    total.set(color="black", linewidth=1.6)
     _date(axes)
     axes.set_ylabel(f"above or below {usual:.4g}")
     axes.set_title(title, loc="left", fontsize="medium", parse_math=False)

@@ -228,11 +228,7 @@ def forecast(rows: pd.DataFrame, level: float, unit: str) -> Table:
         cells = alike(own[values].to_numpy(float).ravel().tolist(), float(width))
         for index, stamp in enumerate(own["ds"]):
             texts.append([str(name), stamp, *cells[3 * index : 3 * index + 3]])
-    headings = ["Series", "Timestamp", *numeric]
-    if len(set(rows["unique_id"])) == 1:
-        headings = headings[1:]
-        texts = [row[1:] for row in texts]
-    return Table(headings, texts, numeric)
+    return _of_series(texts, numeric)
 
 
 def why(rows: pd.DataFrame, unit: str) -> Table:
@@ -242,20 +238,21 @@ def why(rows: pd.DataFrame, unit: str) -> Table:
         rows: the table of `Answer.why`.
         unit: the unit of the values; "" if they have none.
     """
-    groups = rows.columns[2:-1]
-    titles = {name: name.replace("_", " ").capitalize() for name in groups}
-    titles["y_hat"] = f"Forecast, {unit}" if unit else "Forecast"
-    shown = with_text_stamps(rows)
-    values = shown[[*titles]].to_numpy()
+    numeric = [name.replace("_", " ").capitalize() for name in rows.columns[2:-1]]
+    numeric.append(f"Forecast, {unit}" if unit else "Forecast")
+    values = rows.iloc[:, 2:].to_numpy(float)
     cells = alike(values.ravel().tolist(), float(np.ptp(values[:, -1])))
-    columns = np.reshape(cells, values.shape).T
-    about = [map(str, shown["unique_id"]), shown["ds"]]
-    headings = ["Series", "Timestamp", *titles.values()]
-    texts = [[*row] for row in zip(*about, *columns, strict=True)]
-    if len(set(shown["unique_id"])) == 1:
-        headings = headings[1:]
-        texts = [row[1:] for row in texts]
-    return Table(headings, texts, [*titles.values()])
+    shown = with_text_stamps(rows)[["unique_id", "ds"]].astype(str)
+    texts = np.hstack([shown, np.reshape(cells, values.shape)]).tolist()
+    return _of_series(texts, numeric)
+
+
+def _of_series(texts: list[list[str]], numeric: list[str]) -> Table:
+    """Return rows that begin with series and timestamp; a single series is left out."""
+    headings = ["Series", "Timestamp", *numeric]
+    if len({row[0] for row in texts}) == 1:
+        return Table(headings[1:], [row[1:] for row in texts], numeric)
+    return Table(headings, texts, numeric)
 
 
 def alike(values: Sequence[float], width: float) -> list[str]:

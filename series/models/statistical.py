@@ -141,9 +141,8 @@ def parts(problem: Mapping[str, Any], model: Model, inputs: Array) -> dict[str, 
         inputs: (timesteps, columns), the window that it forecasts from.
     """
     options = {**model.options}
-    history = options.pop("history", None)
+    options.pop("history", None)  # the window reaches as far back
     values = inputs[:, problem["target"]].astype(np.float64)
-    values = values[-history:] if history else values
     first = problem["horizon"] - 1
     found = PARTS[model.name](
         values[~np.isnan(values)], first + problem["outputs"], **options

@@ -77,7 +77,9 @@ def test_contributions_sum_up_to_the_forecast(made, to_come, model, groups):
 
 
 def test_a_model_without_contributions_is_said_with_those_that_have_them(made, to_come):
-    with pytest.raises(UsageError, match="for boosting, nor for others than ridge, "):
+    with pytest.raises(
+        UsageError, match="by boosting are not available. The models .*: ridge, "
+    ):
         made.why("boosting", future=to_come)
 
 
