@@ -14,6 +14,8 @@ the library:
     answer.forecast(levels=(0.5, 0.8, 0.9))
     answer.save("meter")
     unroll.load("meter")
+    # What level, past values, known columns and calendar add to a forecast.
+    answer.why("ridge")
     # A table of the user's own, on the same cutoffs.
     unroll.judge(table, against=answer)
 
@@ -29,6 +31,7 @@ A series goes through the modules in this order:
    several models, `intervals` has the prediction intervals, and `sentence` the words.
 5. `forecaster` is the best model, fitted to all rows. `spec` describes the forecaster,
    and `rows` turns new rows into its inputs.
+   `contributions` says why it forecasts what it does.
 6. `windowed` does this for series that are cut into windows, `short` for those that are
    too short. `answer` does all of it in one call. `judge` compares a table of the user's own.
    `table`, `plot` and `page` show an answer to people.

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -25,7 +25,7 @@ from pipeline.files import (
 )
 from pipeline.processes import Server
 from pipeline.validation import Strict, one_of, validated
-from series import FILE, accounts, fits, seal, sentence, windowed
+from series import FILE, accounts, contributions, fits, seal, sentence, windowed
 from series.compared import Compared
 from series.fits import Say, Workers
 from series.forecaster import ARRAYS, SPEC, BaseForecaster, Forecaster
@@ -46,6 +46,7 @@ from series.question import is_short, not_forecast, propose
 from series.reading.detect import detect
 from series.reading.profile import FileProfile, described
 from series.reading.series_names import LONG_FORMAT
+from series.rows import Window
 from series.short import answer as short
 from series.short.forecaster import SPEC as SHORT_SPEC
 from series.short.forecaster import ShortForecaster
@@ -366,8 +367,8 @@ class Answer:
                 forecasts before them, and their intervals grow with the square root of
                 the time ahead.
             future: rows to come, with the columns that are known beforehand.
-            model: the model that forecasts, one of `forecaster.models`; by default the
-                one that was chosen.
+            model: the model that forecasts (`by_model`); by default the one that was
+                chosen.
 
         Returns:
             A row for each series and timestep: unique_id, ds, y_hat, and lo-90 and
@@ -376,9 +377,56 @@ class Answer:
         Raises:
             UnrollError: the rows cannot be used; the text says which and why.
             UnknownAheadError: a value that must be known beforehand is not.
-            UsageError: a level or the horizon is wrong.
+            UsageError: a level, the horizon or the model is wrong.
         """
         several = [levels] if isinstance(levels, float | int) else levels
+        forecaster = self.by_model(model).forecaster
+        windows = self._read(frame, future)
+        return _typed(
+            forecaster.after(windows, several, horizon), self.findings.integers
+        )
+
+    def why(
+        self,
+        model: str | None = None,
+        series: str | None = None,
+        frame: Data | None = None,
+        future: Data | None = None,
+    ) -> pd.DataFrame:
+        """Return what each group of inputs contributes to a forecast.
+
+        Args:
+            model: ridge regression, ETS or MSTL; by default the model that was chosen.
+            series: the name of a series; by default all.
+            frame: rows of the same form; by default the rows of the answer.
+            future: rows to come, with the columns that are known beforehand.
+
+        Returns:
+            A row for each series and timestep: unique_id, ds, a column for each group,
+            and their sum y_hat. Groups are level, last_values (their departures from the
+            level), other_columns, known_columns, holidays and calendar; or level, trend
+            and season. A column floor is there if a forecast was raised to 0.
+
+        Raises:
+            UnrollError: the rows cannot be used.
+            UsageError: there is no such series or model, or the forecasts of the model
+                are no such sums; the text names the models that have them.
+        """
+        windows = self._read(frame, future)
+        if series is not None:
+            one_of(series, [*windows], "series")
+            windows = {series: windows[series]}
+        return _typed(self.why_after(windows, model), self.findings.integers)
+
+    def why_after(
+        self, windows: Mapping[str, Window], model: str | None = None
+    ) -> pd.DataFrame:
+        """Return the table of `why` for windows that have been read."""
+        name = model or self.board.champion
+        return contributions.contributions(self.forecaster, name, windows)
+
+    def _read(self, frame: Data | None, future: Data | None) -> dict[str, Window]:
+        """Return the last window of each series; arguments as those of `forecast`."""
         plan = list[Path]()
         with tempfile.TemporaryDirectory() as scratch:
             rows = files_of(
@@ -387,11 +435,32 @@ class Answer:
             if future is not None:
                 plan = files_of(future, Path(scratch), "future")
             with naming_the_frame(Path(scratch)):
-                windows = self.forecaster.read(rows, plan)
-        return _typed(
-            self.forecaster.after(windows, several, horizon, model),
-            self.findings.integers,
-        )
+                return self.forecaster.read(rows, plan)
+
+    def by_model(self, model: str | None) -> "Answer":
+        """Return the answer with the forecasts of a model of the table.
+
+        The sentence stays about the model that was chosen.
+
+        Args:
+            model: one of `forecaster.models`; None for the model that was chosen.
+
+        Raises:
+            UsageError: there is no such model, or its weights were not kept.
+        """
+        board = self.board
+        if model in {None, board.champion}:
+            return self
+        kept = self.forecaster.models
+        if model in board.models and model not in kept:
+            raise UsageError(
+                f"the weights of {model} were not kept, since it was not chosen; "
+                f"models={model!r} in a new answer keeps them. These can forecast: "
+                f"{', '.join(kept)}"
+            )
+        one_of(model, kept, "model")
+        title = sentence.title(board, self.findings.titles, str(model))
+        return replace(self, forecaster=self.forecaster.of_model(str(model), title))
 
     @property
     def files(self) -> list[Path]:

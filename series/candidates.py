@@ -150,10 +150,11 @@ def _fitted(proposal: Proposal, about: Mapping[str, Any]) -> dict[str, Experimen
     boosting = {**ridge, "name": "boosting", "cycles": proposal.cycles[:1]}
     # Boosting of the target alone sees its last values.
     own = {**boosting, "own": True, "recent": 24}
+    method = {"method": "poisson" if proposal.by_multiples else "boosting"}
     models = {
         "ridge": _trained(ridge, LEAST_SQUARES),
-        "boosting": _trained(boosting, BOOSTING),
-        "boosting_own": _trained({**own, "base": "zero"}, SLOW_BOOSTING),
+        "boosting": _trained(boosting, BOOSTING | method),
+        "boosting_own": _trained({**own, "base": "zero"}, SLOW_BOOSTING | method),
     }
     if proposal.cycles:
         models["boosting_cycle"] = _trained({**own, "base": "cycle"}, BOOSTING)

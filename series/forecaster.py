@@ -79,6 +79,14 @@ class BaseForecaster(ABC):
         """The models that can forecast."""
 
     @abstractmethod
+    def of_model(self, model: str, why: str) -> "BaseForecaster":
+        """Return the forecaster by one of `models`, which `why` names in words.
+
+        Raises:
+            UsageError: there is no such model.
+        """
+
+    @abstractmethod
     def save(self, folder: Path) -> None:
         """Write the forecaster into a folder; `seal.write` has to follow."""
 
@@ -96,7 +104,6 @@ class BaseForecaster(ABC):
         window: Window,
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | str | None = None,
-        model: str | None = None,
     ) -> tuple[Array, Array]:
         """Forecast the timesteps after a window.
 
@@ -105,7 +112,6 @@ class BaseForecaster(ABC):
             levels: coverages of the prediction intervals.
             horizon: number of timesteps; None for the horizon that the models were
                 trained for.
-            model: one of `models`; None for the model that was chosen.
 
         Returns:
             (horizon,) forecasts and (horizon, 2 * levels) their quantiles in ascending
@@ -113,7 +119,7 @@ class BaseForecaster(ABC):
             `SeriesQuestion.lowest`; ends that are not known are infinite.
 
         Raises:
-            UsageError: a level, the horizon or the model is wrong.
+            UsageError: a level or the horizon is wrong.
         """
 
     @abstractmethod
@@ -196,20 +202,18 @@ class BaseForecaster(ABC):
         rows: pd.DataFrame,
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | str | None = None,
-        model: str | None = None,
     ) -> pd.DataFrame:
         """Forecast the timesteps after rows in memory, for each series.
 
         Arguments and errors are those of `windows` and `after`.
         """
-        return self.after(self.windows(rows), levels, horizon, model)
+        return self.after(self.windows(rows), levels, horizon)
 
     def after(
         self,
         windows: Mapping[str, Window],
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | str | None = None,
-        model: str | None = None,
     ) -> pd.DataFrame:
         """Forecast the timesteps after the windows of some series.
 
@@ -223,7 +227,7 @@ class BaseForecaster(ABC):
         """
         frames = []
         for name, window in windows.items():
-            forecast, quantiles = self.ahead(window, levels, horizon, model)
+            forecast, quantiles = self.ahead(window, levels, horizon)
             columns = {
                 "unique_id": name or self.spec.name,
                 "ds": window.times(len(forecast)),
@@ -268,14 +272,12 @@ class Forecaster(BaseForecaster):
         weights: name of a member -> the folder of its weights.
         cache: digest of a window -> the members' forecasts, for the last `CACHED`
             windows. The same rows give the same bits, and run no model twice.
-        views: name of a model, or None -> the forecaster that `chosen` made of it.
     """
 
     spec: ForecasterSpec
     arrays: dict[str, Array]
     weights: Mapping[str, Path]
     cache: dict[bytes, Array] = field(default_factory=dict, repr=False)
-    views: "dict[str | None, Forecaster]" = field(default_factory=dict, repr=False)
 
     @classmethod
     def checked(cls, folder: Path) -> "Forecaster":
@@ -307,29 +309,28 @@ class Forecaster(BaseForecaster):
 
     def load_models(self) -> None:
         """Read the models now."""
-        _ = self.chosen(None).predict
+        _ = self.by_champions.predict
 
-    def chosen(self, model: str | None) -> "Forecaster":
-        """Return the forecaster with a single model, or with those that were chosen.
+    def of_model(self, model: str, why: str) -> "Forecaster":
+        """Return the forecaster by one of the members. Raises as that of the base."""
+        one_of(model, self.models, "model")
+        return self._of([model], why)
 
-        Raises:
-            UsageError: there is no such model.
-        """
+    @cached_property
+    def by_champions(self) -> "Forecaster":
+        """The forecaster without the members that were not chosen."""
         names = self.spec.champions or self.models
-        if model is not None:
-            one_of(model, self.models, "model")
-            names = [model]
-        if names == self.models:
-            return self
-        if model not in self.views:
-            places = [self.models.index(name) for name in names]
-            members = [self.spec.members[place] for place in places]
-            self.views[model] = Forecaster(
-                self.spec.model_copy(update={"members": members, "champions": []}),
-                {**self.arrays, "forecasts": self.arrays["forecasts"][places]},
-                self.weights,
-            )
-        return self.views[model]
+        return self if names == self.models else self._of(names, self.spec.why)
+
+    def _of(self, names: Sequence[str], why: str) -> "Forecaster":
+        places = [self.models.index(name) for name in names]
+        members = [self.spec.members[place] for place in places]
+        changed = {"members": members, "champions": [], "why": why}
+        return Forecaster(
+            self.spec.model_copy(update=changed),
+            {**self.arrays, "forecasts": self.arrays["forecasts"][places]},
+            self.weights,
+        )
 
     @cached_property
     def predict(self) -> list[list[Predict]]:
@@ -409,7 +410,6 @@ class Forecaster(BaseForecaster):
         window: Window,
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | str | None = None,
-        model: str | None = None,
     ) -> tuple[Array, Array]:
         """Forecast the timesteps after a window.
 
@@ -417,9 +417,8 @@ class Forecaster(BaseForecaster):
         errors since the models were fitted.
         """
         require_levels(levels)
-        chosen = self.chosen(model)
-        if chosen is not self:
-            return chosen.ahead(window, levels, horizon)
+        if self.by_champions is not self:
+            return self.by_champions.ahead(window, levels, horizon)
         count = steps_of(self.spec, horizon)
         past = self._errors(window)
         errors = past.errors

@@ -58,6 +58,16 @@ class WithLate(BaseForecaster):
         """The models that can forecast most series."""
         return self.most.models
 
+    def of_model(self, model: str, why: str) -> "WithLate":
+        """Return both by one of the models of most series.
+
+        Late series keep their simple model if they have not the one that is asked for.
+        """
+        late = self.late
+        if model in late.models:
+            late = late.of_model(model, why)
+        return WithLate.of(self.most.of_model(model, why), late)
+
     def save(self, folder: Path) -> None:
         """Write both forecasters into a folder."""
         self.most.save(folder)
@@ -77,17 +87,9 @@ class WithLate(BaseForecaster):
         window: Window,
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | str | None = None,
-        model: str | None = None,
     ) -> tuple[Array, Array]:
-        """Forecast the timesteps after a window.
-
-        A late series is forecast by its simple model if it has not the one that is
-        asked for.
-        """
-        chosen = self._of(window.question.series)
-        if chosen is self.late and model in {*self.models} - {*self.late.models}:
-            model = None
-        return chosen.ahead(window, levels, horizon, model)
+        """Forecast the timesteps after a window."""
+        return self._of(window.question.series).ahead(window, levels, horizon)
 
     def _of(self, series: str) -> BaseForecaster:
         return self.late if series in self.late.names else self.most

@@ -293,7 +293,8 @@ def board(
         return {str(name): float(error) for name, error in errors.items()}
 
     earlier = mean_errors(forecasts)
-    members = _members(experiments, earlier)
+    planned = dataset.fitted is not None and bool(dataset.fitted.windows.future)
+    members = _members(experiments, earlier, planned=planned)
     lowest = backtest.lowest_forecasts(dataset)
     if members:
         combined = _combined(forecasts, members, lowest, delay, objective)
@@ -391,7 +392,10 @@ def _chosen(
 
 
 def _members(
-    experiments: Mapping[str, Experiment], errors: Mapping[str, float]
+    experiments: Mapping[str, Experiment],
+    errors: Mapping[str, float],
+    *,
+    planned: bool = False,
 ) -> list[str]:
     """Choose the models to combine; none if there are fewer than `MIN_MEMBERS`.
 
@@ -402,10 +406,21 @@ def _members(
     If rows are weeks or months, statistical models look back for years (option
     `history`). Then the members are these models, and boosting of differences to the
     year before (`base: cycle`), since the other models follow no trend.
+
+    If columns are known beforehand (`planned`), a model that cannot see them is a member
+    only if its error is below that of all models that see them. If that holds for a
+    statistical model that looks back for years, the columns do not help, and members are
+    as above.
     """
     candidates = [name for name in errors if not is_recurrent(experiments[name])]
     options = {name: experiments[name].model.options for name in candidates}
-    if any(option.get("history") for option in options.values()):
+    if planned:
+        seeing = [name for name in candidates if options[name].get("known")]
+        least = min((errors[name] for name in seeing), default=math.inf)
+        candidates = [
+            name for name in candidates if name in seeing or errors[name] < least
+        ]
+    if any(options[name].get("history") for name in candidates):
         members = []
         for name, option in options.items():
             if option.get("history") or option.get("base") == "cycle":

@@ -14,6 +14,7 @@ from pipeline.errors import printable
 from pipeline.files import read_table, write_text
 from series import seal, table
 from series.answer import LEVELS, SHOWN, Answer
+from series.contributions import explained
 from series.forecaster import OutsideRangeWarning
 from series.intervals import USUAL
 from series.leaderboard import mae_by_block
@@ -58,7 +59,8 @@ def write(answer: Answer, folder: Path | None = None) -> None:
         several = menu(windows, rows, USUAL)
     if answer.board.comparison is not None and not answer.board.short:
         pictures |= _weeks_picture(answer, folder / WEEKS)
-    write_text(folder / PAGE, page(answer, rows, USUAL, pictures, several))
+    text = page(answer, rows, USUAL, pictures, several, why_pictures(answer, windows))
+    write_text(folder / PAGE, text)
 
 
 def _forecast_picture(
@@ -87,6 +89,31 @@ def _weeks_picture(answer: Answer, path: Path) -> dict[str, str]:
     plot.by_week(path, errors, sides, unit=board.unit)
     caption = f"The error of both, in the {errors.index.name} that compare them."
     return {caption: path.read_text(encoding="utf-8")}
+
+
+def why_pictures(answer: Answer, windows: Mapping[str, Window]) -> dict[str, str]:
+    """Return caption -> SVG of the contributions to the forecast of the first series.
+
+    It is of the best model that has them; there is none if no model has.
+    """
+    from series import plot
+
+    has = explained(answer.forecaster)
+    names = [name for name in answer.board.models if name in has]
+    first = next((name for name in windows if name not in answer.late), None)
+    if not names or first is None:
+        return {}
+    shown = title(answer.board, answer.findings.titles, names[0])
+    rows = answer.why_after({first: windows[first]}, names[0])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "why.svg")
+        plot.why(path, rows, title=f"{first or answer.name}, by {shown}")
+        picture = path.read_text(encoding="utf-8")
+    caption = (
+        f"What each group of inputs adds to the forecast by {shown} of "
+        f"{first or answer.name}. The lines sum up to the forecast."
+    )
+    return {caption: picture}
 
 
 def menu(
@@ -118,6 +145,7 @@ def page(
     level: float,
     pictures: Mapping[str, str],
     several: Mapping[str, str],
+    why: Mapping[str, str],
 ) -> str:
     """Return the HTML of an answer's page.
 
@@ -127,6 +155,7 @@ def page(
         level: the coverage of the intervals that are shown.
         pictures: caption -> SVG.
         several: name of a series -> SVG of its forecast; empty for a single series.
+        why: caption -> SVG of the contributions; empty if no model has them.
     """
     import jinja2
     from markupsafe import Markup
@@ -154,6 +183,7 @@ def page(
         forecast=table.forecast(forecast, level, unit),
         pictures=inline(pictures),
         several=inline(several),
+        why=inline(why),
         scores=table.scores(answer.scores(), unit) if several else None,
         number=len(set(forecast["unique_id"])),
         style=Markup(style),  # noqa: S704 - our own

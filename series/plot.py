@@ -104,6 +104,30 @@ def forecast(
     _save(figure, path)
 
 
+def why(path: Path, rows: pd.DataFrame, *, title: str) -> None:
+    """Draw the contributions to a forecast as lines, each a departure from the level.
+
+    Args:
+        path: the path of the picture, with one of `SUFFIXES`.
+        rows: the table of `Answer.why` of one series.
+        title: the title of the picture.
+    """
+    figure = Figure(figsize=(8, 2.9), layout="constrained")
+    axes = figure.subplots()
+    ahead = np.asarray(rows["ds"].array.tz_localize(None))
+    usual = rows["level"].mean()
+    shown = rows.iloc[:, 2:].rename(columns={"y_hat": "forecast"})
+    shown[["level", "forecast"]] -= usual
+    labels = [name.replace("_", " ") for name in shown]
+    *_, total = axes.plot(ahead, shown, linewidth=1.2, marker=".", label=labels)
+    total.set(color="black", linewidth=1.6)
+    _date(axes)
+    axes.set_ylabel(f"above or below {usual:.4g}")
+    axes.set_title(title, loc="left", fontsize="medium", parse_math=False)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    _save(figure, path)
+
+
 def _date(axes: Axes) -> None:
     """Write dates below a picture, as short as they can be."""
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]

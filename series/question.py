@@ -136,7 +136,8 @@ class Proposal:
         future: columns whose values are known beforehand.
         holidays: the country or state whose holidays are known, such as "DE".
         objective: what a forecast is.
-        intermittent: whether the target is never below 0 and often 0, like rare sales.
+        positive: whether the target is never below 0.
+        intermittent: whether it is then often 0, like rare sales.
         reasons: option that was proposed -> reason for its value.
         leave_out: name of a series that cannot be used -> why.
     """
@@ -152,9 +153,15 @@ class Proposal:
     future: list[str]
     holidays: str | None
     objective: Objective
+    positive: bool
     intermittent: bool
     reasons: dict[str, str] = field(default_factory=dict)
     leave_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def by_multiples(self) -> bool:
+        """Whether known columns, such as promotions, multiply demand."""
+        return self.objective == "mean" and self.positive and bool(self.future)
 
     @property
     def guesses(self) -> list[str]:
@@ -310,6 +317,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         future=_future(profile, target, wanted.future),
         holidays=wanted.holidays,
         objective=wanted.objective or _objective(values, reasons),
+        positive=len(values) > 0 and bool(values.min() >= 0),
         intermittent=is_intermittent(values),
         reasons=reasons,
     )

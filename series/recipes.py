@@ -6,7 +6,7 @@ from pipeline.errors import UnrollError
 from pipeline.models import baselines
 from pipeline.training.methods import boosting, least_squares, none
 from pipeline.training.recipe import Recipe, assembled
-from series.models import numpy_adam, residual, seasonal, statistical
+from series.models import numpy_adam, poisson, residual, seasonal, statistical
 
 FAMILIES = {
     "baselines": baselines,
@@ -21,6 +21,7 @@ METHODS = {
     "least_squares": least_squares,
     "boosting": boosting,
     "numpy_adam": numpy_adam,
+    "poisson": poisson,
 }
 """`training.method` of an experiment -> its module."""
 

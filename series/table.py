@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.errors import UsageError, printable
@@ -227,10 +228,30 @@ def forecast(rows: pd.DataFrame, level: float, unit: str) -> Table:
         cells = alike(own[values].to_numpy(float).ravel().tolist(), float(width))
         for index, stamp in enumerate(own["ds"]):
             texts.append([str(name), stamp, *cells[3 * index : 3 * index + 3]])
+    return _of_series(texts, numeric)
+
+
+def why(rows: pd.DataFrame, unit: str) -> Table:
+    """Return the contributions to a forecast as text.
+
+    Args:
+        rows: the table of `Answer.why`.
+        unit: the unit of the values; "" if they have none.
+    """
+    numeric = [name.replace("_", " ").capitalize() for name in rows.columns[2:-1]]
+    numeric.append(f"Forecast, {unit}" if unit else "Forecast")
+    values = rows.iloc[:, 2:].to_numpy(float)
+    cells = alike(values.ravel().tolist(), float(np.ptp(values[:, -1])))
+    shown = with_text_stamps(rows)[["unique_id", "ds"]].astype(str)
+    texts = np.hstack([shown, np.reshape(cells, values.shape)]).tolist()
+    return _of_series(texts, numeric)
+
+
+def _of_series(texts: list[list[str]], numeric: list[str]) -> Table:
+    """Return rows that begin with series and timestamp; a single series is left out."""
     headings = ["Series", "Timestamp", *numeric]
-    if len(set(rows["unique_id"])) == 1:
-        headings = headings[1:]
-        texts = [row[1:] for row in texts]
+    if len({row[0] for row in texts}) == 1:
+        return Table(headings[1:], [row[1:] for row in texts], numeric)
     return Table(headings, texts, numeric)
 
 

@@ -1,6 +1,7 @@
 """The answer for series that are cut into windows."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 
 from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Windows
 from series import backtest, fits, late, leaderboard, sentence
 from series.backtest import Plan
 from series.candidates import candidates, is_network
@@ -47,6 +49,8 @@ def answered(
         UsageError: horizon, lookback and step do not go together.
     """
     dataset, proposal = prepared(name, profile, proposal)
+    if proposal.by_multiples:
+        dataset = _from_zero(dataset)
     plan = backtest.plan(dataset, proposal.cycles)
     workers.say(
         f"Each model forecasts from {plan.origins} cutoffs of the past, fitted "
@@ -74,11 +78,12 @@ def answered(
         trained,
         backtest.delay(dataset, plan.stride),
     )
-    # A user may choose another model than the champion. Networks take too long.
+    # A user may choose another model than the champion. To fit networks again takes
+    # long, so those alone are kept that the user named.
     kept_models = {
         name: model
         for name, model in trained.items()
-        if name in board.champions or not is_network(model)
+        if name in [*board.champions, *asked.models] or not is_network(model)
     }
     weights = folder / "weights"
     members = fits.refitted(cache, kept_models, weights, workers)
@@ -101,6 +106,31 @@ def answered(
         mostly_zero=_mostly_zero(dataset),
     )
     return late.added(made, profile, proposal, kept, workers)
+
+
+def _from_zero(dataset: Dataset) -> Dataset:
+    """Return a data set whose targets are not centred, so that 0 is 0 in each series."""
+    fitted = fitted_of(dataset)
+    column = fitted.columns.index(fitted.csv.target)
+    statistics = {}
+    moved = []
+    for name, own in fitted.series.items():
+        moved.append(own.mean[column] / own.std[column])
+        mean = [*own.mean]
+        mean[column] = 0.0
+        statistics[name] = own.model_copy(update={"mean": mean})
+    values = backtest.windows(dataset).series.copy()
+    values[:, column] += np.repeat(moved, len(values) // len(moved))
+    return replace(
+        dataset,
+        fitted=fitted.model_copy(update={"series": statistics}),
+        scale=dataset.scale.model_copy(update={"mean": 0.0}),
+        splits={
+            name: replace(split, series=values)
+            for name, split in dataset.splits.items()
+            if isinstance(split, Windows)
+        },
+    )
 
 
 def _mostly_zero(dataset: Dataset) -> int:

@@ -4,7 +4,7 @@ A model is fitted to each window that it forecasts from.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.config.model_card import ModelCard, Options
+from pipeline.config.params import Model
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.models import Cycles
@@ -43,7 +44,7 @@ def mstl(
         history: timesteps that the model looks back, for a series without gaps; None
             for the data set's lookback.
     """
-    return _each(problem, history, partial(_mstl, cycles))
+    return _each(problem, history, partial(_mstl, cycles=cycles))
 
 
 def ets(
@@ -109,11 +110,12 @@ def _tsb(values: Array) -> Array:
 
 
 def _each(
-    problem: Problem, history: int | None, forecast: Callable[[Array, int], Array]
+    problem: Problem, history: int | None, parts: Callable[[Array, int], Array]
 ) -> Baseline:
     """A baseline that forecasts each window by itself.
 
-    `forecast` takes values and how many values ahead, and returns the values ahead.
+    `parts` takes values and how many values ahead, and returns level, trend and season
+    (3, ahead), whose sum is the forecast.
     """
     first = problem.horizon - 1
     ahead = first + problem.outputs
@@ -123,13 +125,33 @@ def _each(
         windows = inputs[:, -last:, problem.target].astype(np.float64)
         # Values are NaN where `history` reaches further back than the series.
         known = [window[~np.isnan(window)] for window in windows]
-        forecasts = np.stack([forecast(values, ahead)[first:] for values in known])
+        found = np.stack([parts(values, ahead)[:, first:] for values in known])
+        forecasts: Array = found.sum(axis=1)
         return forecasts if problem.outputs > 1 else forecasts[:, 0]
 
     return Baseline(predict)
 
 
-def _mstl(cycles: list[int], values: Array, ahead: int) -> Array:
+def parts(problem: Mapping[str, Any], model: Model, inputs: Array) -> dict[str, Array]:
+    """Return level, trend and season (outputs,) of a model of `PARTS`, in model units.
+
+    Args:
+        problem: the fields of a `Problem`.
+        model: the model.
+        inputs: (timesteps, columns), the window that it forecasts from.
+    """
+    options = {**model.options}
+    options.pop("history", None)  # the window reaches as far back
+    values = inputs[:, problem["target"]].astype(np.float64)
+    first = problem["horizon"] - 1
+    found = PARTS[model.name](
+        values[~np.isnan(values)], first + problem["outputs"], **options
+    )
+    return dict(zip(("level", "trend", "season"), found[:, first:], strict=True))
+
+
+def _mstl(values: Array, ahead: int, *, cycles: list[int]) -> Array:
+    """Level, trend and season (3, ahead)."""
     from statsmodels.tsa.seasonal import MSTL
 
     cycles = [cycle for cycle in cycles if 2 * cycle < len(values)]
@@ -141,13 +163,14 @@ def _mstl(cycles: list[int], values: Array, ahead: int) -> Array:
     options = {"seasonal_jump": jump, "trend_jump": jump, "low_pass_jump": jump}
     model = MSTL(values, periods=cycles, stl_kwargs={**options, "inner_iter": 2})
     seasons = model.fit().seasonal.reshape(len(values), -1)  # (values, cycles)
-    forecast = _ets(values - seasons.sum(axis=1), ahead)
+    found = _ets(values - seasons.sum(axis=1), ahead)
     for cycle, season in zip(cycles, seasons.T, strict=True):
-        forecast = forecast + season[-cycle:][np.arange(ahead) % cycle]
-    return forecast
+        found[2] += season[-cycle:][np.arange(ahead) % cycle]
+    return found
 
 
-def _ets(values: Array, ahead: int, cycle: int = 0, *, trend: bool = True) -> Array:
+def _ets(values: Array, ahead: int, *, cycle: int = 0, trend: bool = True) -> Array:
+    """Level, trend and season (3, ahead)."""
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
     if 2 * cycle > len(values):
@@ -167,7 +190,17 @@ def _ets(values: Array, ahead: int, cycle: int = 0, *, trend: bool = True) -> Ar
         # Powell's method needs no gradients. It has the error of the default method in a
         # tenth of the time.
         model = ExponentialSmoothing(values, initialization_method=begin, **options)
-        return np.asarray(model.fit(method="Powell", use_brute=False).forecast(ahead))
+        fit = model.fit(method="Powell", use_brute=False)
+        forecast = np.asarray(fit.forecast(ahead))
+    level = np.repeat(fit.level[-1], ahead)
+    season = np.zeros(ahead)
+    if cycle:
+        season += fit.season[-cycle:][np.arange(ahead) % cycle]
+    return np.stack([level, forecast - level - season, season])
+
+
+PARTS: dict[str, Callable[..., Array]] = {"ets": _ets, "mstl": _mstl}
+"""Name of a model -> level, trend and season of its forecast (3, ahead)."""
 
 
 def ets_title(model: Options, _training: Options) -> str:

@@ -130,6 +130,12 @@ class ShortForecaster(BaseForecaster):
         """The models that can forecast."""
         return self.spec.models
 
+    def of_model(self, model: str, why: str) -> "ShortForecaster":
+        """Return the forecaster by another model. Raises as that of the base."""
+        one_of(model, self.models, "model")
+        changed = {"champion": model, "why": why}
+        return replace(self, spec=self.spec.model_copy(update=changed))
+
     def load_models(self) -> None:
         """There is nothing to read."""
 
@@ -146,7 +152,6 @@ class ShortForecaster(BaseForecaster):
         window: Window,
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | str | None = None,
-        model: str | None = None,
     ) -> tuple[Array, Array]:
         """Forecast the timesteps after a window.
 
@@ -154,8 +159,7 @@ class ShortForecaster(BaseForecaster):
         forecast alone.
         """
         require_levels(levels)
-        name = model or self.spec.champion
-        one_of(name, self.models, "model")
+        name = self.spec.champion
         count = steps_of(self.spec, horizon)
         trained = self.spec.fitted.windows.horizon
         values = known(window)

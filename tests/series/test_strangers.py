@@ -162,7 +162,7 @@ def forecast_of(folder):
             warnings.simplefilter("ignore")
             forecast = answer.forecast()
         assert isinstance(f"{answer!r} {answer.hint} {answer.models}", str)
-        page.page(answer, forecast, 0.9, {}, {})
+        page.page(answer, forecast, 0.9, {}, {}, {})
         page.read_forecast(answer, 0.9)
     except UnrollError as error:
         return str(error)

@@ -133,7 +133,7 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
         series_left_out={"P<1": "there is no row with a value"},
     )
     caption = {"Caption.": "<?xml?><svg id='s'></svg>"}
-    text = page.page(answer, rows(), 0.8, caption, {})
+    text = page.page(answer, rows(), 0.8, caption, {}, {})
     assert "<li>P&lt;1: there is no row with a value</li>" in text
     assert text.startswith("<!doctype html>\n")
     assert "<h1>meter, column load: does it need a recurrent network?</h1>" in text

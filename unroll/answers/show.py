@@ -16,6 +16,7 @@ from pipeline.errors import UnknownAheadError, UnrollError, printable
 from series import page, table
 from series.answer import Answer
 from series.options import Options
+from series.table import Table
 from unroll import terminal
 
 IMPORTANT = ("Change", "95 % interval", "Coverage")
@@ -76,7 +77,11 @@ def show_models(answer: Answer) -> None:
 
 def show_forecast(rows: pd.DataFrame, level: float, unit: str) -> None:
     """Print a forecast, at most its first `terminal.MOST_LINES` rows."""
-    forecast = table.forecast(rows, level, unit)
+    show_table(table.forecast(rows, level, unit))
+
+
+def show_table(forecast: Table) -> None:
+    """Print a table of timestamps, at most its first `terminal.MOST_LINES` rows."""
     shown = forecast.rows[: terminal.MOST_LINES]
     caption = ""
     if len(shown) < len(forecast.rows):

@@ -15,6 +15,10 @@ from unroll.terminal import print_json
 if TYPE_CHECKING:
     from series.answer import Answer
 
+Chosen = Annotated[
+    str | None, typer.Option(help="A model of the answer; by default the chosen.")
+]
+
 Forecasting = Annotated[str, typer.Argument(help="The name of an answer.")]
 
 
@@ -138,9 +142,13 @@ def predict(
     series: Annotated[
         str | None, typer.Option(help="The series, if there are several.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="A model of the answer; by default the chosen.")
-    ] = None,
+    model: Chosen = None,
+    why: Annotated[
+        bool,
+        typer.Option(
+            "--why", help="Print what level, cycle and known columns contribute."
+        ),
+    ] = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print comma-separated values.")
     ] = False,
@@ -149,7 +157,7 @@ def predict(
     """Forecast what comes after the last row of a series, with prediction intervals.
 
     `unroll predict meter` · `unroll predict meter --data new.csv --level 0.8 --csv` ·
-    `unroll predict meter --horizon 48 --plot next.png` · `unroll predict meter --model ets`
+    `unroll predict meter --horizon 48 --plot next.png` · `unroll predict meter --model ets --why`
     """
     from series.table import csv, write_xlsx
     from unroll.answers.show import speaking_flags
@@ -167,6 +175,7 @@ def predict(
             horizon,
             series,
             model,
+            why=why,
         )
     if plot:
         predict.draw(predicted, plot)
@@ -301,14 +310,19 @@ def register(
     name: Annotated[
         str, typer.Argument(help="An answer, or an experiment such as waves/gru.")
     ],
+    model: Chosen = None,
 ) -> None:
     """Register a model in MLflow as the champion, and say how to serve it.
 
-    `unroll register meter` · `unroll register waves/gru`
+    `unroll register meter` · `unroll register meter --model ets` · `unroll register
+    waves/gru`
     """
+    from unroll.answers.show import speaking_flags
     from unroll.results import tracking
 
-    for line in tracking.register(own_workspace(context), name):
+    with speaking_flags():
+        lines = [*tracking.register(own_workspace(context), name, model)]
+    for line in lines:
         print(line)
 
 

@@ -55,7 +55,8 @@ class Registered:
 def register(workspace: Workspace, answer: "Answer") -> Registered:
     """Register the forecaster of an answer, and move the alias to its version.
 
-    A forecaster that is registered gets no new version. The MLflow run has the scores
+    A forecaster that is registered gets no new version. Another model than the chosen
+    one is `answer.by_model(...)`. The MLflow run has the scores
     of all models as metrics, and the answer's page as an artifact.
 
     Raises:
@@ -151,6 +152,7 @@ def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> str:
         "target": answer.target,
         "horizon": str(answer.findings.horizon),
         "champion": answer.board.champion,
+        "forecasts by": answer.forecaster.spec.why,
     }
     # in place of the user's name and the command's path
     tags = {

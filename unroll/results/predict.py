@@ -18,7 +18,7 @@ from series.forecaster import OutsideRangeWarning, require_level
 from series.intervals import USUAL
 from series.rows import Window
 from unroll.answers.find import require
-from unroll.answers.show import plain, show_forecast
+from unroll.answers.show import plain, show_forecast, show_table
 
 MANY = 0.1
 """The share of new rows, of the old ones, from which a new answer is recommended."""
@@ -34,7 +34,8 @@ class Predicted:
         windows: name of a series -> its last rows.
         level: the coverage of the intervals.
         table: unique_id, ds, y_hat and the ends of the interval, as `Forecaster.after`
-            returns them.
+            returns them; or the table of `Answer.why`.
+        explains: whether it is the latter.
     """
 
     answer: Answer
@@ -42,6 +43,7 @@ class Predicted:
     windows: dict[str, Window]
     level: float
     table: pd.DataFrame
+    explains: bool
 
     @property
     def origin(self) -> str:
@@ -77,6 +79,8 @@ def predict(
     horizon: int | str | None = None,
     series: str | None = None,
     model: str | None = None,
+    *,
+    why: bool = False,
 ) -> Predicted:
     """Forecast what comes after the last row of a series.
 
@@ -89,13 +93,15 @@ def predict(
         horizon: rows ahead, or a duration such as "24h"; by default the horizon of the training.
         series: the name of a series, if there are several.
         model: the model that forecasts; by default the one that was chosen.
+        why: whether the table has the contributions to the forecast (`Answer.why`).
 
     Raises:
         UsageError: a name, the level or the horizon is wrong.
         UnrollError: the rows cannot be used.
     """
     require_level(level)
-    answer = load(require(name, workspace))
+    whole = load(require(name, workspace))
+    answer = whole.by_model(model)
     if series is not None:
         several = [key for key in answer.forecaster.names if key]
         if not several:
@@ -104,8 +110,8 @@ def predict(
                 "leave it out"
             )
         if series in answer.series_left_out:
-            why = answer.series_left_out[series]
-            raise UsageError(one_line(f"--series {series} is not forecast: {why}"))
+            reason = answer.series_left_out[series]
+            raise UsageError(one_line(f"--series {series} is not forecast: {reason}"))
         one_of(series, several, "--series")
     paths = [data] if data else answer.files
     with warnings.catch_warnings(record=True) as unusual:
@@ -123,8 +129,13 @@ def predict(
                 f"the series {series} has no forecast; the warning above says why"
             )
         windows = {series: windows[series]}
-    rows = answer.forecaster.after(windows, (level,), horizon, model)
-    return Predicted(answer, paths[-1], windows, level, rows)
+    if why and horizon is not None:
+        raise UsageError("--why is for the horizon of the answer; leave --horizon out")
+    if why:
+        rows = whole.why_after(windows, model)
+        return Predicted(answer, paths[-1], windows, level, rows, explains=True)
+    rows = answer.forecaster.after(windows, (level,), horizon)
+    return Predicted(answer, paths[-1], windows, level, rows, explains=False)
 
 
 def warn(text: str) -> None:
@@ -156,7 +167,11 @@ def show(predicted: Predicted) -> None:
     if predicted.note:
         print(predicted.note)
     print()
-    show_forecast(predicted.table, predicted.level, spec.fitted.windows.unit)
+    unit = spec.fitted.windows.unit
+    if predicted.explains:
+        show_table(table.why(predicted.table, unit))
+    else:
+        show_forecast(predicted.table, predicted.level, unit)
 
 
 def draw(predicted: Predicted, path: Path) -> None:
@@ -177,5 +192,8 @@ def draw(predicted: Predicted, path: Path) -> None:
         )
     [(name, window)] = predicted.windows.items()
     shown = name or predicted.answer.forecaster.spec.name
+    if predicted.explains:
+        plot.why(path, predicted.table, title=f"{shown}, by {predicted.why}")
+        return
     title = f"{shown}, intervals of {100 * predicted.level:.0f} %"
     plot.forecast(path, window, predicted.table, level=predicted.level, title=title)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from pipeline import numerics
 from pipeline.config import params
-from pipeline.errors import UnrollError, without_password
+from pipeline.errors import UnrollError, UsageError, without_password
 from pipeline.provenance.places import CODE, project_folder
 from pipeline.report import results, titles
 from pipeline.report.results import AnswerText
@@ -184,13 +184,16 @@ def require_free(port: int) -> None:
         ) from None
 
 
-def register(workspace: Workspace, name: str) -> Iterator[str]:
+def register(
+    workspace: Workspace, name: str, model: str | None = None
+) -> Iterator[str]:
     """Put the champion of an answer, or the model of an experiment, into MLflow's
     registry.
 
     Args:
         workspace: the workspace of the answer or of the run.
         name: an answer, or an experiment with its data set, such as waves/gru.
+        model: the model of an answer; by default the one that was chosen.
 
     Yields:
         Lines about what was registered, what changed, and how to serve it.
@@ -202,13 +205,15 @@ def register(workspace: Workspace, name: str) -> Iterator[str]:
     """
     folder = find(name, workspace)
     if folder is None:
+        if model is not None:
+            raise UsageError(f"--model is for an answer, and {name} is none")
         experiment = params.load(workspace.params).experiment(name)
         registered = model_registry.register_experiment(workspace, name, experiment)
         seed = f"seed {experiment.seeds[0]}"
         words = [f"{titles.experiment(experiment)}, {seed}"]
         takes = "It takes windows as they are prepared"
     else:
-        answer = load(folder)
+        answer = load(folder).by_model(model)
         spec = answer.forecaster.spec
         registered = model_registry.register(workspace, answer)
         words = [spec.why]
