@@ -249,14 +249,14 @@ def test_a_folder_gets_a_table_of_marks_and_a_stopped_check_says_what_is_kept(
     def stop(*_, **__):
         raise KeyboardInterrupt
 
+    late.unlink()
+    with pytest.raises(UsageError, match="has no program; `check` marks the files"):
+        invoke([*check_folder[:-1], str(late.parent)])
     monkeypatch.setattr("unroll.lab.folder.mark", stop)
     with pytest.raises(StoppedError):
         invoke(check_folder)
     stopped = "unroll: stopped; the same command checks all again\n"
     assert capsys.readouterr().err == stopped
-    late.unlink()
-    with pytest.raises(UsageError, match="has no program; `check` marks the files"):
-        invoke([*check_folder[:-1], str(late.parent)])
 
 
 def test_a_notebook_is_no_program(tmp_path):
