@@ -51,4 +51,4 @@ def test_the_page_typed_in_an_empty_folder_builds_tests_and_records(tmp_path, re
     evaluation = folder / "results" / "evaluations" / "rows" / "evaluation.json"
     assert evaluation.is_file()
     assert (folder / "mlflow.db").is_file()
-    assert "0 of 2 experiments to train" in done.stdout
+    assert "0 of 2 experiments to train" in done.stderr
