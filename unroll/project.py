@@ -34,6 +34,7 @@ from pipeline.evaluation import (
 from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.margin import Comparison
 from pipeline.evaluation.schema import Evaluation
+from pipeline.report.results import current_answers
 from pipeline.training import keras_models, run_folder
 from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
@@ -45,6 +46,18 @@ Predictions = npt.ArrayLike | Trained | str
 experiment whose run lies on disk. An array is (seeds, n) or (seeds, n, values) in model
 units; for one seed it may be (n,) or (n, values).
 """
+
+
+class TrainedExperiment(Trained):
+    """Every replicate of an experiment, which a notebook shows in one line."""
+
+    def __repr__(self) -> str:
+        """Return the seeds, the number of parameters, and the attributes to look at."""
+        seeds = ", ".join(str(replicate.seed) for replicate in self.replicates)
+        return (
+            f"<trained: seeds {seeds}; {self.parameters:,} parameters; each of "
+            "`replicates` has history, best_epoch, predictions and weights>"
+        )
 
 
 class Project:
@@ -107,9 +120,8 @@ class Project:
         >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
         (-0.08, -0.13, -0.02)
         """
-        return answers.answers_of(
-            answers.load(self.workspace), dataset, self._evaluation(dataset)
-        )
+        recorded = answers.load(self.workspace)
+        return current_answers(recorded, dataset, self._evaluation(dataset))
 
     def compare(self, experiment: str, other: str) -> Comparison:
         """Compare two experiments of one data set on test, the first against the other,
@@ -184,7 +196,8 @@ class Project:
         )
         if data is None:
             data = self.data(section.dataset, calendar=section.calendar)
-        return chosen.train(chosen.job(data, *callbacks))
+        trained = chosen.train(chosen.job(data, *callbacks))
+        return TrainedExperiment(**vars(trained))
 
     def predictions(self, experiment: str, split: str = "test") -> npt.NDArray[Any]:
         """Return the predictions of a run on disk for a split, in model units.

@@ -39,20 +39,40 @@ for (const figure of document.querySelectorAll(".panels figure")) {
   figure.prepend(button);
 }
 const box = Object.assign(document.createElement("input"), { type: "search", placeholder: "Filter: gru, temperature, helps …" });
-box.setAttribute("aria-label", "Filter questions");
+box.setAttribute("aria-label", "Filter questions, models and figures");
 document.querySelector("nav .name").after(box);
+const split = (text) => text.toLowerCase().split(/[^\p{L}\p{N}_.]+/u);
 box.addEventListener("input", () => {
-  // Each word begins one of those that a question, its answers and the models compared there are told with.
-  const wanted = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+  // Each word begins one of those of a row or of its question.
+  const wanted = split(box.value).filter(Boolean);
+  const fits = (text) => wanted.every((start) => split(text).some((word) => word.startsWith(start)));
   let seen = 0;
-  for (const section of document.querySelectorAll("section.of")) {
-    const words = section.dataset.words.toLowerCase().split(/[^\p{L}\p{N}_.]+/u);
-    section.hidden = !wanted.every((start) => words.some((word) => word.startsWith(start)));
-    seen += !section.hidden;
+  for (const section of document.querySelectorAll("section")) {
+    const rows = [...section.querySelectorAll("tbody tr:not(.group)")];
+    for (const row of rows) row.hidden = !fits(`${section.dataset.about ?? row.dataset.of ?? ""} ${row.textContent}`);
+    const found = rows.some((row) => !row.hidden) || fits(section.dataset.words ?? section.textContent);
+    section.hidden = section.id !== "answers" && !found;
+    seen += found;
     for (const link of document.querySelectorAll(`nav a[href="#${section.id}"]`)) link.parentElement.hidden = section.hidden;
-    for (const row of document.querySelectorAll(`tr[data-of="${section.id}"]`)) row.hidden = section.hidden;
   }
-  // Between answers and claims there is nothing else: what was found is at the top, and so is that nothing was.
+  for (const table of document.querySelectorAll("section table")) {
+    let within = false;
+    for (const row of [...table.tBodies[0].rows].reverse()) {
+      if (row.matches(".group")) row.hidden = !within;
+      within = row.matches(".group") ? false : within || !row.hidden;
+    }
+    const whole = table.closest(".models, .untuned") ?? table.closest(".scroll") ?? table;
+    whole.hidden = !table.querySelector("tbody tr:not([hidden])");
+  }
+  for (const heading of document.querySelectorAll("nav .heading")) {
+    let item = heading.nextElementSibling;
+    while (item?.matches(".within[hidden]")) item = item.nextElementSibling;
+    heading.hidden = !item?.matches(".within");
+  }
   document.getElementById("nothing").hidden = seen > 0;
-  for (const table of document.querySelectorAll("table.answers")) table.hidden = !table.querySelector("tbody tr:not([hidden])");
 });
+// A link opens the section that it leads to.
+const unfold = (hash) => document.getElementById(hash.slice(1))?.querySelector(":scope > .fold")?.setAttribute("open", "");
+document.addEventListener("click", ({ target }) => unfold(target.closest("a")?.hash ?? ""));
+addEventListener("hashchange", () => unfold(location.hash));
+unfold(location.hash);

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import html
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -66,6 +67,9 @@ INLINE = {
 }
 """Pattern of Markdown within a line -> HTML."""
 
+PARTS = re.compile(r"(.*?)(?:: | (?=\S+ \w+ ahead)|, (?=\d+ rows ahead))(.*)")
+"""A question: how it begins, and what tells it from others that begin so."""
+
 SEEDS = 3
 """Most seeds of each network in a page."""
 
@@ -115,11 +119,35 @@ def page(results: Results) -> str:
         unbuilt=claims_table(
             [verdict for verdict in results.verdicts if verdict.dataset is None]
         ),
+        menu=menu(results.built),
         sections=[_section(results, dataset, networks) for dataset in results.built],
         meanings=MEANINGS,
         drawn=next(iter(networks), ""),
     )
     return printable(f"{text}\n", kept="\n")
+
+
+def menu(
+    built: Iterable[Evaluated],
+) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """Return the menu: a heading, and the items below it.
+
+    Neighbours whose questions begin alike share a heading, and their items say what
+    differs. The heading of any other item is "". An item is the name of a data set, its
+    words, and what stands below them.
+    """
+    items = [(PARTS.fullmatch(dataset.question), dataset) for dataset in built]
+    headings: list[tuple[str, list[tuple[str, str, str]]]] = []
+    for start, group in itertools.groupby(items, lambda item: item[0] and item[0][1]):
+        members = list(group)
+        if not start or len(members) == 1:
+            headings.append(("", [(one.name, one.question, "") for _, one in members]))
+            continue
+        lines = [
+            (one.name, *found[2].split(", ", 1)) for found, one in members if found
+        ]
+        headings.append((start, [(name, *words, "")[:3] for name, *words in lines]))
+    return headings
 
 
 def as_html(markdown: str) -> str:

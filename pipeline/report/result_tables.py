@@ -220,7 +220,7 @@ def scores_table(
         tuple(columns),
         tuple(_score_rows(dataset, shown, [key for key, *_ in known])),
         about.stand_in,
-        tuple(answers or [dataset.unanswered]),
+        tuple(answers),
     )
 
 

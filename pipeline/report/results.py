@@ -16,7 +16,7 @@ from pipeline.config.model_card import card
 from pipeline.config.params import Params, official
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, claims, schema
-from pipeline.evaluation.answers import Answer, Networks, Note
+from pipeline.evaluation.answers import Answer, AnswersFile, Networks, Note
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.intervals import as_errors
 from pipeline.evaluation.margin import Comparison, Word
@@ -68,7 +68,6 @@ class Evaluated:
         stale: the stage that has failed since, and why, if these figures are of an
             earlier build; else empty.
         answers: the answers, one for each kind of networks.
-        unanswered: why there are no answers, and what to do; else empty.
     """
 
     name: str
@@ -83,7 +82,6 @@ class Evaluated:
     paragraph: str = ""
     stale: str = ""
     answers: list[Answer] = field(default_factory=list)
-    unanswered: str = ""
 
     @property
     def about(self) -> About:
@@ -338,24 +336,31 @@ def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Res
             for experiment in experiments
             if experiment not in evaluation.experiments
         ]
-        answered: list[Answer] = []
-        unanswered = ""
-        try:
-            answered = answers.answers_of(recorded, name, evaluation)
-        except UnrollError as error:
-            unanswered = str(error)
         described = _described(workspace, params, evaluation, own_code=own_code)
         evaluated = replace(
             described,
             paragraph="" if described.about.stand_in else explained.get(name, ""),
             stale=f"{stage} failed: {reason}" if stage else "",
-            answers=answered,
-            unanswered=unanswered,
+            answers=current_answers(recorded, name, evaluation),
         )
         built.append(evaluated)
     known = claims.known(published, params)
     verdicts = [claims.judge(claim, evaluations) for claim in known]
     return Results(built, missing, verdicts, len(published) - len(known))
+
+
+def current_answers(
+    recorded: AnswersFile | None, name: str, evaluation: Evaluation
+) -> list[Answer]:
+    """Return the answers of a data set, as results/answers.json has them.
+
+    They are computed if the file is missing, or older than the evaluation, as after
+    `dvc exp run` of the data set alone.
+    """
+    try:
+        return answers.answers_of(recorded, name, evaluation)
+    except UnrollError:
+        return answers.answers(evaluation)
 
 
 def _described(

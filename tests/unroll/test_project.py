@@ -110,3 +110,9 @@ def test_networks_of_ones_own_that_began_with_several_threads_are_named(monkeypa
         match=r"several threads here; call `unroll\.open` after `import keras`",
     ):
         unroll.open(REPOSITORY).train("waves/rnn6", epochs=1)
+
+
+def test_a_training_is_shown_in_one_line():
+    trained = unroll.open(REPOSITORY).train("waves/last_value")
+    assert repr(trained).startswith("<trained: seeds 0; 0 parameters; each of `repl")
+    assert "\n" not in repr(trained)

@@ -1,5 +1,6 @@
 """Commands that show, compare and check what was built."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.errors import UnrollError, UsageError, printable
+from pipeline.errors import StoppedError, UnrollError, UsageError, printable
 from unroll.app import Json, app, known_data_sets, own_workspace
 from unroll.commands.series_commands import Level
-from unroll.terminal import print_json
+from unroll.terminal import print_json, show_table
 
 if TYPE_CHECKING:
     from series.answer import Answer
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 Chosen = Annotated[
     str | None, typer.Option(help="A model of the answer; by default the chosen.")
 ]
+
+MARKS = "marks.csv"
+"""The file of marks that `lab check` writes into a folder of programs."""
 
 Forecasting = Annotated[str, typer.Argument(help="The name of an answer.")]
 
@@ -360,9 +364,8 @@ def lab(
     script: Annotated[
         Path | None,
         typer.Argument(
-            help="The program to check.",
+            help="The program to check, or a folder of programs.",
             exists=True,
-            dir_okay=False,
             metavar="[SCRIPT]",
         ),
     ] = None,
@@ -376,6 +379,9 @@ def lab(
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="The seed of the first weights.")
     ] = 0,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Programs of a folder that run at once.")
+    ] = os.cpu_count() or 1,
 ) -> None:
     """Document 003's assignment: generate the waves, train, print the test error after
     every epoch; or check a program.
@@ -383,29 +389,59 @@ def lab(
     `check` runs somebody's program, with your rights, on rows made for it, and says in
     one sentence what is wrong. The program gets N, D or R as its argument, makes its
     series with the document's `generate_time_series`, and prints the test MSE, for D
-    and R after every epoch. The exit status is 0 if it is right, 1 if it is wrong, 3
-    if `check` cannot tell.
+    and R after every epoch. With a folder, `check` marks every program in it and in its
+    folders, and writes the verdicts into marks.csv there. The exit status is 0 if all
+    are right, 1 if one is wrong, 3 if `check` cannot tell.
 
     `unroll lab N` · `unroll lab D --epochs 20` · `unroll lab R --rate 0.001` · `unroll
-    lab check program.py`
+    lab check program.py` · `unroll lab check homework`
     """
-    from unroll.lab import assignment
-
     if (part == "check") != (script is not None):
         raise UsageError(
-            "`unroll lab check SCRIPT` needs a program, and N, D and R take no program"
+            "`unroll lab check SCRIPT` needs a program or a folder, and N, D and R take "
+            "neither"
         )
     if script is None:
+        from unroll.lab import assignment
+
         assignment.lab(context.obj, part, epochs=epochs, rate=rate, seed=seed)
         return
-    right, sentence = assignment.check(
-        script,
-        begins=lambda letter: print(
-            f"running the program with {letter} ...", file=sys.stderr, flush=True
-        ),
-    )
+    try:
+        verdicts = _mark(script, jobs) if script.is_dir() else {_check(script)}
+    except KeyboardInterrupt:
+        print("unroll: stopped; the same command checks all again", file=sys.stderr)
+        raise StoppedError from None
+    raise typer.Exit(1 if False in verdicts else 3 if None in verdicts else 0)
+
+
+def _check(script: Path) -> bool | None:
+    """Check a program, print the sentence on it, and return the verdict."""
+    from unroll.lab import assignment
+
+    def begins(letter: str) -> None:
+        print(f"running the program with {letter} ...", file=sys.stderr, flush=True)
+
+    right, sentence = assignment.check(script, begins=begins)
     print(sentence)
-    raise typer.Exit({True: 0, False: 1, None: 3}[right])
+    return right
+
+
+def _mark(folder: Path, jobs: int) -> set[bool | None]:
+    """Mark the programs of a folder, print their table, and return the verdicts."""
+    from unroll.lab.folder import Mark, mark
+
+    def marked(one: Mark) -> None:
+        print(f"{one.program}: {one.verdict}", file=sys.stderr, flush=True)
+
+    table = folder / MARKS
+    marks = mark(folder, table, jobs, marked)
+    show_table(
+        ["program", "verdict", "what is wrong"],
+        marks,
+        caption=f"The same table is {table}",
+    )
+    words = {"right": True, "wrong": False}
+    return {words.get(one.verdict) for one in marks}
 
 
 @app.command(rich_help_panel="Learning")

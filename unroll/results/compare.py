@@ -359,12 +359,9 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
     """
     every = params.load_all(workspace.params)
     rows = []
-    reasons = []
     for evaluated in load(workspace, every).built:
         if evaluated.name not in names:
             continue
-        if evaluated.unanswered:
-            reasons.append(evaluated.unanswered)
         for answer in evaluated.answers:
             text = AnswerText(evaluated, answer)
             marks = ["tuned", *answer.notes] if text.tuned else answer.notes
@@ -378,5 +375,3 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
             rows.append(said + models)
     if rows:
         terminal.show_table(ANSWER_HEADINGS, rows)
-    for reason in dict.fromkeys(reasons):
-        print(reason)

@@ -123,6 +123,7 @@ def test_text_and_marks_stand_out(tab, scheme):
 def panel(tab, name, kind="network"):
     """The panel of a data set, open, as an expression of JavaScript."""
     box = f"document.querySelector('#{name} [data-{kind}]')"
+    tab.run(f"{box}.closest('.fold').open = true")
     tab.run(
         f"new Promise((ready) => ({box}.addEventListener('toggle', ready, {{once: true}}), {box}.open = true))"
     )
@@ -216,6 +217,47 @@ def test_a_word_of_a_padded_review_is_hidden_and_comes_back(tab, path):
     tab.click(rare)
     assert tab.run(f"{button}.disabled")
     assert tab.errors == []
+
+
+HEIGHT = 6000
+"""The most pixels of the page, before anything is opened."""
+
+
+def test_the_committed_page_is_folded_and_a_link_opens_where_it_leads(browser):
+    for width in (390, 1280):
+        browser.open(COMMITTED / "index.html", width=width)
+        assert browser.run("document.documentElement.scrollHeight") <= HEIGHT
+    assert browser.run("document.querySelectorAll('.fold[open]').length") == 0
+    browser.click("document.querySelector('nav a[href=\"#waves\"]')")
+    opened = "[...document.querySelectorAll('.fold[open]')].map((one) => one.parentElement.id)"
+    assert browser.run(opened) == ["waves"]
+    assert browser.errors == []
+
+
+def test_the_filter_filters_every_table_and_the_menu(browser):
+    browser.open(COMMITTED / "index.html")
+    browser.run(
+        "window.left = (text) => { const box = document.querySelector('nav input'); "
+        "box.value = text; box.dispatchEvent(new Event('input')); "
+        "const shown = (selector) => [...document.querySelectorAll(selector)]"
+        ".filter((one) => !one.closest('[hidden]')); "
+        "return {rows: shown('section tbody tr:not(.group)').map((one) => one.textContent.toLowerCase()), "
+        "headings: shown('.heading').map((one) => one.textContent), "
+        "groups: shown('#answers .group').length, "
+        "sections: shown('section.of').map((one) => one.id)} }"
+    )
+    every = browser.run("left('')")
+    gru = browser.run("left('gru')")
+    assert 0 < len(gru["rows"]) < len(every["rows"])
+    assert all("gru" in row for row in gru["rows"])
+    assert 0 < gru["groups"] < every["groups"]
+    waves = browser.run("left('noisy waves hurts')")
+    assert waves["sections"] == ["waves"]
+    assert waves["headings"] == []
+    nothing = browser.run("left('xylophone')")
+    assert nothing == {"rows": [], "headings": [], "groups": 0, "sections": []}
+    assert browser.run("!document.getElementById('nothing').hidden")
+    assert browser.run("left('')") == every
 
 
 def reactions(network):

@@ -188,6 +188,7 @@ def of_examples(tmp_path_factory):
     for name in ("waves", "imdb"):
         evaluate.evaluate(workspace, name)
     (root / "program.py").touch()
+    (root / "homework").mkdir()
     own_names = map(params.own_name, config.runs)
     return root, {*config.sources, *config.datasets, *config.runs, *own_names}
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 import typer
 
-from pipeline.errors import UsageError
+from pipeline.errors import StoppedError, UsageError
 from pipeline.training.methods import by_hand
 from tests.support import REPOSITORY
 from unroll.commands.main import invoke
@@ -219,6 +219,44 @@ def test_the_command_ends_with_1_on_a_wrong_program(tmp_path, capsys):
     assert printed.out.startswith(
         "Wrong: with N it makes no series with generate_time_series, the document's"
     )
+
+
+def test_a_folder_gets_a_table_of_marks_and_a_stopped_check_says_what_is_kept(
+    tmp_path, capsys, monkeypatch
+):
+    late = tmp_path / "zoe" / "late.py"
+    late.parent.mkdir()
+    late.write_text("import slip", encoding="utf-8")
+    (tmp_path / "anna.py").write_text(
+        LISTS.replace(*before_mse(TIME)), encoding="utf-8"
+    )
+    (tmp_path / "ben.ipynb").write_text("{}")
+    (tmp_path / ".hidden.py").write_text("")
+    check_folder = ["--root", str(REPOSITORY), "lab", "check", str(tmp_path)]
+    with pytest.raises(typer.Exit) as ended:
+        invoke(check_folder)
+    assert ended.value.exit_code == 1
+    table = (tmp_path / "marks.csv").read_text("utf-8").splitlines()
+    assert table[0] == "program,verdict,why"
+    assert table[1].startswith('anna.py,wrong,"with N it shuffles 50 values')
+    assert table[2].startswith('ben.ipynb,cannot tell,"ben.ipynb is a notebook')
+    assert table[3].startswith("zoe/late.py,wrong,with N it stops: ModuleNotFoundErr")
+    assert len(table) == 4
+    printed = capsys.readouterr()
+    assert "zoe/late.py: wrong\n" in printed.err
+    assert "anna.py      wrong" in printed.out
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    late.unlink()
+    with pytest.raises(UsageError, match="has no program; `check` marks the files"):
+        invoke([*check_folder[:-1], str(late.parent)])
+    monkeypatch.setattr("unroll.lab.folder.mark", stop)
+    with pytest.raises(StoppedError):
+        invoke(check_folder)
+    stopped = "unroll: stopped; the same command checks all again\n"
+    assert capsys.readouterr().err == stopped
 
 
 def test_a_notebook_is_no_program(tmp_path):

@@ -1,0 +1,100 @@
+"""The check of every program of a folder, several at a time."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from pipeline import processes
+from pipeline.errors import UsageError
+from pipeline.files import read_json, remove, write_json, write_table
+from pipeline.processes import Call, Server
+from unroll.lab.assignment import check
+
+PROGRAMS = {".py", ".ipynb"}
+"""The suffixes of files that are marked. A notebook's mark says what to do with it."""
+
+GRACE = 5.0
+"""Seconds that a stopped check has to end the program that it runs."""
+
+
+class Mark(NamedTuple):
+    """The verdict on a program.
+
+    Attributes:
+        program: its path in the folder.
+        verdict: right, wrong or cannot tell.
+        why: what is wrong, or why the check cannot tell; the rates of a right program.
+    """
+
+    program: str
+    verdict: str
+    why: str
+
+
+def programs(folder: Path) -> list[Path]:
+    """Return the programs of a folder and its folders, without hidden ones.
+
+    Raises:
+        UsageError: there are none.
+    """
+    found = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in PROGRAMS
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    if not found:
+        raise UsageError(
+            f"{folder} has no program; `check` marks the files there that end in .py"
+        )
+    return found
+
+
+def mark(
+    folder: Path, table: Path, jobs: int, marked: Callable[[Mark], None]
+) -> Sequence[Mark]:
+    """Check the programs of a folder; return their marks in the order of their paths.
+
+    Args:
+        folder: the folder.
+        table: the CSV file of the marks, which is written after each program.
+        jobs: the number of programs that run at once.
+        marked: called with each mark.
+
+    Raises:
+        UsageError: the folder has no program.
+    """
+    scripts = programs(folder)
+    remove(table)  # of an earlier check
+    marks: dict[str, Mark] = {}
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
+        Server([__name__]) as server,
+    ):
+        calls = [
+            Call(
+                str(script.relative_to(folder)),
+                _check,
+                (script, Path(scratch) / f"{number}.json"),
+                Path(scratch) / f"{number}.log",
+            )
+            for number, script in enumerate(scripts)
+        ]
+        for ended in processes.run(calls, jobs, server, grace=GRACE):
+            name = ended.call.name
+            sentence = f"Cannot tell: {ended.error}."
+            if not ended.error:
+                sentence = read_json(ended.call.arguments[1])
+            verdict, _, why = sentence.partition(": ")
+            marks[name] = Mark(name, verdict.lower(), why)
+            marked(marks[name])
+            write_table(table, pd.DataFrame([marks[name] for name in sorted(marks)]))
+    return [marks[call.name] for call in calls]
+
+
+def _check(script: Path, result: Path) -> None:
+    """Check a program, and write the sentence on it into a file."""
+    write_json(result, check(script)[1])
