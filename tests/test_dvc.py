@@ -108,6 +108,7 @@ ELSEWHERE = (
     "s3",
     "exp run -S experiments.waves.",
     "exp run -S experiments.sine_windows.lstm.",
+    "exp run -S experiments.rows.",
     "templates.yaml",
     "stage add",
 )
