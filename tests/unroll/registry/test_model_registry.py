@@ -198,7 +198,12 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
     assert run.info.status == "FINISHED"
     assert [file.path for file in client.list_artifacts(version.run_id)] == [page.PAGE]
     assert run.data.metrics == {"ridge/mae": 1.5, "ridge/wql": 0.1}
-    assert run.data.params == {"target": "load", "horizon": "2", "champion": "ridge"}
+    assert run.data.params == {
+        "target": "load",
+        "horizon": "2",
+        "champion": "ridge",
+        "forecasts by": "as asked",
+    }
     model = version.source.removesuffix("/artifacts").rpartition("/")[2]
     tags = client.get_logged_model(model).tags
     assert not [key for key, value in tags.items() if value.startswith("/")]
