@@ -56,17 +56,19 @@ def contributions(
         UsageError: the forecasts of the model are no such sums.
     """
     names = explained(forecaster)
-    if model not in names:
+    late = {*forecaster.late.names} if isinstance(forecaster, WithLate) else set[str]()
+    if model not in names or not {*windows} - late:
         raise UsageError(
             f"contributions to the forecast by {model} are not available. The models of "
-            f"this answer that have them: {', '.join(names) or 'none'}"
+            f"this answer that have them: {', '.join(names) or 'none'}; short and late "
+            "series have none"
         )
     every = forecaster.most if isinstance(forecaster, WithLate) else forecaster
     alone = every.of_model(model, "")
     frames = [
         _of_window(alone, name, window)
         for name, window in windows.items()
-        if name in alone.names and isinstance(alone, Forecaster)
+        if name not in late and isinstance(alone, Forecaster)
     ]
     table = pd.concat(frames, ignore_index=True).fillna(0.0)
     return table[[*table.columns.drop("y_hat"), "y_hat"]]
