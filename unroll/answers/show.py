@@ -19,7 +19,7 @@ from series.options import Options
 from series.table import Table
 from unroll import terminal
 
-IMPORTANT = ("Change", "95 % interval", "Coverage")
+IMPORTANT = ("Change", "95 % interval", "Coverage", "CPU s")
 """Columns that a narrow terminal shows before others."""
 
 KEYWORD = re.compile(
