@@ -57,8 +57,6 @@ def paragraph(data):
         word = f"**{capital(text.answer.outcome)}**"
         said = f"{word} ({notes})" if notes else word
         yield f"{said}. {short_sentence(text)}."
-    for behind in data.behind:
-        yield f"{behind}."
     # All answers of a data set have one opponent, so one band; 0 has no width to tell.
     band = data.answers[0].band
     if band not in (margin.BAND, 0.0):
@@ -164,7 +162,18 @@ def speed():
     rounds."""
     measured = read_json(ROOT / "bench" / "results.json")
     groups = performance.grouped(measured["peers"]["rows"])
-    yield f"Measured on {measured['peers']['date']}.\n"
+    slower = [
+        (rows_of[side]["ratio"]["median"], work, phase, side)
+        for (work, phase), rows_of in groups.items()
+        for side in rows_of
+        if side != "unroll" and rows_of[side]["ratio"]["median"] < 1
+    ]
+    said = f"The table has others' time divided by Unroll's, measured on {measured['peers']['date']} with the same batches and weights, on one thread ([all](docs/performance.md))."
+    for ratio, work, phase, side in sorted(slower):
+        word = {"train": "training", "evaluate": "prediction"}[phase]
+        said += f" Unroll is slower at {word} of `{work}`: {side} takes {ratio:.2g} of its time."
+    yield said
+    yield ""
     yield "| work | train: the documents' way | fastest peer | predict: the documents' way | fastest peer |"
     yield "| --- | ---: | ---: | ---: | ---: |"
     for work in FASTER:
@@ -214,7 +223,7 @@ def with_figures(data, text):
 def parts(page, name, origin):
     """What is before the mark, between the marks and after."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    begin = f"<!-- {name}: tests/test_readme.py compares every figure here with {origin} -->\n"
+    begin = f"<!-- {name}: made by tests/test_readme.py from {origin} -->\n"
     end = f"<!-- end of {name} -->"
     assert text.count(begin) == text.count(end) == 1, (
         f"{page} needs one place for {name}, in marks as the others have"
