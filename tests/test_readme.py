@@ -7,7 +7,6 @@ speed from bench/results.json.
 import re
 import runpy
 import tomllib
-from collections import Counter
 from functools import cache, partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -52,7 +51,8 @@ def texts():
 def paragraph(data):
     """What a data set says: its answers, and how many published figures hold, in
     sentences to be read aloud."""
-    for text in texts()[data.name]:
+    every = texts()[data.name]
+    for text in [text for text in every if text.tuned] or every:
         notes = "; ".join(text.beside)
         word = f"**{capital(text.answer.outcome)}**"
         said = f"{word} ({notes})" if notes else word
@@ -61,26 +61,6 @@ def paragraph(data):
     band = data.answers[0].band
     if band not in (margin.BAND, 0.0):
         yield f"The band is ±{100 * band:.1f} %."
-    of_data = [
-        verdict
-        for verdict in results().verdicts
-        if verdict.dataset and verdict.dataset.name == data.name
-    ]
-    for kind, one, words in (
-        (False, "published figure", "published figures and comparisons"),
-        (True, "count", "counts and shapes"),
-    ):
-        counts = Counter(
-            str(verdict.outcome)
-            for verdict in of_data
-            if (verdict.claim.kind == "count") == kind
-        )
-        if counts:
-            shown = [said_of(outcome, count) for outcome, count in counts.most_common()]
-            start = f"Of {counts.total()} {words},"
-            if counts.total() == 1:
-                start = f"Of {one}s,"
-            yield f"{start} {listed(shown)}."
     yield f"(`{data.name}`)"
 
 
