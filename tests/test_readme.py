@@ -148,7 +148,11 @@ def speed():
         for side in rows_of
         if side != "unroll" and rows_of[side]["ratio"]["median"] < 1
     ]
-    said = f"The table has others' time divided by Unroll's, measured on {measured['peers']['date']} with the same batches and weights, on one thread ([all](docs/performance.md))."
+    said = (
+        "The table has others' time divided by Unroll's, measured on "
+        f"{measured['peers']['date']} with the same batches and weights, on one thread "
+        "([all](docs/performance.md))."
+    )
     for ratio, work, phase, side in sorted(slower):
         word = {"train": "training", "evaluate": "prediction"}[phase]
         said += f" Unroll is slower at {word} of `{work}`: {side} takes {ratio:.2g} of its time."

@@ -48,10 +48,9 @@ CLAIMS_CAPTION = (
 )
 
 HEADLINES_CAPTION = (
-    "A rebuilt figure is the mean over seeds; below it stands the interval in which one "
-    "more run would lie, at 95 %. A figure holds if it meets this interval, within its "
-    "rounding. It says little if a simple baseline could have it, too. We cannot tell if "
-    "seeds move it too far."
+    "A rebuilt figure is the mean over seeds; below it stands the 95 % interval of one "
+    "more run. A figure holds if it meets this interval, and says little if a simple "
+    "baseline meets it, too."
 )
 
 PLACES = {
