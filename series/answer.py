@@ -229,8 +229,8 @@ class Answer:
 
     @property
     def hint(self) -> str:
-        """Sentences on series that are not forecast, what would decide an open
-        question, and what differs in the table; else empty.
+        """Sentences on series that are not forecast, and on what differs in the table;
+        else empty.
         """
         found = self.findings
         late = ""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline.errors import UsageError
 from pipeline.evaluation.margin import Word
+from pipeline.report.formatting import capital
 from pipeline.validation import Strict, one_of
 from series.answer import Answer
 from series.comparison import ModelComparison, scores
@@ -32,6 +33,14 @@ OUTCOMES = {
     Word.OPEN: "open",
 }
 """The verdict of a comparison -> the outcome for the model."""
+
+VERDICTS = {
+    Word.HELPS: "{} is better",
+    Word.HURTS: "{} is worse",
+    Word.SAME: "{} makes no difference that matters",
+    Word.OPEN: "It is open whether {} is better",
+}
+"""The verdict of a comparison -> the beginning of its sentence."""
 
 
 class Judgement(Strict):
@@ -130,9 +139,9 @@ def _judgement(
 
 
 def _sentence(name: str, champion: str, board: Board, compared: ModelComparison) -> str:
-    outcome = OUTCOMES[compared.word].capitalize()
     if compared.low is None:
-        text = f"Open so far: {so_far(board, compared, name, champion)}."
+        ahead = so_far(board, compared, name, champion)
+        text = f"It is open which of the two is better: {ahead}."
         lacking = (
             "There are too few series"
             if board.short
@@ -140,7 +149,8 @@ def _sentence(name: str, champion: str, board: Board, compared: ModelComparison)
         )
         return f"{text} {lacking} for a verdict."
     error = f"{amount(compared.change)} {champion}{interval(compared)}"
-    text = f"{outcome}: over {span(board)} {name} had {error}."
+    verdict = capital(VERDICTS[compared.word].format(name))
+    text = f"{verdict}: over {span(board)} it had {error}."
     return f"{text}{why_open(compared)}"
 
 

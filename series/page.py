@@ -73,7 +73,7 @@ def _forecast_picture(
     plot.forecast(
         path, window, rows, level=USUAL, title=f"{answer.name}, intervals of {percent}"
     )
-    caption = f"What was measured, and the forecast with its {percent} interval."
+    caption = f"The picture has what was measured, and the forecast with its {percent} interval."
     return {caption: path.read_text(encoding="utf-8")}
 
 
@@ -87,7 +87,7 @@ def _weeks_picture(answer: Answer, path: Path) -> dict[str, str]:
             sides[name] = title(board, answer.findings.titles, name)
     errors = mae_by_block(answer.of_board, board)
     plot.by_week(path, errors, sides, unit=board.unit)
-    caption = f"The error of both, in the {errors.index.name} that compare them."
+    caption = f"The picture has the error of both, in the {errors.index.name} that compare them."
     return {caption: path.read_text(encoding="utf-8")}
 
 

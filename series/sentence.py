@@ -4,23 +4,9 @@ import math
 from collections.abc import Mapping
 
 from pipeline.evaluation.margin import BAND, Word
+from pipeline.report.formatting import in_words
 from series.comparison import FEWEST_BLOCKS, SEASON, ModelComparison
 from series.leaderboard import ENSEMBLE, Board
-
-NUMBERS = [
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-]
-"""Small numbers in words."""
 
 PERCENT = f"{100 * BAND:.0f} %"
 """The largest difference that does not matter, as text."""
@@ -43,11 +29,17 @@ UNTOLD = 100.0
 ZERO = "zero"
 """The model that always forecasts 0, a candidate for intermittent demand."""
 
+CROSSES = (
+    f"The interval crosses the edge of the ±{PERCENT} band, inside of which a "
+    "difference does not matter"
+)
+"""Why an interval decides nothing."""
+
 VERDICTS = {
-    Word.HELPS: "Recurrence helps",
+    Word.HELPS: "Yes, recurrence helps",
     Word.HURTS: "No, recurrence hurts here",
     Word.SAME: "Recurrence makes no difference that matters",
-    Word.OPEN: "Open",
+    Word.OPEN: "It is open whether recurrence helps",
 }
 """A verdict -> the beginning of the sentence."""
 
@@ -83,9 +75,8 @@ def title(board: Board, titles: Mapping[str, str], name: str) -> str:
     """Return a model in words, such as "the weighted median of six models"."""
     if name != ENSEMBLE:
         return titles.get(name, name)
-    count = len(board.members)
-    number = NUMBERS[count] if count < len(NUMBERS) else count
-    return f"the weighted {board.objective} of {number} models"
+    count = in_words(len(board.members))
+    return f"the weighted {board.objective} of {count} models"
 
 
 def _compared(
@@ -93,25 +84,18 @@ def _compared(
 ) -> str:
     network = title(board, titles, str(board.network))
     opponent = title(board, titles, board.opponent)
-    if compared.low is None or compared.high is None:
-        where = "these series" if board.short else "the earlier cutoffs"
-        text = (
-            f"Open so far: {so_far(board, compared, network, opponent)}. They are the "
-            "recurrent network and the model without recurrence that were chosen on "
-            f"{where}."
-        )
-        if board.short or board.days >= SEASON:
-            return text
-        return f"{text} Other seasons were not seen."
     opponent = f"the best model without recurrence, {opponent}"
+    network = f"the best recurrent network, {network},"
+    if compared.low is None or compared.high is None:
+        ahead = so_far(board, compared, network, opponent)
+        return f"{VERDICTS[Word.OPEN]}: {ahead}. {_lacking(board, compared)}."
     change = f"{amount(compared.change)} {opponent}{interval(compared)}"
-    text = (
-        f"{_verdict(compared)}: over {span(board)} the best recurrent network, "
-        f"{network}, had {change}."
-    )
+    text = f"{_verdict(compared)}: over {span(board)} {network} had {change}."
     if compared.word == Word.SAME and compared.low * compared.high > 0:
         text += f" That is hardly chance, but less than {PERCENT} does not matter."
-    return f"{text}{why_open(compared)}"
+    if compared.word == Word.OPEN:
+        return f"{text} {CROSSES}; {_lacking(board, compared)}."
+    return text
 
 
 def _verdict(compared: ModelComparison) -> str:
@@ -130,10 +114,7 @@ def why_open(compared: ModelComparison) -> str:
     """Return a space and a sentence on an interval that decides nothing; else ""."""
     if compared.word != Word.OPEN or compared.low is None:
         return ""
-    return (
-        f" The interval crosses the edge of the ±{PERCENT} band, inside of which a "
-        "difference does not matter."
-    )
+    return f" {CROSSES}."
 
 
 def _not_tried(board: Board, titles: Mapping[str, str]) -> str:
@@ -178,8 +159,8 @@ def hint(
 ) -> str:
     """Return sentences that explain the answer; empty if there is nothing to explain.
 
-    They say what would decide an open question, why the first model of the table does
-    not forecast, and what a median of 0 means.
+    They say why the first model of the table does not forecast, and what a median of 0
+    means.
 
     Args:
         board: the scores of all models.
@@ -187,22 +168,19 @@ def hint(
         mostly_zero: the number of series whose median is 0; None if it is not known.
     """
     texts = []
-    compared = board.comparison
-    if compared is not None and compared.word == Word.OPEN and not board.unbeaten:
-        texts.append(_lacking(board, compared))
     sides = {True: board.network, False: board.opponent}
     for name, scores in board.models.items():
         chosen = sides[scores.recurrent]
         if chosen is not None and board.error(name) < SHOWN * board.error(chosen):
             why = (
-                "Models are chosen on the earlier half of the cutoffs, and the table "
-                "shows the later half."
+                ", which was chosen on the earlier half of the cutoffs; the table shows "
+                "the later half."
             )
             if board.short:
-                why = "A single model is preferred only with a lead of a third."
+                why = "; a single model is preferred only with a lead of a third."
             texts.append(
                 f"In the table {title(board, titles, name)} has less error than "
-                f"{title(board, titles, chosen)}. {why}"
+                f"{title(board, titles, chosen)}{why}"
             )
             break
     if ZERO in board.models:
@@ -224,26 +202,27 @@ def _zeros(count: int, mostly_zero: int | None) -> str:
 
 
 def _lacking(board: Board, compared: ModelComparison) -> str:
+    """Return what would decide an open question, without a full stop."""
     if compared.low is not None:
-        would = "Twice the rows would not decide it"
+        would = "twice the rows would not decide it"
         if compared.more == 2:
-            would = "About twice the rows would decide it"
+            would = "about twice the rows would decide it"
         elif compared.more is not None:
-            would = f"About {compared.more:.2g} times the rows would decide it"
-        return f"{would}, if both models went on like that."
+            would = f"about {compared.more:.2g} times the rows would decide it"
+        return f"{would}, if both models went on like that"
     if board.short:
-        return "A verdict takes 20 series; this file has fewer."
+        return "A verdict takes 20 series, and this file has fewer"
     if board.days < SEASON:
         needed = SEASON / board.days
         blocks = f"{SEASON // 7} weeks to compare on, which is about a year of rows"
     else:
         needed = FEWEST_BLOCKS / compared.blocks
-        blocks = f"{NUMBERS[FEWEST_BLOCKS]} {board.block_name} to compare on"
+        blocks = f"{in_words(FEWEST_BLOCKS)} {board.block_name} to compare on"
     text = f"A verdict takes {blocks}"
     if needed > 2:
-        return f"{text}; this file has too few."
+        return f"{text}; this file has too few"
     times = math.ceil(10 * needed) / 10
-    return f"{text}: about {times:.2g} times as many as this file has."
+    return f"{text}: about {times:.2g} times as many as this file has"
 
 
 def span(board: Board) -> str:

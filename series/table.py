@@ -18,12 +18,24 @@ from series.options import Objective
 from series.spec import MIDNIGHT
 
 EXPLAINED = (
-    "MAE is the mean absolute error, RMSE the root of the mean squared error. Sum: of "
-    "the forecasts against that of the truth. Quantile loss: the weighted quantile loss "
-    "over the deciles. Change: of the error against the model without recurrence that "
-    "was chosen. Coverage: how often 90 % prediction intervals were right."
+    "MAE is the mean absolute error, and RMSE the root of the mean squared error. Sum "
+    "says how far the sum of the forecasts was off. Quantile loss is the weighted "
+    "quantile loss over the deciles. Change is that of the error, against the model "
+    "without recurrence that was chosen. Coverage says how often 90 % prediction "
+    "intervals held the truth."
 )
 """An explanation of the columns of the models' table."""
+
+GLOSSARY = {
+    "theta": "Theta averages a trend line and exponential smoothing.",
+    "ets": "ETS is exponential smoothing of level, trend and season.",
+    "ces": "CES is exponential smoothing with complex numbers.",
+    "mstl": "MSTL splits a series into trend and seasons, and forecasts each.",
+    "tsb": "TSB smooths the size and the frequency of demand apart.",
+    "boosting": "Boosting adds up many small decision trees.",
+}
+"""The beginning of a model's name that one course in statistics does not teach -> what
+it is."""
 
 LONG = 1e9
 """The value from which a forecast has marks between its thousands."""
@@ -56,14 +68,19 @@ class Table:
 
 
 def explained(board: Board) -> str:
-    """Return an explanation of the columns of the models' table."""
+    """Return an explanation of the columns of the models' table, and of its models."""
     where = "All scores are of the later half of the cutoffs."
     if board.short:
         where = (
             "Errors are divided by the mean change of a series from one cycle to the "
             "next."
         )
-    return f"{where} {EXPLAINED}"
+    known = [
+        words
+        for start, words in GLOSSARY.items()
+        if any(name.startswith(start) for name in board.models)
+    ]
+    return " ".join([where, EXPLAINED, *known])
 
 
 def models(scores: pd.DataFrame, unit: str, objective: Objective = "median") -> Table:
@@ -150,9 +167,9 @@ def scores(rows: pd.DataFrame, unit: str) -> Table:
         [rows.columns[0], *numeric],
         texts,
         numeric,
-        "Errors of the model that forecasts and of the best naive one, in the target's "
-        "unit, at the cutoffs that compare models. Sum: of the forecasts against that "
-        "of the truth.",
+        "These are the errors of the model that forecasts and of the best naive one, in "
+        "the target's unit, at the cutoffs that compare models. Sum says how far the sum "
+        "of the forecasts was off.",
     )
 
 
@@ -167,7 +184,7 @@ def sums(rows: pd.DataFrame) -> Table:
         ["Timestamp", *cells],
         [[*row] for row in zip(wide.index, *cells.values(), strict=True)],
         [*cells],
-        "Sums of the forecasts of each group. They are plain sums, no reconciled "
+        "The forecasts of each group are added up. They are plain sums, no reconciled "
         "forecasts, and have no intervals.",
     )
 

@@ -7,7 +7,6 @@ speed from bench/results.json.
 import re
 import runpy
 import tomllib
-from collections import Counter
 from functools import cache, partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -18,7 +17,7 @@ from pipeline.evaluation import margin
 from pipeline.evaluation.answers import Note, compare
 from pipeline.evaluation.claims import counted
 from pipeline.files import read_json
-from pipeline.report.formatting import capital
+from pipeline.report.formatting import capital, in_words
 from pipeline.report.page import as_html
 from pipeline.report.result_tables import headlines_table, plain
 from pipeline.report.results import (
@@ -28,6 +27,7 @@ from pipeline.report.results import (
     paragraphs,
     sentence,
 )
+from pipeline.report.titles import explained
 from pipeline.workspace import Workspace
 from unroll.projects import CHOSEN
 
@@ -51,61 +51,54 @@ def texts():
 def paragraph(data):
     """What a data set says: its answers, and how many published figures hold, in
     sentences to be read aloud."""
-    for text in texts()[data.name]:
+    every = texts()[data.name]
+    for text in [text for text in every if text.tuned] or every:
         notes = "; ".join(text.beside)
         word = f"**{capital(text.answer.outcome)}**"
         said = f"{word} ({notes})" if notes else word
-        yield f"{said}. {short_sentence(data, text)}."
-    for behind in data.behind:
-        yield f"{behind}."
+        yield f"{said}. {short_sentence(text)}."
     # All answers of a data set have one opponent, so one band; 0 has no width to tell.
     band = data.answers[0].band
     if band not in (margin.BAND, 0.0):
         yield f"The band is ±{100 * band:.1f} %."
-    of_data = [
-        verdict
-        for verdict in results().verdicts
-        if verdict.dataset and verdict.dataset.name == data.name
-    ]
-    for kind, words in (
-        (False, "published figures and comparisons"),
-        (True, "counts and shapes"),
-    ):
-        counts = Counter(
-            str(verdict.outcome)
-            for verdict in of_data
-            if (verdict.claim.kind == "count") == kind
-        )
-        shown = ", ".join(
-            f"{outcome} {count}" for outcome, count in counts.most_common()
-        )
-        if counts:
-            yield f"Of {counts.total()} {words}: {shown}."
     yield f"(`{data.name}`)"
 
 
-def short_sentence(data, text):
+def short_sentence(text):
     """The sentence of an answer, without the options of the two models."""
-    if text.answer.comparison is None:
-        return text.sentence
-    return f"{models(data, text)}: {text.effect}"
+    return text.sentence(short=True).replace("95 % interval: ", "")
 
 
-def models(data, text):
-    """The short titles of the two models that an answer compares."""
-    names = [data.named(name, short=True) for name in text.answer.compared]
-    return capital(" against ".join(names))
+def listed(texts):
+    """Texts with commas, and "and" before the last one."""
+    *first, last = texts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def said_of(outcome, count):
+    """How many claims have an outcome, such as "3 say little"."""
+    one, many = OUTCOMES[outcome]
+    return f"{in_words(count)} {one if count == 1 else many}"
+
+
+OUTCOMES = {
+    "holds": ("holds", "hold"),
+    "says little": ("says little", "say little"),
+    "does not hold": ("does not hold", "do not hold"),
+    "cannot tell": ("is undecided (cannot tell)", "are undecided (cannot tell)"),
+    "not built": ("is not built", "are not built"),
+    "yes": ("is answered yes", "are answered yes"),
+    "no": ("is answered no", "are answered no"),
+}
+"""An outcome -> its words for one claim and for several."""
 
 
 def headlines():
     """How many claims hold, and the best known figures beside the rebuilt ones."""
     counts = counted(results().verdicts)
-    shown = ", ".join(
-        f"{count} {PLURALS.get(outcome, outcome)}" for outcome, count in counts.items()
-    )
+    shown = [said_of(outcome, count) for outcome, count in counts.items()]
     total = sum(counts.values())
-    asked = sum(verdict.claim.question for verdict in results().verdicts)
-    yield f"The documents make {total} claims, of which {asked} are questions: {shown}. The best known figures:\n"
+    yield f"Of the documents' {total} claims, {listed(shown[:3])}. Of the others, {listed(shown[3:])}.\n"
     yield "| | figure | published | rebuilt | verdict | why |"
     yield "| --- | --- | ---: | ---: | --- | --- |"
     for row in headlines_table(results()).rows:
@@ -117,28 +110,24 @@ def headlines():
         yield f"| {document} | {figure} | {' | '.join(cells)} | {word} | {why} |"
 
 
-PLURALS = {
-    "yes": "answered yes",
-    "no": "answered no",
-    "holds": "hold",
-    "says little": "say little",
-    "does not hold": "do not hold",
-}
-
-
 def answers():
     """The answers about tuned networks, a line each, and the number of each word."""
     every = [text.answer for of_data in texts().values() for text in of_data]
     yield f"{sentence(every)}.\n"
+    yield "| question | answer | the best with recurrence | the best without | change in error |"
+    yield "| --- | --- | --- | --- | ---: |"
+    names = []
     for data in results().built:
         for text in texts()[data.name]:
             if not text.tuned or data.about.stand_in:
                 continue
-            word = capital(text.answer.outcome)
-            effect = text.effect.replace(" (", ", ").removesuffix(")")
             notes = [note for note in text.beside if note in SHOWN]
-            said = ", ".join([f"**{word}**", *notes])
-            yield f"- {said}: {data.question}. {models(data, text)} ({effect})."
+            said = ", ".join([f"**{text.answer.outcome}**", *notes])
+            models = [data.named(name, short=True) for name in text.answer.compared]
+            names += models
+            effect = text.effect.replace(" error", "")
+            yield f"| {data.question} | {said} | {' | '.join(models)} | {effect} |"
+    yield f"\n{explained(names)}"
 
 
 SHOWN = (Note.ONE_SEARCH, Note.TOO_SHORT, Note.NOT_CONVERGED)
@@ -153,7 +142,22 @@ def speed():
     rounds."""
     measured = read_json(ROOT / "bench" / "results.json")
     groups = performance.grouped(measured["peers"]["rows"])
-    yield f"Measured on {measured['peers']['date']}.\n"
+    slower = [
+        (rows_of[side]["ratio"]["median"], work, phase, side)
+        for (work, phase), rows_of in groups.items()
+        for side in rows_of
+        if side != "unroll" and rows_of[side]["ratio"]["median"] < 1
+    ]
+    said = (
+        "The table has others' time divided by Unroll's, measured on "
+        f"{measured['peers']['date']} with the same batches and weights, on one thread "
+        "([all](docs/performance.md))."
+    )
+    for ratio, work, phase, side in sorted(slower):
+        word = {"train": "training", "evaluate": "prediction"}[phase]
+        said += f" Unroll is slower at {word} of `{work}`: {side} takes {ratio:.2g} of its time."
+    yield said
+    yield ""
     yield "| work | train: the documents' way | fastest peer | predict: the documents' way | fastest peer |"
     yield "| --- | ---: | ---: | ---: | ---: |"
     for work in FASTER:
@@ -203,7 +207,7 @@ def with_figures(data, text):
 def parts(page, name, origin):
     """What is before the mark, between the marks and after."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    begin = f"<!-- {name}: tests/test_readme.py compares every figure here with {origin} -->\n"
+    begin = f"<!-- {name}: made by tests/test_readme.py from {origin} -->\n"
     end = f"<!-- end of {name} -->"
     assert text.count(begin) == text.count(end) == 1, (
         f"{page} needs one place for {name}, in marks as the others have"

@@ -55,8 +55,9 @@ def show_table(
 ) -> None:
     """Print a table on standard output.
 
-    A narrow terminal shows the columns that fit, and lists the other headings. A file
-    or a pipe, which has no width, gets all columns.
+    A narrow terminal shows the columns that fit. Of the others, the last one stands
+    below its row, and the headings of the rest are listed. A file or a pipe, which has
+    no width, gets all columns.
 
     Args:
         headings: the headings of the columns. The first column is always shown.
@@ -90,6 +91,7 @@ def _show_on_terminal(
 ) -> None:
     from rich import box
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
@@ -103,31 +105,63 @@ def _show_on_terminal(
     ]
     fitting = _fitting(headings, needed, important, console.width)
     left_out = [name for index, name in enumerate(headings) if index not in fitting]
+    below = left_out.pop() if left_out[-1:] == [headings[-1]] else ""
     if left_out:
-        caption = f"{caption} Wider terminals show: {', '.join(left_out)}.".strip()
-    table = Table(
-        title=Text(title, style="bold") if title else None,
-        caption=Text(caption, style="dim") if caption else None,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        show_edge=False,
-    )
-    for index in fitting:
-        table.add_column(
-            Text(headings[index]),
-            justify="right" if headings[index] in numeric else "left",
-            overflow="fold",
-            min_width=words[index],
+        caption = (
+            f"{caption} A wider terminal also shows {', '.join(left_out)}.".strip()
         )
-    for row in rows:
-        texts = [Text(row[index]) for index in fitting]
+    widths = _widths(columns, needed, fitting, console.width)
+
+    def show_row(cells: Sequence[str], *, header: bool = False) -> None:
+        table = Table(
+            box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=header
+        )
+        for index in fitting:
+            table.add_column(
+                Text(headings[index]),
+                justify="right" if headings[index] in numeric else "left",
+                overflow="fold",
+                width=widths[index],
+            )
+        texts = [Text(cells[index]) for index in fitting] if cells else []
         for text in texts:
             for verdict, style in STYLES.items():
                 text.highlight_regex(rf"\b{verdict}(?=$|;)", style=style)
-        table.add_row(*texts)
-    console.print(table)
+        if texts:
+            table.add_row(*texts)
+        console.print(table)
+        if below and cells and cells[-1]:
+            said = Text(f"{below}: {cells[-1]}", style="dim")
+            console.print(Padding(said, (0, 0, 0, 4)))
+
+    if title:
+        console.print(Text(title, style="bold"))
+    show_row([], header=True)
+    for row in rows:
+        show_row(row)
+    if caption:
+        console.print(Text(caption, style="dim"))
+
+
+def _widths(
+    columns: Sequence[Sequence[str]],
+    needed: Sequence[int],
+    fitting: Sequence[int],
+    width: int,
+) -> dict[int, int]:
+    """Return index -> width of each column that fits; those that lack least for their
+    longest cell get what is left first.
+    """
+    spare = width - sum(needed[index] for index in fitting)
+    lacking = {
+        index: max(map(len, columns[index])) + GAP - needed[index] for index in fitting
+    }
+    widths = {}
+    for index in sorted(fitting, key=lacking.__getitem__):
+        more = min(spare, lacking[index])
+        widths[index] = needed[index] - GAP + more
+        spare -= more
+    return widths
 
 
 def _fitting(

@@ -265,15 +265,16 @@ def _forecasts(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
         cure = f"unroll repro evaluate@{dataset.name} draws them"
         return Plots(title, f"There are none of {lacking} yet: {cure}.")
     caption = (
-        "The network and the model without recurrence that are compared, chosen before "
-        "the test; first seed."
+        "The plots show the network and the model without recurrence that the answer "
+        "compares, with their first seed."
     )
     names_of_parts = ["First rows of test"]
     if (table["part"] > 0).any():
         noun = "week" if dataset.about.layout == "windows" else "example"
         names_of_parts = [f"{capital(part)} {noun}" for part in PARTS]
         caption += (
-            f" Best, median and worst {noun} of test: by the error of the two together."
+            f" The best, the median and the worst {noun} of test are those by the error "
+            "of both together."
         )
     drawn = [
         _stretch(dataset, rows, compared, names_of_parts[int(part)])
@@ -288,8 +289,8 @@ def _free_runs(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
         return None
     table = dataset.numbers("rollout", "step", "truth", *names)
     caption = (
-        "From one true window on, each model is fed its own predictions. First seed, "
-        "last epoch."
+        "From one true window on, each model is fed its own predictions. The weights are "
+        "those of the first seed and the last epoch."
     )
     drawn = _stretch(dataset, table, names, "From one true window on")
     return Plots("Left alone: predictions fed back", caption, [drawn])
@@ -356,7 +357,7 @@ def _by_week(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
         for name in compared
     ]
     drawn = Plot("Each week of test", x, y, lines)
-    return Plots("Error by week of test", "Mean over seeds.", [drawn])
+    return Plots("Error by week of test", "Each line is the mean over seeds.", [drawn])
 
 
 def data_size(dataset: Evaluated) -> Plots | None:
@@ -392,9 +393,9 @@ def data_size(dataset: Evaluated) -> Plots | None:
     x = Axis(min(network) * rows / 1.2, rows * 1.2, label, log=True, marked=marked)
     y = _padded(ends, f"Test {title(metric)}", share=metric == "accuracy")
     caption = (
-        "With the last eighth, quarter, half and all of the train rows, and the same "
-        "options: the mean on test over seeds, and its 95 % interval. Beneath: what the "
-        "network does against the other."
+        "Both models learn from the last eighth, quarter, half and all of the train rows, "
+        "with the same options. A line is the mean on test over seeds, with its 95 % "
+        "interval. The words beneath say what the network does, compared with the other."
     )
     drawn = Plot("Error by train examples", x, y, lines)
     return Plots("How many rows recurrence needs", caption, [drawn])

@@ -21,6 +21,22 @@ SMALL = 1e-3
 """Smaller numbers are written with an exponent."""
 
 
+NUMBERS = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+)
+"""Small numbers in words."""
+
+
 def number(value: float, digits: int = 4) -> str:
     """Return a number with some significant digits as text: 12.34, 322,113, 4.40e-4."""
     if value == 0:
@@ -36,6 +52,11 @@ def exponent(value: float, decimals: int) -> str:
     """Return a number with an exponent as text: 4.40e-4, not 4.40e-04 as in Python."""
     mantissa, _, power = f"{value:.{decimals}e}".partition("e")
     return f"{mantissa}e{int(power)}"
+
+
+def in_words(count: int) -> str:
+    """Return a whole number as text, in words up to ten."""
+    return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"
 
 
 def short(value: float) -> str:

@@ -27,6 +27,7 @@ from pipeline.report.result_tables import (
     scores_table,
 )
 from pipeline.report.results import AnswerText, Evaluated, Results, error_text, sentence
+from pipeline.report.titles import explained
 
 FOLDER = Path(__file__).parent
 
@@ -35,7 +36,7 @@ MEANINGS: dict[str, str] = {
     Word.HURTS: "With recurrence there is more error, surely by more than the band.",
     Word.SAME: "The errors surely differ by less than the band: 5 % of the error that "
     "a model can avoid.",
-    Word.OPEN: "The interval is too wide to say.",
+    Word.OPEN: "The interval crosses an edge of the band, so it is too wide to say.",
     Word.NOT_ASKED: "There is no past to learn from, or nothing to compare with.",
     Note.UNTUNED: "Nobody searched for options of the network. Its opponent may be "
     "tuned.",
@@ -52,7 +53,8 @@ MEANINGS: dict[str, str] = {
     Outcome.FAILS: "The rebuild contradicts the document.",
     Outcome.UNSURE: "The interval is too wide to say whether the figure holds.",
     Outcome.NOT_BUILT: "Nothing is trained for it yet.",
-    Outcome.STAND_IN: "Made from generated data in place of the real ones: no result.",
+    Outcome.STAND_IN: "The data are generated in place of the real ones, so the figure "
+    "is no result.",
 }
 """Word of an answer or outcome -> its meaning, in a sentence for readers."""
 
@@ -118,6 +120,12 @@ def page(results: Results) -> str:
         headlines=headlines_table(results),
         unbuilt=claims_table(
             [verdict for verdict in results.verdicts if verdict.dataset is None]
+        ),
+        explained=explained(
+            text.dataset.named(name)
+            for text in answers
+            if text.tuned
+            for name in text.answer.compared
         ),
         menu=menu(results.built),
         sections=[_section(results, dataset, networks) for dataset in results.built],
@@ -229,6 +237,11 @@ def _section(
     return {
         "dataset": dataset,
         "answers": [AnswerText(dataset, answer) for answer in dataset.answers],
+        "explained": explained(
+            dataset.named(name)
+            for answer in dataset.answers
+            for name in answer.compared
+        ),
         "standing": standing,
         "labels": _labels(dataset, standing),
         "standing_on": charts.ranking(dataset, standing, scale.std if in_unit else 1.0),

@@ -42,16 +42,15 @@ DOCUMENTS = {
 """Number of a document -> its title."""
 
 CLAIMS_CAPTION = (
-    "Rebuilt: the mean over seeds, and the 95 % interval of one more run. A comparison "
-    "has the interval of the difference: of 95 %, or of 90 % if the claim is that two "
-    "models are the same."
+    "A rebuilt figure is the mean over seeds, with the interval in which one more run "
+    "would lie, at 95 %. A comparison has the interval of the difference: of 95 %, or of "
+    "90 % if the claim is that two models are the same."
 )
 
 HEADLINES_CAPTION = (
-    "Rebuilt: the mean over seeds. Below it: the interval in which one more run would "
-    "lie, at 95 %. Holds: the published figure, within its rounding, meets this interval. "
-    "Says little: a baseline could have the figure, too. Cannot tell: seeds move the figure "
-    "too far."
+    "A rebuilt figure is the mean over seeds; below it stands the 95 % interval of one "
+    "more run. A figure holds if it meets this interval, and says little if a simple "
+    "baseline meets it, too."
 )
 
 PLACES = {
@@ -248,17 +247,17 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
     about = dataset.about
     better = "higher" if MEASURES[about.metric].higher else "lower"
     return _sentences(
-        (dataset.stale, "Of an earlier build."),
+        (dataset.stale, "These scores are of an earlier build."),
         (
             True,
             (
-                f"{title(about.metric)}, {better} is better; mean over seeds ± sample "
-                "standard deviation."
+                f"A {better} {title(about.metric)} is better. Each score is the mean "
+                "over seeds, ± their standard deviation."
             ),
         ),
         (
             "validation" in about.examples,
-            "Selected: by the epoch that is best on validation, never on test.",
+            "The selected weights are those of the epoch that is best on validation.",
         ),
         (
             about.naive,
@@ -268,8 +267,8 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
             opponent,
             (
                 f"The best without recurrence is {opponent}, chosen before the test. "
-                "Against it (vs): the change in error, a geometric mean over seeds, and its "
-                "95 % interval."
+                "The change in error is against it (vs): a geometric mean over seeds, "
+                "with its 95 % interval."
             ),
         ),
         (
@@ -403,10 +402,10 @@ def groups_table(dataset: Evaluated, shown: Mapping[str, Entry]) -> ResultTable:
         (free, "own predictions fed back"),
     )
     caption = _sentences(
-        (True, "Final weights."),
+        (True, "These are the scores of the final weights."),
         (
             "outside" in groups,
-            "Inside and outside the range of x that was trained on.",
+            "The parts lie inside and outside the range of x that was trained on.",
         ),
         (
             free,
@@ -452,7 +451,7 @@ def claims_table(verdicts: Sequence[Verdict], *, stand_in: bool = False) -> Resu
         (
             TableColumn("claim", "What the document says", numeric=False),
             *FIGURES,
-            TableColumn("note", "What is behind it", numeric=False),
+            TableColumn("note", "Why", numeric=False),
         ),
         tuple(_claim_row(verdict) for verdict in verdicts),
         stand_in,

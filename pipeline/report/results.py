@@ -28,6 +28,7 @@ from pipeline.report.formatting import (
     capital,
     comparison_text,
     direction,
+    in_words,
     number,
     title,
 )
@@ -43,8 +44,30 @@ PARAGRAPHS = re.compile(
 sentences that are made from results and the next heading."""
 
 
-COUNTS = {2: "two", 3: "three"}
-"""Numbers of searches in words."""
+QUESTION = "Does a recurrent network help?"
+
+SAID = {
+    Word.HELPS: "It helps",
+    Word.HURTS: "It hurts",
+    Word.SAME: "It makes no difference that matters",
+    Word.OPEN: "The question is open",
+    Word.NOT_ASKED: "The question is not asked",
+}
+"""The word of an answer -> the answer to "Does a recurrent network help?"."""
+
+COUNTED = {
+    Word.HELPS: "helps in {}",
+    Word.HURTS: "hurts in {}",
+    Word.SAME: "makes no difference that matters in {}",
+}
+"""The word of several answers -> its words in their sentence."""
+
+REASONS = {
+    answers.NOTHING: "there is no recurrent network, or nothing to compare it with",
+    answers.NO_PAST: "one value goes in, so there is no past to use",
+    answers.FEW_SEEDS: "there are too few seeds",
+}
+"""Why nothing is compared -> the same with subject and verb."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +139,7 @@ class Evaluated:
         """
         count = len(self.searches.get(name, ()))
         if count:
-            return f"{self.plural[name]} of {COUNTS.get(count, count)} searches"
+            return f"{self.plural[name]} of {in_words(count)} searches"
         return self.short[name] if short else self.titles[name]
 
     @property
@@ -205,18 +228,49 @@ class AnswerText:
         return f"{change} ({interval})" if interval else change or self.answer.reason
 
     @property
-    def sentence(self) -> str:
-        """The two models and the change in error."""
+    def reason(self) -> str:
+        """Why nothing is compared, with subject and verb."""
+        return REASONS.get(self.answer.reason, self.answer.reason)
+
+    def sentence(self, *, short: bool = False) -> str:
+        """Return what was compared and how much error it had, without a full stop.
+
+        With `short` the models have no options.
+        """
         if self.answer.outcome == Word.NOT_ASKED:
-            return capital(self.answer.reason)
-        models = [self.dataset.named(name) for name in self.answer.compared]
-        return capital(f"{' against '.join(models)}: {self.effect}")
+            return capital(self.reason)
+        network, other = [
+            titles.with_article(self.dataset.named(name, short=short))
+            for name in self.answer.compared
+        ]
+        comparison = self.answer.comparison
+        if comparison is None:
+            return capital(
+                f"{network} and {other} are not compared, because {self.reason}"
+            )
+        amount, interval = self.change
+        ends = f" (95 % interval: {interval})" if interval else ""
+        side = "less" if comparison.change < 0 else "more"
+        if not comparison.relative:
+            measure, size = amount.split(" ", 1)
+            by = f"{side} error than {other}, by {size.lstrip('+-')} in {measure}"
+        elif float(f"{comparison.change:.3f}") == 0:
+            by = f"the same error as {other}"
+        else:
+            by = (
+                f"{amount.replace('+', '').removeprefix('-')} {side} error than {other}"
+            )
+        comma = "," if ", " in network else ""
+        return capital(f"{network}{comma} had {by}{ends}")
 
     @property
     def line(self) -> str:
         """The answer in one line: its word, the remarks and the sentence."""
         notes = f" ({'; '.join(self.beside)})" if self.beside else ""
-        return f"{self.answer.outcome}{notes}: {self.sentence}"
+        said = f"{SAID[self.answer.outcome]}{notes}"
+        if self.answer.outcome == Word.NOT_ASKED:
+            return f"{said}, because {self.reason}"
+        return f"{said}: {self.sentence()}"
 
 
 def error_text(dataset: Evaluated, name: str | None) -> str:
@@ -259,10 +313,23 @@ def sentence(answers: Sequence[Answer]) -> str:
         return "No figure here is a result"
     tuned = [one for one in asked if one.networks == Networks.TUNED]
     counts = Counter(one.outcome for one in tuned or asked)
-    listed = ", ".join(f"{counts[word]} {word}" for word in Word if counts[word])
-    kind = "tuned question" if tuned else "question"
-    many = "s" if counts.total() > 1 else ""
-    return f"Does a recurrent network help? {counts.total()} {kind}{many}: {listed}"
+    total = counts.total()
+    about = " about tuned networks" if tuned else ""
+    if total == 1:
+        (word,) = counts
+        return f"{QUESTION} One question{about} is asked. {SAID[word]}"
+    texts = [
+        words.format(in_words(counts[word]))
+        for word, words in COUNTED.items()
+        if counts[word]
+    ]
+    listed = " and ".join(filter(None, [", ".join(texts[:-1]), *texts[-1:]]))
+    start = f"{QUESTION} Of {in_words(total)} questions{about}, "
+    undecided = counts[Word.OPEN]
+    is_open = f"{in_words(undecided)} {'is' if undecided == 1 else 'are'} open"
+    if not listed:
+        return f"{start}{is_open}"
+    return f"{start}it {listed}{f'; {is_open}' if undecided else ''}"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Titles of experiments and data sets, made from their options in params.yaml."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.config.model_card import ModelCard, card
@@ -34,6 +34,45 @@ QUANTITIES = {
 }
 """Name of a preparation -> the quantity that its data sets forecast. Other data sets
 have the quantity in their scale."""
+
+
+ARTICLES = {
+    "adaptive filter": "an",
+    "dense network": "a",
+    "perceptron": "a",
+    "transformer": "a",
+}
+"""The beginning of a title -> the article before it in a sentence."""
+
+GLOSSARY = {
+    "adaptive filter": "An adaptive filter is a weighted sum of the values, whose "
+    "weights a small network computes.",
+    "minGRU": "A minGRU is a GRU with one gate.",
+    "boosted trees": "Boosted trees are many small decision trees, each fitted to the "
+    "error of those before it.",
+    "transformer": "A transformer weighs all timesteps by attention.",
+    "GRU over segments": "A GRU over segments reads many rows in one step.",
+    "linear map": "A linear map forecasts each row by a weighted sum of all rows seen.",
+    "DLinear": "DLinear adds up a linear map of the trend and one of the rest.",
+    "least absolute": "Least absolute deviation is a linear regression that minimises "
+    "the absolute error.",
+    "of sines": "A dense network of sines has the sine as its activation.",
+}
+"""A part of a title that one course in statistics does not teach -> what it is."""
+
+
+def with_article(title: str) -> str:
+    """Return a model's title as it stands in a sentence."""
+    for start, article in ARTICLES.items():
+        if title == start or title.startswith(f"{start} "):
+            return f"{article} {title}"
+    return title
+
+
+def explained(titles: Iterable[str]) -> str:
+    """Return a sentence on each kind of model that few readers know."""
+    text = " ".join(titles).lower()
+    return " ".join(says for part, says in GLOSSARY.items() if part.lower() in text)
 
 
 def quantity(section: DatasetParams, about: About) -> str:

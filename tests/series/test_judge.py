@@ -39,7 +39,7 @@ def test_forecasts_are_compared_with_those_of_the_champion(against, size, outcom
     rows = forecasts(against, champion) if size is None else off(against, size)
     found = judge(rows, against)
     assert found.outcome == outcome
-    assert found.sentence.startswith(outcome.capitalize())
+    assert f" {outcome}: over the last" in found.sentence
     assert found.champion_mae == pytest.approx(against.board.models[champion].mae)
     expected = found.champion_mae if size is None else STD * size
     assert found.mae == pytest.approx(expected)

@@ -19,7 +19,7 @@ from series.options import Options
 from series.table import Table
 from unroll import terminal
 
-IMPORTANT = ("Change", "95 % interval", "Coverage")
+IMPORTANT = ("Change", "95 % interval", "Coverage", "CPU s")
 """Columns that a narrow terminal shows before others."""
 
 KEYWORD = re.compile(
@@ -54,15 +54,14 @@ def show(answer: Answer, level: float) -> None:
 
 
 def show_models(answer: Answer) -> None:
-    """Print the sentence, the hint and the table of models."""
+    """Print the sentence, and the table of models with what explains it."""
     print(printable(f"{answer.name}: {answer.sentence}"))
-    if answer.hint:
-        print(printable(with_flags(answer.hint)))
     models = table.models(answer.models, answer.unit, answer.board.objective)
     left_out: dict[str, list[str]] = {}
     for name, why in answer.findings.models_left_out.items():
         left_out.setdefault(why, []).append(name)
-    caption = [table.explained(answer.board)]
+    hint = printable(with_flags(answer.hint))
+    caption = [*filter(None, [hint, table.explained(answer.board)])]
     for why, names in left_out.items():
         caption.append(f"Left out: {', '.join(names)}: {why}")
     print()

@@ -15,7 +15,7 @@ from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
 from pipeline.files import write_text
 from pipeline.provenance.git import git
-from pipeline.report.formatting import DASH, direction
+from pipeline.report.formatting import DASH, capital, direction
 from pipeline.report.result_tables import (
     DOCUMENT,
     ResultTable,
@@ -29,7 +29,7 @@ from pipeline.report.result_tables import (
     plain,
     published_cell,
 )
-from pipeline.report.results import AnswerText, Results, error_text, load
+from pipeline.report.results import SAID, AnswerText, Results, error_text, load
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
@@ -38,7 +38,7 @@ ABOUT = TableColumn("about", "Experiment and measure", numeric=False)
 """The column of claims that names what a claim is rebuilt by."""
 
 PUBLISHED_CAPTION = (
-    "Published: `unroll claims` says which epoch and rows each figure belongs to."
+    "`unroll claims` says which epoch and rows each published figure belongs to."
 )
 
 CHANGE_CAPTION = (
@@ -83,13 +83,22 @@ class Pair:
         """The outcome, and the change in error."""
         if self.comparison is None:
             return (
-                f"{Word.OPEN}: {FEW_SEEDS}, no predictions, or two searches for the "
-                "same model, which count as one"
+                f"{Word.OPEN}, because there are {FEW_SEEDS} or no predictions, or "
+                "they are two searches for one model"
             )
         known = direction(self.comparison)
         outcome = self.comparison.outcome
         said = f"{outcome} ({known})" if known else outcome
         return f"{said}: {self.comparison.amount}"
+
+    @property
+    def line(self) -> str:
+        """The question that two experiments ask, and the answer."""
+        asked = f"Does {self.experiment} help, compared with {self.against}?"
+        if self.comparison is None:
+            return f"{asked} {capital(self.words)}"
+        answer = SAID[self.comparison.outcome]
+        return f"{asked} {answer}{self.words.removeprefix(self.comparison.outcome)}"
 
 
 @dataclass(frozen=True)
@@ -272,7 +281,8 @@ def claims(workspace: Workspace, documents: Sequence[str] = ()) -> ResultTable:
     ]
     table = claims_table(verdicts)
     rows = tuple({**row, "about": TableCell(row["claim"].small)} for row in table.rows)
-    table = replace(table, columns=(*table.columns, ABOUT), rows=rows)
+    *columns, why = table.columns
+    table = replace(table, columns=(*columns, ABOUT, why), rows=rows)
     if documents:
         headings = [heading(document) for document in known if document in documents]
         table = replace(table, title="; ".join(dict.fromkeys(headings)))
@@ -321,8 +331,7 @@ def show(shown: Tables) -> None:
             lines[0] += "  [STAND-IN: no result]"
         lines += [f"Does a recurrent network help? {line}" for line in table.answers]
         if shown.pair and not number:
-            pair = shown.pair
-            lines.append(f"{pair.experiment} against {pair.against}: {pair.words}")
+            lines.append(shown.pair.line)
         terminal.show_table(
             [*titles.values()],
             [[_text(table, row, key) for key in titles] for row in table.rows],

@@ -79,7 +79,7 @@ def _answers(workspace: Workspace) -> dict[str, list[str]]:
     return {
         dataset.name: [
             *(
-                f"{answer.networks}: {AnswerText(dataset, answer).line}."
+                f"Do {answer.networks} help? {AnswerText(dataset, answer).line}."
                 for answer in dataset.answers
             ),
             *(f"{text}." for text in dataset.behind),

@@ -175,9 +175,9 @@ def test_hostile_texts_are_shown_not_run(results):
 
 def test_figures_of_an_earlier_build_say_so(results, text):
     assert [dataset.name for dataset in results.built if dataset.stale] == ["waves"]
-    banner = "<b>Of an earlier build.</b> train@waves failed: unroll: no room left"
+    banner = "<b>These figures are of an earlier build.</b> train@waves failed: unroll: no room left"
     assert banner in section(text, "waves")
-    assert text.count("Of an earlier build.") == 1
+    assert text.count("of an earlier build.") == 1
 
 
 def test_every_table_plot_and_row_of_a_stand_in_is_labelled_and_nothing_else_is(
@@ -401,12 +401,12 @@ TUNED = Networks.TUNED
         (
             [answer(word, TUNED) for word in (Word.OPEN, Word.SAME, Word.OPEN)]
             + [answer(Word.HURTS), answer(Word.NOT_ASKED)],
-            "help? 3 tuned questions: 1 no difference that matters, 2 open",
+            "tuned networks, it makes no difference that matters in one; two are open",
         ),
-        ([answer(Word.HELPS)], "help? 1 question: 1 helps"),
+        ([answer(Word.HELPS)], "help? One question is asked. It helps"),
         (
             [answer(Word.OPEN, notes=[Note.STAND_IN]), answer(Word.HURTS, TUNED)],
-            "help? 1 tuned question: 1 hurts",
+            "help? One question about tuned networks is asked. It hurts",
         ),
         ([answer(Word.OPEN, notes=[Note.STAND_IN])], "No figure here is a result"),
         ([], "Nothing is built yet"),
@@ -429,9 +429,9 @@ def test_an_answer_in_a_line_says_its_word_what_stands_beside_it_and_the_change(
         update=figures | {"network": "gru", "opponent": "ridge"}
     )
     assert AnswerText(dataset, same).line == (
-        "no difference that matters (slightly more error; too short): "
-        "GRU(2), best of 12 trials against ridge regression on the last 4 steps: "
-        "+2.0 % error (+1.0 to +3.0 %)"
+        "It makes no difference that matters (slightly more error; too short): "
+        "GRU(2), best of 12 trials, had 2.0 % more error than ridge regression on the "
+        "last 4 steps (95 % interval: +1.0 to +3.0 %)"
     )
     less = same.model_copy(update={"low": -0.03, "high": -0.01})
     either = same.model_copy(update={"low": -0.03, "high": 0.01})
@@ -453,8 +453,8 @@ def test_a_model_of_several_searches_has_a_title_of_its_own_and_the_models_behin
         plural={"gru": "GRUs"},
         answers=[one],
     )
-    start = "GRUs of two searches against ridge regression"
-    assert AnswerText(dataset, one).sentence.startswith(start)
+    start = "GRUs of two searches and ridge regression are not compared"
+    assert AnswerText(dataset, one).sentence().startswith(start)
     behind = "GRUs of two searches: GRU(2) (MSE 0.100), GRU(3) (MSE 0.200)"
     assert dataset.behind == [behind]
     assert behind in scores_table(dataset, dataset.experiments, "ridge").caption

@@ -71,7 +71,8 @@ def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
     (table,) = compare(evaluated, ["waves"]).tables
     assert experiments(table)[0] == "noise"
     assert re.fullmatch(
-        r"open \(untuned\): SimpleRNN.* against perceptron.*: too few seeds",
+        r"The question is open \(untuned\): SimpleRNN.* and perceptron.* are not compared, "
+        r"because there are too few seeds",
         *table.answers,
     )
     cell = next(
@@ -122,7 +123,8 @@ def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printe
     assert [pair["experiment"], pair["against"]] == names
     assert (pair["outcome"], pair["change"]) == (expected.outcome, expected.change)
     assert pair["words"] == str(expected)
-    assert f"{' against '.join(names)}: {expected}" in printed(shown, terminal=False)
+    asked = f"Does {names[0]} help, compared with {names[1]}? It hurts: "
+    assert f"{asked}{expected.amount}" in printed(shown, terminal=False)
     (table,) = compare(evaluated, ["waves/node", "waves/perceptron"]).as_data()
     assert table["comparison"]["outcome"] == "open"
     assert compare(evaluated, ["imdb/rnn", "imdb/majority"]).tables[0].stand_in
@@ -174,9 +176,11 @@ def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(
             cell["text"] in text for row in table["rows"] for cell in row.values()
         )
     else:
-        before = text.partition("Wider ")[0]
-        assert ("vs best without" in before) == (width == 80), "the difference stays"
-        assert "Wider terminals show: " in " ".join(text.split())
+        before = text.partition("A wider ")[0]
+        heading = " ".join(text.split("─")[0].splitlines()[-3:])
+        assert ("vs best without" in heading) == (width == 80), "the difference stays"
+        assert "A wider terminal also shows " in " ".join(text.split())
+        assert "Published" in before, "the last column stays, or stands below its row"
 
 
 @pytest.mark.parametrize("terminal", [True, False])
