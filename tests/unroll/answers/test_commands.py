@@ -108,6 +108,7 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
     page = (folder / "shop" / "index.html").read_text(encoding="utf-8")
     assert f">{answer.sentence}</p>".replace("'", "&#39;") in page
     assert page.count("<svg") == 3, "the forecast, the weeks, and why"
+    assert "<h2>Why this forecast</h2>" in page
 
     monkeypatch.setattr("unroll.answers.answering.answer_series", None)
     monkeypatch.setattr("series.forecaster.BaseForecaster.read", None)  # no row is read
