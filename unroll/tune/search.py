@@ -1,8 +1,8 @@
 """A search by successive halving: which trainings come next, and which one is the best.
 
 All options are drawn before the first training, so the order in which trainings end
-does not matter. A first round trains all trials with a quarter of the epochs, a second
-the best third with half of them, and a third the best two with all. The best trial then
+does not matter. A first round trains all trials with an eighth of the epochs. Each
+further round trains the best third with twice the epochs. The best trial then
 trains on with doubled epochs, as long as this helps. (Jamieson and Talwalkar 2016,
 "Non-stochastic best arm identification and hyperparameter optimization", AISTATS.)
 """
@@ -36,8 +36,11 @@ PATIENCE = "training.patience"
 LATE = 0.9
 """The fraction of the epochs after which a best epoch is late: more epochs might help."""
 
-PROMOTED = 2
-"""The number of trials that are trained with all epochs."""
+ROUNDS = (8, 4, 2, 1)
+"""The parts of the epochs in each round: an eighth, a quarter, half and all."""
+
+KEPT = 3
+"""A round keeps one of so many trials."""
 
 LONGEST = 16
 """The most epochs, as a multiple of the experiment's own."""
@@ -208,11 +211,10 @@ class Search:
         best trials are trained.
         """
         rounds: dict[int, int] = {}
-        counts = (self.trials, ceil_div(self.trials, 3), PROMOTED)
-        for divisor, count in zip((4, 2, 1), counts, strict=True):
-            # A few epochs cannot be halved twice.
-            epochs = max(self.epochs // divisor, min(self.epochs, 1))
-            rounds.setdefault(epochs, count)
+        for number, part in enumerate(ROUNDS):
+            # A few epochs cannot be halved thrice.
+            epochs = max(self.epochs // part, min(self.epochs, 1))
+            rounds.setdefault(epochs, ceil_div(self.trials, KEPT**number))
         return rounds
 
     def _longer(self, attempts: list[Attempt]) -> tuple[list[Attempt], list[Training]]:

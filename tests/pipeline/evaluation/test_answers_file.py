@@ -76,9 +76,10 @@ def test_what_was_answered_and_judged_is_read_by_all_that_shows_it(copy):
         "helps"
     ]
     (table,) = compare(copy, ["waves"]).tables
-    start = "helps (untuned): SimpleRNN()"
-    assert table.answers[0].startswith(start)
-    assert "perceptron, by hand, rate : -50 % error (-60 to -40 %)" in table.answers[0]
+    sentence = table.answers[0]
+    assert sentence.startswith("It helps (untuned): SimpleRNN()")
+    assert "had 50 % less error than perceptron, by hand" in sentence
+    assert "(95 % interval: -60 to -40 %)" in sentence
 
 
 def test_answers_that_are_missing_or_older_than_their_evaluation_are_made_anew(copy):
