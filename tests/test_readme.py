@@ -260,11 +260,11 @@ def test_the_recording_shows_the_answers_that_are_committed():
     shown = "".join(svg.itertext()).replace("\xa0", " ")
     for name in CHOSEN:
         for text in texts()[name]:
-            # A cell of the table may break the line behind three words.
+            # A cell of the table may break the line behind two words.
             word = text.answer.outcome.split()[0]
             words = text.effect.partition(" to ")[0].split()
-            start = re.escape(" ".join(words[:3]))
-            rest = re.escape(" ".join(words[3:]))
+            start = re.escape(" ".join(words[:2]))
+            rest = re.escape(" ".join(words[2:]))
             row = rf"{name} +(tuned|untuned).*\s{word}.*{start}[\s\S]{{,200}}?{rest}"
             assert re.search(row, shown), f"{name}: run `make recording`"
 
