@@ -1,12 +1,13 @@
 """The commands `compare` and `claims`, and the answers at the end of a build."""
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.config import params
+from pipeline.config import params, plain_yaml
 from pipeline.config.params import OFFICIAL, TEMPLATES, Params, built_by
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers
@@ -163,6 +164,8 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
             continue
         only = chosen.get(evaluated.name, ())
         note = _lacking(results, evaluated.name)
+        if names:
+            note += _edited_since(workspace, evaluated.name)
         scores, *others = dataset_tables(evaluated, only, against=not are_two)
         scores = _with_published(scores, results.verdicts, edited)
         tables += [
@@ -253,6 +256,27 @@ def _lacking(results: Results, dataset: str) -> str:
     if not count:
         return ""
     return f" {count} of its experiments {'is' if count == 1 else 'are'} not built."
+
+
+def _edited_since(workspace: Workspace, dataset: str) -> str:
+    """Return a sentence that names the experiments whose entry in params.yaml is not the
+    one that was trained last, or "".
+    """
+    entries: dict[str, Any] = {}
+    # Without a readable dvc.lock nobody knows what was trained.
+    with contextlib.suppress(OSError, UnrollError):
+        entries = plain_yaml.read(workspace.root / "dvc.lock").get("stages") or {}
+    section = f"experiments.{dataset}"
+    files = entries.get(f"train@{dataset}", {}).get("params", {})
+    trained = files.get(workspace.params.name, {}).get(section, {})
+    now = plain_yaml.read(workspace.params)["experiments"].get(dataset, {})
+    names = [name for name, entry in trained.items() if now.get(name, entry) != entry]
+    if not names:
+        return ""
+    return (
+        f" The entries of {', '.join(names)} in params.yaml have changed since these "
+        f"were trained; {built_by(workspace, f'evaluate@{dataset}')}."
+    )
 
 
 def claims(workspace: Workspace, documents: Sequence[str] = ()) -> ResultTable:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 import unroll
+from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.report.result_tables import TableCell, plain
 from pipeline.workspace import Workspace
@@ -56,6 +57,22 @@ def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_b
         claims(evaluated, ["waves"])
     with pytest.raises(UsageError, match="the document must be one of: .*'999'"):
         claims(evaluated, ["999"])
+
+
+def test_an_entry_that_was_edited_since_its_training_is_named(evaluated, tmp_path):
+    root = tmp_path / "project"
+    shutil.copytree(evaluated.root, root)
+    entries = plain_yaml.read(root / "params.yaml")["experiments"]["waves"]
+    first = next(iter(entries))
+    trained = {**entries, first: {**entries[first], "seeds": 17}}
+    files = {"params.yaml": {"experiments.waves": trained}}
+    lock = {"stages": {"train@waves": {"params": files}}}
+    (root / "dvc.lock").write_text(plain_yaml.dumped(lock), encoding="utf-8")
+    [table] = compare(Workspace(root), ["waves"]).tables
+    assert f"The entries of {first} in params.yaml have changed" in table.caption
+    (root / "dvc.lock").write_text("stages: [", encoding="utf-8")
+    [table] = compare(Workspace(root), ["waves"]).tables
+    assert "have changed" not in table.caption
 
 
 def test_a_published_cell_says_what_its_number_is_compared_with():
