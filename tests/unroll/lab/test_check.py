@@ -164,7 +164,8 @@ def test_a_right_program_is_right_in_any_style_with_any_shuffle_of_series(
         ("D", [in_part("D", MOVED.format("ys[-1:] + ys[:-1]"))], "D learns the 51st values of other series"),
         ("D", [in_part("D", MOVED.format("ys[::-1]"))], "Cannot tell: D does not learn in 4 epochs"),
         # R
-        ("R", CARRY, "R does not set the state to 0"),
+        # A state that is never set to 0 may grow until the program stops.
+        ("R", CARRY, "(R does not set the state to 0|with R it stops: OverflowError)"),
         ("R", [in_part("R", BACK)], "R takes .* from the last to the first"),
         ("R", [*ALL_STEPS], "R scores the outputs of all steps"),
         ("R", [("delta * ws * slope(dots[i - 1])", "0")], "R: only the last step is trained"),
