@@ -23,6 +23,8 @@ CARRY = [
     ("[], [a]", "[], LAST[-1:]"),
     ("    return dots", "    LAST[:] = outs\n    return dots"),
     ("def node", "LAST = [0]\ndef node"),
+    # cosh overflows where the state has grown, in one run of five
+    ("1 / math.cosh(dot) ** 2", "1 - math.tanh(dot) ** 2"),
 ]
 SCORE_D = 'print("D", '
 INDEX = ("s: s[49]))", "s: s[48]))")
@@ -164,8 +166,7 @@ def test_a_right_program_is_right_in_any_style_with_any_shuffle_of_series(
         ("D", [in_part("D", MOVED.format("ys[-1:] + ys[:-1]"))], "D learns the 51st values of other series"),
         ("D", [in_part("D", MOVED.format("ys[::-1]"))], "Cannot tell: D does not learn in 4 epochs"),
         # R
-        # A state that is never set to 0 may grow until the program stops.
-        ("R", CARRY, "(R does not set the state to 0|with R it stops: OverflowError)"),
+        ("R", CARRY, "R does not set the state to 0"),
         ("R", [in_part("R", BACK)], "R takes .* from the last to the first"),
         ("R", [*ALL_STEPS], "R scores the outputs of all steps"),
         ("R", [("delta * ws * slope(dots[i - 1])", "0")], "R: only the last step is trained"),
