@@ -9,7 +9,8 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json
 from pipeline.provenance.git import git
-from unroll.repro import LOCK, dvc
+from unroll.dvc_lock import LOCK
+from unroll.repro import dvc
 
 ANSWERS = "results/answers.json"
 """The file of the verdicts: its values called `outcome`."""

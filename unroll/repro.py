@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from pipeline.config import params, plain_yaml, registry
+from pipeline.config import params, registry
 from pipeline.config.params import Params
 from pipeline.errors import STOPPED, StoppedError, UsageError, one_line
 from pipeline.files import remove
@@ -26,11 +25,9 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace, alive, alone
 from stages.train import train_ahead
 from unroll import dvc_process
+from unroll.dvc_lock import LOCK, locked
 from unroll.dvc_process import END
 from unroll.terminal import BUILD
-
-LOCK = "dvc.lock"
-"""DVC's file with the hashes of each stage's inputs and outputs."""
 
 REPORT = "report"
 """The stage that is always built. Its page says what is missing, and why."""
@@ -45,22 +42,6 @@ OF_NO_REASON = re.compile(
 
 PAUSE = 0.05
 """Seconds between two looks at processes that are being ended."""
-
-
-class File(BaseModel):
-    """The schema of a file or folder of a stage in dvc.lock."""
-
-    path: str
-    md5: str | None = None
-
-
-class Entry(BaseModel):
-    """The schema of a stage in dvc.lock."""
-
-    cmd: str
-    deps: list[File] = []
-    params: dict[str, dict[str, Any]] = {}
-    outs: list[File] = []
 
 
 def repro(
@@ -251,16 +232,6 @@ def mend(root: Path) -> None:
             "dvc.lock is damaged; it is written anew from what runs/ holds",
             flush=True,
         )
-
-
-def locked(lock: Path) -> dict[str, Entry]:
-    """Return stage -> its entry in a dvc.lock; none if it is damaged or cut off."""
-    try:
-        stages = plain_yaml.read(lock)["stages"]
-        entries = TypeAdapter(dict[str, Entry]).validate_python(stages)
-    except (UsageError, ValidationError, KeyError, TypeError):
-        return {}
-    return entries if lock.read_bytes().endswith(b"\n") else {}
 
 
 def run_dvc(workspace: Workspace, arguments: Sequence[str], **options: Any) -> int:

@@ -14,7 +14,8 @@ from pipeline.provenance.git import git
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace, alone
 from unroll import repro
-from unroll.repro import LOCK, Entry, File, dvc
+from unroll.dvc_lock import LOCK, Entry, File, locked
+from unroll.repro import dvc
 
 FOLDER = ".verify"
 """The folder in the user's workspace where verifications build."""
@@ -138,7 +139,7 @@ def _make_clone(root: Path, folder: Path, committed: Path) -> None:
 
 def _stages_in(lock: Path) -> dict[str, Entry]:
     """Return stage -> its entry in a dvc.lock. Raises UnrollError if it is damaged."""
-    stages = repro.locked(lock)
+    stages = locked(lock)
     if not stages:
         raise UnrollError(
             f"the committed {LOCK} is damaged, so there is nothing to compare with; "
@@ -224,7 +225,7 @@ def compare(
     """
     new = {}
     if (rebuilt / LOCK).exists():
-        new = repro.locked(rebuilt / LOCK)
+        new = locked(rebuilt / LOCK)
     reasons = Workspace(rebuilt).failures()
     findings = {}
     for stage in dict.fromkeys([*new, *stages]):

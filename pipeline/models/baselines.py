@@ -49,6 +49,10 @@ class Baseline:
     columns: int = 0
     base: Callable[[Array], Array] | None = None
 
+    def base_of(self, inputs: Array) -> Array:
+        """Return the base (n,) of inputs (n, ...)."""
+        return self.base(inputs) if self.base else np.zeros(len(inputs))
+
 
 @dataclass(frozen=True)
 class Direct:

@@ -286,11 +286,13 @@ def assembled(
         )
     for option in ("features", "rows", "residual", "standardise", "in_unit"):
         takes = kind == "network"
+        users = "networks"
         if option == "residual":
             takes = takes or getattr(method, "RESIDUAL", False)
+            users = "networks, boosting and kernel_ridge"
         if getattr(experiment, option) and not takes:
             raise UsageError(
-                f"params.yaml: {where}.{option} is for networks. Received: "
+                f"params.yaml: {where}.{option} is for {users}. Received: "
                 f"{model.name}; leave it out"
             )
     if experiment.standardise and experiment.in_unit:

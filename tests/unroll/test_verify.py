@@ -14,7 +14,7 @@ from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace, alone
 from tests.support import last_output, start_unroll, toy
 from tests.unroll.test_workspaces import git
-from unroll import repro, verify
+from unroll import dvc_lock, repro, verify
 from unroll.commands.main import invoke, run
 
 
@@ -37,7 +37,7 @@ def unroll(root, capfd, *arguments):
 
 
 def locked(root):
-    return repro.locked(root / "dvc.lock")
+    return dvc_lock.locked(root / "dvc.lock")
 
 
 SAME_WAVES = """\

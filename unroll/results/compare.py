@@ -1,6 +1,5 @@
 """The commands `compare` and `claims`, and the answers at the end of a build."""
 
-import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -34,6 +33,7 @@ from pipeline.report.results import SAID, AnswerText, Results, error_text, load
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
+from unroll.dvc_lock import LOCK, locked
 
 ABOUT = TableColumn("about", "Experiment and measure", numeric=False)
 """The column of claims that names what a claim is rebuilt by."""
@@ -163,9 +163,10 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
         if names and evaluated.name not in chosen:
             continue
         only = chosen.get(evaluated.name, ())
-        note = _lacking(results, evaluated.name)
+        # Of named experiments it says nothing on the others.
+        note = "" if only else _lacking(results, evaluated.name)
         if names:
-            note += _edited_since(workspace, evaluated.name)
+            note += _edited_since(workspace, evaluated.name, only)
         scores, *others = dataset_tables(evaluated, only, against=not are_two)
         scores = _with_published(scores, results.verdicts, edited)
         tables += [
@@ -258,19 +259,27 @@ def _lacking(results: Results, dataset: str) -> str:
     return f" {count} of its experiments {'is' if count == 1 else 'are'} not built."
 
 
-def _edited_since(workspace: Workspace, dataset: str) -> str:
+def _edited_since(workspace: Workspace, dataset: str, only: Collection[str]) -> str:
     """Return a sentence that names the experiments whose entry in params.yaml is not the
     one that was trained last, or "".
+
+    Without a readable dvc.lock nobody knows what was trained.
+
+    Args:
+        workspace: with params.yaml and dvc.lock.
+        dataset: the data set.
+        only: the experiments that count; empty for all.
     """
-    entries: dict[str, Any] = {}
-    # Without a readable dvc.lock nobody knows what was trained.
-    with contextlib.suppress(OSError, UnrollError):
-        entries = plain_yaml.read(workspace.root / "dvc.lock").get("stages") or {}
-    section = f"experiments.{dataset}"
-    files = entries.get(f"train@{dataset}", {}).get("params", {})
-    trained = files.get(workspace.params.name, {}).get(section, {})
+    lock = workspace.root / LOCK
+    stage = locked(lock).get(f"train@{dataset}") if lock.is_file() else None
+    files = stage.params if stage else {}
+    trained = files.get(workspace.params.name, {}).get(f"experiments.{dataset}", {})
     now = plain_yaml.read(workspace.params)["experiments"].get(dataset, {})
-    names = [name for name, entry in trained.items() if now.get(name, entry) != entry]
+    names = [
+        name
+        for name, entry in trained.items()
+        if (not only or name in only) and now.get(name, entry) != entry
+    ]
     if not names:
         return ""
     return (

@@ -137,8 +137,7 @@ def _features(model: Baseline | Direct, inputs: Array) -> tuple[Array, Array]:
     """
     if isinstance(model, Direct):
         return model.features(inputs)
-    base = model.base(inputs) if model.base else np.zeros(len(inputs))
-    return np.asarray(model.features(inputs)), base[:, None]
+    return np.asarray(model.features(inputs)), model.base_of(inputs)[:, None]
 
 
 def _predict(model: Baseline | Direct, estimator: Any, inputs: Array) -> Array:

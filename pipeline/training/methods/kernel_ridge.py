@@ -116,7 +116,7 @@ def load(baseline: Baseline, weights: Array, learnt: Learnt) -> Predict:
 
 def _base(baseline: Baseline, inputs: Array, axes: int) -> Array:
     """The baseline's base (n,), or (n, 1) for targets with two axes."""
-    base = baseline.base(inputs) if baseline.base else np.zeros(len(inputs))
+    base = baseline.base_of(inputs)
     return base[:, None] if axes > 1 else base
 
 

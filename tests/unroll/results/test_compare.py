@@ -66,7 +66,7 @@ def test_an_entry_that_was_edited_since_its_training_is_named(evaluated, tmp_pat
     first = next(iter(entries))
     trained = {**entries, first: {**entries[first], "seeds": 17}}
     files = {"params.yaml": {"experiments.waves": trained}}
-    lock = {"stages": {"train@waves": {"params": files}}}
+    lock = {"stages": {"train@waves": {"cmd": "unroll train waves", "params": files}}}
     (root / "dvc.lock").write_text(plain_yaml.dumped(lock), encoding="utf-8")
     [table] = compare(Workspace(root), ["waves"]).tables
     assert f"The entries of {first} in params.yaml have changed" in table.caption
