@@ -95,7 +95,6 @@ def test_calls_start_in_their_order_as_many_as_there_are_jobs(call):
 
 def test_one_server_serves_several_runs(call):
     with processes.Server(["pipeline.errors"]) as server:
-        first = servers()
         stopped = processes.run(
             [call("a", SLEEP)],
             1,
@@ -103,6 +102,9 @@ def test_one_server_serves_several_runs(call):
             deadline=time.monotonic() + 0.1,
         )
         assert list(stopped) == []
+        # Not before a run: a process that has just started has no command line yet.
+        first = servers()
+        assert len(first) == 1
         (ended,) = processes.run([call("b", "")], 1, server)
         assert ended.error == ""
         assert servers() == first
