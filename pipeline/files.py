@@ -188,7 +188,7 @@ def read_npz(path: Path, cure: str = REBUILD) -> dict[str, "npt.NDArray[Any]"]:
                 arrays[member.filename.removesuffix(".npy")] = _array(content)
     except FileNotFoundError:
         raise missing(path) from None
-    except (PermissionError, MemoryError):
+    except (PermissionError, MemoryError, ImportError):
         raise
     # zipfile and NumPy raise a dozen kinds of errors for damaged bytes.
     except Exception as error:  # noqa: BLE001

@@ -1,6 +1,7 @@
 """No training hands Eigen a sum that Eigen would split by the size of a cache."""
 
 import re
+from functools import partial
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from pipeline import layers
 from pipeline.data.problem import Problem
 from pipeline.models import feedforward, recurrent
 from pipeline.models.dense import build as perceptron
+from pipeline.training.recurrence.network import LoopedModel
 
 ROWS = 700
 SERIES = Problem((12, 2))
@@ -26,22 +28,32 @@ DOT = re.compile(
 """A product in XLA's text, such as `= f32[9,8]{0,1} dot(%a, %b), lhs_contracting_dims=...`."""
 
 
-def sums_of_eigen(model, rows):
+def sums_of_eigen(model, rows, answer=None):
     """The lengths of the sums of a training's products that XLA asks Eigen for.
 
     Their left factor is transposed. If the result is stored by columns, its transpose
     is computed, whose left factor is the right one. Products with a vector are XLA's
     own.
+
+    Args:
+        model: a Keras model.
+        rows: the examples of a batch.
+        answer: inputs -> outputs in training; by default the model's own.
     """
+    answer = answer or partial(model, training=True)
 
     @tf.function(jit_compile=True)
     def gradients(inputs):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(model(inputs, training=True) ** 2)
+            loss = tf.reduce_sum(answer(inputs) ** 2)
         return tape.gradient(loss, model.trainable_variables)
 
-    inputs = tf.zeros((rows, *model.input_shape[1:]))
-    text = gradients.experimental_get_compiler_ir(inputs)(stage="optimized_hlo")
+    return lengths_in(gradients, tf.zeros((rows, *model.input_shape[1:])))
+
+
+def lengths_in(program, inputs):
+    """The lengths of the sums that a compiled program asks Eigen for."""
+    text = program.experimental_get_compiler_ir(inputs)(stage="optimized_hlo")
     shapes = dict(re.findall(r"%?([\w.-]+)(?: =|:) f32\[([\d,]*)\]", text))
     dots = list(DOT.finditer(text))
     assert len(dots) == text.count(" dot(") > 0
@@ -71,6 +83,20 @@ def test_long_sums_do_not_depend_on_a_cache(build, about, options):
     timesteps = about.input_shape[0]
     lengths = sums_of_eigen(build(about, **options), ROWS)
     assert all(length <= timesteps for length in lengths)
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean_max"])
+@pytest.mark.parametrize("cell", ["SimpleRNN", "GRU"])
+def test_loops_and_their_heads_ask_eigen_for_nothing(cell, pooling):
+    """A head's sum of 19 states, over 512 rows, was rounded by the size of a cache."""
+    several = Problem((3, 2), outputs=10)
+    model = recurrent.build(cell, several, units=19, pooling=pooling)
+    network = LoopedModel(model)
+    predict = tf.function(network.predict, jit_compile=True, autograph=False)
+    assert lengths_in(predict, tf.zeros((512, 3, 2))) == []
+    buffers = network.buffers(32, 3, 2)
+    train = tf.autograph.experimental.do_not_convert(network.train)
+    assert sums_of_eigen(model, 32, lambda inputs: train(inputs, buffers)[0]) == []
 
 
 def test_keras_own_layer_would_depend_on_it():

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipeline.layers import TimePooling
+from pipeline.layers import TimePooling, barrier
 from pipeline.training.recurrence.cell import Cell, masked, plain
 from pipeline.training.recurrence.rules import RULES, Tensor, Tensors
 from pipeline.training.recurrence.through_time import (
@@ -331,11 +331,12 @@ class RecurrentLayer:
         """States (batch, units), (batch, timesteps, units) or (batch, units * pools), in
         the order of the loop.
         """
-        if self._pools:
-            return tf.transpose(loops.pooled(carried))
         if self._every:
             return tf.transpose(buffers[-1], (2, 0, 1))
-        return tf.transpose(states[-1][0])
+        top = loops.pooled(carried) if self._pools else states[-1][0]
+        # Behind the barrier the head's product has no transposed factor, which XLA
+        # would hand to Eigen (docs/decisions/bits.md).
+        return barrier(tf.transpose(top))
 
     def _source(self) -> Tensor:
         """The words' vectors (words, values); an empty tensor if inputs are values."""
