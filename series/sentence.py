@@ -104,9 +104,9 @@ def _verdict(compared: ModelComparison) -> str:
     high = compared.high
     if compared.word == Word.OPEN and low is not None and high is not None:
         if low > 0:
-            return f"Recurrence has more error, and it is open whether by more than {PERCENT}"
+            return f"Recurrence has more error, perhaps by less than {PERCENT}"
         if high < 0:
-            return f"Recurrence has less error, and it is open whether by more than {PERCENT}"
+            return f"Recurrence has less error, perhaps by less than {PERCENT}"
     return VERDICTS[compared.word]
 
 
@@ -222,7 +222,7 @@ def _lacking(board: Board, compared: ModelComparison) -> str:
     if needed > 2:
         return f"{text}; this file has too few"
     times = math.ceil(10 * needed) / 10
-    return f"{text}: about {times:.2g} times as many as this file has"
+    return f"{text}, so about {times:.2g} times the rows of this file"
 
 
 def span(board: Board) -> str:

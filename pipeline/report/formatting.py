@@ -134,15 +134,15 @@ def comparison_text(comparison: Comparison, metric: str) -> tuple[str, str]:
 
 
 def direction(comparison: Comparison) -> str:
-    """Return "less error" or "more error" if the interval excludes 0, else "".
+    """Return "slightly less error" or the like if the interval excludes 0, else "".
 
-    "Slightly" stands before it if the difference does not matter. The outcomes *helps*
-    and *hurts* say the direction themselves, so theirs is "".
+    The outcomes *helps* and *hurts* say the direction themselves, so theirs is "".
     """
-    degree = {Word.SAME: "slightly ", Word.OPEN: ""}.get(comparison.outcome)
-    if degree is None or comparison.low <= 0 <= comparison.high:
+    said = {Word.SAME: "slightly {} error", Word.OPEN: "{} error, perhaps too little"}
+    words = said.get(comparison.outcome)
+    if words is None or comparison.low <= 0 <= comparison.high:
         return ""
-    return f"{degree}{'less' if comparison.high < 0 else 'more'} error"
+    return words.format("less" if comparison.high < 0 else "more")
 
 
 def _signed(value: float) -> str:

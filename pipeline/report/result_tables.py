@@ -49,8 +49,8 @@ CLAIMS_CAPTION = (
 
 HEADLINES_CAPTION = (
     "A rebuilt figure is the mean over seeds; below it stands the 95 % interval of one "
-    "more run. A figure holds if it meets this interval, and says little if a simple "
-    "baseline meets it, too."
+    "more run. A figure holds if it meets this interval, and says little if the "
+    "figure of a simple baseline holds, too."
 )
 
 PLACES = {
@@ -200,7 +200,7 @@ def scores_table(
         ("validation_final", f"Validation {label}, final", validated),
         ("test_best", f"Test {label}, selected", validated),
         ("test", f"Test {label}, final", True),
-        ("unit", f"Test MAE in {about.scale.unit}", about.scale.unit),
+        ("unit", "Test MAE in its unit", about.scale.unit),
         ("mase", "Test MASE", about.naive),
         ("against", "vs best without", opponent),
         ("interval", "95 % interval", opponent),
@@ -518,7 +518,7 @@ def _interval(verdict: Verdict, metric: str, unit: str) -> str:
         return f"difference {text}"
     if low == high:
         return "the same in every run"
-    return text if verdict.claim.rows == "same" else f"{text}, test set drawn anew"
+    return text if verdict.claim.rows == "same" else f"{text} on another test set"
 
 
 def published_cell(verdict: Verdict) -> TableCell:
@@ -533,11 +533,11 @@ def published_cell(verdict: Verdict) -> TableCell:
         remarks = [f"times that of {own_name(claim.of)}"] if claim.of else []
         if verdict.interval and np.ptp(verdict.interval) < np.ptp(claim.printed()):
             low, high = (published(end, metric, unit) for end in claim.printed())
-            remarks.append(f"stands for {low.partition(' ')[0]} to {high}")
+            remarks.append(f"rounded: {low.partition(' ')[0]} to {high}")
         text = about + published(value, metric, unit)
         return TableCell(text, ", ".join(remarks), value=value)
-    words = "as" if claim.relation == "par" else str(claim.relation)
-    small = f"of {own_name(str(claim.against))}"
+    words = "close to" if claim.relation == "par" else str(claim.relation)
+    small = f"that of {own_name(str(claim.against))}"
     if claim.within:
         small += f", within {published(claim.within, metric, unit)}"
     if verdict.other is None:

@@ -96,13 +96,13 @@ def board(comparison=None, champion=ENSEMBLE, best=ENSEMBLE, **changes):
         (
             compared(0.071, 0.011, 0.13),
             ENSEMBLE,
-            "Recurrence has more error, and it is open whether by more than 5 %: over the last",
+            "Recurrence has more error, perhaps by less than 5 %: over the last",
             "(95 % interval: 1.1 to 13 % more). The interval crosses the edge",
         ),
         (
             compared(-0.071, -0.13, -0.011),
             ENSEMBLE,
-            "Recurrence has less error, and it is open whether by more than 5 %: over the last",
+            "Recurrence has less error, perhaps by less than 5 %: over the last",
             "(95 % interval: 13 to 1.1 % less). The interval crosses the edge",
         ),
         (
@@ -141,7 +141,7 @@ def test_of_a_few_weeks_it_says_who_was_ahead_and_no_figure():
     assert "%" not in text
     assert "about a year of rows; this file has too few" in text
     longer = board(compared(-0.1, ahead=5, blocks=8), days=60.0)
-    assert "about 1.4 times as many as this file has" in sentence(longer, TITLES)
+    assert "so about 1.4 times the rows of this file" in sentence(longer, TITLES)
     one = board(compared(0.3, ahead=0, blocks=1), days=5.0)
     assert (
         "over the last 5 days the best recurrent network, GRU(32), had 30 % more"

@@ -24,7 +24,7 @@ from pipeline.errors import UsageError, one_line, printable
 from pipeline.evaluation import claims
 from pipeline.metrics import score
 from pipeline.workspace import Workspace
-from unroll.lab.child import OWN, UNTOUCHED
+from unroll.lab.child import NAME, OWN, UNTOUCHED
 from unroll.lab.program import (
     Bounds,
     Place,
@@ -253,7 +253,7 @@ def check(
     rates = {}
     try:
         begins("N")
-        split = naive(program)
+        split, notes = naive(program)
         for letter in RATES:
             begins(letter)
             rates[letter] = _decided(program, letter, split)
@@ -264,6 +264,11 @@ def check(
     learns = [
         f"{letter} learns as at a rate of {rates[letter]:.2g}" for letter in rates
     ]
+    if "other" in notes:
+        return None, (
+            f"Cannot tell: {' and '.join(learns)}, but its {NAME} is not the document's: "
+            "from the same random numbers it makes other values."
+        )
     return True, f"Right: {' and '.join(learns)}."
 
 
@@ -275,8 +280,8 @@ def _decided(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
     return learning(replace(program, seed=2), letter, split)
 
 
-def naive(program: StudentProgram) -> SeriesSplit:
-    """Check N, and return the split, which the mean of N reveals.
+def naive(program: StudentProgram) -> tuple[SeriesSplit, dict[str, Any]]:
+    """Check N. Return the split, which the mean of N reveals, and the notes on a run.
 
     Raises:
         Wrong: the figure is not the mean squared error of the 50th value as a guess, on
@@ -335,7 +340,7 @@ def naive(program: StudentProgram) -> SeriesSplit:
         )
     split = SeriesSplit(total, int(size), bool(last))
     _require_own_guess(program, place, split)
-    return split
+    return split, run.notes
 
 
 def _mean_over_test(

@@ -136,13 +136,32 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
         facts["dataset"]["built"] = _built(path, datasets.Description)
     if "experiment" in facts:
         dataset, _, own_name = name.partition("/")
-        facts["experiment"] |= _made(workspace, dataset, own_name)
+        facts["experiment"] = (
+            _scored(workspace, dataset, own_name)
+            | facts["experiment"]
+            | _made(workspace, dataset, own_name)
+        )
     return facts
 
 
-def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, Any]:
-    """Return the run of an experiment, its fingerprint and record, and its scores."""
+def _scored(workspace: Workspace, dataset: str, name: str) -> dict[str, Any]:
+    """Return the scores and the number of parameters of an experiment."""
     from pipeline.evaluation import schema
+
+    scored: dict[str, Any] = {}
+    scores = _built(workspace.metrics(dataset) / f"{name}.json", Metrics)
+    if scores:
+        scored["metrics"] = scores
+    evaluation = workspace.evaluation(dataset)
+    if (evaluation / "evaluation.json").exists():
+        entry = schema.load(evaluation).experiments.get(name)
+        if entry:
+            scored |= entry.model_dump(include={"parameters", "layers"})
+    return scored
+
+
+def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, Any]:
+    """Return the run of an experiment, its fingerprint and record."""
     from pipeline.provenance import fingerprint, record
     from pipeline.training import run_folder
 
@@ -157,14 +176,6 @@ def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, Any]:
             ).model_dump()
         except UnrollError as error:
             made["no_record"] = str(error)
-    scores = _built(workspace.metrics(dataset) / f"{name}.json", Metrics)
-    if scores:
-        made["metrics"] = scores
-    evaluation = workspace.evaluation(dataset)
-    if (evaluation / "evaluation.json").exists():
-        entry = schema.load(evaluation).experiments.get(name)
-        if entry:
-            made |= entry.model_dump(include={"parameters", "layers"})
     return made
 
 

@@ -232,7 +232,7 @@ def test_units_floors_groups_and_the_free_run_have_their_columns_and_rows(
     results,
 ):
     rows, table = table_of(results, "jena_hourly")
-    assert "Test MAE in °C" in [column.title for column in table.columns]
+    assert "Test MAE in its unit" in [column.title for column in table.columns]
     assert rows["gru"]["unit"].text.endswith("°C")
     rows, table = table_of(results, "waves")
     assert "unit" not in [column.key for column in table.columns]

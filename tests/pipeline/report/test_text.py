@@ -107,15 +107,15 @@ def test_no_two_experiments_of_a_data_set_have_the_same_words():
             "2.5",
             "same",
             (2.53, 2.53),
-            ("2.5 (stands for 2.45 to 2.55)", "2.530 (the same in every run)"),
+            ("2.5 (rounded: 2.45 to 2.55)", "2.530 (the same in every run)"),
         ),
         (
             "2.5",
             "own",
             (2.51, 2.54),
             (
-                "2.5 (stands for 2.45 to 2.55)",
-                "2.530 (2.510 to 2.540, test set drawn anew)",
+                "2.5 (rounded: 2.45 to 2.55)",
+                "2.530 (2.510 to 2.540 on another test set)",
             ),
         ),
     ],

@@ -134,7 +134,9 @@ def test_a_right_program_is_right_in_any_style_with_any_shuffle_of_series(
         ("", [first("while True: os.write(1, b'1.5' * 2**20)")], "with N it stops: OSError: .* too large"),
         ("", [first(WILD), (INDEX[0], INDEX[1] + "; os._exit(0)")], "N is 153664 .*the 49th value .index 48"),
         ("", [first(r"raise OSError('\x1b[2J\r\u202e\ud800')")], r"OSError: \\x1b\[2J\\r\\u202e\\ud800 \(l"),
-        ("", [("freq2 * 20", "freq2 * 10")], "generate_time_series is not the document's"),
+        ("", [("freq2 * 20", "freq2 * 10")], "Cannot tell: D learns .* 0.01, but its generate_time_series is not"),
+        ("", [("freq2 * 20", "freq2 * 10"), INDEX], "its guess is the 49th value .index 48., and must be the 50th"),
+        ("", [("    return series\n", "    return series[1:]\n")], r"\(51\) returns numbers of the shape \(50,\)"),
         # N
         ("", [INDEX], "its guess is the 49th value .index 48., and must be the 50th .index 49"),
         ("", [("/ len(test)", "/ len(test)) ** 0.5"), ("return sum", "return (sum")], "it prints the root"),
@@ -181,7 +183,7 @@ def test_each_slip_has_its_sentence(letter, edits, sentence, tmp_path, monkeypat
         if letter == "R":  # its rule is slow to find
             edits = [*edits, ("range(60)", "range(20)"), ("range(180)", "range(60)")]
             split = SeriesSplit(80, 20, last=True)
-        monkeypatch.setattr(assignment, "naive", lambda _: split)
+        monkeypatch.setattr(assignment, "naive", lambda _: (split, {}))
         rates = {letter: assignment.RATES[letter]}
         monkeypatch.setattr(assignment, "RATES", rates)
     program = LISTS

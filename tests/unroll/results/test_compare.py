@@ -78,8 +78,8 @@ def test_an_entry_that_was_edited_since_its_training_is_named(evaluated, tmp_pat
 def test_a_published_cell_says_what_its_number_is_compared_with():
     rows = claims(Workspace(REPOSITORY), ["000", "003"]).rows
     texts = " ".join(plain(row["published"]) for row in rows)
-    assert re.search(r"below [\d.]+ \(of zero\)", texts)
-    assert "2.2 (times that of perceptron, stands for 1.6 to 2.8)" in texts
+    assert re.search(r"below [\d.]+ \(that of zero\)", texts)
+    assert "2.2 (times that of perceptron, rounded: 1.6 to 2.8)" in texts
 
 
 def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
@@ -115,9 +115,7 @@ def test_a_published_figure_belongs_to_the_options_that_it_was_published_for(
     folder = tmp_path / "copy"
     shutil.copytree(evaluated.root, folder)
     outside_git = published()
-    assert (
-        outside_git["perceptron"] == "1,000 (stands for 999.5 to 1000.5) does not hold"
-    )
+    assert outside_git["perceptron"] == "1,000 (rounded: 999.5 to 1000.5) does not hold"
     assert outside_git["node"] == ""
     commit(REPOSITORY, folder, "all")
     assert published() == outside_git
