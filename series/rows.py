@@ -84,8 +84,9 @@ def continued(window: Window, forecast: Array, ahead: int) -> Window:
     if question.windows.future:
         names = ", ".join(question.windows.future)
         raise UnrollError(
-            f"a horizon beyond the trained one needs {names} of later rows; pass no "
-            "horizon, or answer the series anew with a longer horizon"
+            f"with columns that are known beforehand ({names}) a forecast reaches "
+            f"{len(question.ahead)} timesteps, as in training; pass a horizon of at most "
+            "that, or answer the series anew with a longer one"
         )
     cycle = _cycle(question, len(window.inputs))
     count = len(forecast)

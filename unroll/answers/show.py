@@ -40,8 +40,9 @@ def show(answer: Answer, level: float) -> None:
     try:
         rows = page.read_forecast(answer, level)
     except UnknownAheadError as error:
-        lacking = with_flags(f"No forecast yet: {error}")
-        print(printable(f"{lacking}. Next: unroll predict {where} --future FILE"))
+        print(printable(with_flags(f"No forecast yet: {error}.")))
+        print(f"\nFile: {where / page.PAGE}")
+        print(f"Next: unroll predict {where} --future FILE")
         return
     show_forecast(rows, level, answer.forecaster.spec.fitted.windows.unit)
     there = [
@@ -105,7 +106,8 @@ def show_groups(answer: Answer, by: str, *, as_json: bool) -> None:
         sums = answer.sums(by)
     except UnknownAheadError as error:
         sums = pd.DataFrame()
-        lacking = with_flags(f"No sums yet: {error}")
+        what = str(error).partition(";")[0]
+        lacking = f"No sums yet: {what}; add such rows behind the last one"
     if as_json:
         stamped = sums if lacking else table.with_text_stamps(sums)
         terminal.print_json({"scores": plain(scores), "sums": plain(stamped)})

@@ -335,8 +335,11 @@ def test_what_is_known_beforehand_is_asked_for(tmp_path):
         "the answer stands"
     )
     assert text.endswith("Next: unroll predict shop --future FILE\n")
+    page = (tmp_path / "shop" / "index.html").read_text()
+    assert "There is no forecast yet: price must be known beforehand" in page
     groups = printed(tmp_path, "compare", "shop", "--by", "unique_id")
     assert "\nNo sums yet: price must be known beforehand" in groups
+    assert "add such rows behind the last one" in groups
     with pytest.raises(UsageError, match="shop is one series; leave it out"):
         printed(tmp_path, "predict", "shop", "--series", "a")
     every[DAYS:][["day", "price"]].to_csv(tmp_path / "plan.csv", index=False)
