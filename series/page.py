@@ -190,7 +190,7 @@ def page(
         models=table.models(answer.models, answer.board.unit, answer.board.objective),
         champions=answer.models["forecasts"].tolist(),
         forecast=rows,
-        lacking="" if rows else f"There is no forecast yet: {forecast}.",
+        lacking="" if rows else str(forecast).partition(";")[0],
         pictures=inline(pictures),
         several=inline(several),
         why=inline(why),

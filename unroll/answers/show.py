@@ -22,6 +22,9 @@ from unroll import terminal
 IMPORTANT = ("Change", "95 % interval", "Coverage", "CPU s")
 """Columns that a narrow terminal shows before others."""
 
+CURE = "Add the rows to come to the file, with an empty target, and `unroll answer {}` draws it."
+"""How a page gets its forecast if a value that must be known beforehand is not."""
+
 KEYWORD = re.compile(
     rf"\b({'|'.join(Options.model_fields)})="
     r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?=\W|$))"""
@@ -41,7 +44,9 @@ def show(answer: Answer, level: float) -> None:
         rows = page.read_forecast(answer, level)
     except UnknownAheadError as error:
         print(printable(with_flags(f"No forecast yet: {error}.")))
-        print(f"\nFile: {where / page.PAGE}")
+        print(
+            f"\nFile: {where / page.PAGE}, which has no forecast yet. {CURE.format(where)}"
+        )
         print(f"Next: unroll predict {where} --future FILE")
         return
     show_forecast(rows, level, answer.forecaster.spec.fitted.windows.unit)
@@ -107,7 +112,9 @@ def show_groups(answer: Answer, by: str, *, as_json: bool) -> None:
     except UnknownAheadError as error:
         sums = pd.DataFrame()
         what = str(error).partition(";")[0]
-        lacking = f"No sums yet: {what}; add such rows behind the last one"
+        lacking = (
+            f"No sums yet: {what}; add such rows to the file, with an empty target"
+        )
     if as_json:
         stamped = sums if lacking else table.with_text_stamps(sums)
         terminal.print_json({"scores": plain(scores), "sums": plain(stamped)})
