@@ -204,11 +204,6 @@ def test_each_slip_has_its_sentence(letter, edits, sentence, tmp_path, monkeypat
     )
 
 
-def test_the_lecturers_page_prints_the_documents_function():
-    function = LISTS[LISTS.index("def generate") : LISTS.index("train = ")].strip()
-    assert function in (REPOSITORY / "docs/lecturers.md").read_text("utf-8")
-
-
 def test_the_node_without_a_slip_learns_as_by_hand():
     random = np.random.default_rng(0)
     inputs = random.normal(size=(20, 7))
