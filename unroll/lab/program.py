@@ -64,7 +64,7 @@ VARIABLES = {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
 """The environment variables of a program, in addition to those of this process."""
 
 
-COPY = "as the document does (docs/lecturers.md prints its function)"
+COPY = "as the document does (docs/lecturers.md says where its function is)"
 """The end of a sentence on a program whose generator cannot be compared."""
 
 NO_ROWS = np.zeros((0, VALUES))
