@@ -211,7 +211,7 @@ def test_the_long_format_of_several_series_and_a_table_of_ones_own():
         ({"horizon": 7.5}, r"horizon must be .* Received: 7\.5"),
         (
             {"horizon": "7 x"},
-            ": horizon must be 1 row or more, or a duration such as 24h",
+            ": horizon must be a number of rows, 1 or more, or a duration",
         ),
         ({"minutes": 0}, "minutes must be .* 0.* Received: 0"),
         ({"jobs": -1}, "jobs must be .* 1.* Received: -1"),
