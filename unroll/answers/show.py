@@ -43,7 +43,8 @@ def show(answer: Answer, level: float) -> None:
     try:
         rows = page.read_forecast(answer, level)
     except UnknownAheadError as error:
-        print(printable(with_flags(f"No forecast yet: {error}.")))
+        lacking = str(error).partition(";")[0]
+        print(printable(f"No forecast yet: {lacking}."))
         print(
             f"\nFile: {where / page.PAGE}, which has no forecast yet. {CURE.format(where)}"
         )
