@@ -343,7 +343,9 @@ class Answer:
         """Return name of a series -> its value of a column that groups series."""
         groups = self.findings.groups
         names = [name or self.forecaster.spec.name for name in self.forecaster.names]
-        of_series = {"unique_id": {name: name for name in names}, **groups}
+        own = {name: name for name in names}
+        column = self.forecaster.spec.question.csv.series_id or "unique_id"
+        of_series = {"unique_id": own, column: own, **groups}
         one_of(by, [*of_series], "by")
         return of_series[by]
 

@@ -24,6 +24,10 @@ MOST_LOOKBACK = 100_000
 """Largest lookback, in timesteps."""
 
 
+NO_SPAN = "must be a number of rows, 1 or more, or a duration such as 24h or 3d"
+"""What is said of a horizon or a lookback that is neither."""
+
+
 def _whole(value: Any) -> Any:
     """Return a float such as 7.0 as an integer, and any other value as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -33,13 +37,18 @@ Count = Annotated[int, pydantic.BeforeValidator(_whole), pydantic.Field(ge=1)]
 
 
 def _rows(value: Any) -> Any:
-    """Return digits, as a command has them, as a number."""
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
+    """Return a number of rows as an integer, and a duration as it is.
 
-
-def _duration(text: str) -> str:
-    seconds_of(text)  # raises ValueError if it is none
-    return text
+    Raises:
+        ValueError: the value is neither.
+    """
+    digits = isinstance(value, str) and value.isdecimal()
+    rows = int(value) if digits else _whole(value)
+    if isinstance(rows, str):
+        seconds_of(rows)
+    elif not isinstance(rows, int) or rows < 1:
+        raise ValueError(NO_SPAN)
+    return rows
 
 
 def seconds_of(text: str) -> float:
@@ -57,14 +66,11 @@ def seconds_of(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not seconds > 0:
-        raise ValueError("must be a number of rows, or a duration such as 24h or 3d")
+        raise ValueError(NO_SPAN)
     return seconds
 
 
-Span = Annotated[
-    Count | Annotated[str, pydantic.AfterValidator(_duration)],
-    pydantic.BeforeValidator(_rows),
-]
+Span = Annotated[int | str, pydantic.BeforeValidator(_rows)]
 """A number of rows, or a duration."""
 
 

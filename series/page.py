@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.errors import printable
+from pipeline.errors import UnknownAheadError, printable
 from pipeline.files import read_table, write_text
 from series import seal, table
 from series.answer import LEVELS, SHOWN, Answer
@@ -36,31 +36,35 @@ def write(answer: Answer, folder: Path | None = None) -> None:
     """Write the files of an answer for people.
 
     A picture of the forecast is drawn for a single series, and for several they are on
-    the page. A picture of the errors is drawn if a recurrent network was compared.
+    the page. A picture of the errors is drawn if a recurrent network was compared. If a
+    value that must be known beforehand is not, there is the page alone, and it says so.
 
     Args:
         answer: the answer, as it was loaded from its folder.
         folder: the folder to write into; by default the answer's own.
-
-    Raises:
-        UnknownAheadError: a value that must be known beforehand is not.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", OutsideRangeWarning)  # `unroll predict` says it
-        windows = answer.forecaster.read(answer.files)
-    rows = answer.forecaster.after(windows, LEVELS)
     folder = folder or answer.folder
-    write_text(folder / FORECAST, table.csv(rows))
     pictures = dict[str, str]()
     several = dict[str, str]()
-    if len(windows) == 1:
-        pictures |= _forecast_picture(answer, windows, rows, folder / AHEAD)
+    why = dict[str, str]()
+    forecast: pd.DataFrame | UnknownAheadError
+    try:
+        with warnings.catch_warnings():  # `unroll predict` says it
+            warnings.simplefilter("ignore", OutsideRangeWarning)
+            windows = answer.forecaster.read(answer.files)
+        forecast = answer.forecaster.after(windows, LEVELS)
+    except UnknownAheadError as error:
+        forecast = error
     else:
-        several = menu(windows, rows, USUAL)
+        write_text(folder / FORECAST, table.csv(forecast))
+        if len(windows) == 1:
+            pictures |= _forecast_picture(answer, windows, forecast, folder / AHEAD)
+        else:
+            several = menu(windows, forecast, USUAL)
+        why = why_pictures(answer, windows)
     if answer.board.comparison is not None and not answer.board.short:
         pictures |= _weeks_picture(answer, folder / WEEKS)
-    text = page(answer, rows, USUAL, pictures, several, why_pictures(answer, windows))
-    write_text(folder / PAGE, text)
+    write_text(folder / PAGE, page(answer, forecast, USUAL, pictures, several, why))
 
 
 def _forecast_picture(
@@ -141,7 +145,7 @@ def menu(
 
 def page(
     answer: Answer,
-    forecast: pd.DataFrame,
+    forecast: pd.DataFrame | UnknownAheadError,
     level: float,
     pictures: Mapping[str, str],
     several: Mapping[str, str],
@@ -151,7 +155,7 @@ def page(
 
     Args:
         answer: the answer.
-        forecast: the forecast, as `Answer.forecast` returns it.
+        forecast: the forecast, as `Answer.forecast` returns it, or why there is none.
         level: the coverage of the intervals that are shown.
         pictures: caption -> SVG.
         several: name of a series -> SVG of its forecast; empty for a single series.
@@ -175,17 +179,23 @@ def page(
     )
     style = (FOLDER / "answer.css").read_text(encoding="utf-8")
     unit = answer.forecaster.spec.fitted.windows.unit
+    rows = None
+    number = 0
+    if isinstance(forecast, pd.DataFrame):
+        rows = table.forecast(forecast, level, unit)
+        number = len(set(forecast["unique_id"]))
     text = environment.get_template("answer.html.j2").render(
         answer=answer,
         explained=table.explained(answer.board),
         models=table.models(answer.models, answer.board.unit, answer.board.objective),
         champions=answer.models["forecasts"].tolist(),
-        forecast=table.forecast(forecast, level, unit),
+        forecast=rows,
+        lacking="" if rows else str(forecast).partition(";")[0],
         pictures=inline(pictures),
         several=inline(several),
         why=inline(why),
         scores=table.scores(answer.scores(), unit) if several else None,
-        number=len(set(forecast["unique_id"])),
+        number=number,
         style=Markup(style),  # noqa: S704 - our own
     )
     return printable(f"{text}\n", kept="\n")

@@ -84,8 +84,10 @@ def continued(window: Window, forecast: Array, ahead: int) -> Window:
     if question.windows.future:
         names = ", ".join(question.windows.future)
         raise UnrollError(
-            f"a horizon beyond the trained one needs {names} of later rows; pass no "
-            "horizon, or answer the series anew with a longer horizon"
+            f"the models were trained for a horizon of {len(question.ahead)} timesteps, "
+            f"and with columns that are known beforehand ({names}) they forecast no "
+            "further, even if the rows to come are given; pass a horizon= of at most "
+            "that, or answer the series anew with a longer horizon="
         )
     cycle = _cycle(question, len(window.inputs))
     count = len(forecast)

@@ -18,13 +18,18 @@ from series.options import Objective
 from series.spec import MIDNIGHT
 
 EXPLAINED = (
-    "MAE is the mean absolute error, and RMSE the root of the mean squared error. Sum "
-    "says how far the sum of the forecasts was off. Quantile loss is the weighted "
+    "Sum says how far the sum of the forecasts was off. Quantile loss is the weighted "
     "quantile loss over the deciles. Change is that of the error, against the model "
     "without recurrence that was chosen. Coverage says how often 90 % prediction "
     "intervals held the truth."
 )
-"""An explanation of the columns of the models' table."""
+"""An explanation of the columns of the models' table, but for the error's."""
+
+ERRORS: Mapping[Objective, str] = {
+    "median": "MAE is the mean absolute error.",
+    "mean": "RMSE is the root of the mean squared error.",
+}
+"""Objective -> an explanation of the error that the models' table shows."""
 
 GLOSSARY = {
     "theta": "Theta averages a trend line and exponential smoothing.",
@@ -80,7 +85,7 @@ def explained(board: Board) -> str:
         for start, words in GLOSSARY.items()
         if any(name.startswith(start) for name in board.models)
     ]
-    return " ".join([where, EXPLAINED, *known])
+    return " ".join([where, ERRORS[board.objective], EXPLAINED, *known])
 
 
 def models(scores: pd.DataFrame, unit: str, objective: Objective = "median") -> Table:

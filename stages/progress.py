@@ -4,6 +4,7 @@ seconds in a log.
 
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -101,15 +102,25 @@ def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) 
 
     On a terminal it overwrites the line before, and is overwritten itself unless it is
     the last. A line that wraps cannot be overwritten, so figures that do not fit are
-    left out.
+    left out. The last one wraps between words.
     """
+    text = "  ".join(part for part in (start, *figures, end) if part)
     if not sys.stderr.isatty():
-        text = "  ".join(part for part in (start, *figures, end) if part)
         print(text, file=sys.stderr, flush=True)
         return
     width = shutil.get_terminal_size().columns - 1
+    if last:
+        text = textwrap.fill(
+            text,
+            width,
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        print(f"{CLEAR}{text}", file=sys.stderr, flush=True)
+        return
     fitting = list(figures)
     while fitting and len("  ".join([start, *fitting, end])) > width:
         fitting.pop()
     text = "  ".join(part for part in (start, *fitting, end) if part)[:width]
-    print(f"{CLEAR}{text}", end="\n" if last else "", file=sys.stderr, flush=True)
+    print(f"{CLEAR}{text}", end="", file=sys.stderr, flush=True)

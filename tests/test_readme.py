@@ -86,7 +86,10 @@ OUTCOMES = {
     "says little": ("says little", "say little"),
     "does not hold": ("does not hold", "do not hold"),
     "cannot tell": ("is undecided (cannot tell)", "are undecided (cannot tell)"),
-    "not built": ("is not built", "are not built"),
+    "not built": (
+        "is of an experiment that is not built",
+        "are of experiments that are not built",
+    ),
     "yes": ("is answered yes", "are answered yes"),
     "no": ("is answered no", "are answered no"),
 }

@@ -138,7 +138,7 @@ def direction(comparison: Comparison) -> str:
 
     The outcomes *helps* and *hurts* say the direction themselves, so theirs is "".
     """
-    said = {Word.SAME: "slightly {} error", Word.OPEN: "{} error, perhaps too little"}
+    said = {Word.SAME: "slightly {} error", Word.OPEN: "{} error, which may not matter"}
     words = said.get(comparison.outcome)
     if words is None or comparison.low <= 0 <= comparison.high:
         return ""

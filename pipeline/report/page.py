@@ -34,8 +34,8 @@ FOLDER = Path(__file__).parent
 MEANINGS: dict[str, str] = {
     Word.HELPS: "With recurrence there is less error, surely by more than the band.",
     Word.HURTS: "With recurrence there is more error, surely by more than the band.",
-    Word.SAME: "The errors surely differ by less than the band: 5 % of the error that "
-    "a model can avoid.",
+    Word.SAME: "The errors surely differ by less than the band: 5 % of the error, or of "
+    "its part above a known floor.",
     Word.OPEN: "The interval crosses an edge of the band, so it is too wide to say.",
     Word.NOT_ASKED: "There is no past to learn from, or nothing to compare with.",
     Note.UNTUNED: "Nobody searched for options of the network. Its opponent may be "
@@ -49,7 +49,7 @@ MEANINGS: dict[str, str] = {
     "of 0. Counts and shapes are equal.",
     Outcome.YES: "The document asks, and the rebuild says so.",
     Outcome.NO: "The document asks, and the rebuild says the opposite.",
-    Outcome.LITTLE: "The figure holds, and a simple baseline could have it, too.",
+    Outcome.LITTLE: "The figure of a simple baseline holds, too.",
     Outcome.FAILS: "The rebuild contradicts the document.",
     Outcome.UNSURE: "The interval is too wide to say whether the figure holds.",
     Outcome.NOT_BUILT: "Nothing is trained for it yet.",

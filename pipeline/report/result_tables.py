@@ -105,6 +105,7 @@ class ResultTable:
         rows: the rows: key of a column -> cell.
         stand_in: whether its figures come from generated stand-in data.
         answers: a line for each answer of the data set.
+        searches: the models of several searches that the answers name, in sentences.
     """
 
     name: str
@@ -114,6 +115,7 @@ class ResultTable:
     rows: tuple[Mapping[str, TableCell], ...]
     stand_in: bool = False
     answers: tuple[str, ...] = ()
+    searches: str = ""
 
 
 FIGURES = (
@@ -212,6 +214,13 @@ def scores_table(
         if holds
     ]
     answers = [AnswerText(dataset, answer).line for answer in dataset.answers]
+    searches = (
+        opponent and dataset.behind,
+        (
+            f"{'. '.join(dataset.behind)}. They are compared by the mean of their "
+            "searches; the row of the first search shows its own error, and this change."
+        ),
+    )
     return ResultTable(
         dataset.name,
         f"{dataset.name}: {dataset.question}",
@@ -220,6 +229,7 @@ def scores_table(
         tuple(_score_rows(dataset, shown, [key for key, *_ in known])),
         about.stand_in,
         tuple(answers),
+        _sentences(searches),
     )
 
 
@@ -269,14 +279,6 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
                 f"The best without recurrence is {opponent}, chosen before the test. "
                 "The change in error is against it (vs): a geometric mean over seeds, "
                 "with its 95 % interval."
-            ),
-        ),
-        (
-            opponent and dataset.behind,
-            (
-                "A model of several searches (tuned_gru, tuned_gru_2, ...) is compared "
-                "by their mean; its row shows the error of the first search. "
-                f"{'. '.join(dataset.behind)}."
             ),
         ),
         (opponent, _band(dataset)),

@@ -1,5 +1,6 @@
 """The profile of a file: its form, its timestamps, and its columns; and in words."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Array
-from pipeline.data.series_options import CsvFormat
+from pipeline.data.series_options import WEEKDAYS, CsvFormat
 from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import printable
 from series.reading import timestamp_formats
@@ -256,7 +257,7 @@ def described(profile: FileProfile) -> Iterator[str]:
         ("text", _text(form) if is_text else ""),
         ("stamps", f"{_names(form.stamp)}, as {form.stamp_format}{zone}"),
         ("rows", f"{profile.rows:,}, {span}, {_distance(profile)}"),
-        ("hours", _hours(profile)),
+        ("open", _open(profile)),
         ("series", "" if is_alone else _series(profile)),
         (
             "order",
@@ -267,7 +268,7 @@ def described(profile: FileProfile) -> Iterator[str]:
         ("repeated", _repeated(profile) if is_alone and profile.repeated else ""),
         (
             "gaps",
-            f"{profile.gaps.total():,}, the longest of {max(profile.gaps):,} rows"
+            f"{profile.gaps.total():,}, the longest of {_rows(max(profile.gaps))}"
             if profile.gaps
             else "",
         ),
@@ -283,12 +284,28 @@ def described(profile: FileProfile) -> Iterator[str]:
     return (f"{label:10}{text}" for label, text in lines if text)
 
 
-def _hours(profile: FileProfile) -> str:
-    """Return the opening hours in words; "" without any."""
+def _open(profile: FileProfile) -> str:
+    """Return the days and times that rows keep, such as "Mon to Sat 09:00-19:00".
+
+    Days with the same times are one part; a row a day, at midnight, has no time. The
+    text is "" if rows keep no opening hours.
+    """
     if not isinstance(profile.calendar, dict):
         return ""
-    hours = "; ".join(f"{day} {times}" for day, times in profile.calendar.items())
-    return f"{hours}; {profile.outside:,} rows outside are left out"
+    times_of: dict[str, str] = profile.calendar
+    parts = []
+    for times, run in itertools.groupby(WEEKDAYS, lambda day: times_of.get(day, "")):
+        days = [*run]
+        name = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        if times:
+            parts.append(f"{name} {times}".removesuffix(" 00:00"))
+    if profile.outside:
+        parts.append(f"{_rows(profile.outside)} outside, left out")
+    return "; ".join(parts)
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _series(profile: FileProfile) -> str:

@@ -63,6 +63,8 @@ def answered(
     )
     past = work.past(workers)
     titles = {model: str(CARDS[model].title) for model in past}
+    if "seasonal_naive" in titles:
+        titles["seasonal_naive"] = f"the value {spec.cycle} timesteps before"
     scales = dict(zip(_names(name, windows), histories.scales.tolist(), strict=True))
     lowest = {
         unique_id: window.question.lowest

@@ -75,8 +75,8 @@ class Work:
         file = folder / "histories.npz"
         write_npz(file, histories.arrays())
         names = [*local.MODELS]
-        if histories.cycle == 1:
-            names.remove("seasonal_naive")
+        if histories.cycle == 1 or max(histories.lengths) <= histories.cycle:
+            names.remove("seasonal_naive")  # it would be the last value
         is_large = histories.cycle > 1 and len(histories.series) > MOST_WITH_ETS
         names.remove("ets" if is_large else "ces")
         if asked.networks:

@@ -209,7 +209,10 @@ def test_the_long_format_of_several_series_and_a_table_of_ones_own():
         ({"target": "sails"}, r"one of: .*sales.*Received: 'sails'"),
         ({"horizon": 0}, "horizon must be .* 1.* Received: 0"),
         ({"horizon": 7.5}, r"horizon must be .* Received: 7\.5"),
-        ({"horizon": "7 x"}, "horizon must be .* a duration such as 24h"),
+        (
+            {"horizon": "7 x"},
+            ": horizon must be a number of rows, 1 or more, or a duration",
+        ),
         ({"minutes": 0}, "minutes must be .* 0.* Received: 0"),
         ({"jobs": -1}, "jobs must be .* 1.* Received: -1"),
         ({"day_first": "no"}, "day_first must be .* Received: 'no'"),

@@ -120,5 +120,8 @@ def test_groups_are_columns_with_one_value_for_each_series(answer):
     assert (food["series"] == 2).all()
     total = sums[sums["family"] == "total"]["y_hat"].sum()
     assert total == pytest.approx(forecast["y_hat"].sum())
-    with pytest.raises(UsageError, match="by must be one of: family, unique_id"):
+    column = answer.forecaster.spec.question.csv.series_id
+    by_name = answer.scores(column).set_index(column)
+    np.testing.assert_array_equal(by_name["mae"], whole["mae"])
+    with pytest.raises(UsageError, match="by must be one of: family, "):
         answer.scores("sales")

@@ -28,6 +28,15 @@ SCORES = pd.DataFrame(
 )
 
 
+@pytest.mark.parametrize(("objective", "error"), [("median", "MAE"), ("mean", "RMSE")])
+def test_the_legend_explains_the_error_that_the_table_shows(objective, error):
+    board = SimpleNamespace(short=False, models=["ets"], objective=objective)
+    legend = table.explained(board)
+    assert f" {error} is the " in legend
+    assert ("RMSE" in legend) == (error == "RMSE")
+    assert error in table.models(SCORES, "kW", objective).headings[2]
+
+
 def test_models_have_as_much_as_is_known():
     shown = table.models(SCORES, "kW")
     assert shown.headings == [

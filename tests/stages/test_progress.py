@@ -4,6 +4,7 @@ import types
 
 import pytest
 
+from pipeline.training.tasks import Result, Task
 from stages import progress
 
 
@@ -47,22 +48,31 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(
     ("columns", "figures"), [(41, ""), (70, "  train_loss 1  validation_loss 2")]
 )
-def test_a_terminal_gets_one_line_with_the_figures_that_fit(
+def test_a_terminal_gets_one_line_with_the_figures_that_fit_and_at_last_all_of_them(
     clock, monkeypatch, columns, figures
 ):
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("COLUMNS", str(columns))
     shown = progress.Epochs("a_long_name", {"epochs": 3})
-    clock.now += 3
-    shown.epoch(5, 3, {})
-    sys.stderr.truncate(0)
-    sys.stderr.seek(0)
+    losses = {"train_loss": 1.0, "validation_loss": 2.0, "validation_accuracy": 0.5}
     for epoch in (1, 2, 3):
         clock.now += 1
-        shown.epoch(
-            0,
-            epoch,
-            {"train_loss": 1.0, "validation_loss": 2.0, "validation_accuracy": 0.5},
-        )
-    lines = [f"a_long_name  seed 0  epoch {done}/3{figures}" for done in (1, 2, 3)]
-    assert sys.stderr.getvalue() == "".join(f"\r\x1b[2K{line}" for line in lines) + "\n"
+        shown.epoch(0, epoch, losses)
+    _, *lines, last = sys.stderr.getvalue().split(progress.CLEAR)
+    assert lines == [f"a_long_name  seed 0  epoch {done}/3{figures}" for done in (1, 2)]
+    assert max(map(len, last.splitlines())) < columns
+    words = "a_long_name seed 0 epoch 3/3 train_loss 1 validation_loss 2 validation_accuracy 0.5"
+    assert last.split() == words.split()
+    assert last.endswith("0.5\n")
+
+
+def test_a_terminal_of_80_columns_shows_the_reason_of_a_failure(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("COLUMNS", "80")
+    experiment = types.SimpleNamespace(dataset="weather_720")
+    task = Task("a_long_name", experiment, {})
+    reason = "its loss is not finite in epoch 2; a lower learning rate may help it"
+    shown = progress.Tasks({task: 1.0}, 1)
+    shown.ended(Result(task, 1.0, reason))
+    words = " ".join(sys.stderr.getvalue().split())
+    assert words.endswith(f"1/1 weather_720/a_long_name FAILED: {reason}")

@@ -1,6 +1,5 @@
 """The command `answer`, which makes an answer once and then reads it."""
 
-import contextlib
 import os
 import re
 import shlex
@@ -13,7 +12,6 @@ import typer
 
 from pipeline.data.timestamps import duration
 from pipeline.errors import (
-    UnknownAheadError,
     UnrollError,
     UsageError,
     one_line,
@@ -183,8 +181,7 @@ def _made(
     )
     made.save(folder)
     saved = load(folder)
-    with contextlib.suppress(UnknownAheadError):  # the answer stands without a forecast
-        page.write(saved)
+    page.write(saved)
     return saved
 
 

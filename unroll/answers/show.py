@@ -22,6 +22,9 @@ from unroll import terminal
 IMPORTANT = ("Change", "95 % interval", "Coverage", "CPU s")
 """Columns that a narrow terminal shows before others."""
 
+CURE = "Add the rows to come to the file, with an empty target, and `unroll answer {}` draws it."
+"""How a page gets its forecast if a value that must be known beforehand is not."""
+
 KEYWORD = re.compile(
     rf"\b({'|'.join(Options.model_fields)})="
     r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?=\W|$))"""
@@ -40,8 +43,12 @@ def show(answer: Answer, level: float) -> None:
     try:
         rows = page.read_forecast(answer, level)
     except UnknownAheadError as error:
-        lacking = with_flags(f"No forecast yet: {error}")
-        print(printable(f"{lacking}. Next: unroll predict {where} --future FILE"))
+        lacking = str(error).partition(";")[0]
+        print(printable(f"No forecast yet: {lacking}."))
+        print(
+            f"\nFile: {where / page.PAGE}, which has no forecast yet. {CURE.format(where)}"
+        )
+        print(f"Next: unroll predict {where} --future FILE")
         return
     show_forecast(rows, level, answer.forecaster.spec.fitted.windows.unit)
     there = [
@@ -105,7 +112,10 @@ def show_groups(answer: Answer, by: str, *, as_json: bool) -> None:
         sums = answer.sums(by)
     except UnknownAheadError as error:
         sums = pd.DataFrame()
-        lacking = with_flags(f"No sums yet: {error}")
+        what = str(error).partition(";")[0]
+        lacking = (
+            f"No sums yet: {what}; add such rows to the file, with an empty target"
+        )
     if as_json:
         stamped = sums if lacking else table.with_text_stamps(sums)
         terminal.print_json({"scores": plain(scores), "sums": plain(stamped)})

@@ -266,8 +266,9 @@ def check(
     ]
     if "other" in notes:
         return None, (
-            f"Cannot tell: {' and '.join(learns)}, but its {NAME} is not the document's: "
-            "from the same random numbers it makes other values."
+            f"Cannot tell: {' and '.join(learns)}, but its {NAME} does not make the "
+            "document's values after np.random.seed; docs/lecturers.md names the "
+            "document's function."
         )
     return True, f"Right: {' and '.join(learns)}."
 

@@ -78,10 +78,11 @@ class Child:
     """The program's surroundings: its rows, its random numbers, and notes on its run.
 
     The file `shared` begins with the notes as JSON. They are the `calls` of the
-    generator, its `fault`, the `error` that ended the program, whether it shuffles
-    `rows`, and the line and the length of a shuffle of `time`. Then come rows (series,
-    51): with `STILL` those that are handed out in turn, and otherwise the first
-    `MOST_ROWS` that the program makes itself.
+    generator, the `shape` of what it returns if that is no series, whether it makes
+    `other` values than the document's, the `error` that ended the program, whether it
+    shuffles `rows`, and the line and the length of a shuffle of `time`. Then come rows
+    (series, 51): with `STILL` those that are handed out in turn, and otherwise the
+    first `MOST_ROWS` that the program makes itself.
 
     Args:
         shared: the file.
@@ -149,10 +150,7 @@ class Child:
         ours = document(VALUES)
         np.random.set_state(before)  # noqa: NPY002
         if np.shape(theirs) != ours.shape:
-            self.note(
-                fault=f"{NAME}({VALUES}) returns numbers of the shape "
-                f"{np.shape(theirs)}, and must return {VALUES} values"
-            )
+            self.note(shape=np.shape(theirs))
             os._exit(1)
         if not np.allclose(theirs, ours, rtol=0, atol=1e-9):
             self.note(other=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from subprocess import DEVNULL, Popen
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import psutil
@@ -63,6 +63,9 @@ BEAT = 0.1
 VARIABLES = {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
 """The environment variables of a program, in addition to those of this process."""
 
+
+COPY = "as the document does (docs/lecturers.md says where its function is)"
+"""The end of a sentence on a program whose generator cannot be compared."""
 
 NO_ROWS = np.zeros((0, VALUES))
 """The rows of a run on the program's own series."""
@@ -186,8 +189,9 @@ class StudentProgram:
         runs to its end. The numbers of the run are those within the bounds.
 
         Raises:
-            Wrong: it changed the generator, stopped with an error, or printed nothing.
-            Undecided: it printed too few figures before the time limit.
+            Wrong: its series have another length, it stopped with an error, or printed nothing.
+            Undecided: it printed too few figures before the time limit, or makes its
+                series in another way.
         """
 
         def find(printed: PrintedSeries) -> Place | None:
@@ -247,7 +251,7 @@ class StudentProgram:
         Raises:
             Wrong: it failed.
             PrintsNothing: it printed no number.
-            Undecided: it was too slow.
+            Undecided: it was too slow, or makes its series in another way.
         """
         notes: dict[str, Any] = {"calls": 0}
         with (
@@ -282,8 +286,8 @@ class StudentProgram:
             shared.seek(NOTES)
             made = np.frombuffer(shared.read()).reshape(-1, VALUES)
         place = find(printed)
-        if "fault" in notes:
-            raise Wrong(notes["fault"])
+        if "shape" in notes:
+            _refuse_shape(notes["shape"])
         if "error" in notes:
             raise Wrong(f"with {letter} it stops: {notes['error']}")
         if status is None and not (place and notes["calls"]):
@@ -295,8 +299,8 @@ class StudentProgram:
             ended = signal.strsignal(-status)
             raise Wrong(f"with {letter} it is ended by a signal: {ended}")
         if not notes["calls"]:
-            raise Wrong(
-                f"with {letter} it makes no series with {NAME}, the document's function"
+            raise Undecided(
+                f"with {letter} it makes no series with a function {NAME}, {COPY}"
             )
         if not printed:
             raise PrintsNothing(
@@ -334,6 +338,19 @@ class StudentProgram:
             _require_memory()
             time.sleep(BEAT)
         return printed, None
+
+
+def _refuse_shape(shape: list[int]) -> NoReturn:
+    """Raise Wrong or Undecided if the generator returns no series.
+
+    Args:
+        shape: the shape of what it returns.
+    """
+    sizes = " x ".join(map(str, shape)) or "one"
+    text = f"its {NAME} returns {sizes} values at a time"
+    if len(shape) == 1:
+        raise Wrong(f"{text}, and a series of the assignment has {VALUES}")
+    raise Undecided(f"{text}, not one series of {VALUES}, {COPY}")
 
 
 def _require_memory() -> None:

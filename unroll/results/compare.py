@@ -117,8 +117,8 @@ class Tables:
     def as_data(self) -> list[dict[str, Any]]:
         """Return a mapping for each table.
 
-        It has name, title, caption, stand_in, answers, columns (key, title, numeric)
-        and rows. A row has a `text` and a `value` for each column's key. The table of
+        It has name, title, caption, stand_in, answers, searches, columns (key, title,
+        numeric) and rows. A row has a `text` and a `value` for each column's key. The table of
         two experiments has a `comparison`.
         """
         data = [as_data(table) for table in self.tables]
@@ -363,6 +363,7 @@ def show(shown: Tables) -> None:
         if table.stand_in:
             lines[0] += "  [STAND-IN: no result]"
         lines += [f"Does a recurrent network help? {line}" for line in table.answers]
+        lines += [table.searches] if table.searches else []
         if shown.pair and not number:
             lines.append(shown.pair.line)
         terminal.show_table(

@@ -12,13 +12,13 @@ import pandas as pd
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from series import plot, table
+from series import page, plot, table
 from series.answer import Answer, load
 from series.forecaster import OutsideRangeWarning, require_level
 from series.intervals import USUAL
 from series.rows import Window
 from unroll.answers.find import require
-from unroll.answers.show import plain, show_forecast, show_table
+from unroll.answers.show import CURE, plain, show_forecast, show_table
 
 MANY = 0.1
 """The share of new rows, of the old ones, from which a new answer is recommended."""
@@ -123,6 +123,9 @@ def predict(
     if data is None and new >= MANY:
         more = f"{100 * new:.0f} % more rows have come since the answer"
         warn(f"hint: {more}; `unroll answer {name}` judges the models on them, too")
+    if plan and not (answer.folder / page.FORECAST).is_file():
+        shown = f"{name}/{page.PAGE} has no forecast"
+        warn(f"hint: {shown}. {CURE.format(name)}")
     if series is not None:
         if series not in windows:
             raise UnrollError(

@@ -337,7 +337,7 @@ def _show_best(workspace: Workspace, name: str, table: pd.DataFrame) -> None:
     for row in table.to_dict("records"):
         options = json.loads(row["options"])
         if options == current_values(name, experiment, options):
-            beside = f" ({name} as it is: {row[column]:.4g})"
+            beside = f" (as it is: {row[column]:.4g})"
     print(f"{name}: {len(table)} trainings. The best: {score}{beside}")
     changed, own = _changed(workspace, name, table)
     new = entry(workspace, name, table)
@@ -352,15 +352,14 @@ def _show_best(workspace: Workspace, name: str, table: pd.DataFrame) -> None:
         print("The error still fell with the most epochs: the model has not converged.")
     [key] = new
     about = experiment.dataset
-    print(
-        f"For params.yaml, in experiments.{about}; the best of many trials is lucky on "
-        "validation, so test decides:"
-    )
+    print("The best of many trials is lucky on validation, so test decides.")
+    print(f"For params.yaml, in experiments.{about}:")
     print(f"    # By `unroll tune {name}`, {len(table)} trainings: {score}.")
     print(textwrap.indent(plain_yaml.dumped(new), "    "), end="")
     if dataset.describe(workspace.prepared(about)).stand_in:
         print("These are stand-in data: no figure is a result.")
     unroll = workspace.program
     target = f"{about}/{key}"
-    compared = "" if target == name else f" && {unroll} compare {name} {target}"
-    print(f"Next: paste it, then {unroll} repro evaluate@{about}{compared}", flush=True)
+    print(f"Next: paste it, then {unroll} repro evaluate@{about}", flush=True)
+    if target != name:
+        print(f"Then: {unroll} compare {name} {target}", flush=True)

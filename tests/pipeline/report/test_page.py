@@ -457,4 +457,5 @@ def test_a_model_of_several_searches_has_a_title_of_its_own_and_the_models_behin
     assert AnswerText(dataset, one).sentence().startswith(start)
     behind = "GRUs of two searches: GRU(2) (MSE 0.100), GRU(3) (MSE 0.200)"
     assert dataset.behind == [behind]
-    assert behind in scores_table(dataset, dataset.experiments, "ridge").caption
+    shown = scores_table(dataset, dataset.experiments, "ridge").searches
+    assert shown.startswith(f"{behind}. They are compared by the mean of")

@@ -33,6 +33,24 @@ def test_the_distance_of_rows(tmp_path, freq, words):
     assert f", {words}\n" in lines
 
 
+@pytest.mark.parametrize(
+    ("hours", "closed", "words"),
+    [
+        ([0], 6, "Mon to Sat"),
+        ([9, 10, 11], 6, "Mon to Sat 09:00-11:00"),
+        ([9, 10, 11], 1, "Mon 09:00-11:00; Wed to Sun 09:00-11:00"),
+        ([9, 10, 11], 0, "Tue to Sun 09:00-11:00; 1 row outside, left out"),
+    ],
+)
+def test_opening_hours_are_a_phrase(tmp_path, hours, closed, words):
+    stamps = pd.date_range("2023-01-02", periods=24 * 7 * 30, freq="h")
+    stamps = stamps[stamps.hour.isin(hours) & (stamps.day_of_week != closed)]
+    if "outside" in words:
+        stamps = stamps.insert(0, pd.Timestamp("2023-01-02 20:00"))
+    lines = said(tmp_path / "load.csv", stamps.strftime("%Y-%m-%d %H:%M"))
+    assert f"\nopen      {words}\n" in lines
+
+
 def test_rows_that_repeat_a_timestamp_have_a_line_of_their_own(tmp_path):
     days = pd.date_range("2020-01-01", periods=40).strftime("%Y-%m-%d").tolist()
     lines = said(tmp_path / "load.csv", [*days, *days[30:33]])

@@ -59,6 +59,7 @@ def test_every_series_of_a_panel_is_forecast_also_one_of_ten_rows():
     assert (forecast["lo-90"] < forecast["hi-90"]).all()
     assert answer.series_left_out == {}
     assert answer.board.naive == "seasonal_naive"
+    assert answer.findings.titles["seasonal_naive"] == "the value 12 timesteps before"
     assert "6 series" in answer.sentence
 
 
@@ -91,6 +92,11 @@ def test_the_mean_can_be_chosen_where_a_single_model_forecasts(tmp_path, monkeyp
     ]
     parts = [again.forecast(model=name)["y_hat"] for name in ("theta", "mlp", "mean")]
     np.testing.assert_allclose(parts[2], (parts[0] + parts[1]) / 2)
+
+
+def test_less_than_a_year_has_no_value_a_year_before():
+    answer = unroll.answer(panel(1, rows=11), target="y", models="theta")
+    assert {*answer.models["model"]} == {"last_value", "theta"}
 
 
 def test_new_rows_are_forecast_from():

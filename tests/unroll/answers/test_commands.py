@@ -325,7 +325,7 @@ def test_of_several_series_each_one_has_its_forecast(tmp_path):
             printed(tmp_path, "predict", "shops", *arguments)
 
 
-def test_what_is_known_beforehand_is_asked_for(tmp_path):
+def test_what_is_known_beforehand_is_asked_for(tmp_path, capsys):
     every = sales(DAYS + 7)
     every["price"] = (3 + np.sin(np.arange(DAYS + 7) ** 2)).round(3)
     every["sales"] -= 10 * every["price"]
@@ -335,8 +335,14 @@ def test_what_is_known_beforehand_is_asked_for(tmp_path):
         "the answer stands"
     )
     assert text.endswith("Next: unroll predict shop --future FILE\n")
+    cure = "Add the rows to come to the file, with an empty target, and"
+    assert f"{cure} `unroll answer shop` draws it.\nNext" in text
+    page = (tmp_path / "shop" / "index.html").read_text()
+    assert "There is no forecast yet: price must be known beforehand" in page
+    assert f"{cure} <code>unroll answer NAME</code> draws it here" in page
     groups = printed(tmp_path, "compare", "shop", "--by", "unique_id")
     assert "\nNo sums yet: price must be known beforehand" in groups
+    assert "add such rows to the file, with an empty target" in groups
     with pytest.raises(UsageError, match="shop is one series; leave it out"):
         printed(tmp_path, "predict", "shop", "--series", "a")
     every[DAYS:][["day", "price"]].to_csv(tmp_path / "plan.csv", index=False)
@@ -348,4 +354,12 @@ def test_what_is_known_beforehand_is_asked_for(tmp_path):
     assert np.corrcoef(table["y_hat"], every["sales"][DAYS:])[0, 1] > 0.9, (
         "by the prices of these days"
     )
+    told = f"hint: shop/index.html has no forecast. {cure} `unroll answer shop` draws"
+    assert told in capsys.readouterr().err
+    further = ("predict", "shop", "--future", "plan.csv", "--horizon", "8")
+    with pytest.raises(
+        UnrollError,
+        match="for a horizon of 7 timesteps, .* pass a --horizon of at most",
+    ):
+        printed(tmp_path, *further)
     assert json.loads(printed(tmp_path, "answer", "shop", "--json"))["forecasts"] == []

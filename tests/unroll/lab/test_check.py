@@ -134,9 +134,11 @@ def test_a_right_program_is_right_in_any_style_with_any_shuffle_of_series(
         ("", [first("while True: os.write(1, b'1.5' * 2**20)")], "with N it stops: OSError: .* too large"),
         ("", [first(WILD), (INDEX[0], INDEX[1] + "; os._exit(0)")], "N is 153664 .*the 49th value .index 48"),
         ("", [first(r"raise OSError('\x1b[2J\r\u202e\ud800')")], r"OSError: \\x1b\[2J\\r\\u202e\\ud800 \(l"),
-        ("", [("freq2 * 20", "freq2 * 10")], "Cannot tell: D learns .* 0.01, but its generate_time_series is not"),
+        ("", [("freq2 * 20", "freq2 * 10")], "Cannot tell: D learns .* 0.01, but its generate_time_series does not"),
         ("", [("freq2 * 20", "freq2 * 10"), INDEX], "its guess is the 49th value .index 48., and must be the 50th"),
-        ("", [("    return series\n", "    return series[1:]\n")], r"\(51\) returns numbers of the shape \(50,\)"),
+        ("", [("    return series\n", "    return series[1:]\n")], "its generate_time_series returns 50 values at a t"),
+        ("", [("    return series\n", "    return series[None]\n")], "Cannot tell: its .* returns 1 x 51 values at a"),
+        ("", [("generate_time_series", "wave")], "Cannot tell: with N it makes no series with a function generate_"),
         # N
         ("", [INDEX], "its guess is the 49th value .index 48., and must be the 50th .index 49"),
         ("", [("/ len(test)", "/ len(test)) ** 0.5"), ("return sum", "return (sum")], "it prints the root"),
@@ -212,16 +214,16 @@ def test_the_node_without_a_slip_learns_as_by_hand():
     np.testing.assert_allclose(after, weights, rtol=1e-12)
 
 
-def test_the_command_ends_with_1_on_a_wrong_program(tmp_path, capsys):
+def test_the_command_ends_with_3_if_it_cannot_tell(tmp_path, capsys):
     script = tmp_path / "program.py"
     script.write_text("print(0.02)")
     with pytest.raises(typer.Exit) as ended:
         invoke(["--root", str(REPOSITORY), "lab", "check", str(script)])
-    assert ended.value.exit_code == 1
+    assert ended.value.exit_code == 3
     printed = capsys.readouterr()
     assert printed.err == "running the program with N ...\n"
     assert printed.out.startswith(
-        "Wrong: with N it makes no series with generate_time_series, the document's"
+        "Cannot tell: with N it makes no series with a function generate_time_series"
     )
 
 
