@@ -32,11 +32,12 @@ from pipeline.report.titles import explained
 FOLDER = Path(__file__).parent
 
 MEANINGS: dict[str, str] = {
-    Word.HELPS: "With recurrence there is less error, surely by more than the band.",
-    Word.HURTS: "With recurrence there is more error, surely by more than the band.",
-    Word.SAME: "The errors surely differ by less than the band: 5 % of the error, or of "
-    "its part above a known floor.",
-    Word.OPEN: "The interval crosses an edge of the band, so it is too wide to say.",
+    Word.HELPS: "With recurrence there is less error: the whole interval lies below the band.",
+    Word.HURTS: "With recurrence there is more error: the whole interval lies above the band.",
+    Word.SAME: "The whole interval lies within the band: 5 % of the error, or of its "
+    "part above the floor, the least error that a formula attains.",
+    Word.OPEN: "The interval crosses an edge of the band, so a change that matters is "
+    "possible, and one that does not, too.",
     Word.NOT_ASKED: "There is no past to learn from, or nothing to compare with.",
     Note.UNTUNED: "Nobody searched for options of the network. Its opponent may be "
     "tuned.",
@@ -51,7 +52,7 @@ MEANINGS: dict[str, str] = {
     Outcome.NO: "The document asks, and the rebuild says the opposite.",
     Outcome.LITTLE: "The figure of a simple baseline holds, too.",
     Outcome.FAILS: "The rebuild contradicts the document.",
-    Outcome.UNSURE: "The interval is too wide to say whether the figure holds.",
+    Outcome.UNSURE: "The interval is wider than the claim allows beforehand.",
     Outcome.NOT_BUILT: "Nothing is trained for it yet.",
     Outcome.STAND_IN: "The data are generated in place of the real ones, so the figure "
     "is no result.",
