@@ -126,7 +126,8 @@ FIGURES = (
 """The columns of a published figure and of what became of it."""
 
 WITHOUT_QUESTION = {Word.HELPS: "less error", Word.HURTS: "more error"}
-"""Outcome -> its word in the table of a data set whose question is not asked."""
+"""Outcome -> its word in the row of a model without recurrence, and in all rows of a data
+set whose question is not asked."""
 
 DOCUMENT = TableColumn("document", "Document", numeric=False)
 """The column of a claim's document, which the page shows as groups of rows."""
@@ -328,22 +329,24 @@ def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
         "test": _stat(entry.final.get("test"), metric),
         "unit": _stat(test, "mae_unit", about.scale.unit),
         "mase": mase,
-        **_against(dataset, dataset.comparisons.get(name)),
+        **_against(dataset, dataset.comparisons.get(name), recurrent=entry.recurrent),
     }
 
 
-def _against(dataset: Evaluated, comparison: Comparison | None) -> dict[str, TableCell]:
+def _against(
+    dataset: Evaluated, comparison: Comparison | None, *, recurrent: bool
+) -> dict[str, TableCell]:
     """Return the cells of the change in error, its interval and the outcome.
 
-    Recurrence neither helps nor hurts where the question is not asked. A model then has
-    less or more error.
+    Recurrence neither helps nor hurts in the row of a model without it, and where the
+    question is not asked. A model then has less or more error.
     """
     if comparison is None:
         return dict.fromkeys(("against", "interval", "word"), NO_VALUE)
     change, interval = comparison_text(comparison, dataset.about.metric)
     word: str = comparison.outcome
     outcomes = {answer.outcome for answer in dataset.answers}
-    if outcomes == {Word.NOT_ASKED}:
+    if outcomes == {Word.NOT_ASKED} or not recurrent:
         word = WITHOUT_QUESTION.get(comparison.outcome, word)
     ends = [comparison.low, comparison.high]
     return {
