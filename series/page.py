@@ -28,6 +28,10 @@ FORECAST, AHEAD, WEEKS, PAGE = SHOWN
 and of the errors of both sides of the comparison; the page."""
 
 
+CURE = "Add the rows to come to the file, with an empty target, and"
+"""How a page gets its forecast if a value that must be known beforehand is not. The
+command that draws it follows."""
+
 MOST_PICTURES = 60
 """Largest number of series whose forecasts are drawn on the page."""
 
@@ -47,14 +51,14 @@ def write(answer: Answer, folder: Path | None = None) -> None:
     pictures = dict[str, str]()
     several = dict[str, str]()
     why = dict[str, str]()
-    forecast: pd.DataFrame | UnknownAheadError
+    forecast: pd.DataFrame | str
     try:
         with warnings.catch_warnings():  # `unroll predict` says it
             warnings.simplefilter("ignore", OutsideRangeWarning)
             windows = answer.forecaster.read(answer.files)
         forecast = answer.forecaster.after(windows, LEVELS)
     except UnknownAheadError as error:
-        forecast = error
+        forecast = unknown(error)
     else:
         write_text(folder / FORECAST, table.csv(forecast))
         if len(windows) == 1:
@@ -145,7 +149,7 @@ def menu(
 
 def page(
     answer: Answer,
-    forecast: pd.DataFrame | UnknownAheadError,
+    forecast: pd.DataFrame | str,
     level: float,
     pictures: Mapping[str, str],
     several: Mapping[str, str],
@@ -155,7 +159,8 @@ def page(
 
     Args:
         answer: the answer.
-        forecast: the forecast, as `Answer.forecast` returns it, or why there is none.
+        forecast: the forecast, as `Answer.forecast` returns it, or what is not known
+            beforehand.
         level: the coverage of the intervals that are shown.
         pictures: caption -> SVG.
         several: name of a series -> SVG of its forecast; empty for a single series.
@@ -181,7 +186,10 @@ def page(
     unit = answer.forecaster.spec.fitted.windows.unit
     rows = None
     number = 0
-    if isinstance(forecast, pd.DataFrame):
+    lacking = ""
+    if isinstance(forecast, str):
+        lacking = forecast
+    else:
         rows = table.forecast(forecast, level, unit)
         number = len(set(forecast["unique_id"]))
     text = environment.get_template("answer.html.j2").render(
@@ -190,7 +198,8 @@ def page(
         models=table.models(answer.models, answer.board.unit, answer.board.objective),
         champions=answer.models["forecasts"].tolist(),
         forecast=rows,
-        lacking="" if rows else str(forecast).partition(";")[0],
+        lacking=lacking,
+        cure=CURE,
         pictures=inline(pictures),
         several=inline(several),
         why=inline(why),
@@ -199,6 +208,11 @@ def page(
         style=Markup(style),  # noqa: S704 - our own
     )
     return printable(f"{text}\n", kept="\n")
+
+
+def unknown(error: UnknownAheadError) -> str:
+    """Return what is not known beforehand, without the error's advice for Python."""
+    return str(error).partition(";")[0]
 
 
 def read_forecast(answer: Answer, level: float) -> pd.DataFrame:

@@ -22,9 +22,6 @@ from unroll import terminal
 IMPORTANT = ("Change", "95 % interval", "Coverage", "CPU s")
 """Columns that a narrow terminal shows before others."""
 
-CURE = "Add the rows to come to the file, with an empty target, and `unroll answer {}` draws it."
-"""How a page gets its forecast if a value that must be known beforehand is not."""
-
 KEYWORD = re.compile(
     rf"\b({'|'.join(Options.model_fields)})="
     r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?=\W|$))"""
@@ -43,11 +40,8 @@ def show(answer: Answer, level: float) -> None:
     try:
         rows = page.read_forecast(answer, level)
     except UnknownAheadError as error:
-        lacking = str(error).partition(";")[0]
-        print(printable(f"No forecast yet: {lacking}."))
-        print(
-            f"\nFile: {where / page.PAGE}, which has no forecast yet. {CURE.format(where)}"
-        )
+        print(printable(f"No forecast yet: {page.unknown(error)}."))
+        print(f"\nFile: {where / page.PAGE}, which has no forecast yet. {cure(where)}")
         print(f"Next: unroll predict {where} --future FILE")
         return
     show_forecast(rows, level, answer.forecaster.spec.fitted.windows.unit)
@@ -58,6 +52,11 @@ def show(answer: Answer, level: float) -> None:
     ]
     print(f"\nFiles: {', '.join(str(where / name) for name in there)}")
     print(f"Next: unroll predict {where}")
+
+
+def cure(answer: Path | str) -> str:
+    """Return how the page of an answer gets its forecast, as a sentence."""
+    return f"{page.CURE} `unroll answer {answer}` draws it."
 
 
 def show_models(answer: Answer) -> None:
@@ -112,9 +111,9 @@ def show_groups(answer: Answer, by: str, *, as_json: bool) -> None:
         sums = answer.sums(by)
     except UnknownAheadError as error:
         sums = pd.DataFrame()
-        what = str(error).partition(";")[0]
         lacking = (
-            f"No sums yet: {what}; add such rows to the file, with an empty target"
+            f"No sums yet: {page.unknown(error)}; add such rows to the file, with an "
+            "empty target"
         )
     if as_json:
         stamped = sums if lacking else table.with_text_stamps(sums)

@@ -18,7 +18,7 @@ from series.forecaster import OutsideRangeWarning, require_level
 from series.intervals import USUAL
 from series.rows import Window
 from unroll.answers.find import require
-from unroll.answers.show import CURE, plain, show_forecast, show_table
+from unroll.answers.show import cure, plain, show_forecast, show_table
 
 MANY = 0.1
 """The share of new rows, of the old ones, from which a new answer is recommended."""
@@ -124,8 +124,7 @@ def predict(
         more = f"{100 * new:.0f} % more rows have come since the answer"
         warn(f"hint: {more}; `unroll answer {name}` judges the models on them, too")
     if plan and not (answer.folder / page.FORECAST).is_file():
-        shown = f"{name}/{page.PAGE} has no forecast"
-        warn(f"hint: {shown}. {CURE.format(name)}")
+        warn(f"hint: {name}/{page.PAGE} has no forecast. {cure(name)}")
     if series is not None:
         if series not in windows:
             raise UnrollError(

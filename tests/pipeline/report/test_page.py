@@ -225,9 +225,8 @@ def test_others_are_compared_with_the_strongest_that_has_no_recurrence(results):
     compared = rows["last_value"]
     assert compared["against"].value == expected.change
     assert compared["interval"].value == [expected.low, expected.high]
-    assert (compared["word"].value, compared["word"].text) == ("hurts", "more error"), (
-        "there is no recurrence in it"
-    )
+    assert compared["word"].value == expected.outcome == "hurts"
+    assert compared["word"].text == "more error", "there is no recurrence in it"
 
 
 def test_units_floors_groups_and_the_free_run_have_their_columns_and_rows(

@@ -214,17 +214,32 @@ def test_the_node_without_a_slip_learns_as_by_hand():
     np.testing.assert_allclose(after, weights, rtol=1e-12)
 
 
-def test_the_command_ends_with_3_if_it_cannot_tell(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("program", "status", "sentence"),
+    [
+        (
+            "print(0.02)",
+            3,
+            "Cannot tell: with N it makes no series with a function generate_time_series",
+        ),
+        (
+            "def generate_time_series(n):\n    return [0.0] * 50\n\ngenerate_time_series(51)",
+            1,
+            "Wrong: its generate_time_series returns 50 values at a time",
+        ),
+    ],
+)
+def test_the_command_ends_with_1_on_a_wrong_program_and_with_3_if_it_cannot_tell(
+    program, status, sentence, tmp_path, capsys
+):
     script = tmp_path / "program.py"
-    script.write_text("print(0.02)")
+    script.write_text(program)
     with pytest.raises(typer.Exit) as ended:
         invoke(["--root", str(REPOSITORY), "lab", "check", str(script)])
-    assert ended.value.exit_code == 3
+    assert ended.value.exit_code == status
     printed = capsys.readouterr()
     assert printed.err == "running the program with N ...\n"
-    assert printed.out.startswith(
-        "Cannot tell: with N it makes no series with a function generate_time_series"
-    )
+    assert printed.out.startswith(sentence)
 
 
 def test_a_folder_gets_a_table_of_marks_and_a_stopped_check_says_what_is_kept(
