@@ -346,8 +346,8 @@ def _refuse_shape(shape: list[int]) -> NoReturn:
     Args:
         shape: the shape of what it returns.
     """
-    sizes = " x ".join(map(str, shape)) or "one"
-    text = f"its {NAME} returns {sizes} values at a time"
+    sizes = " x ".join(map(str, shape))
+    text = f"its {NAME} returns {f'{sizes} values' if shape else 'one value'} at a time"
     if len(shape) == 1:
         raise Wrong(f"{text}, and a series of the assignment has {VALUES}")
     raise Undecided(f"{text}, not one series of {VALUES}, {COPY}")

@@ -227,6 +227,11 @@ def test_the_node_without_a_slip_learns_as_by_hand():
             1,
             "Wrong: its generate_time_series returns 50 values at a time",
         ),
+        (
+            "def generate_time_series(n):\n    return 0.0\n\ngenerate_time_series(51)",
+            3,
+            "Cannot tell: its generate_time_series returns one value at a time, not",
+        ),
     ],
 )
 def test_the_command_ends_with_1_on_a_wrong_program_and_with_3_if_it_cannot_tell(
