@@ -60,7 +60,8 @@ def test_in_an_empty_folder_the_documents_are_shown_and_nothing_is_written(
     shown = unroll(installed, tmp_path, "claims", "compare waves", "lab N")
     assert shown.count("\n003 ") > 10
     assert (
-        "waves: the next value of noisy waves\nDoes a recurrent network help? " in shown
+        "waves: the next value of noisy waves\nDoes recurrence help in tuned networks? "
+        in shown
     )
     assert "last value: test MSE 0.0205" in shown
     wrong = unroll(installed, tmp_path, "repro", "compare wavse", status=2)

@@ -20,6 +20,7 @@ from pipeline.report import charts
 from pipeline.report.formatting import capital, number, short, title
 from pipeline.report.result_tables import (
     SIGNS,
+    band_sentence,
     claims_table,
     groups_table,
     heading,
@@ -243,6 +244,7 @@ def _section(
             for answer in dataset.answers
             for name in answer.compared
         ),
+        "band": dataset.about.floor and band_sentence(dataset),
         "standing": standing,
         "labels": _labels(dataset, standing),
         "standing_on": charts.ranking(dataset, standing, scale.std if in_unit else 1.0),

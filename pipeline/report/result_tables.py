@@ -282,7 +282,7 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
                 "with its 95 % interval."
             ),
         ),
-        (opponent, _band(dataset)),
+        (opponent, band_sentence(dataset)),
     )
 
 
@@ -291,17 +291,15 @@ def _sentences(*sentences: tuple[object, str]) -> str:
     return " ".join(text for holds, text in sentences if holds and text)
 
 
-def _band(dataset: Evaluated) -> str:
+def band_sentence(dataset: Evaluated) -> str:
     """Return a sentence about the changes that do not matter, if changes are relative."""
     relative = [each for each in dataset.comparisons.values() if each.relative]
     if not relative:
         return ""
     sentence = band_text(relative[0])  # all have the same opponent
-    least = dataset.about.floor
-    if least:
-        sentence += (
-            f": {100 * BAND:g} % of the error above {least:.2g}, the least of any model"
-        )
+    floor = dataset.about.floor
+    if floor:
+        sentence += f": {100 * BAND:g} % of the error above the floor, {floor:.2g}"
     return f"{sentence}."
 
 

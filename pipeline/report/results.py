@@ -265,9 +265,13 @@ class AnswerText:
 
     @property
     def line(self) -> str:
-        """The answer in one line: its word, the remarks and the sentence."""
-        notes = f" ({'; '.join(self.beside)})" if self.beside else ""
-        said = f"{SAID[self.answer.outcome]}{notes}"
+        """The question and its answer in one line: its word, the remarks and the
+        sentence.
+        """
+        beside = [remark for remark in self.beside if remark != Note.UNTUNED]
+        remarks = f" ({'; '.join(beside)})" if beside else ""
+        question = f"Does recurrence help in {self.answer.networks}?"
+        said = f"{question} {SAID[self.answer.outcome]}{remarks}"
         if self.answer.outcome == Word.NOT_ASKED:
             return f"{said}, because {self.reason}"
         return f"{said}: {self.sentence()}"

@@ -1,5 +1,6 @@
 """Commands that show, compare and check what was built."""
 
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -229,8 +230,8 @@ def list_(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print the data sets of params.yaml, or the experiments of some, their scores, and
-    which were run here; and the answers for your own series.
+    """Print the answers for your own series; and the data sets of params.yaml, or the
+    experiments of some, their scores, and which were run here.
 
     `unroll list` · `unroll list waves` · `unroll list --json`
     """
@@ -247,10 +248,10 @@ def list_(
     if as_json:
         print_json([*rows, *_about(answers)])
         return
-    if rows:
-        show.show_list(rows, in_groups=not names)
     for answer in answers:
         print(printable(f"{answer.folder.name}: {answer.sentence}"))
+    if rows:
+        show.show_list(rows, in_groups=not names)
 
 
 @app.command(rich_help_panel="Results")
@@ -428,10 +429,14 @@ def _check(script: Path) -> bool | None:
 
 def _mark(folder: Path, jobs: int) -> set[bool | None]:
     """Mark the programs of a folder, print their table, and return the verdicts."""
-    from unroll.lab.folder import Mark, mark
+    from unroll.lab.folder import Mark, mark, programs
+
+    total = len(programs(folder))
+    numbers = itertools.count(1)
 
     def marked(one: Mark) -> None:
-        print(f"{one.program}: {one.verdict}", file=sys.stderr, flush=True)
+        said = f"{next(numbers)}/{total}  {one.program}: {one.verdict}"
+        print(said, file=sys.stderr, flush=True)
 
     table = folder / MARKS
     marks = mark(folder, table, jobs, marked)

@@ -160,10 +160,12 @@ def lab(
     test = data.splits["test"]
     few = Arrays(*test.take(np.arange(min(len(test), TEST_SERIES))))
     data = replace(data, splits={**data.splits, "test": few})
-    print(
-        f"{len(data.splits['train']):,} series to train on, {len(few):,} to test on",
-        flush=True,
+    counts = (
+        f"{len(data.splits['train']):,} series to train on, {len(few):,} to test on"
     )
+    if len(few) < len(test):
+        counts += f" (as in the assignment; `unroll compare` tests on {len(test):,})"
+    print(counts, flush=True)
     options: dict[str, Any] = {}
     if letter != "N":
         training = project.params.experiment(experiment).training

@@ -362,7 +362,7 @@ def show(shown: Tables) -> None:
         lines = [table.title]
         if table.stand_in:
             lines[0] += "  [STAND-IN: no result]"
-        lines += [f"Does a recurrent network help? {line}" for line in table.answers]
+        lines += table.answers
         lines += [table.searches] if table.searches else []
         if shown.pair and not number:
             lines.append(shown.pair.line)

@@ -78,10 +78,7 @@ def _answers(workspace: Workspace) -> dict[str, list[str]]:
     built = results.load(workspace, params.load_all(workspace.params)).built
     return {
         dataset.name: [
-            *(
-                f"Do {answer.networks} help? {AnswerText(dataset, answer).line}."
-                for answer in dataset.answers
-            ),
+            *(f"{AnswerText(dataset, answer).line}." for answer in dataset.answers),
             *(f"{text}." for text in dataset.behind),
         ]
         for dataset in built
@@ -95,17 +92,17 @@ def _print_actions(actions: dict[str, str], shown: int) -> None:
     `shown` is the number of experiments whose committed results are shown.
     """
     done = list(actions.values())
-    counts = [
-        f"{done.count('recorded')} logged now",
-        f"{done.count('present')} logged before",
-    ]
+    new = done.count("recorded")
+    logged = new + done.count("present") + done.count("updated")
+    counts = [f"{logged} trained here ({new} of them logged now)"]
     if "updated" in done:
         counts.append(f"{done.count('updated')} with a new metric")
-    if "not built" in done:
-        counts.append(f"{done.count('not built')} not built (`unroll list` names them)")
     if shown:
-        counts.append(f"{shown} shown as committed")
-    print(f"MLflow: {len(done)} experiments, {', '.join(counts)}")
+        counts.append(f"{shown} with the committed figures alone")
+    neither = done.count("not built") - shown
+    if neither > 0:
+        counts.append(f"{neither} not built (`unroll list` names them)")
+    print(f"MLflow: {len(done)} experiments: {', '.join(counts)}")
     for name, action in actions.items():
         if action.startswith("skipped"):
             print(f"{name}: {action}")

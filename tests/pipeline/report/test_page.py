@@ -430,6 +430,7 @@ def test_an_answer_in_a_line_says_its_word_what_stands_beside_it_and_the_change(
         update=figures | {"network": "gru", "opponent": "ridge"}
     )
     assert AnswerText(dataset, same).line == (
+        "Does recurrence help in untuned networks? "
         "It makes no difference that matters (slightly more error; too short): "
         "GRU(2), best of 12 trials, had 2.0 % more error than ridge regression on the "
         "last 4 steps (95 % interval: +1.0 to +3.0 %)"

@@ -88,8 +88,8 @@ def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
     (table,) = compare(evaluated, ["waves"]).tables
     assert experiments(table)[0] == "noise"
     assert re.fullmatch(
-        r"The question is open \(untuned\): SimpleRNN.* and perceptron.* are not compared, "
-        r"because there are too few seeds",
+        r"Does recurrence help in untuned networks\? The question is open: "
+        r"SimpleRNN.* and perceptron.* are not compared, because there are too few seeds",
         *table.answers,
     )
     cell = next(

@@ -43,7 +43,7 @@ def test_a_clone_shows_the_committed_results_with_the_committed_options(
     edited = PARAMS.replace("units: 4", "units: 5")
     workspace.params.write_text(edited, encoding="utf-8")
     assert track(workspace).keys() == {"waves"}
-    said = "1 experiments, 0 logged now, 0 logged before, 1 not built (`unroll list` names them), 1 shown as committed"
+    said = "1 experiments: 0 trained here (0 of them logged now), 1 with the committed figures alone"
     assert said in capsys.readouterr().out
     with store.opened(workspace) as opened:
         (run,) = opened.search("tags.committed = 'true'")
