@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench import REPOSITORY, Say, results, wrong_words
+from bench import REPOSITORY, Say, halving, results, wrong_words
 from bench.peers import compare as peers
 from bench.series import compare as series
 from bench.series import panels
@@ -25,13 +25,20 @@ PARTS: dict[str, Callable[[bool, Say], dict[str, Any]]] = {
 }
 """Part of results.json -> the function that measures it."""
 
+PRINTED: dict[str, Callable[[Workspace], None]] = {
+    "rule": wrong_words.show,
+    "halving": halving.show,
+}
+"""Part that is only printed -> the function that measures and prints it."""
+
 Wanted = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[peers|series|panels|page|rule]...",
+        metavar="[peers|series|panels|page|rule|halving]...",
         help="Unroll beside other frameworks; answers for series; panels of short series; the "
-        "page alone; or "
-        "a simulation of how often the rule of the answers says a wrong word.",
+        "page alone; "
+        "a simulation of how often the rule of the answers says a wrong word; or "
+        "searches in rounds beside those with all epochs.",
         show_default="peers, series and panels",
     ),
 ]
@@ -71,9 +78,11 @@ def bench(
         UnrollError: nothing was measured yet, or a measurement fails.
     """
     for name in wanted or ():
-        one_of(name, [*PARTS, "page", "rule"], "the part")
-    if "rule" in (wanted or ()):
-        wrong_words.show(Workspace(REPOSITORY))
+        one_of(name, [*PARTS, "page", *PRINTED], "the part")
+    printed = [PRINTED[name] for name in wanted or () if name in PRINTED]
+    for show in printed:
+        show(Workspace(REPOSITORY))
+    if printed:
         return
     path = REPOSITORY / "bench" / "results.json"
     page = REPOSITORY / "docs" / "performance.md"

@@ -78,7 +78,7 @@ def tune(
                     print(f"{name} was searched before; delete {file} to search again.")
                     _show_best(workspace, name, trials_of(workspace, name))
                     continue
-                search = _search(
+                search = search_of(
                     workspace, config, name, code, trials, over, seeds, number
                 )
                 print(f"{name}, chosen by {search.metric} on validation, over")
@@ -116,15 +116,15 @@ def _with_trials(config: Params, name: str) -> list[str]:
     return names
 
 
-def _search(
+def search_of(
     workspace: Workspace,
     config: Params,
     name: str,
     code: Code,
-    trials: int | None,
-    over: Sequence[str],
-    seeds: int,
-    number: int,
+    trials: int | None = None,
+    over: Sequence[str] = (),
+    seeds: int = 1,
+    number: int = 1,
 ) -> Search:
     """Return the search of an experiment; parameters are as in `tune`.
 
