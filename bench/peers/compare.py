@@ -115,7 +115,8 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
     Returns:
         `rows`: one for each workload (`work`), phase and framework (`side`), with
         milliseconds per batch (`ms`), their `ratio` to Unroll's, and seconds until the
-        first round was done (`warm_up`).
+        first round was done (`warm_up`). `empty_call`: the milliseconds of a call of a
+        compiled function that computes almost nothing, in Unroll's process.
 
     Raises:
         UnrollError: a framework failed, or has other losses; the message names it.
@@ -138,7 +139,8 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
             if task.random:  # PyTorch has no recurrent dropout
                 able = [peer for peer in processes if peer.framework != "pytorch"]
             rows += compare(task, root, able, rounds, say)
-    return {"rows": rows}
+        empty_call = 1e3 * processes[0].ask(frameworks.empty_call)
+    return {"rows": rows, "empty_call": empty_call}
 
 
 def compare(

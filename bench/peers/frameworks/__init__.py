@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Protocol
 
 from bench.peers import workloads
@@ -52,6 +53,9 @@ def make(name: str) -> Callable[[Task], Framework]:
 
     return partial(keras.Keras, name=name)
 
+
+CALLS = 5000
+"""The number of calls that `empty_call` times."""
 
 models: dict[str, Framework] = {}
 """The state of a process between calls: framework -> model of the current workload."""
@@ -96,3 +100,20 @@ def turn(name: str) -> dict[str, float]:
     """Run one round; return the seconds of each phase."""
     models[name].reset(0)
     return {"train": models[name].train(), "evaluate": models[name].evaluate()[0]}
+
+
+def empty_call(_name: str) -> float:
+    """Return the seconds of a call that computes almost nothing: a function, compiled by
+    TensorFlow as Unroll's are, that adds 1 to eight numbers. It is the median of many.
+    """
+    import tensorflow as tf
+
+    compiled = tf.function(lambda values: values + 1, jit_compile=True)
+    numbers = tf.zeros(8)
+    call = compiled.get_concrete_function(numbers)
+    seconds = []
+    for _ in range(CALLS):
+        began = time.perf_counter()
+        call(numbers).numpy()
+        seconds.append(time.perf_counter() - began)
+    return median(seconds)
