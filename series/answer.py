@@ -420,6 +420,12 @@ class Answer:
             windows = {series: windows[series]}
         return _typed(self.why_after(windows, model), self.findings.integers)
 
+    @property
+    def explained(self) -> list[str]:
+        """The models whose forecasts `why` explains, the best first."""
+        has = contributions.explained(self.forecaster)
+        return [name for name in self.board.models if name in has]
+
     def why_after(
         self, windows: Mapping[str, Window], model: str | None = None
     ) -> pd.DataFrame:
@@ -453,7 +459,12 @@ class Answer:
         board = self.board
         if model in {None, board.champion}:
             return self
-        kept = self.forecaster.models
+        kept = sorted({*self.forecaster.models, board.champion})
+        if model == ENSEMBLE and model in board.models:
+            raise UsageError(
+                "the combination was not chosen, so it cannot forecast. These can: "
+                f"{', '.join(kept)}"
+            )
         if model in board.models and model not in kept:
             raise UsageError(
                 f"the weights of {model} were not kept, since it was not chosen; "
