@@ -211,18 +211,27 @@ def _lacking(board: Board, compared: ModelComparison) -> str:
             would = f"about {compared.more:.2g} times the rows would decide it"
         return f"{would}, if both models went on like that"
     if board.short:
-        return "A verdict takes 20 series, and this file has fewer"
+        return f"A verdict takes {needed_for_interval(board)}, and this file has fewer"
     if board.days < SEASON:
         needed = SEASON / board.days
-        blocks = f"{SEASON // 7} weeks to compare on, which is about a year of rows"
+        blocks = f"{needed_for_interval(board)}, which is about a year of rows"
     else:
         needed = FEWEST_BLOCKS / compared.blocks
-        blocks = f"{in_words(FEWEST_BLOCKS)} {board.block_name} to compare on"
+        blocks = needed_for_interval(board)
     text = f"A verdict takes {blocks}"
     if needed > 2:
         return f"{text}; this file has too few"
     times = math.ceil(10 * needed) / 10
     return f"{text}, so about {times:.2g} times the rows of this file"
+
+
+def needed_for_interval(board: Board) -> str:
+    """Return what an interval takes, where there is none: "12 weeks to compare on"."""
+    if board.short:
+        return "20 series"
+    if board.days < SEASON:
+        return f"{SEASON // 7} weeks to compare on"
+    return f"{in_words(FEWEST_BLOCKS)} {board.block_name} to compare on"
 
 
 def span(board: Board) -> str:
