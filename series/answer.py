@@ -229,8 +229,8 @@ class Answer:
 
     @property
     def hint(self) -> str:
-        """Sentences on series that are not forecast, and on what differs in the table;
-        else empty.
+        """Sentences on series that are not forecast, on what differs in the table, and on
+        columns that are known beforehand; else empty.
         """
         found = self.findings
         late = ""
@@ -242,6 +242,7 @@ class Answer:
             not_forecast(self.series_left_out, count),
             late,
             sentence.hint(self.board, found.titles, found.mostly_zero),
+            sentence.of_known(self.forecaster.spec.fitted.windows.future),
         ]
         return " ".join(filter(None, texts))
 

@@ -1,7 +1,7 @@
 """The answer in words: whether recurrence helps, by how much, and who forecasts."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pipeline.evaluation.margin import BAND, Word
 from pipeline.report.formatting import in_words
@@ -189,6 +189,16 @@ def hint(
             "look at the weighted quantile loss and at the upper ends of the intervals."
         )
     return " ".join(texts)
+
+
+def of_known(columns: Sequence[str]) -> str:
+    """Return a sentence on errors with columns known beforehand; "" without any."""
+    if not columns:
+        return ""
+    return (
+        f"The errors hold for the file's own values of {' and '.join(columns)}; if these "
+        "were measured, and you will have forecasts of them, your errors will be larger."
+    )
 
 
 def _zeros(count: int, mostly_zero: int | None) -> str:

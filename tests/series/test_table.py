@@ -145,6 +145,7 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
     answer = SimpleNamespace(
         name="meter",
         target="load",
+        outcome="hurts",
         sentence="No: <b>ridge</b> is better.",
         hint="More rows would tell.",
         models=SCORES,
