@@ -210,6 +210,11 @@ def test_an_answer_is_listed_and_compared(shop, tmp_path, capsys):
     assert "damaged/forecaster.npz has another SHA-256" in capsys.readouterr().err
     with pytest.raises(UnrollError, match="has another SHA-256"):
         printed(tmp_path, "list", "damaged")
+    shutil.copytree(folder / "shop", tmp_path / "same")
+    pair = printed(tmp_path, "compare", "moved", "same")
+    *_, verdict = pair.splitlines()
+    assert pair.count(f"shop: {answer.sentence}\n") == 2
+    assert " of shop had less error than the value 7 " in verdict
     assert (listed["name"], listed["folder"]) == ("shop", "moved")
     shown = printed(folder, "compare", "shop/")
     assert "coverage" in shown.lower()
