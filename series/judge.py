@@ -16,7 +16,15 @@ from pipeline.validation import Strict, one_of
 from series.answer import Answer
 from series.comparison import ModelComparison, scores
 from series.leaderboard import Board
-from series.sentence import amount, interval, so_far, span, title, why_open
+from series.sentence import (
+    amount,
+    interval,
+    needed_for_interval,
+    so_far,
+    span,
+    title,
+    why_open,
+)
 
 KEYS = ["unique_id", "cutoff", "ds"]
 """The columns that identify the value that a row forecasts."""
@@ -182,13 +190,10 @@ def _judgement(
 def _sentence(name: str, champion: str, board: Board, compared: ModelComparison) -> str:
     if compared.low is None:
         ahead = so_far(board, compared, name, champion)
-        text = f"It is open which of the two is better: {ahead}."
-        lacking = (
-            "There are too few series"
-            if board.short
-            else "The cutoffs span too few weeks"
+        return (
+            f"It is open which of the two is better: {ahead}. A verdict takes "
+            f"{needed_for_interval(board)}, and here are fewer."
         )
-        return f"{text} {lacking} for a verdict."
     error = f"{amount(compared.change)} {champion}{interval(compared)}"
     verdict = capital(VERDICTS[compared.word].format(name))
     text = f"{verdict}: over {span(board)} it had {error}."

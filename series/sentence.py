@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pipeline.evaluation.margin import BAND, Word
 from pipeline.report.formatting import in_words
 from series.comparison import FEWEST_BLOCKS, SEASON, ModelComparison
-from series.leaderboard import ENSEMBLE, Board
+from series.leaderboard import ENSEMBLE, Board, in_months
 
 PERCENT = f"{100 * BAND:.0f} %"
 """The largest difference that does not matter, as text."""
@@ -253,6 +253,8 @@ def span(board: Board) -> str:
     days = max(1, round(board.days))
     if board.days >= 2 * DAYS_OF_YEAR:
         text = f"the last {board.days / DAYS_OF_YEAR:.2g} years"
+    elif board.monthly:
+        text = f"the last {in_months(board.days).removeprefix('a ')}"
     elif weeks >= 2:
         text = f"the last {weeks} weeks"
     else:

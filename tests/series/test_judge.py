@@ -111,6 +111,7 @@ def test_of_a_few_weeks_nothing_is_decided():
     found = judge(off(against, 0.01), against)
     assert (found.outcome, found.low, found.high) == ("open", None, None)
     assert "in 2 of 2 weeks your forecast had less error" in found.sentence
+    assert "A verdict takes 12 weeks to compare on, and here are" in found.sentence
 
 
 def test_several_series_are_judged_in_their_deviations():

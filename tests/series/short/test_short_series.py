@@ -119,7 +119,7 @@ def test_four_years_of_months_are_forecast_and_no_verdict_is_given():
     assert np.isfinite(forecast[["lo-90", "hi-90"]]).all(axis=None)
     judged = between(answer, "theta", "ets")
     assert judged.mae == pytest.approx(answer.board.models["theta"].mae)
-    assert judged.sentence.endswith("There are too few series for a verdict.")
+    assert judged.sentence.endswith("A verdict takes 20 series, and here are fewer.")
     truth = panel(1, rows=69)["y"].to_numpy()
     assert abs(forecast["y_hat"].mean() / truth[-18:].mean() - 1) < 0.25
 
