@@ -15,9 +15,6 @@ from pipeline.data.row_calendar import LATE_DAYS, MONDAY, WEEK
 from pipeline.data.series_options import WEEKDAYS, Cleaning
 from pipeline.data.timestamps import DAY, Regularity, regularity
 
-HOUR = 3_600_000
-"""Milliseconds of an hour."""
-
 SHORTEST = 28
 """Days of the shortest month."""
 
@@ -299,7 +296,7 @@ def skipping_zone(moments: Array) -> str | None:
     ordered = timestamps.distinct(moments)
     steps = np.diff(ordered).astype(np.int64)
     freq = 1000 * regularity(moments).freq
-    lacking = (ordered[:-1] + freq)[steps == freq + HOUR]
+    lacking = (ordered[:-1] + freq)[steps == freq + DAY // 24]
     for zone in ZONES:
         skipped = lacking[np.isnat(timestamps.to_utc(lacking, zone))]
         if len(np.unique(skipped.astype("datetime64[Y]"))) > 1:
