@@ -229,8 +229,8 @@ class Answer:
 
     @property
     def hint(self) -> str:
-        """Sentences on series that are not forecast, and on what differs in the table;
-        else empty.
+        """Sentences on series that are not forecast, on what differs in the table, and on
+        columns that are known beforehand; else empty.
         """
         found = self.findings
         late = ""
@@ -242,6 +242,7 @@ class Answer:
             not_forecast(self.series_left_out, count),
             late,
             sentence.hint(self.board, found.titles, found.mostly_zero),
+            sentence.of_known(self.forecaster.spec.fitted.windows.future),
         ]
         return " ".join(filter(None, texts))
 
@@ -420,6 +421,12 @@ class Answer:
             windows = {series: windows[series]}
         return _typed(self.why_after(windows, model), self.findings.integers)
 
+    @property
+    def explained(self) -> list[str]:
+        """The models whose forecasts `why` explains, the best first."""
+        has = contributions.explained(self.forecaster)
+        return [name for name in self.board.models if name in has]
+
     def why_after(
         self, windows: Mapping[str, Window], model: str | None = None
     ) -> pd.DataFrame:
@@ -453,7 +460,12 @@ class Answer:
         board = self.board
         if model in {None, board.champion}:
             return self
-        kept = self.forecaster.models
+        kept = sorted({*self.forecaster.models, board.champion})
+        if model == ENSEMBLE and model in board.models:
+            raise UsageError(
+                "the combination was not chosen, so it cannot forecast. These can: "
+                f"{', '.join(kept)}"
+            )
         if model in board.models and model not in kept:
             raise UsageError(
                 f"the weights of {model} were not kept, since it was not chosen; "

@@ -177,7 +177,8 @@ class BaseForecaster(ABC):
                 if name == ALONE:
                     raise
                 failed = error
-                text = f"{name}: left out: {error}"
+                reason = str(error).removeprefix(f"{history.name}: ")
+                text = f"{name} is left out: {reason}"
                 warnings.warn(text, OutsideRangeWarning, stacklevel=3)
                 continue
             if name != ALONE:
@@ -193,7 +194,8 @@ class BaseForecaster(ABC):
         if ended:
             text = ended[0].removeprefix(f"{ALONE}: ")
             if len(windows) > 1:
-                text = f"rows to come of {len(ended):,} series, such as {text}"
+                several = f"{len(ended):,} series, such as " if len(ended) > 1 else ""
+                text = f"rows to come of {several}{text}"
             warnings.warn(text, OutsideRangeWarning, stacklevel=3)
         return windows
 

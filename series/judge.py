@@ -3,6 +3,7 @@
 The champion is the model that forecasts.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,15 @@ from pipeline.validation import Strict, one_of
 from series.answer import Answer
 from series.comparison import ModelComparison, scores
 from series.leaderboard import Board
-from series.sentence import amount, interval, so_far, span, title, why_open
+from series.sentence import (
+    amount,
+    interval,
+    needed_for_interval,
+    so_far,
+    span,
+    title,
+    why_open,
+)
 
 KEYS = ["unique_id", "cutoff", "ds"]
 """The columns that identify the value that a row forecasts."""
@@ -93,7 +102,38 @@ def judge(table: pd.DataFrame, against: Answer) -> Judgement:
     champion = _of_model(against, board.champion)
     own = _checked(table, against, champion)
     rows = pd.concat([own.assign(model=ALONE), champion])
-    return _judgement(against, rows, ALONE, board.champion, ALONE)
+    shown = title(board, against.findings.titles, board.champion)
+    return _judgement(board, rows, {ALONE: ALONE, board.champion: shown})
+
+
+def of_answers(answer: Answer, against: Answer) -> Judgement:
+    """Compare the champions of two answers for the same series, by the rule of the second.
+
+    Raises:
+        UsageError: they do not forecast the same values from the same cutoffs.
+    """
+    board = against.board
+    champion = _of_model(against, board.champion)
+    own = _of_model(answer, answer.board.champion)
+    if len(board.deviations) == len(answer.board.deviations) == 1:
+        own["unique_id"] = next(iter(board.deviations))  # named after the answer
+    values = [*KEYS, "y"]
+    if not own[values].equals(champion[values]):
+        raise UsageError(
+            f"there is no verdict on {answer.name} and {against.name}, since they do not "
+            "forecast the same values from the same cutoffs; answer the same file with "
+            "the same target=, horizon= and lookback="
+        )
+    rows = pd.concat([own.assign(model=ALONE), champion])
+    # its seeds count, too
+    models = {**board.models, ALONE: answer.board.models[answer.board.champion]}
+    titles = {ALONE: _champion_of(answer), board.champion: _champion_of(against)}
+    return _judgement(board.model_copy(update={"models": models}), rows, titles)
+
+
+def _champion_of(answer: Answer) -> str:
+    shown = title(answer.board, answer.findings.titles, answer.board.champion)
+    return f"{shown} of {answer.name}"
 
 
 def between(answer: Answer, model: str, other: str) -> Judgement:
@@ -107,8 +147,11 @@ def between(answer: Answer, model: str, other: str) -> Judgement:
     if model == other:
         raise UsageError(f"both models are {model}; name two models of {answer.name}")
     rows = pd.concat([_of_model(answer, model), _of_model(answer, other)])
-    shown = title(answer.board, answer.findings.titles, model)
-    return _judgement(answer, rows, model, other, shown)
+    titles = {
+        name: title(answer.board, answer.findings.titles, name)
+        for name in (model, other)
+    }
+    return _judgement(answer.board, rows, titles)
 
 
 def _of_model(answer: Answer, name: str) -> pd.DataFrame:
@@ -117,13 +160,19 @@ def _of_model(answer: Answer, name: str) -> pd.DataFrame:
 
 
 def _judgement(
-    answer: Answer, rows: pd.DataFrame, model: str, other: str, shown: str
+    board: Board, rows: pd.DataFrame, titles: Mapping[str, str]
 ) -> Judgement:
-    """Compare two models by their forecasts; `shown` is the title of the first."""
-    board = answer.board
+    """Compare two models by their forecasts.
+
+    Args:
+        board: the board whose rule holds.
+        rows: the forecasts of both.
+        titles: name -> title, of the model and of the one that it is compared with.
+    """
+    model, other = titles
+    shown, champion = titles.values()
     compared = board.errors(rows).compared(model, other)
     mae = board.factor * scores(rows, board.deviations)["mae"]
-    champion = title(board, answer.findings.titles, other)
     return Judgement(
         model=shown,
         champion=champion,
@@ -141,13 +190,10 @@ def _judgement(
 def _sentence(name: str, champion: str, board: Board, compared: ModelComparison) -> str:
     if compared.low is None:
         ahead = so_far(board, compared, name, champion)
-        text = f"It is open which of the two is better: {ahead}."
-        lacking = (
-            "There are too few series"
-            if board.short
-            else "The cutoffs span too few weeks"
+        return (
+            f"It is open which of the two is better: {ahead}. A verdict takes "
+            f"{needed_for_interval(board)}, and here are fewer."
         )
-        return f"{text} {lacking} for a verdict."
     error = f"{amount(compared.change)} {champion}{interval(compared)}"
     verdict = capital(VERDICTS[compared.word].format(name))
     text = f"{verdict}: over {span(board)} it had {error}."

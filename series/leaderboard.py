@@ -58,6 +58,9 @@ Size = Annotated[float, pydantic.Field(ge=0)]
 
 DAY = np.timedelta64(1, "D")
 
+DAYS_OF_MONTH = 365.25 / 12
+"""Days of a month, on average."""
+
 MOST_SERIES = 100
 """Largest number of series whose quantiles are scored; more would take minutes."""
 
@@ -66,6 +69,12 @@ def factor(deviations: Mapping[str, float], *, short: bool = False) -> float:
     """Return what turns an error in standard deviations into `Board.unit`."""
     several = len(deviations) > 1
     return 1.0 if several or short else next(iter(deviations.values()))
+
+
+def in_months(days: float) -> str:
+    """Return a number of days in months, as text."""
+    months = max(1, round(days / DAYS_OF_MONTH))
+    return "a month" if months == 1 else f"{months:,} months"
 
 
 class ModelScores(Interval):
@@ -128,6 +137,7 @@ class Board(Strict):
         short: whether series are too short for windows (`series.short`). Blocks are
             then series, and all series choose and compare.
         untrained: networks that had too few rows to be trained.
+        monthly: whether rows lie a month or several months apart.
     """
 
     unit: str
@@ -150,6 +160,7 @@ class Board(Strict):
     objective: Objective = "median"
     short: bool = False
     untrained: list[str] = pydantic.Field(default=[])
+    monthly: bool = False
 
     @property
     def word(self) -> Word | None:
@@ -185,6 +196,8 @@ class Board(Strict):
             return "series"
         if self.block_length == WEEK:
             return "weeks"
+        if self.monthly:
+            return f"stretches of {in_months(self.block_days)}"
         return f"stretches of {self.block_days:.3g} days"
 
     def check(self) -> None:
@@ -333,6 +346,7 @@ def board(
     verdict = None
     if network is not None:
         verdict = errors.compared(network, opponent)
+    rows = None if dataset.fitted is None else dataset.fitted.cleaning.rows
     found = Board(
         unit=dataset.scale.unit if len(deviations) == 1 else DEVIATIONS,
         middle=shown(middle),
@@ -349,6 +363,7 @@ def board(
         with_naive=with_naive,
         champion=opponent,
         objective=objective,
+        monthly=isinstance(rows, str) and rows != "business",
     )
     found = found.model_copy(update={"champion": champion(found)})
     return forecasts.drop(columns="position"), found

@@ -14,7 +14,6 @@ from pipeline.errors import UnknownAheadError, printable
 from pipeline.files import read_table, write_text
 from series import seal, table
 from series.answer import LEVELS, SHOWN, Answer
-from series.contributions import explained
 from series.forecaster import OutsideRangeWarning
 from series.intervals import USUAL
 from series.leaderboard import mae_by_block
@@ -106,8 +105,7 @@ def why_pictures(answer: Answer, windows: Mapping[str, Window]) -> dict[str, str
     """
     from series import plot
 
-    has = explained(answer.forecaster)
-    names = [name for name in answer.board.models if name in has]
+    names = answer.explained
     first = next((name for name in windows if name not in answer.late), None)
     if not names or first is None:
         return {}

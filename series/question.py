@@ -229,12 +229,17 @@ def _is_named(profile: FileProfile, name: str) -> bool:
     return any(re.search(TARGET_WORDS, word) for word in _words(profile, name))
 
 
+def _is_covariate(profile: FileProfile, name: str) -> bool:
+    """Return whether a column has the name of one that helps to forecast others."""
+    return any(re.search(COVARIATE_WORDS, word) for word in _words(profile, name))
+
+
 def _target_score(profile: FileProfile, name: str) -> int:
     column = profile.columns[name]
     score = 0
     if _is_named(profile, name):
         score += 4
-    if any(re.search(COVARIATE_WORDS, word) for word in _words(profile, name)):
+    if _is_covariate(profile, name):
         score -= 2
     if column.unit:
         score += -1 if re.fullmatch(WEATHER_UNITS, column.unit) else 1
@@ -461,6 +466,24 @@ def _future(profile: FileProfile, target: str, wanted: Sequence[str]) -> list[st
                 f"{', '.join(others) or 'there are none'}. Received: {name!r}"
             )
     return names
+
+
+def perhaps_known(profile: FileProfile, proposal: Proposal) -> str:
+    """Return a line on the first column that may be known beforehand; "" if none may.
+
+    There is none if columns were named, or if the target is such a column itself, as in
+    records of the weather.
+    """
+    target = proposal.target
+    if proposal.future or _is_covariate(profile, target):
+        return ""
+    for name in profile.targets:
+        if name != target and _is_covariate(profile, name):
+            return printable(
+                f"guessed   future: none; pass future={name!r} if the values of this "
+                "column are known beforehand, for example as a forecast"
+            )
+    return ""
 
 
 def _rows_of_hour(profile: FileProfile) -> int:

@@ -1,12 +1,12 @@
 """The answer in words: whether recurrence helps, by how much, and who forecasts."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pipeline.evaluation.margin import BAND, Word
 from pipeline.report.formatting import in_words
 from series.comparison import FEWEST_BLOCKS, SEASON, ModelComparison
-from series.leaderboard import ENSEMBLE, Board
+from series.leaderboard import ENSEMBLE, Board, in_months
 
 PERCENT = f"{100 * BAND:.0f} %"
 """The largest difference that does not matter, as text."""
@@ -191,6 +191,16 @@ def hint(
     return " ".join(texts)
 
 
+def of_known(columns: Sequence[str]) -> str:
+    """Return a sentence on errors with columns known beforehand; "" without any."""
+    if not columns:
+        return ""
+    return (
+        f"The errors hold for the file's own values of {' and '.join(columns)}; if these "
+        "were measured, and you will have forecasts of them, your errors will be larger."
+    )
+
+
 def _zeros(count: int, mostly_zero: int | None) -> str:
     """Return a sentence on the values 0 of `count` series."""
     if not mostly_zero:
@@ -211,18 +221,27 @@ def _lacking(board: Board, compared: ModelComparison) -> str:
             would = f"about {compared.more:.2g} times the rows would decide it"
         return f"{would}, if both models went on like that"
     if board.short:
-        return "A verdict takes 20 series, and this file has fewer"
+        return f"A verdict takes {needed_for_interval(board)}, and this file has fewer"
     if board.days < SEASON:
         needed = SEASON / board.days
-        blocks = f"{SEASON // 7} weeks to compare on, which is about a year of rows"
+        blocks = f"{needed_for_interval(board)}, which is about a year of rows"
     else:
         needed = FEWEST_BLOCKS / compared.blocks
-        blocks = f"{in_words(FEWEST_BLOCKS)} {board.block_name} to compare on"
+        blocks = needed_for_interval(board)
     text = f"A verdict takes {blocks}"
     if needed > 2:
         return f"{text}; this file has too few"
     times = math.ceil(10 * needed) / 10
     return f"{text}, so about {times:.2g} times the rows of this file"
+
+
+def needed_for_interval(board: Board) -> str:
+    """Return what an interval takes, where there is none: "12 weeks to compare on"."""
+    if board.short:
+        return "20 series"
+    if board.days < SEASON:
+        return f"{SEASON // 7} weeks to compare on"
+    return f"{in_words(FEWEST_BLOCKS)} {board.block_name} to compare on"
 
 
 def span(board: Board) -> str:
@@ -234,6 +253,8 @@ def span(board: Board) -> str:
     days = max(1, round(board.days))
     if board.days >= 2 * DAYS_OF_YEAR:
         text = f"the last {board.days / DAYS_OF_YEAR:.2g} years"
+    elif board.monthly:
+        text = f"the last {in_months(board.days).removeprefix('a ')}"
     elif weeks >= 2:
         text = f"the last {weeks} weeks"
     else:

@@ -15,13 +15,14 @@ from pipeline.evaluation.margin import change_text
 from pipeline.report.formatting import SMALL, exponent, number
 from series.leaderboard import MEASURE, Board
 from series.options import Objective
+from series.sentence import needed_for_interval
 from series.spec import MIDNIGHT
 
 EXPLAINED = (
     "Sum says how far the sum of the forecasts was off. Quantile loss is the weighted "
     "quantile loss over the deciles. Change is that of the error, against the model "
-    "without recurrence that was chosen. Coverage says how often 90 % prediction "
-    "intervals held the truth."
+    "without recurrence that was chosen, and - for that model itself. Coverage says how "
+    "often 90 % prediction intervals held the truth."
 )
 """An explanation of the columns of the models' table, but for the error's."""
 
@@ -85,6 +86,10 @@ def explained(board: Board) -> str:
         for start, words in GLOSSARY.items()
         if any(name.startswith(start) for name in board.models)
     ]
+    others = [own for name, own in board.models.items() if name != board.opponent]
+    if any(own.low is None for own in others):
+        takes = needed_for_interval(board)
+        known.insert(0, f"An interval takes {takes}, and here are fewer.")
     return " ".join([where, ERRORS[board.objective], EXPLAINED, *known])
 
 
@@ -125,7 +130,7 @@ def models(scores: pd.DataFrame, unit: str, objective: Objective = "median") -> 
 
 def _model(score: Mapping[str, Any], measure: str) -> list[str]:
     title = f"{score['title']} (forecasts)" if score["forecasts"] else score["title"]
-    change = ""
+    change = "-"
     interval = ""
     mean = score["change"]
     if score["low"] is not None:
@@ -139,7 +144,7 @@ def _model(score: Mapping[str, Any], measure: str) -> list[str]:
         _number(score["bias"], "{:+.1%}").replace("%", " %"),
         "-" if score["wql"] is None else number(score["wql"]),
         change,
-        interval,
+        interval or "-",
         _number(score["coverage"], "{:.0%}").replace("%", " %"),
         _number(score["seconds"], "{:.0f}"),
     ]

@@ -18,7 +18,7 @@ from series.fits import FitCache, Workers
 from series.forecaster import Forecaster
 from series.leaderboard import Board
 from series.options import Arguments
-from series.question import Proposal, prepared
+from series.question import Proposal, perhaps_known, prepared
 from series.reading.profile import FileProfile
 from series.recipes import card
 from series.spec import ForecasterSpec, Member, fitted_of
@@ -51,6 +51,9 @@ def answered(
     dataset, proposal = prepared(name, profile, proposal)
     if proposal.by_multiples:
         dataset = _from_zero(dataset)
+    known = perhaps_known(profile, proposal)
+    if known:
+        workers.say(known)
     plan = backtest.plan(dataset, proposal.cycles)
     workers.say(
         f"Each model forecasts from {plan.origins} cutoffs of the past, fitted "

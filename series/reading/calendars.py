@@ -283,3 +283,22 @@ def time_zone(moments: Array) -> tuple[str | None, bool]:
             if not np.isnat(moved).any():
                 odd[zone, ends] = regular.repeated + regular.gaps
     return min(odd, key=odd.__getitem__)
+
+
+def skipping_zone(moments: Array) -> str | None:
+    """Return the time zone whose clock skips an hour in spring where rows lack it.
+
+    Rows must lack this hour in two years at least. None means that no zone is like that.
+
+    Args:
+        moments: (rows,) datetime64[ms], as written.
+    """
+    ordered = timestamps.distinct(moments)
+    steps = np.diff(ordered).astype(np.int64)
+    freq = 1000 * regularity(moments).freq
+    lacking = (ordered[:-1] + freq)[steps == freq + DAY // 24]
+    for zone in ZONES:
+        skipped = lacking[np.isnat(timestamps.to_utc(lacking, zone))]
+        if len(np.unique(skipped.astype("datetime64[Y]"))) > 1:
+            return zone
+    return None

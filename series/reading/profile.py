@@ -15,7 +15,7 @@ from pipeline.data.examples import Array
 from pipeline.data.series_options import WEEKDAYS, CsvFormat
 from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import printable
-from series.reading import timestamp_formats
+from series.reading import calendars, timestamp_formats
 from series.reading.files import FileRows
 from series.reading.magnitudes import Odd
 from series.reading.numbers import plain_number, values_of, without_unit
@@ -266,12 +266,7 @@ def described(profile: FileProfile) -> Iterator[str]:
             else "",
         ),
         ("repeated", _repeated(profile) if is_alone and profile.repeated else ""),
-        (
-            "gaps",
-            f"{profile.gaps.total():,}, the longest of {_rows(max(profile.gaps))}"
-            if profile.gaps
-            else "",
-        ),
+        ("gaps", _gaps(profile) if profile.gaps else ""),
         ("no value", ", ".join(cells)),
         *(("unusual", text) for text in unusual),
         *(
@@ -302,6 +297,18 @@ def _open(profile: FileProfile) -> str:
     if profile.outside:
         parts.append(f"{_rows(profile.outside)} outside, left out")
     return "; ".join(parts)
+
+
+def _gaps(profile: FileProfile) -> str:
+    """Return how many gaps there are, and whether a clock may have made them."""
+    text = f"{profile.gaps.total():,}, the longest of {_rows(max(profile.gaps))}"
+    zone = calendars.skipping_zone(profile.timestamps)
+    if profile.form.time_zone or zone is None:
+        return text
+    return (
+        f"{text}; the clock of {zone} skips such an hour in spring: pass "
+        f"time_zone={zone!r} if rows keep a clock like this"
+    )
 
 
 def _rows(count: int) -> str:

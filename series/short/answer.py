@@ -62,9 +62,7 @@ def answered(
         f"series: {len(windows):,}."
     )
     past = work.past(workers)
-    titles = {model: str(CARDS[model].title) for model in past}
-    if "seasonal_naive" in titles:
-        titles["seasonal_naive"] = f"the value {spec.cycle} timesteps before"
+    titles = {model: str(CARDS[model].title).format(cycle=spec.cycle) for model in past}
     scales = dict(zip(_names(name, windows), histories.scales.tolist(), strict=True))
     lowest = {
         unique_id: window.question.lowest

@@ -88,7 +88,9 @@ MODELS = {
 
 CARDS = {
     "last_value": ModelCard(kind="naive", title="the last value"),
-    "seasonal_naive": ModelCard(kind="naive", title="the value a cycle before"),
+    "seasonal_naive": ModelCard(
+        kind="naive", title="the value {cycle} timesteps before"
+    ),
     "theta": ModelCard(kind="statistical", title="Theta"),
     "ets": ModelCard(kind="statistical", title="ETS"),
     "ces": ModelCard(kind="statistical", title="CES"),

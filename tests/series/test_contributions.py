@@ -1,6 +1,7 @@
 """Why a model forecasts what it does, and answers by another model of the table."""
 
 import contextlib
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,11 @@ import pytest
 
 import unroll
 from pipeline.errors import UsageError
+from pipeline.workspace import Workspace
 from series import answer as answers
 from series import candidates, fits, page
 from tests.series.here import run_here
+from unroll.results.predict import predict
 
 DAYS = 280
 HORIZON = 7
@@ -81,6 +84,29 @@ def test_a_model_without_contributions_is_said_with_those_that_have_them(made, t
         UsageError, match="by boosting are not available. The models .*: ridge, "
     ):
         made.why("boosting", future=to_come)
+    workspace = Workspace(made.folder.parent)
+    text = (
+        f"one of the models {', '.join(made.explained)} at a time, and not for boosting; "
+        f"try `unroll predict shop --why --model {made.explained[0]}`"
+    )
+    with pytest.raises(UsageError, match=text):
+        predict(workspace, "shop", None, why=True)  # boosting was chosen
+
+
+@pytest.mark.parametrize(
+    ("champion", "asked", "text"),
+    [
+        ("combination", "foo", "one of: boosting, combination, cycle_7, ets, "),
+        ("boosting", "combination", "the combination was not chosen, .* boosting, "),
+    ],
+)
+def test_the_combination_can_be_named_if_it_was_chosen(made, champion, asked, text):
+    models = {**made.board.models, "combination": made.board.models["boosting"]}
+    changed = {"champion": champion, "models": models}
+    board = made.board.model_copy(update=changed)
+    findings = made.findings.model_copy(update={"board": board})
+    with pytest.raises(UsageError, match=text):
+        replace(made, findings=findings).by_model(asked)
 
 
 def test_a_network_that_was_named_can_be_chosen_and_any_model_registered(

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UsageError
-from series.judge import judge
+from series.judge import judge, of_answers
 from tests.series.boards import ENSEMBLE, STD, answered, board, noisy, table
 
 ERRORS = {
@@ -59,6 +59,20 @@ def test_the_rule_is_that_of_the_board(against):
         assert found.mae == pytest.approx(scores.mae)
 
 
+def test_two_answers_are_compared_if_they_forecast_the_same_values(against):
+    worse = answered(*board(table({"last": noisy(2.0), "gru": noisy(1.5)})))
+    worse.name = "other"
+    found = of_answers(worse, against)
+    assert found.outcome == "worse"
+    assert found.sentence.startswith("GRU(32) of other is worse: over the last")
+    assert " models of meter (95 % interval: " in found.sentence
+    assert found.mae == pytest.approx(worse.board.models["gru"].mae)
+    assert found.champion_mae == pytest.approx(against.board.models[ENSEMBLE].mae)
+    weekly = answered(*board(table(ERRORS, days=7)))
+    with pytest.raises(UsageError, match="no verdict on meter and other, since they"):
+        of_answers(weekly, worse)
+
+
 def test_the_mae_is_no_squared_error_where_the_mean_is_forecast(against):
     of_mean = against.board.model_copy(update={"objective": "mean"})
     found = judge(forecasts(against, "ridge"), answered(against.forecasts, of_mean))
@@ -97,6 +111,7 @@ def test_of_a_few_weeks_nothing_is_decided():
     found = judge(off(against, 0.01), against)
     assert (found.outcome, found.low, found.high) == ("open", None, None)
     assert "in 2 of 2 weeks your forecast had less error" in found.sentence
+    assert "A verdict takes 12 weeks to compare on, and here are" in found.sentence
 
 
 def test_several_series_are_judged_in_their_deviations():

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import UnrollError, UsageError
 from series.options import Options
-from series.question import not_forecast, prepared, propose
+from series.question import not_forecast, perhaps_known, prepared, propose
 from series.reading.detect import detect
 
 HOUR = "each row is a timestep; step=4 would forecast the mean of each hour"
@@ -48,6 +48,18 @@ def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target):
     _, proposal = proposed(tmp_path, columns)
     assert proposal.target == target
     assert "target= names another" in proposal.reasons["target"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "future", "named"),
+    [("load temp", [], True), ("load temp", ["temp"], False), ("temp hum", [], False)],
+)
+def test_a_column_that_may_be_known_beforehand_is_named(
+    tmp_path, columns, future, named
+):
+    profile, _ = proposed(tmp_path, columns.split())
+    line = perhaps_known(profile, propose(profile, Options(future=future)))
+    assert ("future='temp' if the values" in line) is bool(line) is named
 
 
 def test_a_target_may_lack_half_of_its_values(tmp_path):

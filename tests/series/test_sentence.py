@@ -3,7 +3,15 @@ import pytest
 from pipeline.evaluation.margin import Word
 from series.comparison import ModelComparison
 from series.leaderboard import ENSEMBLE, Board, ModelScores
-from series.sentence import amount, hint, interval, sentence, span, title
+from series.sentence import (
+    amount,
+    hint,
+    interval,
+    needed_for_interval,
+    sentence,
+    span,
+    title,
+)
 
 TITLES = {"gru": "GRU(32)", "last": "the last value", "ridge": "ridge regression"}
 
@@ -276,6 +284,13 @@ def test_an_interval_in_words_is_never_absurd(low, high, words):
 def test_how_long_models_are_compared(days, series, words):
     deviations = {f"s{number}": 1.0 for number in range(series)}
     assert span(board(days=days, deviations=deviations)) == words
+
+
+def test_rows_of_months_are_counted_in_months():
+    months = board(days=245.0, block_days=92.0, monthly=True)
+    assert span(months) == "the last 8 months"
+    assert span(board(days=20.0, monthly=True)) == "the last month"
+    assert needed_for_interval(months) == "four stretches of 3 months to compare on"
 
 
 def test_titles():

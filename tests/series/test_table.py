@@ -30,8 +30,19 @@ SCORES = pd.DataFrame(
 
 @pytest.mark.parametrize(("objective", "error"), [("median", "MAE"), ("mean", "RMSE")])
 def test_the_legend_explains_the_error_that_the_table_shows(objective, error):
-    board = SimpleNamespace(short=False, models=["ets"], objective=objective)
+    scores = SimpleNamespace(low=None)
+    board = SimpleNamespace(
+        short=False,
+        days=30,
+        models={"ets": scores, "ridge": scores},
+        opponent="ridge",
+        objective=objective,
+    )
     legend = table.explained(board)
+    lacking = "An interval takes 12 weeks to compare on, and here are fewer. ETS is"
+    assert lacking in legend
+    scores.low = -0.1
+    assert "An interval takes" not in table.explained(board)
     assert f" {error} is the " in legend
     assert ("RMSE" in legend) == (error == "RMSE")
     assert error in table.models(SCORES, "kW", objective).headings[2]
@@ -63,7 +74,7 @@ def test_models_have_as_much_as_is_known():
             "91 %",
             "12",
         ],
-        ["ridge\\x1b[2J", "ridge", "1.500", "+0.0 %", "-", "", "", "-", "0"],
+        ["ridge\\x1b[2J", "ridge", "1.500", "+0.0 %", "-", "-", "-", "-", "0"],
         [
             "last value",
             "last_value",
@@ -71,7 +82,7 @@ def test_models_have_as_much_as_is_known():
             "-",
             "0.5000",
             "+1,200 %",
-            "",
+            "-",
             "90 %",
             "-",
         ],
@@ -134,6 +145,7 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
     answer = SimpleNamespace(
         name="meter",
         target="load",
+        outcome="hurts",
         sentence="No: <b>ridge</b> is better.",
         hint="More rows would tell.",
         models=SCORES,

@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.errors import UnknownAheadError, UnrollError, printable
-from series import page, table
+from pipeline.errors import UnknownAheadError, UnrollError, UsageError, printable
+from pipeline.report.formatting import capital
+from series import judge, page, table
 from series.answer import Answer
 from series.options import Options
 from series.table import Table
@@ -78,6 +79,17 @@ def show_models(answer: Answer) -> None:
         important=IMPORTANT,
         caption="\n".join(caption),
     )
+
+
+def verdict(answer: Answer, against: Answer) -> str:
+    """Return the verdict on the models that forecast in two answers, or why there is
+    none.
+    """
+    try:
+        text = judge.of_answers(answer, against).sentence
+    except UsageError as error:
+        text = f"{capital(with_flags(str(error)))}."
+    return printable(text)
 
 
 def show_forecast(rows: pd.DataFrame, level: float, unit: str) -> None:

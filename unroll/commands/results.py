@@ -90,6 +90,10 @@ def compare(
         if shown.tables or number:
             print()
         show_models(answer)
+    if names and len(answers) == 2 and not others:
+        from unroll.answers.show import verdict
+
+        print(f"\n{verdict(*answers)}")
 
 
 def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":

@@ -113,6 +113,16 @@ def predict(
             reason = answer.series_left_out[series]
             raise UsageError(one_line(f"--series {series} is not forecast: {reason}"))
         one_of(series, several, "--series")
+    if why and horizon is not None:
+        raise UsageError("--why is for the horizon of the answer; leave --horizon out")
+    explained = whole.explained
+    chosen = model or whole.board.champion
+    if why and explained and chosen not in explained:
+        raise UsageError(
+            f"--why is available for one of the models {', '.join(explained)} at a time, "
+            f"and not for {chosen}; try `unroll predict {name} --why --model "
+            f"{explained[0]}`"
+        )
     paths = [data] if data else answer.files
     with warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", OutsideRangeWarning)
@@ -131,8 +141,6 @@ def predict(
                 f"the series {series} has no forecast; the warning above says why"
             )
         windows = {series: windows[series]}
-    if why and horizon is not None:
-        raise UsageError("--why is for the horizon of the answer; leave --horizon out")
     if why:
         rows = whole.why_after(windows, model)
         return Predicted(answer, paths[-1], windows, level, rows, explains=True)

@@ -51,6 +51,28 @@ def test_opening_hours_are_a_phrase(tmp_path, hours, closed, words):
     assert f"\nopen      {words}\n" in lines
 
 
+@pytest.mark.parametrize(
+    ("zone", "end", "named"),
+    [
+        ("Europe/Paris", "2023-04-30", "Europe/Berlin"),
+        ("America/Chicago", "2023-04-30", "America/New_York"),
+        ("Europe/Paris", "2023-03-01", ""),
+        ("UTC", "2023-04-30", ""),
+    ],
+)
+def test_an_hour_that_lacks_in_two_springs_is_that_of_a_clock(
+    tmp_path, zone, end, named
+):
+    hours = pd.date_range("2022-03-01", end, freq="h", tz=zone).tz_localize(None)
+    stamps = hours.drop_duplicates().delete([40, 4000])
+    [line] = [
+        line
+        for line in said(tmp_path / "load.csv", stamps).split("\n")
+        if line.startswith("gaps")
+    ]
+    assert line.partition("time_zone=")[2].partition(" ")[0] == (named and repr(named))
+
+
 def test_rows_that_repeat_a_timestamp_have_a_line_of_their_own(tmp_path):
     days = pd.date_range("2020-01-01", periods=40).strftime("%Y-%m-%d").tolist()
     lines = said(tmp_path / "load.csv", [*days, *days[30:33]])

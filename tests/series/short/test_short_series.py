@@ -15,6 +15,7 @@ import unroll
 from pipeline.errors import UnrollError, UsageError
 from series import answer as answers
 from series import fits, seal
+from series.forecaster import OutsideRangeWarning
 from series.judge import between
 from series.short import backtest, local, networks
 from series.short.histories import Histories
@@ -107,6 +108,14 @@ def test_new_rows_are_forecast_from():
     assert found["ds"].min() == pd.Timestamp("2025-01-01")
     again = unroll.answer(frame, target="y", horizon=4, models="theta")
     np.testing.assert_allclose(found["y_hat"], again.forecast()["y_hat"], rtol=1e-9)
+    first, second, _ = frame["unique_id"].unique()
+    lacking = frame["unique_id"].eq(first)
+    lacking |= frame["unique_id"].eq(second) & frame["ds"].eq(frame["ds"].max())
+    with pytest.warns(OutsideRangeWarning) as told:
+        answer.forecast(frame.assign(y=frame["y"].mask(lacking)))
+    left_out, ended = [str(warning.message) for warning in told]
+    assert left_out == f"{first} is left out: there is no row with a value"
+    assert ended.startswith(f"rows to come of {second}: 'y' was measured last at")
 
 
 def test_four_years_of_months_are_forecast_and_no_verdict_is_given():
@@ -119,7 +128,7 @@ def test_four_years_of_months_are_forecast_and_no_verdict_is_given():
     assert np.isfinite(forecast[["lo-90", "hi-90"]]).all(axis=None)
     judged = between(answer, "theta", "ets")
     assert judged.mae == pytest.approx(answer.board.models["theta"].mae)
-    assert judged.sentence.endswith("There are too few series for a verdict.")
+    assert judged.sentence.endswith("A verdict takes 20 series, and here are fewer.")
     truth = panel(1, rows=69)["y"].to_numpy()
     assert abs(forecast["y_hat"].mean() / truth[-18:].mean() - 1) < 0.25
 

@@ -108,6 +108,7 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
     page = (folder / "shop" / "index.html").read_text(encoding="utf-8")
     assert f">{answer.sentence}</p>".replace("'", "&#39;") in page
     assert page.count("<svg") == 3, "the forecast, the weeks, and why"
+    assert "column sales: does it need a recurrent network?</h1>" in page
     assert "<h2>Why this forecast</h2>" in page
 
     monkeypatch.setattr("unroll.answers.answering.answer_series", None)
@@ -209,6 +210,11 @@ def test_an_answer_is_listed_and_compared(shop, tmp_path, capsys):
     assert "damaged/forecaster.npz has another SHA-256" in capsys.readouterr().err
     with pytest.raises(UnrollError, match="has another SHA-256"):
         printed(tmp_path, "list", "damaged")
+    shutil.copytree(folder / "shop", tmp_path / "same")
+    pair = printed(tmp_path, "compare", "moved", "same")
+    *_, verdict = pair.splitlines()
+    assert pair.count(f"shop: {answer.sentence}\n") == 2
+    assert " of shop had less error than the value 7 " in verdict
     assert (listed["name"], listed["folder"]) == ("shop", "moved")
     shown = printed(folder, "compare", "shop/")
     assert "coverage" in shown.lower()
@@ -339,6 +345,12 @@ def test_what_is_known_beforehand_is_asked_for(tmp_path, capsys):
     assert f"{cure} `unroll answer shop` draws it.\nNext" in text
     page = (tmp_path / "shop" / "index.html").read_text()
     assert "There is no forecast yet: price must be known beforehand" in page
+    measured = (
+        "own values of price; if these were measured, and you will have forecasts"
+    )
+    assert measured in text
+    assert measured in page
+    assert "column sales: which model forecasts it best?</title>" in page
     assert f"{cure} <code>unroll answer NAME</code> draws it here" in page
     groups = printed(tmp_path, "compare", "shop", "--by", "unique_id")
     assert "\nNo sums yet: price must be known beforehand" in groups
