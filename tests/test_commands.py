@@ -198,6 +198,13 @@ def clone(tmp_path_factory, request):
     )
     shop.iloc[:200].to_csv(folder / "shop.csv")
     shop.iloc[200:].drop(columns="sales").to_csv(folder / "plan.csv")
+    products = shop.drop(columns="price").assign(temperature=load[:207].round())
+    products = pd.concat([products.assign(product=name) for name in ("tea", "coffee")])
+    products[products.index < days[200]].to_csv(folder / "products.csv")
+    to_come = products[products.index >= days[200]]
+    to_come[["product", "promotion"]].to_csv(folder / "promotions.csv")
+    weather = products.loc[products["product"] == "tea", "temperature"]
+    weather.to_csv(folder / "weather.csv")
     run(folder, "make demo")
     return folder
 
