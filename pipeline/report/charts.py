@@ -193,7 +193,7 @@ def ranking(
             scores[name] = (unit * stat.mean, unit * low, unit * high)
     floors = {
         words: (unit * floor, unit * floor, unit * floor)
-        for words, floor in dataset.about.floors.items()
+        for words, floor in dataset.floors.items()
     }
     return _axis(dataset, scores, unit), scores | floors
 

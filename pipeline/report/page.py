@@ -20,6 +20,7 @@ from pipeline.report import charts
 from pipeline.report.formatting import capital, number, short, title
 from pipeline.report.result_tables import (
     SIGNS,
+    above_floor,
     band_sentence,
     claims_table,
     groups_table,
@@ -51,7 +52,7 @@ MEANINGS: dict[str, str] = {
     "of 0. Counts and shapes are equal.",
     Outcome.YES: "The document asks, and the rebuild says so.",
     Outcome.NO: "The document asks, and the rebuild says the opposite.",
-    Outcome.LITTLE: "The figure of a simple baseline holds, too.",
+    Outcome.LITTLE: "It holds, and so it does for a simple baseline.",
     Outcome.FAILS: "The rebuild contradicts the document.",
     Outcome.UNSURE: "The interval is wider than the claim allows beforehand.",
     Outcome.NOT_BUILT: "Nothing is trained for it yet.",
@@ -244,7 +245,7 @@ def _section(
             for answer in dataset.answers
             for name in answer.compared
         ),
-        "band": dataset.about.floor and band_sentence(dataset),
+        "band": f"{band_sentence(dataset)} {above_floor(dataset)}".strip(),
         "standing": standing,
         "labels": _labels(dataset, standing),
         "standing_on": charts.ranking(dataset, standing, scale.std if in_unit else 1.0),

@@ -49,8 +49,8 @@ CLAIMS_CAPTION = (
 
 HEADLINES_CAPTION = (
     "A rebuilt figure is the mean over seeds; below it stands the 95 % interval of one "
-    "more run. A figure holds if it meets this interval, and says little if the "
-    "figure of a simple baseline holds, too."
+    "more run. A figure holds if it meets this interval, and says little if a "
+    "simple baseline lies in the interval, too."
 )
 
 PLACES = {
@@ -246,7 +246,7 @@ def _score_rows(
     for name, entry in shown.items():
         score = entry.score(metric)
         rows.append((score.mean if score else worst, _experiment_row(dataset, name)))
-    for words, value in dataset.about.floors.items():
+    for words, value in dataset.floors.items():
         cell = TableCell(measured(value, metric), value=value)
         row = {"experiment": TableCell(words, "floor"), "test": cell, "test_best": cell}
         rows.append((value, dict.fromkeys(columns, TableCell()) | row))
@@ -299,8 +299,23 @@ def band_sentence(dataset: Evaluated) -> str:
     sentence = band_text(relative[0])  # all have the same opponent
     floor = dataset.about.floor
     if floor:
-        sentence += f": {100 * BAND:g} % of the error above the floor, {floor:.2g}"
+        sentence += (
+            f": {100 * BAND:g} % of the error above the floor, {floor:.2g}, which a "
+            "formula attains"
+        )
     return f"{sentence}."
+
+
+def above_floor(dataset: Evaluated) -> str:
+    """Return a sentence on the first answer's change as a part of the error above the
+    data set's floor; "" if no floor is known, or nothing is compared.
+    """
+    compared = dataset.answers[0].comparison if dataset.answers else None
+    if compared is None or not compared.relative or not dataset.about.floor:
+        return ""
+    change, _ = comparison_text(compared, dataset.about.metric)
+    part = abs(BAND * compared.change / compared.band)
+    return f"The change of {change} is {100 * part:.0f} % of the error above the floor."
 
 
 def band_text(comparison: Comparison) -> str:

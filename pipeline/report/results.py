@@ -4,6 +4,7 @@ They are evaluations, answers in words, verdicts, and the missing data sets with
 reasons.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -115,6 +116,20 @@ class Evaluated:
     def experiments(self) -> dict[str, Entry]:
         """Experiment -> its scores."""
         return self.evaluation.experiments
+
+    @property
+    def floors(self) -> dict[str, float]:
+        """What it is -> an error that a formula attains, with the `floor` of the data
+        set.
+        """
+        known = dict(self.about.floors)
+        floor = self.about.floor
+        shown = any(
+            math.isclose(value, floor, rel_tol=0.01) for value in known.values()
+        )
+        if floor and not shown:
+            known["what a formula attains"] = floor
+        return known
 
     @property
     def whole(self) -> list[str]:

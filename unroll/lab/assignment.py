@@ -53,6 +53,9 @@ CHOICES = (
 TEST_SERIES = 2000
 """The size of the assignment's test set. The data set's test split is larger."""
 
+SIZES = (7000, TEST_SERIES)
+"""The assignment's numbers of train and test series."""
+
 MEASURED = ("final.test.mse", "best.test.mse")
 """The metrics of claims that are about the test error."""
 
@@ -272,7 +275,13 @@ def check(
             "document's values after np.random.seed; docs/lecturers.md names the "
             "document's function."
         )
-    return True, f"Right: {' and '.join(learns)}."
+    sizes = ""
+    if (split.train, split.test) != SIZES:
+        sizes = (
+            f"; it trains on {split.train:,} series and tests on {split.test:,}, where "
+            "the assignment has 7,000 and 2,000"
+        )
+    return True, f"Right: {' and '.join(learns)}{sizes}."
 
 
 def _decided(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
