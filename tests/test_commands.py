@@ -55,6 +55,7 @@ ELSEWHERE = {
     "unroll official": "Jena's official file",
     "MLFLOW_TRACKING_URI": "a server",
     "unroll serve": "a server",
+    "mlflow models serve": "a server",
     "unroll --root .demo serve": "a server",
     "curl": "that server",
     "(head": "that server",
