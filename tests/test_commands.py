@@ -49,6 +49,10 @@ ELSEWHERE = {
     "make lint": "a part of make test",
     "pytest": "a part of make test",
     "unroll --root /shared": "other machines",
+    "dask scheduler": "other machines",
+    "dask worker": "other machines",
+    "unroll repro --scheduler": "other machines",
+    "DASK_SCHEDULER_ADDRESS": "other machines",
     "dvc remote add --default bucket": "a bucket",
     "dvc push": "that bucket",
     "mlflow server": "PostgreSQL",
@@ -201,8 +205,8 @@ def clone(tmp_path_factory, request):
     shop.iloc[200:].drop(columns="sales").to_csv(folder / "plan.csv")
     products = shop.drop(columns="price").assign(temperature=load[:207].round())
     products = pd.concat([products.assign(product=name) for name in ("tea", "coffee")])
-    products[products.index < days[200]].to_csv(folder / "products.csv")
-    to_come = products[products.index >= days[200]]
+    products[products.index < days[199]].to_csv(folder / "products.csv")
+    to_come = products[products.index >= days[199]]
     to_come[["product", "promotion"]].to_csv(folder / "promotions.csv")
     weather = products.loc[products["product"] == "tea", "temperature"]
     weather.to_csv(folder / "weather.csv")

@@ -82,7 +82,8 @@ def tune(
                     workspace, config, name, code, trials, over, seeds, number
                 )
                 print(f"{name}, chosen by {search.metric} on validation, over")
-                print(*describe(search.searched, search.own_values), sep="\n")
+                lines = describe(search.searched, search.own_values)
+                print(*lines, sep="\n", flush=True)
                 if not dry:
                     lock = workspace.scratch / "tuning" / f"{name}.lock"
                     busy = f"another process searches {name}; wait until it has ended"
