@@ -65,10 +65,10 @@ def test_the_same_question_is_answered_at_once_and_without_options_it_is_the_one
     with (here / "meter.csv").open("a") as file:
         file.write("2024-03-01,5,1\n")
     invoke(["answer", "meter"])
-    answer("--target", "load", "--horizon", "3", "--no-networks", "--minutes", "2")
+    answer("--target", "load", "--horizon", "7", "--no-networks", "--minutes", "2")
     assert [options for *_, options in library[1:]] == [
         {"target": "load", "horizon": 7},
-        {"target": "load", "horizon": 3, "networks": False, "minutes": 2.0},
+        {"target": "load", "horizon": 7, "networks": False, "minutes": 2.0},
     ]
 
 

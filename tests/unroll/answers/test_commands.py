@@ -125,6 +125,27 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
     assert [*forecast] == ["unique_id", "ds", "y_hat", "lo-90", "hi-90"]
 
 
+def test_an_answer_to_another_question_stays(shop, tmp_path):
+    shutil.copytree(shop[0], tmp_path, dirs_exist_ok=True)
+    before = (tmp_path / "shop" / "answer.json").read_bytes()
+    message = r"shop holds the answer for sales, 7 rows ahead\. Asked was sales, 3 rows ahead; pass --name with"
+    for name in ("shop.csv", "shop"):
+        with pytest.raises(UsageError, match=message):
+            printed(tmp_path, "answer", name, "--horizon", "3", "--yes")
+    assert (tmp_path / "shop" / "answer.json").read_bytes() == before
+    quick = ("--models", "ridge", "--no-networks", "--yes")
+    with quickly():
+        printed(tmp_path, "answer", "shop", "--name", "b", "--horizon", "3", *quick)
+        printed(tmp_path, "answer", "shop", "--horizon", "7d", *quick)
+    assert unroll.load(tmp_path / "b").rows_ahead == 3
+    answer = unroll.load(tmp_path / "shop")
+    assert "gru" not in answer.board.models, "the same question has other models"
+    with pytest.raises(UsageError, match="3 rows ahead. .* pass replace_other=True"):
+        answer.save(tmp_path / "b")
+    answer.save(tmp_path / "b", replace_other=True)
+    assert unroll.load(tmp_path / "b").rows_ahead == 7
+
+
 def test_the_mae_is_that_of_the_later_half_of_the_forecasts(shop):
     answer = unroll.load(shop[0] / "shop")
     table = answer.forecasts[answer.forecasts["model"] == "ridge"]
