@@ -192,6 +192,39 @@ def test_without_networks_it_names_the_best_model():
     )
 
 
+def errors(found, **maes):
+    """The board with other errors of some models."""
+    models = {
+        name: found.models[name].model_copy(
+            update={"mae": mae, "recurrent": name in ("gru", "lstm")}
+        )
+        for name, mae in maes.items()
+    }
+    return found.model_copy(update={"models": {**found.models, **models}})
+
+
+def test_a_model_that_another_of_its_kind_is_ahead_of_is_called_chosen():
+    why = ", since models were chosen on the earlier half of the cutoffs, and the table shows the later half."
+    two = {"models": dict.fromkeys([ENSEMBLE, "last", "cycle"], SCORES)}
+    alone = errors(
+        board(None, naives=["last", "cycle"], **two), **{ENSEMBLE: 1}, last=3, cycle=2
+    )
+    text = sentence(alone, TITLES)
+    assert "The best model is the weighted median" in text
+    assert "less error than the chosen naive model, the last value" in text
+    assert hint(alone, TITLES) == (
+        f"In the table cycle has less error than the last value{why}"
+    )
+    close = {"gru": compared(0.05, 0.01, 0.09), ENSEMBLE: compared(0.01, -0.01, 0.03)}
+    two = {"models": dict.fromkeys([ENSEMBLE, "last", "gru", "lstm"], SCORES)}
+    networks = board(compared(0.04, 0.0, 0.08), "last", with_naive=close, **two)
+    networks = errors(networks, gru=1.2, lstm=1.1)
+    assert "the chosen recurrent network, GRU(32), had" in sentence(networks, TITLES)
+    assert (
+        hint(networks, TITLES) == f"In the table lstm has less error than GRU(32){why}"
+    )
+
+
 def test_the_sentence_says_what_would_decide_and_never_more_than_twice_the_rows():
     assert "about 1.4 times the rows would decide it" in (
         sentence(board(compared(-0.04, -0.11, 0.03, more=1.4)), TITLES)
