@@ -232,6 +232,11 @@ def test_an_answer_is_listed_and_compared(shop, tmp_path, capsys):
     with pytest.raises(UnrollError, match="has another SHA-256"):
         printed(tmp_path, "list", "damaged")
     shutil.copytree(folder / "shop", tmp_path / "same")
+    told = "models of two answers are not compared; `unroll compare moved same`"
+    with pytest.raises(UsageError, match=told):
+        printed(tmp_path, "compare", "moved/ridge", "same/ridge")
+    with pytest.raises(UsageError, match="`unroll compare moved/ridge moved/OTHER`"):
+        printed(tmp_path, "compare", "moved/ridge")
     pair = printed(tmp_path, "compare", "moved", "same")
     *_, verdict = pair.splitlines()
     assert pair.count(f"shop: {answer.sentence}\n") == 2
