@@ -26,11 +26,8 @@ UNTOLD = 100.0
 ZERO = "zero"
 """The model that always forecasts 0, a candidate for intermittent demand."""
 
-CROSSES = (
-    f"The interval crosses the edge of the ±{PERCENT} band, inside of which a "
-    "difference does not matter"
-)
-"""Why an interval decides nothing."""
+UNCERTAIN = "That is too uncertain to say more"
+"""What is said of an interval that crosses an edge of the band."""
 
 VERDICTS = {
     Word.HELPS: "Yes, recurrence helps",
@@ -91,7 +88,7 @@ def _compared(
     if compared.word == Word.SAME and compared.low * compared.high > 0:
         text += f" That is hardly chance, but less than {PERCENT} does not matter."
     if compared.word == Word.OPEN:
-        return f"{text} {CROSSES}; {_lacking(board, compared)}."
+        return f"{text} {UNCERTAIN}: {_lacking(board, compared)}."
     return text
 
 
@@ -111,7 +108,7 @@ def why_open(compared: ModelComparison) -> str:
     """Return a space and a sentence on an interval that decides nothing; else ""."""
     if compared.word != Word.OPEN or compared.low is None:
         return ""
-    return f" {CROSSES}."
+    return f" {UNCERTAIN}."
 
 
 def _not_tried(board: Board, titles: Mapping[str, str]) -> str:
@@ -221,12 +218,10 @@ def _zeros(count: int, mostly_zero: int | None) -> str:
 def _lacking(board: Board, compared: ModelComparison) -> str:
     """Return what would decide an open question, without a full stop."""
     if compared.low is not None:
-        would = "twice the rows would not decide it"
-        if compared.more == 2:
-            would = "about twice the rows would decide it"
-        elif compared.more is not None:
-            would = f"about {compared.more:.2g} times the rows would decide it"
-        return f"{would}, if both models went on like that"
+        if compared.more is None:
+            return "even twice the rows may not decide it"
+        much = "twice" if compared.more == 2 else f"{compared.more:.2g} times"
+        return f"about {much} the rows may decide it"
     if board.short:
         return f"A verdict takes {needed_for_interval(board)}, and this file has fewer"
     if board.days < SEASON:
@@ -283,7 +278,8 @@ def so_far(board: Board, compared: ModelComparison, model: str, other: str) -> s
     """
     if compared.blocks == 1:
         return f"over {span(board)} {model} had {amount(compared.change)} {other}"
-    weeks = f"in {compared.ahead} of {compared.blocks} {board.block_name}"
+    ahead = compared.ahead or "none"
+    weeks = f"in {ahead} of {compared.blocks} {board.block_name}"
     return f"{weeks} {model} had less error than {other}"
 
 
