@@ -42,7 +42,7 @@ from series.options import (
     is_title,
     takes,
 )
-from series.question import is_short, not_forecast, propose
+from series.question import is_short, not_forecast, propose, too_far
 from series.reading.detect import detect
 from series.reading.profile import FileProfile, described
 from series.reading.series_names import LONG_FORMAT
@@ -608,11 +608,13 @@ def _answered(
         for line in described(profile):
             say(line)
         proposal = propose(profile, choose(profile))
-        for line in proposal.guesses:
+        short_rows = is_short(profile, proposal)
+        cause = too_far(profile, proposal) if short_rows else ""
+        for line in filter(None, [*proposal.guesses, cause]):
             say(line)
         name = _name(asked, data, profile)
         work = Workers(server, jobs, asked.minutes, say)
-        if is_short(profile, proposal):
+        if short_rows:
             made = short.answered(name, profile, proposal, asked, kept, work)
         else:
             made = windowed.answered(name, profile, proposal, asked, folder, kept, work)
