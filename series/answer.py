@@ -40,6 +40,7 @@ from series.options import (
     Title,
     explained,
     is_title,
+    model_of,
     takes,
 )
 from series.question import is_short, not_forecast, propose, too_far
@@ -472,7 +473,7 @@ class Answer:
                 f"models={model!r} in a new answer keeps them. These can forecast: "
                 f"{', '.join(kept)}"
             )
-        one_of(model, kept, "model")
+        model_of(str(model), kept, "model")
         title = sentence.title(board, self.findings.titles, str(model))
         return replace(self, forecaster=self.forecaster.of_model(str(model), title))
 

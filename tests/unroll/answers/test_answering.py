@@ -179,6 +179,10 @@ def test_the_only_column_is_taken_without_a_question(library):
         ("answer metre.csv", r"metre.csv is not there; .* Did you mean meter.csv\?"),
         ("predict meter", "`unroll answer meter.csv` makes an answer"),
         ("answer .", r"\. is a folder; name a CSV, Parquet or .xlsx file"),
+        (
+            "answer meter.csv --level 80",
+            "the level must be .*, such as 0.8. Received: 80",
+        ),
         ("answer meter.csv --csv --json", "pass --csv or --json, not both"),
         (
             "answer meter.csv --name ../x --yes",

@@ -241,7 +241,7 @@ def test_the_version_and_the_headings_of_help(unroll):
         (
             ["train", "waves", "waves_node", "--epochs", "0"],
             2,
-            "Invalid value for '--epochs': Input should be greater than",
+            "Invalid value for '--epochs': must be greater than",
         ),
         (
             ["train", "waves", "nod", "--epochs", "1"],
