@@ -145,7 +145,7 @@ def test_packages_that_pythonpath_names_do_not_count_in_place_of_ours(
     assert numerics.python_path() == {"PYTHONPATH": str(REPOSITORY)}
     variables = {"PYTHONPATH": f"{tmp_path}:{REPOSITORY}"}
     assert (
-        "does a recurrent"
+        "does recurrence"
         in output(built, sys.executable, "-m", "unroll", "compare", **variables).lower()
     )
 
