@@ -151,7 +151,9 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
         sentence="No: <b>ridge</b> is better.",
         hint="More rows would tell.",
         models=SCORES,
-        board=SimpleNamespace(unit="kW", short=False, objective="median", models={}),
+        board=SimpleNamespace(
+            unit="kW", short=False, objective="median", models={}, members=[]
+        ),
         forecaster=SimpleNamespace(spec=spec),
         series_left_out={"P<1": "there is no row with a value"},
     )
