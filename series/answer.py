@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeAlias
 import pandas as pd
 import pydantic
 
-from pipeline.errors import UnrollError, UsageError, printable
+from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.files import (
     atomic_folder,
     read_checked,
@@ -40,9 +40,10 @@ from series.options import (
     Title,
     explained,
     is_title,
+    model_of,
     takes,
 )
-from series.question import is_short, not_forecast, propose
+from series.question import is_short, not_forecast, propose, too_far
 from series.reading.detect import detect
 from series.reading.profile import FileProfile, described
 from series.reading.series_names import LONG_FORMAT
@@ -472,7 +473,7 @@ class Answer:
                 f"models={model!r} in a new answer keeps them. These can forecast: "
                 f"{', '.join(kept)}"
             )
-        one_of(model, kept, "model")
+        model_of(str(model), kept, "model")
         title = sentence.title(board, self.findings.titles, str(model))
         return replace(self, forecaster=self.forecaster.of_model(str(model), title))
 
@@ -486,14 +487,27 @@ class Answer:
         """
         return [file.found(self.folder) for file in self.findings.files]
 
-    def save(self, folder: str | os.PathLike[str]) -> Path:
+    @property
+    def rows_ahead(self) -> int:
+        """Rows that are forecast at once: the horizon, in rows of the file."""
+        timestep = self.forecaster.spec.fitted.cleaning.timestep
+        return self.findings.horizon * timestep
+
+    def save(
+        self, folder: str | os.PathLike[str], *, replace_other: bool = False
+    ) -> Path:
         """Write the answer into a folder, which `load` reads.
 
         An existing folder is replaced if it holds an answer, or only hidden files.
         Hidden files, such as a cache, stay.
 
+        Args:
+            folder: the folder.
+            replace_other: whether an answer for another target or horizon is replaced.
+
         Raises:
-            UsageError: the folder holds something else, or is a file.
+            UsageError: the folder holds something else, such as an answer for another
+                target or horizon, or is a file.
         """
         path = Path(folder).resolve()
         if path.exists() and not path.is_dir():
@@ -504,6 +518,9 @@ class Answer:
             raise UsageError(
                 f"{path} holds something else than an answer; name another folder"
             )
+        if not replace_other:
+            cure = "name another folder, or pass replace_other=True"
+            require_same_question(path, self.target, self.rows_ahead, cure)
         own = [entry for entry in self.folder.iterdir() if entry.name[0] != "."]
         inside = {entry.name for entry in own}
         files = [
@@ -592,11 +609,13 @@ def _answered(
         for line in described(profile):
             say(line)
         proposal = propose(profile, choose(profile))
-        for line in proposal.guesses:
+        short_rows = is_short(profile, proposal)
+        cause = too_far(profile, proposal) if short_rows else ""
+        for line in filter(None, [*proposal.guesses, cause]):
             say(line)
         name = _name(asked, data, profile)
         work = Workers(server, jobs, asked.minutes, say)
-        if is_short(profile, proposal):
+        if short_rows:
             made = short.answered(name, profile, proposal, asked, kept, work)
         else:
             made = windowed.answered(name, profile, proposal, asked, folder, kept, work)
@@ -678,6 +697,30 @@ def load(folder: str | os.PathLike[str]) -> Answer:
     if (path / SECONDS).is_file():
         seconds = read_checked(path / SECONDS, Seconds, seal.CURE).root
     return Answer(findings, forecasts, _checked_forecaster(path), path, seconds)
+
+
+def require_same_question(folder: Path, target: str, rows: int, cure: str) -> None:
+    """Raise UsageError if a folder holds an answer for another target or horizon.
+
+    An answer that cannot be read does not count.
+
+    Args:
+        folder: the folder, which may be missing.
+        target: the column that is asked for.
+        rows: the horizon that is asked for, in rows of the file.
+        cure: what the user can do.
+    """
+    try:
+        there = load(folder)
+    except UnrollError:
+        return
+    if (there.target, there.rows_ahead) != (target, rows):
+        raise UsageError(
+            one_line(
+                f"{folder} holds the answer for {there.target}, {there.rows_ahead:,} "
+                f"rows ahead. Asked was {target}, {rows:,} rows ahead; {cure}"
+            )
+        )
 
 
 def load_forecaster(folder: Path) -> BaseForecaster:

@@ -56,6 +56,9 @@ MEASURE: Mapping[Objective, str] = {"median": "mae", "mean": "rmse"}
 Size = Annotated[float, pydantic.Field(ge=0)]
 """The size of an error."""
 
+SHOWN = 0.9995
+"""Largest error, relative to another's, that is shown as less: by -0.1 %."""
+
 DAY = np.timedelta64(1, "D")
 
 DAYS_OF_MONTH = 365.25 / 12
@@ -138,6 +141,7 @@ class Board(Strict):
             then series, and all series choose and compare.
         untrained: networks that had too few rows to be trained.
         monthly: whether rows lie a month or several months apart.
+        naives: all naive models; empty in answers of an earlier version.
     """
 
     unit: str
@@ -161,6 +165,7 @@ class Board(Strict):
     short: bool = False
     untrained: list[str] = pydantic.Field(default=[])
     monthly: bool = False
+    naives: list[str] = pydantic.Field(default=[])
 
     @property
     def word(self) -> Word | None:
@@ -172,6 +177,30 @@ class Board(Strict):
         """True if no other model is better than the best naive model."""
         leads = [compared.better for compared in self.with_naive.values()]
         return bool(leads) and not any(leads)
+
+    @property
+    def ahead(self) -> dict[str, tuple[str, str]]:
+        """A role, such as "network" -> the model of its kind with the least error, and
+        the one that was chosen.
+
+        It has those roles alone whose model another one is ahead of: models are chosen
+        on the earlier half of the cutoffs, and have their errors on the later half.
+        """
+        others = [name for name, own in self.models.items() if not own.recurrent]
+        networks = [name for name in self.models if name not in others]
+        fitted = [name for name in others if name not in self.naives]
+        roles = {
+            "network": (self.network, networks),
+            "opponent": (self.opponent, others),
+            "naive": (self.naive, self.naives),
+            "rival": (self.rival, fitted),
+        }
+        found = {}
+        for role, (chosen, kind) in roles.items():
+            best = min(kind, key=self.error, default=chosen)
+            if chosen and best and self.error(best) < SHOWN * self.error(chosen):
+                found[role] = (best, chosen)
+        return found
 
     @property
     def factor(self) -> float:
@@ -205,6 +234,7 @@ class Board(Strict):
         fitted = [side for side in (self.network, self.rival) if side is not None]
         named = [self.opponent, self.champion, *self.members, *fitted]
         named += filter(None, [self.naive])
+        named += self.naives
         unknown = [name for name in named if name not in self.models]
         if unknown:
             raise ValueError(f"models must have {unknown[0]!r:.80}")
@@ -364,6 +394,7 @@ def board(
         champion=opponent,
         objective=objective,
         monthly=isinstance(rows, str) and rows != "business",
+        naives=naive_of(experiments),
     )
     found = found.model_copy(update={"champion": champion(found)})
     return forecasts.drop(columns="position"), found

@@ -611,8 +611,27 @@ def is_short(profile: FileProfile, proposal: Proposal) -> bool:
     )
     if profile.series_id and rows_of_months and not proposal.future:
         return True
-    window = proposal.step * (proposal.lookback + proposal.horizon)
-    return int(TRAIN * profile.length) - window < FEWEST_WINDOWS
+    horizon = proposal.step * proposal.horizon
+    window = proposal.step * proposal.lookback + horizon
+    before = int(TRAIN * profile.length) - window
+    # cutoffs lie in the last half of the windows, and a horizon ends before the first
+    known = int(TRAIN * (profile.length - window)) - horizon
+    return min(before, known) < FEWEST_WINDOWS
+
+
+def too_far(profile: FileProfile, proposal: Proposal) -> str:
+    """Return a line on a horizon that makes series short; "" if it is not the cause."""
+    fewer = range(proposal.horizon, 0, -1)
+    tried = (replace(proposal, horizon=horizon) for horizon in fewer)
+    longest = next((each for each in tried if not is_short(profile, each)), None)
+    if longest is None:
+        return ""
+    rows = proposal.horizon * proposal.step
+    most = longest.horizon * longest.step
+    return (
+        f"models    those of short series, since a horizon of {rows:,} rows leaves too "
+        f"few windows to train others, which take up to {most:,} rows"
+    )
 
 
 def prepared(

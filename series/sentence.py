@@ -11,9 +11,6 @@ from series.leaderboard import ENSEMBLE, Board, in_months
 PERCENT = f"{100 * BAND:.0f} %"
 """The largest difference that does not matter, as text."""
 
-SHOWN = 0.9995
-"""Largest error, relative to another's, that is shown as less: by -0.1 %."""
-
 DAYS_OF_YEAR = 365.25
 """Days of a year."""
 
@@ -29,11 +26,8 @@ UNTOLD = 100.0
 ZERO = "zero"
 """The model that always forecasts 0, a candidate for intermittent demand."""
 
-CROSSES = (
-    f"The interval crosses the edge of the ±{PERCENT} band, inside of which a "
-    "difference does not matter"
-)
-"""Why an interval decides nothing."""
+UNCERTAIN = "That is too uncertain to say more"
+"""What is said of an interval that crosses an edge of the band."""
 
 VERDICTS = {
     Word.HELPS: "Yes, recurrence helps",
@@ -84,8 +78,8 @@ def _compared(
 ) -> str:
     network = title(board, titles, str(board.network))
     opponent = title(board, titles, board.opponent)
-    opponent = f"the best model without recurrence, {opponent}"
-    network = f"the best recurrent network, {network},"
+    opponent = f"the {_best(board, 'opponent')} model without recurrence, {opponent}"
+    network = f"the {_best(board, 'network')} recurrent network, {network},"
     if compared.low is None or compared.high is None:
         ahead = so_far(board, compared, network, opponent)
         return f"{VERDICTS[Word.OPEN]}: {ahead}. {_lacking(board, compared)}."
@@ -94,7 +88,7 @@ def _compared(
     if compared.word == Word.SAME and compared.low * compared.high > 0:
         text += f" That is hardly chance, but less than {PERCENT} does not matter."
     if compared.word == Word.OPEN:
-        return f"{text} {CROSSES}; {_lacking(board, compared)}."
+        return f"{text} {UNCERTAIN}: {_lacking(board, compared)}."
     return text
 
 
@@ -114,7 +108,7 @@ def why_open(compared: ModelComparison) -> str:
     """Return a space and a sentence on an interval that decides nothing; else ""."""
     if compared.word != Word.OPEN or compared.low is None:
         return ""
-    return f" {CROSSES}."
+    return f" {UNCERTAIN}."
 
 
 def _not_tried(board: Board, titles: Mapping[str, str]) -> str:
@@ -125,19 +119,20 @@ def _not_tried(board: Board, titles: Mapping[str, str]) -> str:
             "Whether recurrence helps cannot be said: the rows are too few to train a "
             "network."
         )
-    text = f"{start} The best model is {best}"
+    text = f"{start} The {_best(board, 'opponent')} model is {best}"
     compared = board.with_naive.get(board.opponent)
     if board.naive is None or compared is None:
         return f"{text}."
-    naive = f"the best naive model, {title(board, titles, board.naive)}"
+    naive = title(board, titles, board.naive)
+    naive = f"the {_best(board, 'naive')} naive model, {naive}"
     change = f"{amount(compared.change)} {naive}{interval(compared)}"
     return f"{text}: over {span(board)} it had {change}."
 
 
 def _unbeaten(board: Board, titles: Mapping[str, str]) -> str:
     roles = {
-        board.rival: "the best other model without recurrence",
-        board.network: "the best recurrent network",
+        board.rival: f"the {_best(board, 'rival')} other model without recurrence",
+        board.network: f"the {_best(board, 'network')} recurrent network",
     }
     clauses = []
     for name, role in roles.items():
@@ -148,10 +143,16 @@ def _unbeaten(board: Board, titles: Mapping[str, str]) -> str:
     naive = title(board, titles, str(board.naive))
     known = all(compared.low is not None for compared in board.with_naive.values())
     leads = any(compared.change < 0 for compared in board.with_naive.values())
+    leads = leads or "naive" in board.ahead
     beats = "Nothing surely beats" if leads else "Nothing beats"
     start = f"{beats} {naive}" if known else f"{beats} {naive} so far"
     text = f"{start}: over {span(board)} {', and '.join(clauses)}."
     return text if board.network else f"{text} Recurrence was not tried."
+
+
+def _best(board: Board, role: str) -> str:
+    """Return "best", or "chosen" if another model of the same kind has less error."""
+    return "chosen" if role in board.ahead else "best"
 
 
 def hint(
@@ -168,21 +169,24 @@ def hint(
         mostly_zero: the number of series whose median is 0; None if it is not known.
     """
     texts = []
-    sides = {True: board.network, False: board.opponent}
-    for name, scores in board.models.items():
-        chosen = sides[scores.recurrent]
-        if chosen is not None and board.error(name) < SHOWN * board.error(chosen):
-            why = (
-                ", which was chosen on the earlier half of the cutoffs; the table shows "
-                "the later half."
-            )
-            if board.short:
-                why = "; a single model is preferred only with a lead of a third."
-            texts.append(
-                f"In the table {title(board, titles, name)} has less error than "
-                f"{title(board, titles, chosen)}{why}"
-            )
-            break
+    roles = ["network", "opponent"]
+    if board.unbeaten:
+        roles = ["network", "rival", "naive"]
+    elif board.comparison is None:
+        roles = ["opponent", "naive"]
+    leads = dict[str, None]()  # in the order of the sentence
+    for role in roles:
+        if role in board.ahead:
+            best, chosen = (title(board, titles, name) for name in board.ahead[role])
+            leads[f"{best} has less error than {chosen}"] = None
+    if leads:
+        why = (
+            ", since models were chosen on the earlier half of the cutoffs, and the "
+            "table shows the later half."
+        )
+        if board.short:
+            why = "; a single model is preferred only with a lead of a third."
+        texts.append(f"In the table {', and '.join(leads)}{why}")
     if ZERO in board.models:
         texts.append(
             f"{_zeros(len(board.deviations), mostly_zero)} To keep something in stock, "
@@ -214,12 +218,10 @@ def _zeros(count: int, mostly_zero: int | None) -> str:
 def _lacking(board: Board, compared: ModelComparison) -> str:
     """Return what would decide an open question, without a full stop."""
     if compared.low is not None:
-        would = "twice the rows would not decide it"
-        if compared.more == 2:
-            would = "about twice the rows would decide it"
-        elif compared.more is not None:
-            would = f"about {compared.more:.2g} times the rows would decide it"
-        return f"{would}, if both models went on like that"
+        if compared.more is None:
+            return "even twice the rows may not decide it"
+        much = "twice" if compared.more == 2 else f"{compared.more:.2g} times"
+        return f"about {much} the rows may decide it"
     if board.short:
         return f"A verdict takes {needed_for_interval(board)}, and this file has fewer"
     if board.days < SEASON:
@@ -276,7 +278,8 @@ def so_far(board: Board, compared: ModelComparison, model: str, other: str) -> s
     """
     if compared.blocks == 1:
         return f"over {span(board)} {model} had {amount(compared.change)} {other}"
-    weeks = f"in {compared.ahead} of {compared.blocks} {board.block_name}"
+    ahead = compared.ahead or "none"
+    weeks = f"in {ahead} of {compared.blocks} {board.block_name}"
     return f"{weeks} {model} had less error than {other}"
 
 

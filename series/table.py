@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.errors import UsageError, printable
 from pipeline.evaluation.margin import change_text
 from pipeline.report.formatting import SMALL, exponent, number
-from series.leaderboard import MEASURE, Board
+from series.leaderboard import ENSEMBLE, MEASURE, Board
 from series.options import Objective
 from series.sentence import needed_for_interval
 from series.spec import MIDNIGHT
@@ -86,6 +86,9 @@ def explained(board: Board) -> str:
         for start, words in GLOSSARY.items()
         if any(name.startswith(start) for name in board.models)
     ]
+    if len(board.members) > 1 and not board.short:
+        *first, last = board.members
+        known.insert(0, f"The {ENSEMBLE} is made of {', '.join(first)} and {last}.")
     others = [own for name, own in board.models.items() if name != board.opponent]
     if any(own.low is None for own in others):
         takes = needed_for_interval(board)

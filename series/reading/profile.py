@@ -386,11 +386,16 @@ def _times(count: int) -> str:
 
 
 def _missing(profile: FileProfile, word: str, count: int) -> str:
-    """Return a word that means no value in words, such as "n/a once in load"."""
+    """Return a word that means no value in words, such as "n/a once in load".
+
+    The word "" is an empty cell.
+    """
     columns = profile.columns.values()
     names = [one.name for one in columns if one.numeric and word in one.words]
     where = f" in {_names(names):.160}" if names else ""
-    return f"{printable(word) or 'nothing'} {_times(count)}{where}"
+    if word:
+        return f"{printable(word)} {_times(count)}{where}"
+    return f"{'one empty cell' if count == 1 else f'{count:,} empty cells'}{where}"
 
 
 def _column(profile: FileProfile, name: str) -> str:

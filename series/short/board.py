@@ -159,6 +159,7 @@ def board(
         champion=opponent,
         objective=objective,
         short=True,
+        naives=[name for name in rows["model"].unique() if CARDS[name].kind == "naive"],
     )
     champion = leaderboard.champion(found)
     return forecasts, found.model_copy(update={"champion": champion})

@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from series.judge import judge, of_answers
+from series.options import model_of
 from tests.series.boards import ENSEMBLE, STD, answered, board, noisy, table
 
 ERRORS = {
@@ -175,3 +176,10 @@ def test_several_series_are_judged_in_their_deviations():
 def test_a_table_that_does_not_fit_is_refused(against, wrong, said):
     with pytest.raises(UsageError, match=said):
         judge(wrong(forecasts(against)), against)
+
+
+def test_all_models_are_listed_however_many_there_are():
+    names = [f"m{number:02}" for number in range(16)]
+    assert model_of("m03", names, "the model") == "m03"
+    with pytest.raises(UsageError, match=r"one of: m00, .*, m15\. Received: 'xyz'\.$"):
+        model_of("xyz", names, "the model")

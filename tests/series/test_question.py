@@ -7,8 +7,16 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UnrollError, UsageError
+from series.backtest import folds, plan
 from series.options import Options
-from series.question import not_forecast, perhaps_known, prepared, propose
+from series.question import (
+    is_short,
+    not_forecast,
+    perhaps_known,
+    prepared,
+    propose,
+    too_far,
+)
 from series.reading.detect import detect
 
 HOUR = "each row is a timestep; step=4 would forecast the mean of each hour"
@@ -242,6 +250,25 @@ def test_of_many_series_that_are_not_forecast_the_first_has_its_reason():
         "has all with reasons. To forecast more, pass a smaller horizon= or lookback=, "
         "or add rows."
     )
+
+
+def test_a_horizon_that_leaves_no_windows_is_told_with_the_longest(tmp_path):
+    frame = pd.DataFrame(
+        {"when": pd.date_range("2024-01-01", periods=400), "load": np.arange(400.0) % 7}
+    )
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    profile = detect([tmp_path / "a.csv"], Options())
+    longest = Options(horizon=111, lookback=56)
+    assert not is_short(profile, propose(profile, longest))
+    data, _ = prepared("a", profile, propose(profile, longest))
+    assert len(folds(data, plan(data))[0].train.rows) > 0
+    further = propose(profile, Options(horizon=112, lookback=56))
+    assert is_short(profile, further)
+    assert too_far(profile, further).startswith(
+        "models    those of short series, since a horizon of 112 rows leaves too few "
+        "windows to train others, which take up to 111 rows"
+    )
+    assert too_far(profile, propose(profile, Options(lookback=300))) == ""
 
 
 def test_too_few_rows_get_an_advice_that_was_tried(tmp_path):

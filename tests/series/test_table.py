@@ -37,10 +37,12 @@ def test_the_legend_explains_the_error_that_the_table_shows(objective, error):
         models={"ets": scores, "ridge": scores},
         opponent="ridge",
         objective=objective,
+        members=["cycle_7", "ets", "ridge"],
     )
     legend = table.explained(board)
-    lacking = "An interval takes 12 weeks to compare on, and here are fewer. ETS is"
-    assert lacking in legend
+    lacking = "An interval takes 12 weeks to compare on, and here are fewer."
+    members = "The combination is made of cycle_7, ets and ridge. ETS is"
+    assert f"{lacking} {members}" in legend
     scores.low = -0.1
     assert "An interval takes" not in table.explained(board)
     assert f" {error} is the " in legend
@@ -149,7 +151,9 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
         sentence="No: <b>ridge</b> is better.",
         hint="More rows would tell.",
         models=SCORES,
-        board=SimpleNamespace(unit="kW", short=False, objective="median", models={}),
+        board=SimpleNamespace(
+            unit="kW", short=False, objective="median", models={}, members=[]
+        ),
         forecaster=SimpleNamespace(spec=spec),
         series_left_out={"P<1": "there is no row with a value"},
     )

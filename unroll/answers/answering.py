@@ -22,7 +22,7 @@ from pipeline.provenance import fingerprint
 from pipeline.validation import Strict, validated
 from pipeline.workspace import Workspace
 from series import FILE, page, seal
-from series.answer import Answer, Choose, load
+from series.answer import Answer, Choose, load, require_same_question
 from series.answer import answer as answer_series
 from series.options import MOST_TIMESTEPS, Options
 from series.question import propose
@@ -37,6 +37,9 @@ CACHE = ".cache"
 
 RECORD = f"{CACHE}/asked.json"
 """The file of the record, in the folder of an answer."""
+
+OTHER_NAME = "pass --name with another name"
+"""What helps if the folder of an answer is taken."""
 
 
 class Asked(Strict):
@@ -87,10 +90,11 @@ def answer(
         UnrollError: the rows cannot be used.
     """
     files = [Path(name) for name in names]
-    known = folder_of(names[0], workspace)
-    if known is not None and not files[0].is_file():
-        folder = known
+    known = None if files[0].is_file() else folder_of(names[0], workspace)
+    if known is not None:
         files = [file.found(known) for file in _record_of(known).files]
+    if known is not None and name is None:
+        folder = folder or known
         name = known.resolve().name
     else:
         name = name_of(files, name)
@@ -128,7 +132,8 @@ def of_files(
     """Answer a series in a folder of its own; see `answer`.
 
     With the same files, options and code as before, the answer is only read. Without
-    any option, the earlier options are taken.
+    any option, the earlier options are taken. A finished answer for another target or
+    horizon stays.
     """
     before = _record_before(folder, files)
     if before is not None and not options.given:
@@ -144,6 +149,8 @@ def of_files(
         nonlocal now
         if not yes and None in {options.target, options.horizon}:
             now = now.model_copy(update={"options": ask_user(profile, options)})
+        if before is None or _asked_for(before.options) != _asked_for(now.options):
+            _require_same_question(folder, profile, now.options)
         _write(folder, now.model_copy(update={"answered": False}))
         return now.options
 
@@ -179,10 +186,27 @@ def _made(
         say=_say,
         choose=choose,
     )
-    made.save(folder)
+    made.save(folder, replace_other=True)  # `of_files` has asked
     saved = load(folder)
     page.write(saved)
     return saved
+
+
+def _asked_for(options: Options) -> tuple[str | None, int | str | None]:
+    """Return what an answer is for, as the user asked; new rows may move a proposal."""
+    return options.target, options.horizon
+
+
+def _require_same_question(
+    folder: Path, profile: FileProfile, options: Options
+) -> None:
+    """Raise UsageError if a folder holds an answer for another target or horizon."""
+    if not (folder / FILE).is_file():
+        return
+    proposal = propose(profile, options)
+    cure = f"{OTHER_NAME}, or delete the folder"
+    rows = proposal.horizon * proposal.step
+    require_same_question(folder, proposal.target, rows, cure)
 
 
 def _say(line: str) -> None:
@@ -212,17 +236,16 @@ def _record_before(folder: Path, files: Sequence[Path]) -> Asked | None:
     Raises:
         UsageError: the folder holds something else, or the answer for other files.
     """
-    cure = "pass --name with another name"
     if (folder / RECORD).is_file():
         asked = _record_of(folder)
         paths = asked.paths(folder)
         if not {file.resolve() for file in files} & {path.resolve() for path in paths}:
             names = ", ".join(os.path.relpath(path) for path in paths)
-            raise UsageError(f"{folder} holds the answer for {names}; {cure}")
+            raise UsageError(f"{folder} holds the answer for {names}; {OTHER_NAME}")
         return asked
     is_ours = (folder / FILE).is_file()  # an answer without its cache
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_ours):
-        raise UsageError(f"{folder} exists and is no answer of Unroll's; {cure}")
+        raise UsageError(f"{folder} exists and is no answer of Unroll's; {OTHER_NAME}")
     return None
 
 

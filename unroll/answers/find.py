@@ -34,8 +34,8 @@ def find(
     if answer and folder_of(answer, workspace) is not None:
         raise UsageError(
             f"{name} is a model of the answer {answer}, not an answer; "
-            f"`unroll compare {answer}` shows all models, and "
-            f"`unroll compare {answer}/{model} {answer}/ridge` compares two"
+            f"`unroll compare {answer}` shows all models, and `unroll compare "
+            f"{answer}/{model} {answer}/OTHER` compares two"
         )
     others: list[str] = []
     file = (documents or workspace).params
@@ -92,15 +92,25 @@ def pair(names: Sequence[str], workspace: Workspace) -> tuple[Path, str, str] | 
     """Return the folder of an answer and two of its models.
 
     The names are such as meter/gru and meter/ridge. None means that they are not.
+
+    Raises:
+        UsageError: the models are of two answers.
     """
     if len(names) != 2:
         return None
     head, _, model = names[0].rpartition("/")
     other_head, _, other = names[1].rpartition("/")
-    if not head or head != other_head:
+    folder = folder_of(head, workspace) if head else None
+    if folder is None or not other_head:
         return None
-    folder = folder_of(head, workspace)
-    return None if folder is None else (folder, model, other)
+    if head == other_head:
+        return folder, model, other
+    if folder_of(other_head, workspace) is None:
+        return None
+    raise UsageError(
+        "models of two answers are not compared; "
+        f"`unroll compare {head} {other_head}` compares the two forecasts"
+    )
 
 
 def split(

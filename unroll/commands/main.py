@@ -120,7 +120,8 @@ def _explain(error: Exception) -> tuple[str | None, int]:
     The message is None for a mistake in Unroll's code.
     """
     if isinstance(error, TyperException):
-        text = error.format_message().rstrip(".")
+        text = error.format_message().rstrip(".").replace("Value error, ", "")
+        text = text.replace("Input should be", "must be")
         context = getattr(error, "ctx", None)
         if context is not None:
             mark = "" if text.endswith("?") else "."

@@ -17,7 +17,7 @@ from unroll.terminal import print_json
 
 Level = Annotated[
     float,
-    typer.Option(min=0.5, max=0.99, help="The coverage of the prediction intervals."),
+    typer.Option(help="The coverage of the prediction intervals, 0.5 to 0.99."),
 ]
 
 
@@ -83,8 +83,10 @@ def answer(
     with contextlib.redirect_stdout(output):
         print(f"Reading {', '.join(names)} ...", flush=True)
         from series import page, table
+        from series.forecaster import require_level
         from unroll.answers import answering, show  # take a second
 
+        require_level(level)
         answered = answering.answer(
             own_workspace(context),
             names,

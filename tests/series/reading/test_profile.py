@@ -95,5 +95,5 @@ def test_what_means_no_value_is_named_with_its_columns(tmp_path):
     frame["load"] = frame["load"].replace("broken", "n/a")
     frame.to_csv(tmp_path / "a.csv", index=False)
     lines = [*described(detect([tmp_path / "a.csv"], Options()))]
-    told = "n/a 3 times in load and wind, nothing 2 times, broken once in rain"
+    told = "n/a 3 times in load and wind, 2 empty cells, broken once in rain"
     assert f"no value  {told}" in lines

@@ -65,10 +65,10 @@ def test_the_same_question_is_answered_at_once_and_without_options_it_is_the_one
     with (here / "meter.csv").open("a") as file:
         file.write("2024-03-01,5,1\n")
     invoke(["answer", "meter"])
-    answer("--target", "load", "--horizon", "3", "--no-networks", "--minutes", "2")
+    answer("--target", "load", "--horizon", "7", "--no-networks", "--minutes", "2")
     assert [options for *_, options in library[1:]] == [
         {"target": "load", "horizon": 7},
-        {"target": "load", "horizon": 3, "networks": False, "minutes": 2.0},
+        {"target": "load", "horizon": 7, "networks": False, "minutes": 2.0},
     ]
 
 
@@ -179,6 +179,10 @@ def test_the_only_column_is_taken_without_a_question(library):
         ("answer metre.csv", r"metre.csv is not there; .* Did you mean meter.csv\?"),
         ("predict meter", "`unroll answer meter.csv` makes an answer"),
         ("answer .", r"\. is a folder; name a CSV, Parquet or .xlsx file"),
+        (
+            "answer meter.csv --level 80",
+            "the level must be .*, such as 0.8. Received: 80",
+        ),
         ("answer meter.csv --csv --json", "pass --csv or --json, not both"),
         (
             "answer meter.csv --name ../x --yes",

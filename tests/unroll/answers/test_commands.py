@@ -125,6 +125,27 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
     assert [*forecast] == ["unique_id", "ds", "y_hat", "lo-90", "hi-90"]
 
 
+def test_an_answer_to_another_question_stays(shop, tmp_path):
+    shutil.copytree(shop[0], tmp_path, dirs_exist_ok=True)
+    before = (tmp_path / "shop" / "answer.json").read_bytes()
+    message = r"shop holds the answer for sales, 7 rows ahead\. Asked was sales, 3 rows ahead; pass --name with"
+    for name in ("shop.csv", "shop"):
+        with pytest.raises(UsageError, match=message):
+            printed(tmp_path, "answer", name, "--horizon", "3", "--yes")
+    assert (tmp_path / "shop" / "answer.json").read_bytes() == before
+    quick = ("--models", "ridge", "--no-networks", "--yes")
+    with quickly():
+        printed(tmp_path, "answer", "shop", "--name", "b", "--horizon", "3", *quick)
+        printed(tmp_path, "answer", "shop", "--horizon", "7d", *quick)
+    assert unroll.load(tmp_path / "b").rows_ahead == 3
+    answer = unroll.load(tmp_path / "shop")
+    assert "gru" not in answer.board.models, "the same question has other models"
+    with pytest.raises(UsageError, match="3 rows ahead. .* pass replace_other=True"):
+        answer.save(tmp_path / "b")
+    answer.save(tmp_path / "b", replace_other=True)
+    assert unroll.load(tmp_path / "b").rows_ahead == 7
+
+
 def test_the_mae_is_that_of_the_later_half_of_the_forecasts(shop):
     answer = unroll.load(shop[0] / "shop")
     table = answer.forecasts[answer.forecasts["model"] == "ridge"]
@@ -196,21 +217,26 @@ def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
 def test_an_answer_is_listed_and_compared(shop, tmp_path, capsys):
     folder, _ = shop
     answer = unroll.load(folder / "shop")
-    assert printed(folder, "list").endswith(f"shop: {answer.sentence}\n")
+    assert printed(folder, "list").startswith(f"shop: {answer.sentence}\n")
     assert printed(folder, "list", "shop") == f"shop: {answer.sentence}\n"
     [listed] = json.loads(printed(folder, "list", "shop", "--json"))
     assert listed["answer"] == answer.sentence
     assert listed["target"] == "sales"
     shutil.copytree(folder / "shop", tmp_path / "moved")
-    assert printed(tmp_path, "list").endswith(f"moved: {answer.sentence}\n")
+    assert printed(tmp_path, "list").startswith(f"moved: {answer.sentence}\n")
     [listed] = json.loads(printed(tmp_path, "list", "moved", "--json"))
     shutil.copytree(tmp_path / "moved", tmp_path / "damaged")
     (tmp_path / "damaged" / "forecaster.npz").write_bytes(b"")
-    assert printed(tmp_path, "list").endswith(f"moved: {answer.sentence}\n")
+    assert printed(tmp_path, "list").startswith(f"moved: {answer.sentence}\n")
     assert "damaged/forecaster.npz has another SHA-256" in capsys.readouterr().err
     with pytest.raises(UnrollError, match="has another SHA-256"):
         printed(tmp_path, "list", "damaged")
     shutil.copytree(folder / "shop", tmp_path / "same")
+    told = "models of two answers are not compared; `unroll compare moved same`"
+    with pytest.raises(UsageError, match=told):
+        printed(tmp_path, "compare", "moved/ridge", "same/ridge")
+    with pytest.raises(UsageError, match="`unroll compare moved/ridge moved/OTHER`"):
+        printed(tmp_path, "compare", "moved/ridge")
     pair = printed(tmp_path, "compare", "moved", "same")
     *_, verdict = pair.splitlines()
     assert pair.count(f"shop: {answer.sentence}\n") == 2

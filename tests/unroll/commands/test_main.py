@@ -145,7 +145,7 @@ def test_packages_that_pythonpath_names_do_not_count_in_place_of_ours(
     assert numerics.python_path() == {"PYTHONPATH": str(REPOSITORY)}
     variables = {"PYTHONPATH": f"{tmp_path}:{REPOSITORY}"}
     assert (
-        "does a recurrent"
+        "does recurrence"
         in output(built, sys.executable, "-m", "unroll", "compare", **variables).lower()
     )
 
@@ -241,7 +241,7 @@ def test_the_version_and_the_headings_of_help(unroll):
         (
             ["train", "waves", "waves_node", "--epochs", "0"],
             2,
-            "Invalid value for '--epochs': Input should be greater than",
+            "Invalid value for '--epochs': must be greater than",
         ),
         (
             ["train", "waves", "nod", "--epochs", "1"],
