@@ -97,13 +97,14 @@ def _show_on_terminal(
 
     console = Console()
     columns = [*zip(headings, *rows, strict=True)]
-    # the width of the longest word, and one that leaves most cells in a line
-    words = [max(map(len, " ".join(column).split()), default=0) for column in columns]
-    needed = [
-        max(word, min(WRAPS, max(map(len, column)))) + GAP
-        for word, column in zip(words, columns, strict=True)
-    ]
+    needed = _needed(columns, WRAPS)
     fitting = _fitting(headings, needed, important, console.width)
+    wrapped = _needed(columns, 0)
+    more = _fitting(headings, wrapped, important, console.width)
+    shown = {headings[index] for index in fitting}
+    if not {*important} <= shown and {*important} <= {headings[index] for index in more}:
+        needed = wrapped
+        fitting = [index for index in more if headings[index] in {headings[0], *important}]
     left_out = [name for index, name in enumerate(headings) if index not in fitting]
     below = left_out.pop() if left_out[-1:] == [headings[-1]] else ""
     if left_out:
@@ -141,6 +142,17 @@ def _show_on_terminal(
         show_row(row)
     if caption:
         console.print(Text(caption, style="dim"))
+
+
+def _needed(columns: Sequence[Sequence[str]], wraps: int) -> list[int]:
+    """Return the width of each column in which no word is broken, and in which cells up
+    to the width `wraps` stand in one line.
+    """
+    words = [max(map(len, " ".join(column).split()), default=0) for column in columns]
+    return [
+        max(word, min(wraps, max(map(len, column)))) + GAP
+        for word, column in zip(words, columns, strict=True)
+    ]
 
 
 def _widths(

@@ -232,7 +232,11 @@ def _section(
     """
     axis, marks = charts.ranking(dataset, dataset.whole)
     scores = scores_table(dataset, dataset.experiments, dataset.opponent)
-    ranked = [row for row in scores.rows if row["experiment"].text in marks]
+    ranked = [
+        row
+        for row in scores.rows
+        if {row["experiment"].text, row["experiment"].small} & {*marks}
+    ]
     models = [row["experiment"].value for row in ranked if row["experiment"].value]
     standing = charts.standing(dataset, models)
     scale = dataset.about.scale

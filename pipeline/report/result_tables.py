@@ -206,7 +206,7 @@ def scores_table(
         ("test", f"Test {label}, final", True),
         ("unit", "Test MAE in its unit", about.scale.unit),
         ("mase", "Test MASE", about.naive),
-        ("against", "vs best without", opponent),
+        ("against", "Change", opponent),
         ("interval", "95 % interval", opponent),
         ("word", "Verdict", opponent),
     )
@@ -220,7 +220,7 @@ def scores_table(
         opponent and dataset.behind,
         (
             f"{'. '.join(dataset.behind)}. They are compared by the mean of their "
-            "searches; the row of the first search shows its own error, and this change."
+            "searches, which has a row of its own."
         ),
     )
     return ResultTable(
@@ -247,12 +247,32 @@ def _score_rows(
     for name, entry in shown.items():
         score = entry.score(metric)
         rows.append((score.mean if score else worst, _experiment_row(dataset, name)))
+        if dataset.several(name):
+            mean = _mean_row(dataset, name)
+            row = dict.fromkeys(columns, TableCell()) | mean
+            known = row["test_best"].value
+            rows.append((worst if known is None else known, row))
     for words, value in dataset.floors.items():
         cell = TableCell(measured(value, metric), value=value)
         row = {"experiment": TableCell(words, "floor"), "test": cell, "test_best": cell}
         rows.append((value, dict.fromkeys(columns, TableCell()) | row))
     rows.sort(key=lambda placed: placed[0], reverse=MEASURES[metric].higher)
     return [row for _, row in rows]
+
+
+def _mean_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
+    """Return the row of a model over all of its searches, by which it is compared."""
+    metric = dataset.about.metric
+    cells = {"experiment": TableCell(dataset.named(name), name)}
+    means = {
+        "validation": dataset.evaluation.mean_score("validation", name, metric),
+        "test_best": dataset.evaluation.mean_score("test", name, metric),
+    }
+    for key, mean in means.items():
+        if mean is not None:
+            cells[key] = TableCell(measured(mean, metric), value=mean)
+    recurrent = dataset.experiments[name].recurrent
+    return cells | _against(dataset, dataset.comparisons.get(name), recurrent=recurrent)
 
 
 def _caption(dataset: Evaluated, opponent: str | None) -> str:
@@ -279,7 +299,7 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
             opponent,
             (
                 f"The best without recurrence is {opponent}, chosen before the test. "
-                "The change in error is against it (vs): a geometric mean over seeds, "
+                "The change in error is against it: a geometric mean over seeds, "
                 "with its 95 % interval."
             ),
         ),
@@ -329,6 +349,9 @@ def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
     metric = about.metric
     entry = dataset.experiments[name]
     test = entry.chosen.get("test", {})
+    compared = dataset.comparisons.get(name)
+    if dataset.several(entry.repeats or name):
+        compared = None  # their mean is compared
     mase = NO_VALUE
     if about.naive and "mae" in test:
         value = test["mae"].mean / about.naive
@@ -343,7 +366,7 @@ def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
         "test": _stat(entry.final.get("test"), metric),
         "unit": _stat(test, "mae_unit", about.scale.unit),
         "mase": mase,
-        **_against(dataset, dataset.comparisons.get(name), recurrent=entry.recurrent),
+        **_against(dataset, compared, recurrent=entry.recurrent),
     }
 
 

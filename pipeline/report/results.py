@@ -146,14 +146,18 @@ class Evaluated:
         """The models of several searches that the answers compare (`Answer.searches`)."""
         return {name: of for one in self.answers for name, of in one.searches.items()}
 
+    def several(self, name: str) -> bool:
+        """Return whether there are several searches for an experiment's options."""
+        return len(self.evaluation.searches(name)) > 1
+
     def named(self, name: str, *, short: bool = False) -> str:
-        """Return the title of a model that an answer compares.
+        """Return the title of a model over all of its searches.
 
         Each search found another model. So several searches have a title of their own,
         such as "GRUs of three searches".
         """
-        count = len(self.searches.get(name, ()))
-        if count:
+        if self.several(name):
+            count = len(self.evaluation.searches(name))
             return f"{self.plural[name]} of {in_words(count)} searches"
         return self.short[name] if short else self.titles[name]
 

@@ -370,7 +370,11 @@ def show(shown: Tables) -> None:
             [*titles.values()],
             [[_text(table, row, key) for key in titles] for row in table.rows],
             numeric=[column.title for column in columns if column.numeric],
-            important=[titles[key] for key in IMPORTANT if key in titles],
+            important=[
+                titles[key]
+                for key in IMPORTANT
+                if key in titles and (key != "test" or "test_best" not in titles)
+            ],
             title="\n".join(lines),
             caption=table.caption,
         )
