@@ -102,9 +102,13 @@ def _show_on_terminal(
     wrapped = _needed(columns, 0)
     more = _fitting(headings, wrapped, important, console.width)
     shown = {headings[index] for index in fitting}
-    if not {*important} <= shown and {*important} <= {headings[index] for index in more}:
+    if not {*important} <= shown and {*important} <= {
+        headings[index] for index in more
+    }:
         needed = wrapped
-        fitting = [index for index in more if headings[index] in {headings[0], *important}]
+        fitting = [
+            index for index in more if headings[index] in {headings[0], *important}
+        ]
     left_out = [name for index, name in enumerate(headings) if index not in fitting]
     below = left_out.pop() if left_out[-1:] == [headings[-1]] else ""
     if left_out:

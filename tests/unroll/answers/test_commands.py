@@ -76,7 +76,7 @@ def shop(tmp_path_factory):
     ("command", "text"),
     [
         ("tune shop/gru", "shop is the answer for a series of yours; the options"),
-        ("show shop", "`unroll compare shop` shows its models"),
+        ("show shop/gru", "`unroll compare shop` shows its models"),
     ],
 )
 def test_commands_for_experiments_say_what_an_answer_is(shop, command, text):
@@ -242,6 +242,15 @@ def test_an_answer_is_listed_and_compared(shop, tmp_path, capsys):
     assert pair.count(f"shop: {answer.sentence}\n") == 2
     assert " of shop had less error than the value 7 " in verdict
     assert (listed["name"], listed["folder"]) == ("shop", "moved")
+    compared = json.loads(printed(tmp_path, "compare", "moved", "same", "--json"))
+    assert compared[0]["comparison"] == verdict
+    facts = printed(folder, "show", "shop").splitlines()
+    assert "  files: [../shop.csv]" in facts
+    assert [
+        line
+        for line in facts
+        if line.startswith("  options: ") and "lookback: 14" in line
+    ]
     shown = printed(folder, "compare", "shop/")
     assert "coverage" in shown.lower()
     assert "weighted quantile loss" in shown
