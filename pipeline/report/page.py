@@ -250,9 +250,7 @@ def _section(
         "dataset": dataset,
         "answers": [AnswerText(dataset, answer) for answer in dataset.answers],
         "explained": explained(
-            dataset.named(name)
-            for answer in dataset.answers
-            for name in answer.compared
+            dataset.titles[name] for name in dataset.compared | {*standing}
         ),
         "band": f"{band_sentence(dataset)} {above_floor(dataset)}".strip(),
         "standing": standing,
