@@ -248,6 +248,7 @@ class Project:
         )
 
     def _evaluation(self, dataset: str) -> Evaluation:
+        self.params.dataset(dataset)  # raises UsageError for an unknown name
         return schema.load_built(self.workspace, self.params, dataset)
 
     def _losses(

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import printable
-from pipeline.evaluation.answers import Note
 from pipeline.evaluation.claims import Outcome, counted
 from pipeline.evaluation.margin import Word
 from pipeline.evaluation.networks import PlayableNetwork
@@ -29,7 +28,14 @@ from pipeline.report.result_tables import (
     headlines_table,
     scores_table,
 )
-from pipeline.report.results import AnswerText, Evaluated, Results, error_text, sentence
+from pipeline.report.results import (
+    NOTES,
+    AnswerText,
+    Evaluated,
+    Results,
+    error_text,
+    sentence,
+)
 from pipeline.report.titles import explained
 
 FOLDER = Path(__file__).parent
@@ -46,12 +52,7 @@ MEANINGS: dict[str, str] = {
     Word.OPEN: "The interval crosses an edge of the band, so a change that matters is "
     "possible, and one that does not, too.",
     Word.NOT_ASKED: "There is no past to learn from, or nothing to compare with.",
-    Note.UNTUNED: "Nobody searched for options of the network. Its opponent may be "
-    "tuned.",
-    Note.ONE_SEARCH: "At least one of the two had fewer than three searches for its "
-    "options, so another search may give another answer.",
-    Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
-    Note.NOT_CONVERGED: "More epochs would have made one of the two better.",
+    **NOTES,
     Outcome.HOLDS: "The published figure lies in the interval of one more run, up to "
     "its rounding. Of two models, the interval of the difference lies on the stated side "
     "of 0. Counts and shapes are equal.",

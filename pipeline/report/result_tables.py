@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.params import own_name
+from pipeline.evaluation.answers import Note
 from pipeline.evaluation.claims import Outcome, Verdict
 from pipeline.evaluation.margin import BAND, Comparison, Word
 from pipeline.evaluation.schema import Entry, Scores
@@ -18,6 +19,7 @@ from pipeline.metrics import MEASURES
 from pipeline.report.formatting import (
     DASH,
     between,
+    capital,
     comparison_text,
     measured,
     published,
@@ -26,7 +28,7 @@ from pipeline.report.formatting import (
     spread,
     title,
 )
-from pipeline.report.results import AnswerText, Evaluated, Results
+from pipeline.report.results import NOTES, AnswerText, Evaluated, Results
 
 SIGNS: dict[str, str] = {Outcome.HOLDS: "✓", Outcome.FAILS: "✗"}
 
@@ -304,6 +306,17 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
             ),
         ),
         (opponent, band_sentence(dataset)),
+        (opponent, _meanings(dataset)),
+    )
+
+
+def _meanings(dataset: Evaluated) -> str:
+    """Return what the notes beside the answers mean, as sentences."""
+    notes = dict.fromkeys(note for one in dataset.answers for note in one.notes)
+    return " ".join(
+        f"{capital(note)}: {NOTES[note]}"
+        for note in notes
+        if note in NOTES and note != Note.UNTUNED
     )
 
 

@@ -38,6 +38,16 @@ from pipeline.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
+NOTES: dict[str, str] = {
+    Note.UNTUNED: "Nobody searched for options of the network. Its opponent may be "
+    "tuned.",
+    Note.ONE_SEARCH: "At least one of the two had fewer than three searches for its "
+    "options, so another search may give another answer.",
+    Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
+    Note.NOT_CONVERGED: "More epochs would have made one of the two better.",
+}
+"""What stands beside the word of an answer -> its meaning, in sentences."""
+
 PARAGRAPHS = re.compile(
     r"<!-- end of (?P<dataset>\w+) -->\n(?P<text>.*?)(?=\n## |\Z)", re.DOTALL
 )

@@ -7,12 +7,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import OFFICIAL, TEMPLATES, Params, built_by
+from pipeline.config.params import OFFICIAL, TEMPLATES, Params, built_by, own_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers
-from pipeline.evaluation.answers import FEW_SEEDS
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
+from pipeline.evaluation.scores import MIN_SEEDS
 from pipeline.files import write_text
 from pipeline.provenance.git import git
 from pipeline.report.formatting import DASH, capital, direction
@@ -73,20 +73,24 @@ ANSWER_HEADINGS = (
 
 @dataclass(frozen=True)
 class Pair:
-    """Two experiments and their comparison; None if their difference is not known."""
+    """Two experiments and their comparison.
+
+    Attributes:
+        experiment, against: the names of the experiments.
+        comparison: the comparison; None if their difference is not known.
+        unknown: why it is not known, as a clause.
+    """
 
     experiment: str
     against: str
     comparison: Comparison | None
+    unknown: str = ""
 
     @property
     def words(self) -> str:
         """The outcome, and the change in error."""
         if self.comparison is None:
-            return (
-                f"{Word.OPEN}, because there are {FEW_SEEDS} or no predictions, or "
-                "they are two searches for one model"
-            )
+            return f"{Word.OPEN}, because {self.unknown}"
         known = direction(self.comparison)
         outcome = self.comparison.outcome
         said = f"{outcome} ({known})" if known else outcome
@@ -182,7 +186,29 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
     if comparison and comparison.relative:
         caption += f" {CHANGE_CAPTION} {band_text(comparison)}."
     tables[0] = replace(tables[0], caption=caption, answers=())
-    return Tables(tables, Pair(experiment, other, comparison))
+    unknown = "" if comparison else _unknown(results, experiment, other)
+    return Tables(tables, Pair(experiment, other, comparison, unknown))
+
+
+def _unknown(results: Results, experiment: str, other: str) -> str:
+    """Return why two experiments of a data set are not compared, as a clause."""
+    dataset, _, name = experiment.partition("/")
+    [evaluation] = [each.evaluation for each in results.built if each.name == dataset]
+    names = [name, own_name(other)]
+    entries = evaluation.experiments
+    few = [
+        each
+        for each in names
+        if entries[each].varies and len(entries[each].seeds) < MIN_SEEDS
+    ]
+    if few:
+        return (
+            f"{' and '.join(few)} {'has' if len(few) == 1 else 'have'} fewer than "
+            f"{MIN_SEEDS} seeds; `seeds: {MIN_SEEDS}` in params.yaml gives more"
+        )
+    if len({entries[each].repeats or each for each in names}) == 1:
+        return "they are two searches for one model"
+    return "the predictions of one of them are not known"
 
 
 def _edited(workspace: Workspace, now: Params) -> set[str]:
