@@ -24,7 +24,19 @@ class UsageError(UnrollError):
 class UnknownAheadError(UnrollError):
     """A forecast is impossible: a column that must be known in advance is not known for
     the rows to come.
+
+    Attributes:
+        what: what is not known.
+        advice: what the user can do.
     """
+
+    def __init__(self, what: str, advice: str) -> None:
+        super().__init__(what, advice)
+        self.what = what
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.advice}"
 
 
 class UnusableSeriesError(UnrollError):

@@ -72,17 +72,18 @@ def utf_8(name: str) -> str:
     return name
 
 
-def one_of(name: str, valid: Iterable[str], what: str) -> str:
+def one_of(name: str, valid: Iterable[str], what: str, *, most: int = LISTED) -> str:
     """Return `name` if it is one of `valid`.
 
     Raises:
-        UsageError: it is not. The text lists the valid names, or the nearest of many.
+        UsageError: it is not. The text lists the valid names. Of more than `most` it
+            shows only the nearest one.
     """
     names = sorted(set(valid))
     if name in names:
         return name
     among = f"one of {len(names)} names"
-    if len(names) <= LISTED:
+    if len(names) <= most:
         among = f"one of: {', '.join(names) or '(none)'}"
     received = f"Received: {reprlib.repr(name)}.{_hint(name, names)}"
     raise UsageError(one_line(f"{what} must be {among}. {received}"))

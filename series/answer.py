@@ -34,13 +34,13 @@ from series.late import WithLate
 from series.late import words as late_words
 from series.leaderboard import ENSEMBLE, Board
 from series.options import (
+    MODELS,
     MOST_TIMESTEPS,
     Arguments,
     Options,
     Title,
     explained,
     is_title,
-    model_of,
     takes,
 )
 from series.question import is_short, not_forecast, propose, too_far
@@ -473,7 +473,7 @@ class Answer:
                 f"models={model!r} in a new answer keeps them. These can forecast: "
                 f"{', '.join(kept)}"
             )
-        model_of(str(model), kept, "model")
+        one_of(str(model), kept, "model", most=MODELS)
         title = sentence.title(board, self.findings.titles, str(model))
         return replace(self, forecaster=self.forecaster.of_model(str(model), title))
 

@@ -12,11 +12,11 @@ import pandas as pd
 from pipeline.errors import UsageError
 from pipeline.evaluation.margin import Word
 from pipeline.report.formatting import capital
-from pipeline.validation import Strict
+from pipeline.validation import Strict, one_of
 from series.answer import Answer
 from series.comparison import ModelComparison, scores
 from series.leaderboard import Board
-from series.options import model_of
+from series.options import MODELS
 from series.sentence import (
     amount,
     interval,
@@ -144,7 +144,7 @@ def between(answer: Answer, model: str, other: str) -> Judgement:
         UsageError: the answer has no such model, or both names are the same.
     """
     for name in (model, other):
-        model_of(name, answer.board.models, f"the model of {answer.name}")
+        one_of(name, answer.board.models, f"the model of {answer.name}", most=MODELS)
     if model == other:
         raise UsageError(f"both models are {model}; name two models of {answer.name}")
     rows = pd.concat([_of_model(answer, model), _of_model(answer, other)])

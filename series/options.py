@@ -2,15 +2,16 @@
 
 import inspect
 import re
-import reprlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import pydantic
 
-from pipeline.errors import UsageError, one_line
-from pipeline.validation import Strict, nearest
+from pipeline.validation import Strict, one_of
+
+MODELS = 99
+"""Most models that a message lists: all that an answer can have."""
 
 Objective = Literal["mean", "median"]
 """What a forecast is: the mean, judged by squared errors, or the median, judged by
@@ -109,25 +110,6 @@ Title = Annotated[str, pydantic.AfterValidator(_title)]
 """The name of a series."""
 
 
-def model_of(name: str, models: Iterable[str], what: str) -> str:
-    """Return the name of a model if it is one of some.
-
-    Raises:
-        UsageError: it is not. The text lists them all.
-    """
-    names = sorted(models)
-    if name not in names:
-        close = nearest(name, names)
-        hint = f" Did you mean {close}?" if close else ""
-        raise UsageError(
-            one_line(
-                f"{what} must be one of: {', '.join(names)}. "
-                f"Received: {reprlib.repr(name)}.{hint}"
-            )
-        )
-    return name
-
-
 class Options(Strict):
     """The options of an answer; what is left out is detected in the file, or proposed.
 
@@ -193,7 +175,7 @@ class Options(Strict):
         """
         every = [*names]
         for name in (*self.models, *self.without):
-            model_of(name, every, "models= and without=")
+            one_of(name, every, "models= and without=", most=MODELS)
         wanted = {*(self.models or every)} - {*self.without}
         return [name for name in every if name in wanted or name in naive]
 

@@ -57,7 +57,7 @@ def write(answer: Answer, folder: Path | None = None) -> None:
             windows = answer.forecaster.read(answer.files)
         forecast = answer.forecaster.after(windows, LEVELS)
     except UnknownAheadError as error:
-        forecast = unknown(error)
+        forecast = error.what
     else:
         write_text(folder / FORECAST, table.csv(forecast))
         if len(windows) == 1:
@@ -206,11 +206,6 @@ def page(
         style=Markup(style),  # noqa: S704 - our own
     )
     return printable(f"{text}\n", kept="\n")
-
-
-def unknown(error: UnknownAheadError) -> str:
-    """Return what is not known beforehand, without the error's advice for Python."""
-    return str(error).partition(";")[0]
 
 
 def read_forecast(answer: Answer, level: float) -> pd.DataFrame:

@@ -4,6 +4,7 @@ Options that a user leaves out are proposed by the file's frequency and length. 
 *timestep* is one step of the models: a row, or several rows if the user says so.
 """
 
+import bisect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -621,13 +622,16 @@ def is_short(profile: FileProfile, proposal: Proposal) -> bool:
 
 def too_far(profile: FileProfile, proposal: Proposal) -> str:
     """Return a line on a horizon that makes series short; "" if it is not the cause."""
-    fewer = range(proposal.horizon, 0, -1)
-    tried = (replace(proposal, horizon=horizon) for horizon in fewer)
-    longest = next((each for each in tried if not is_short(profile, each)), None)
-    if longest is None:
+
+    def is_too_far(horizon: int) -> bool:
+        return is_short(profile, replace(proposal, horizon=horizon))
+
+    # the number of shorter horizons that leave enough windows, and so the longest of them
+    longest = bisect.bisect(range(1, proposal.horizon), False, key=is_too_far)
+    if not longest:
         return ""
     rows = proposal.horizon * proposal.step
-    most = longest.horizon * longest.step
+    most = longest * proposal.step
     return (
         f"models    those of short series, since a horizon of {rows:,} rows leaves too "
         f"few windows to train others, which take up to {most:,} rows"

@@ -348,8 +348,8 @@ def _beforehand(
             of = f" of {question.series}" if question.series != ALONE else ""
             raise UnknownAheadError(
                 f"{', '.join(ahead.columns[unknown])}{of} must be known beforehand, and "
-                f"nothing says so for {question.when(time)}; pass such rows as future=, "
-                "or add them behind the last one"
+                f"nothing says so for {question.when(time)}",
+                "pass such rows as future=, or add them behind the last one",
             )
     return {name: ahead[name].to_numpy() for name in names}
 

@@ -50,6 +50,7 @@ ELSEWHERE = {
     "pytest": "a part of make test",
     "unroll --root /shared": "other machines",
     "dask scheduler": "other machines",
+    "from dask_jobqueue": "a cluster",
     "dask worker": "other machines",
     "unroll repro --scheduler": "other machines",
     "DASK_SCHEDULER_ADDRESS": "other machines",

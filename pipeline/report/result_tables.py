@@ -49,8 +49,9 @@ CLAIMS_CAPTION = (
 
 HEADLINES_CAPTION = (
     "A rebuilt figure is the mean over seeds; below it stands the 95 % interval of one "
-    "more run. A figure holds if it meets this interval, and says little if a "
-    "simple baseline lies in the interval, too."
+    "more run, which is a training from other first weights. A figure holds if it meets "
+    'this interval, up to its rounding (twice the rounding after "about"), and says '
+    "little if a simple baseline lies in the interval, too."
 )
 
 PLACES = {
@@ -453,7 +454,7 @@ def _horizon(dataset: Evaluated, rollout: Scores | None) -> TableCell:
         return NO_VALUE
     stat = rollout["horizon"]
     least, most = dataset.about.horizons
-    small = f"{stat.min:g} to {stat.max:g}; {least} to {most} can be seen"
+    small = f"{stat.min:g} to {stat.max:g}; a free run shows {least} to {most}"
     return TableCell(f"{stat.median:g}", small, value=stat.model_dump(mode="json"))
 
 

@@ -457,7 +457,7 @@ def _datasets(workspace: Workspace) -> list[Description | About]:
     return [data for _, data in sorted((evaluated | prepared).items())]
 
 
-def log_committed(opened: Store, workspace: Workspace, config: Params) -> int:
+def log_committed(opened: Store, workspace: Workspace, config: Params) -> list[str]:
     """Log the committed results of each experiment that has no run here.
 
     Such a run has no curves, no seeds and no model. It is current until the experiment
@@ -469,12 +469,12 @@ def log_committed(opened: Store, workspace: Workspace, config: Params) -> int:
         config: params.yaml, as it was when the results were made.
 
     Returns:
-        The number of experiments whose committed results are shown.
+        The experiments whose committed results are shown, such as waves/gru.
 
     Raises:
         UnrollError: an evaluation is damaged.
     """
-    shown = 0
+    shown = []
     for data_set, evaluation in schema.load_all(workspace, config).items():
         about = evaluation.dataset
         group = opened.experiment(store.title(about))
@@ -488,7 +488,7 @@ def log_committed(opened: Store, workspace: Workspace, config: Params) -> int:
             has_run = (workspace.run(data_set, name) / "run.json").exists()
             if has_run or (logged and "committed" not in logged.data.tags):
                 continue
-            shown += 1
+            shown.append(f"{data_set}/{name}")
             mark = hashlib.sha256(entry.model_dump_json().encode()).hexdigest()
             if logged and logged.data.tags["fingerprint"] == mark:
                 continue

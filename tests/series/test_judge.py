@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UsageError
+from pipeline.validation import one_of
 from series.judge import judge, of_answers
-from series.options import model_of
+from series.options import MODELS
 from tests.series.boards import ENSEMBLE, STD, answered, board, noisy, table
 
 ERRORS = {
@@ -180,6 +181,6 @@ def test_a_table_that_does_not_fit_is_refused(against, wrong, said):
 
 def test_all_models_are_listed_however_many_there_are():
     names = [f"m{number:02}" for number in range(16)]
-    assert model_of("m03", names, "the model") == "m03"
+    assert one_of("m03", names, "the model", most=MODELS) == "m03"
     with pytest.raises(UsageError, match=r"one of: m00, .*, m15\. Received: 'xyz'\.$"):
-        model_of("xyz", names, "the model")
+        one_of("xyz", names, "the model", most=MODELS)

@@ -41,7 +41,7 @@ def show(answer: Answer, level: float) -> None:
     try:
         rows = page.read_forecast(answer, level)
     except UnknownAheadError as error:
-        print(printable(f"No forecast yet: {page.unknown(error)}."))
+        print(printable(f"No forecast yet: {error.what}."))
         print(f"\nFile: {where / page.PAGE}, which has no forecast yet. {cure(where)}")
         print(f"Next: unroll predict {where} --future FILE")
         return
@@ -124,7 +124,7 @@ def show_groups(answer: Answer, by: str, *, as_json: bool) -> None:
     except UnknownAheadError as error:
         sums = pd.DataFrame()
         lacking = (
-            f"No sums yet: {page.unknown(error)}; add such rows to the file, with an "
+            f"No sums yet: {error.what}; add such rows to the file, with an "
             "empty target"
         )
     if as_json:

@@ -63,10 +63,16 @@ def run(command: Callable[[], object]) -> int:
     Unroll's code keeps its traceback.
     """
     code = 0
+    signals = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        signals.append(number)
+        raise KeyboardInterrupt
+
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # of `unroll.__main__`
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, interrupt)
     # DVC and batch systems ask a process to end by SIGTERM.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, interrupt)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Paths are printed unchanged. Characters that the terminal lacks become escapes.
         utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
@@ -86,10 +92,10 @@ def run(command: Callable[[], object]) -> int:
         _ignore_signals()
         return STOPPED_CODE
     except (KeyboardInterrupt, typer.Abort):
-        _ignore_signals()
-        _print_line(STOPPED)
-        return STOPPED_CODE
+        return _stopped()
     except Exception as error:
+        if signals:  # pydantic, for one, makes an error of its own of KeyboardInterrupt
+            return _stopped()
         text, code = _explain(error)
         if text is None:
             _record(
@@ -100,6 +106,12 @@ def run(command: Callable[[], object]) -> int:
         _print_line(line)
         _record(line)
     return code
+
+
+def _stopped() -> int:
+    _ignore_signals()
+    _print_line(STOPPED)
+    return STOPPED_CODE
 
 
 def _ignore_signals() -> None:

@@ -5,7 +5,7 @@ import secrets
 import shlex
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pipeline import numerics
 from pipeline.config import params
@@ -52,7 +52,7 @@ def track(workspace: Workspace) -> dict[str, str]:
             disable=not console.is_terminal,
         )
         actions = dict(logged)
-        shown = 0
+        shown: list[str] = []
         if "not built" in actions.values():
             try:
                 config = committed_params(workspace)
@@ -86,10 +86,10 @@ def _answers(workspace: Workspace) -> dict[str, list[str]]:
     }
 
 
-def _print_actions(actions: dict[str, str], shown: int) -> None:
+def _print_actions(actions: dict[str, str], shown: Collection[str]) -> None:
     """Print a line with the counts, and a line for each run that was skipped.
 
-    `shown` is the number of experiments whose committed results are shown.
+    `shown` are the experiments whose committed results are shown.
     """
     done = list(actions.values())
     new = done.count("recorded")
@@ -98,10 +98,14 @@ def _print_actions(actions: dict[str, str], shown: int) -> None:
     if "updated" in done:
         counts.append(f"{done.count('updated')} with a new metric")
     if shown:
-        counts.append(f"{shown} with the committed figures alone")
-    neither = done.count("not built") - shown
-    if neither > 0:
-        counts.append(f"{neither} not built (`unroll list` names them)")
+        counts.append(f"{len(shown)} with the committed figures alone")
+    neither = [
+        name
+        for name, action in actions.items()
+        if action == "not built" and name not in shown
+    ]
+    if neither:
+        counts.append(f"{len(neither)} not built (`unroll list` names them)")
     print(f"MLflow: {len(done)} experiments: {', '.join(counts)}")
     for name, action in actions.items():
         if action.startswith("skipped"):

@@ -6,6 +6,7 @@ Keras layers, so that no code of Unroll is timed here.
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -45,9 +46,11 @@ class Keras:
         train = task.data.splits["train"]
         generated = name == "documents" and isinstance(train, Windows)
         given = self.generated if generated else self.arrays
-        self.fitted = given(train, task.rows, "steps_per_epoch")
+        # Each call of Keras gets a generator of its own, because Keras takes some batches
+        # more than it uses.
+        self.fitted = partial(given, train, task.rows, "steps_per_epoch")
         held_out = np.arange(len(task.held_out)).reshape(-1, task.batch)
-        self.evaluated = given(task.held_out, held_out, "steps")
+        self.evaluated = partial(given, task.held_out, held_out, "steps")
         self.reset(0)
 
     def generated(self, examples: Examples, rows: Array, steps: str) -> dict[str, Any]:
@@ -113,7 +116,7 @@ class Keras:
     def fit(self, epochs: int, callback: keras.callbacks.Callback) -> None:
         """Call Keras' `fit` on the rows of the task."""
         self.model.fit(
-            **self.fitted,
+            **self.fitted(),
             epochs=epochs,
             shuffle=False,
             verbose=0,
@@ -125,7 +128,7 @@ class Keras:
         seconds = 0.0
         for _ in range(self.task.workload.evaluations):
             timer = EpochTimer()
-            loss = self.model.evaluate(**self.evaluated, verbose=0, callbacks=[timer])
+            loss = self.model.evaluate(**self.evaluated(), verbose=0, callbacks=[timer])
             seconds += timer.seconds
         return seconds, float(loss)
 

@@ -77,7 +77,9 @@ def test_what_was_answered_and_judged_is_read_by_all_that_shows_it(copy):
     ]
     (table,) = compare(copy, ["waves"]).tables
     sentence = table.answers[0]
-    assert sentence.startswith("It helps (untuned): SimpleRNN()")
+    assert sentence.startswith(
+        "Does recurrence help in untuned networks? It helps: SimpleRNN()"
+    )
     assert "had 50 % less error than perceptron, by hand" in sentence
     assert "(95 % interval: -60 to -40 %)" in sentence
 

@@ -279,12 +279,13 @@ def test_committed_results_are_shown_until_the_experiment_is_trained_here(whole,
 
     def shown():
         with store.opened(other) as opened:
-            count = runs.log_committed(opened, other, lab.params)
+            names = runs.log_committed(opened, other, lab.params)
         current = {run.info.run_name: run for run in lab.search(store.CURRENT)}
-        return count, current
+        return names, current
 
-    count, current = shown()
-    assert (count, sorted(current)) == (2, ["gru (committed)", "last (committed)"])
+    names, current = shown()
+    assert names == ["whole/gru", "whole/last"]
+    assert sorted(current) == ["gru (committed)", "last (committed)"]
     gru = current["gru (committed)"]
     parent = whole[2]["gru", None]
     curves = {name for name in parent.metrics if name.startswith("epoch")}
@@ -297,7 +298,7 @@ def test_committed_results_are_shown_until_the_experiment_is_trained_here(whole,
     assert gru.data.tags["committed"] == "true"
     assert "trained elsewhere. GRU(4), trained on" in gru.data.tags[store.NOTE]
     database = (other.root / "mlflow.db").read_bytes()
-    assert shown()[0] == 2
+    assert shown()[0] == names
     assert (other.root / "mlflow.db").read_bytes() == database
     file = other.evaluation("whole") / "evaluation.json"
     results = read_json(file)

@@ -16,7 +16,7 @@ import typer
 
 from pipeline import numerics, workspace
 from pipeline.config import params
-from pipeline.errors import UnrollError
+from pipeline.errors import STOPPED, UnrollError
 from pipeline.workspace import Workspace
 from stages import evaluate
 from tests.support import REPOSITORY, fake_runs
@@ -405,3 +405,25 @@ main()
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_signal_that_a_library_turns_into_its_own_error_still_ends_in_one_line(
+    number,
+):
+    code = f"""
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # as `unroll.__main__` leaves it
+from unroll.commands import main
+def command():
+    try:
+        os.kill(os.getpid(), signal.{number})
+    except KeyboardInterrupt as error:
+        raise RuntimeError("no serializer") from error
+sys.exit(main.run(command))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == f"unroll: {STOPPED}\n"
+    assert done.returncode == 130

@@ -107,11 +107,15 @@ LOOP = "        for s in train:\n"
 
 
 @pytest.mark.parametrize(
-    ("style", "rates"),
-    [("lists", (0.1, 0.01)), ("matrices", (0.08, 0.001)), ("globals", (0.1, 0.005))],
+    ("style", "rates", "sizes"),
+    [
+        ("lists", (0.1, 0.01), (180, 60)),
+        ("matrices", (0.08, 0.001), (80, 20)),
+        ("globals", (0.1, 0.005), (80, 20)),
+    ],
 )
 def test_a_right_program_is_right_in_any_style_with_any_shuffle_of_series(
-    style, rates, tmp_path
+    style, rates, sizes, tmp_path
 ):
     program = (HERE / f"{style}.py.txt").read_text(encoding="utf-8")
     if style == "lists":  # the others shuffle already
@@ -119,11 +123,11 @@ def test_a_right_program_is_right_in_any_style_with_any_shuffle_of_series(
         program = program.replace(LOOP, f"        random.shuffle(train)\n{LOOP}")
     script = tmp_path / "program.py"
     script.write_text(program, encoding="utf-8")
-    right, sentence = check(script)
-    learns = "Right: D learns as at a rate of {} and R learns as at a rate of {}; "
-    assert right
-    assert sentence.startswith(learns.format(*rates))
-    assert sentence.endswith("where the assignment has 7,000 and 2,000.")
+    sentence = (
+        "Right: D learns as at a rate of {} and R learns as at a rate of {}; it trains on "
+        "{} series and tests on {}, where the assignment has 7,000 and 2,000."
+    )
+    assert check(script) == (True, sentence.format(*rates, *sizes))
 
 
 @pytest.mark.parametrize(
