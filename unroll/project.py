@@ -90,7 +90,7 @@ class Project:
 
         >>> scores = project.scores("waves").query("split == 'test' and measure == 'mse'")
         >>> scores.loc[scores["mean"].idxmin(), "experiment"]
-        'waves/tuned_gru'
+        'waves/tuned_lstm'
         """
         rows = []
         for name, entry in self._evaluation(dataset).experiments.items():
@@ -116,9 +116,9 @@ class Project:
 
         >>> answer = project.answer("waves")[0]
         >>> answer.outcome, answer.network, answer.opponent
-        (<Word.HELPS: 'helps'>, 'tuned_gru', 'tuned_filter')
+        (<Word.HELPS: 'helps'>, 'tuned_lstm', 'tuned_filter')
         >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
-        (-0.08, -0.13, -0.02)
+        (-0.15, -0.2, -0.1)
         """
         recorded = answers.load(self.workspace)
         return current_answers(recorded, dataset, self._evaluation(dataset))
@@ -129,9 +129,9 @@ class Project:
 
         >>> comparison = project.compare("waves/gru", "waves/tuned_kernel_ridge")
         >>> print(comparison)
-        helps: -19 % error (-24 to -14 %)
+        helps: -18 % error (-23 to -12 %)
         >>> comparison.outcome, round(comparison.change, 2)
-        (<Word.HELPS: 'helps'>, -0.19)
+        (<Word.HELPS: 'helps'>, -0.18)
         """
         comparison = answers.between(self.workspace, self.params, experiment, other)
         if comparison is None:
