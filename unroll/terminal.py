@@ -20,6 +20,9 @@ WRAPS = 17
 GAP = 3
 """Characters between two columns."""
 
+NOTHING = {"", "–"}
+"""The text of a cell without a value."""
+
 MOST_LINES = 60
 """The most lines of a forecast that are printed. Files have all lines."""
 
@@ -135,7 +138,7 @@ def _show_on_terminal(
         if texts:
             table.add_row(*texts)
         console.print(table)
-        if below and cells and cells[-1]:
+        if below and cells and cells[-1] not in NOTHING:
             said = Text(f"{below}: {cells[-1]}", style="dim")
             console.print(Padding(said, (0, 0, 0, 4)))
 
