@@ -20,7 +20,7 @@ WRAPS = 17
 GAP = 3
 """Characters between two columns."""
 
-NOTHING = {"", "–"}
+NOTHING = {"", "\N{EN DASH}"}
 """The text of a cell without a value."""
 
 MOST_LINES = 60
