@@ -43,10 +43,10 @@ FOLDER = Path(__file__).parent
 MEANINGS: dict[str, str] = {
     Word.HELPS: "With recurrence there is less error: the whole interval lies below the band.",
     Word.HURTS: "With recurrence there is more error: the whole interval lies above the band.",
-    WITHOUT_QUESTION[Word.HELPS]: "A model without recurrence has less error than the "
-    "one that was chosen: the whole interval lies below the band.",
-    WITHOUT_QUESTION[Word.HURTS]: "A model without recurrence has more error than the "
-    "one that was chosen: the whole interval lies above the band.",
+    WITHOUT_QUESTION[Word.HELPS]: "A model has less error than the chosen one without "
+    "recurrence: the whole interval lies below the band.",
+    WITHOUT_QUESTION[Word.HURTS]: "A model has more error than the chosen one without "
+    "recurrence: the whole interval lies above the band.",
     Word.SAME: "The whole interval lies within the band: 5 % of the error, or of its "
     "part above the floor, the least error that a formula attains.",
     Word.OPEN: "The interval crosses an edge of the band, so a change that matters is "

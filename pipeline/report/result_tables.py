@@ -280,6 +280,7 @@ def _mean_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
 def _caption(dataset: Evaluated, opponent: str | None) -> str:
     about = dataset.about
     better = "higher" if MEASURES[about.metric].higher else "lower"
+    best = dataset.named(opponent) if opponent else ""
     return _sentences(
         (dataset.stale, "These scores are of an earlier build."),
         (
@@ -300,7 +301,7 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
         (
             opponent,
             (
-                f"The best without recurrence is {opponent}, chosen before the test. "
+                f"The best without recurrence, chosen before the test: {best}. "
                 "The change in error is against it: a geometric mean over seeds, "
                 "with its 95 % interval."
             ),
@@ -334,8 +335,8 @@ def band_sentence(dataset: Evaluated) -> str:
     floor = dataset.about.floor
     if floor:
         sentence += (
-            f": {100 * BAND:g} % of the error above the floor, {floor:.2g}, which a "
-            "formula attains"
+            f". These are {100 * BAND:g} % of what lies above {floor:.2g}, the error of a "
+            "formula"
         )
     return f"{sentence}."
 

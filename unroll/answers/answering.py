@@ -196,21 +196,23 @@ def _made(
     return saved
 
 
-def _asked_for(options: Options) -> tuple[str | None, int | str | None]:
+def _asked_for(options: Options) -> tuple[str | int | None, ...]:
     """Return what an answer is for, as the user asked; new rows may move a proposal."""
-    return options.target, options.horizon
+    return options.target, options.horizon, options.objective
 
 
 def _require_same_question(
     folder: Path, profile: FileProfile, options: Options
 ) -> None:
-    """Raise UsageError if a folder holds an answer for another target or horizon."""
+    """Raise UsageError if a folder holds an answer for another target, horizon or
+    objective.
+    """
     if not (folder / FILE).is_file():
         return
     proposal = propose(profile, options)
     cure = f"{OTHER_NAME}, or delete the folder"
     rows = proposal.horizon * proposal.step
-    require_same_question(folder, proposal.target, rows, cure)
+    require_same_question(folder, proposal.target, rows, options.objective, cure)
 
 
 def _say(line: str) -> None:

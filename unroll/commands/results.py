@@ -155,7 +155,7 @@ def predict(
         typer.Option(help="Rows ahead, or 24h; by default those of the training."),
     ] = None,
     series: Annotated[
-        str | None, typer.Option(help="The series, if there are several.")
+        list[str] | None, typer.Option(help="The series, if there are several.")
     ] = None,
     model: Chosen = None,
     why: Annotated[
@@ -180,6 +180,8 @@ def predict(
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
+    if series and len(series) > 1:
+        raise UsageError("name one --series; without --series all are forecast")
     with speaking_flags():
         predicted = predict.predict(
             own_workspace(context),
@@ -188,7 +190,7 @@ def predict(
             level,
             future or (),
             horizon,
-            series,
+            series[0] if series else None,
             model,
             why=why,
         )

@@ -15,7 +15,7 @@ from pipeline.evaluation.margin import Comparison, Word
 from pipeline.evaluation.scores import MIN_SEEDS
 from pipeline.files import write_text
 from pipeline.provenance.git import git
-from pipeline.report.formatting import DASH, capital, direction
+from pipeline.report.formatting import DASH, capital, direction, in_words
 from pipeline.report.result_tables import (
     DOCUMENT,
     ResultTable,
@@ -29,7 +29,14 @@ from pipeline.report.result_tables import (
     plain,
     published_cell,
 )
-from pipeline.report.results import SAID, AnswerText, Results, error_text, load
+from pipeline.report.results import (
+    SAID,
+    AnswerText,
+    Evaluated,
+    Results,
+    error_text,
+    load,
+)
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
@@ -79,12 +86,14 @@ class Pair:
         experiment, against: the names of the experiments.
         comparison: the comparison; None if their difference is not known.
         unknown: why it is not known, as a clause.
+        searches: the numbers of searches that the two stand for.
     """
 
     experiment: str
     against: str
     comparison: Comparison | None
     unknown: str = ""
+    searches: tuple[int, int] = (1, 1)
 
     @property
     def words(self) -> str:
@@ -99,7 +108,15 @@ class Pair:
     @property
     def line(self) -> str:
         """The question that two experiments ask, and the answer."""
-        asked = f"Does {self.experiment} help, compared with {self.against}?"
+        names = [
+            f"{name} (the mean of its {in_words(count)} searches)"
+            if count > 1
+            else name
+            for name, count in zip(
+                (self.experiment, self.against), self.searches, strict=True
+            )
+        ]
+        asked = f"Does {names[0]} help, compared with {names[1]}?"
         if self.comparison is None:
             return f"{asked} {capital(self.words)}"
         answer = SAID[self.comparison.outcome]
@@ -186,16 +203,19 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
     if comparison and comparison.relative:
         caption += f" {CHANGE_CAPTION} {band_text(comparison)}."
     tables[0] = replace(tables[0], caption=caption, answers=())
-    unknown = "" if comparison else _unknown(results, experiment, other)
-    return Tables(tables, Pair(experiment, other, comparison, unknown))
+    [both_of] = [each for each in results.built if each.name in chosen]
+    unknown = "" if comparison else _unknown(both_of, experiment, other)
+    count, other_count = [
+        len(both_of.evaluation.searches(own_name(name))) for name in names
+    ]
+    pair = Pair(experiment, other, comparison, unknown, (count, other_count))
+    return Tables(tables, pair)
 
 
-def _unknown(results: Results, experiment: str, other: str) -> str:
+def _unknown(dataset: Evaluated, experiment: str, other: str) -> str:
     """Return why two experiments of a data set are not compared, as a clause."""
-    dataset, _, name = experiment.partition("/")
-    [evaluation] = [each.evaluation for each in results.built if each.name == dataset]
-    names = [name, own_name(other)]
-    entries = evaluation.experiments
+    names = [own_name(experiment), own_name(other)]
+    entries = dataset.experiments
     few = [
         each
         for each in names

@@ -132,6 +132,9 @@ def test_an_answer_to_another_question_stays(shop, tmp_path):
     for name in ("shop.csv", "shop"):
         with pytest.raises(UsageError, match=message):
             printed(tmp_path, "answer", name, "--horizon", "3", "--yes")
+    message = r"shop holds the answer for the median\. Asked was the mean; pass --name"
+    with pytest.raises(UsageError, match=message):
+        printed(tmp_path, "answer", "shop", "--objective", "mean", "--yes")
     assert (tmp_path / "shop" / "answer.json").read_bytes() == before
     quick = ("--models", "ridge", "--no-networks", "--yes")
     with quickly():
@@ -304,6 +307,7 @@ def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
         ("predict shop --data .", ". is a folder; name a CSV, Parquet or .xlsx file"),
         ("predict shop --level 0.905", "the level must be 0.5 to 0.99"),
         ("predict shop --csv --json", "pass --csv or --json, not both"),
+        ("predict shop --series a --series b", "name one --series"),
         ("predict shop --horizon 5000", "horizon must be .*, 1 to 700, "),
         ("predict shop --horizon 36h", "a timestep is a day. Received: '36h'"),
         ("predict shop --plot next.docx", "--plot must name a .png, .svg or .pdf file"),
