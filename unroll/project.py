@@ -40,6 +40,7 @@ from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
+from unroll.results.compare import why_unknown
 
 Predictions = npt.ArrayLike | Trained | str
 """Predictions of the test examples: an array, a result of `train`, or the name of an
@@ -135,9 +136,10 @@ class Project:
         """
         comparison = answers.between(self.workspace, self.params, experiment, other)
         if comparison is None:
+            dataset = self.params.experiment(experiment).dataset
+            why = why_unknown(self._evaluation(dataset), experiment, other)
             raise UnrollError(
-                f"{experiment} and {other} cannot be compared: too few seeds, or no "
-                "predictions; train each with at least three seeds"
+                f"{experiment} and {other} are not compared, because {why}"
             )
         return comparison
 

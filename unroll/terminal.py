@@ -102,16 +102,12 @@ def _show_on_terminal(
     columns = [*zip(headings, *rows, strict=True)]
     needed = _needed(columns, WRAPS)
     fitting = _fitting(headings, needed, important, console.width)
-    wrapped = _needed(columns, 0)
-    more = _fitting(headings, wrapped, important, console.width)
-    shown = {headings[index] for index in fitting}
-    if not {*important} <= shown and {*important} <= {
-        headings[index] for index in more
-    }:
-        needed = wrapped
-        fitting = [
-            index for index in more if headings[index] in {headings[0], *important}
-        ]
+    vital = {0, *(index for index, name in enumerate(headings) if name in important)}
+    narrow = _needed(columns, 0)
+    room = console.width - sum(narrow[index] for index in vital)
+    if room >= 0 and not vital <= {*fitting}:
+        needed = narrow
+        fitting = sorted(vital)
     left_out = [name for index, name in enumerate(headings) if index not in fitting]
     below = left_out.pop() if left_out[-1:] == [headings[-1]] else ""
     if left_out:

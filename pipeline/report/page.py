@@ -236,7 +236,7 @@ def _section(
     ranked = [
         row
         for row in scores.rows
-        if {row["experiment"].text, row["experiment"].small} & {*marks}
+        if row["experiment"].text in marks or row["experiment"].small in marks
     ]
     models = [row["experiment"].value for row in ranked if row["experiment"].value]
     standing = charts.standing(dataset, models)

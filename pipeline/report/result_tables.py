@@ -301,9 +301,9 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
         (
             opponent,
             (
-                f"The best without recurrence, chosen before the test: {best}. "
-                "The change in error is against it: a geometric mean over seeds, "
-                "with its 95 % interval."
+                f"The change in error is against {best}, chosen before the test as "
+                "the best without recurrence. It is a geometric mean over seeds, with "
+                "its 95 % interval."
             ),
         ),
         (opponent, band_sentence(dataset)),
@@ -363,9 +363,9 @@ def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
     metric = about.metric
     entry = dataset.experiments[name]
     test = entry.chosen.get("test", {})
-    compared = dataset.comparisons.get(name)
-    if dataset.several(entry.repeats or name):
-        compared = None  # their mean is compared
+    # of several searches the mean is compared
+    is_compared = not dataset.several(entry.repeats or name)
+    compared = dataset.comparisons.get(name) if is_compared else None
     mase = NO_VALUE
     if about.naive and "mae" in test:
         value = test["mae"].mean / about.naive

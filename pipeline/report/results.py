@@ -166,8 +166,8 @@ class Evaluated:
         Each search found another model. So several searches have a title of their own,
         such as "GRUs of three searches".
         """
-        if self.several(name):
-            count = len(self.evaluation.searches(name))
+        count = len(self.evaluation.searches(name))
+        if count > 1:
             return f"{self.plural[name]} of {in_words(count)} searches"
         return self.short[name] if short else self.titles[name]
 

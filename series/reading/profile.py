@@ -329,8 +329,7 @@ def _series(profile: FileProfile) -> str:
 
 def _ended(profile: FileProfile) -> str:
     """Return which series end before the last timestamp of the file; "" if none does."""
-    names = timestamp_formats.as_text(profile.file.cells[profile.series_id])
-    last = pd.Series(profile.timestamps).groupby(names.to_numpy()).max()
+    last = pd.Series(profile.timestamps).groupby(profile.of_rows).max()
     early = last[last < profile.last].sort_values()
     if early.empty:
         return ""

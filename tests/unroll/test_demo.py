@@ -75,6 +75,9 @@ def test_what_was_built_is_shown_and_lies_in_a_workspace_of_its_own(root, capsys
         "what is asked",
     ]
     assert git(root / ".demo", "status", "--porcelain") == ""
+    commit = git(root / ".demo", "rev-parse", "HEAD")
+    projects.commit(root, root / ".demo", "again")
+    assert git(root / ".demo", "rev-parse", "HEAD") == commit, "nothing has changed"
 
 
 @pytest.mark.usefixtures("build")

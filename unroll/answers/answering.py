@@ -134,7 +134,7 @@ def of_files(
 
     With the same files, options and code as before, the answer is only read; one that
     is damaged is made anew. Without any option, the earlier options are taken. A
-    finished answer for another target or horizon stays.
+    finished answer for another target, horizon or objective stays.
     """
     before = _record_before(folder, files)
     if before is not None and not options.given:

@@ -80,13 +80,15 @@ def compare(
 
         show.show_groups(answers[0], by, as_json=as_json)
         return
-    are_two = bool(names) and len(answers) == 2 and not others
+    verdict = ""
+    if names and len(answers) == 2 and not others:
+        from unroll.answers import show
+
+        verdict = show.verdict(*answers)
     if as_json:
         data = [*shown.as_data(), *_about(answers)]
-        if are_two:
-            from unroll.answers.show import verdict
-
-            data[0]["comparison"] = verdict(*answers)
+        if verdict:
+            data[0]["comparison"] = verdict
         print_json(data)
         return
     compare.show(shown)
@@ -96,10 +98,8 @@ def compare(
         if shown.tables or number:
             print()
         show_models(answer)
-    if are_two:
-        from unroll.answers.show import verdict
-
-        print(f"\n{verdict(*answers)}")
+    if verdict:
+        print(f"\n{verdict}")
 
 
 def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":

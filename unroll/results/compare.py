@@ -12,6 +12,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
+from pipeline.evaluation.schema import Evaluation
 from pipeline.evaluation.scores import MIN_SEEDS
 from pipeline.files import write_text
 from pipeline.provenance.git import git
@@ -29,14 +30,7 @@ from pipeline.report.result_tables import (
     plain,
     published_cell,
 )
-from pipeline.report.results import (
-    SAID,
-    AnswerText,
-    Evaluated,
-    Results,
-    error_text,
-    load,
-)
+from pipeline.report.results import SAID, AnswerText, Results, error_text, load
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
@@ -93,7 +87,7 @@ class Pair:
     against: str
     comparison: Comparison | None
     unknown: str = ""
-    searches: tuple[int, int] = (1, 1)
+    searches: Sequence[int] = (1, 1)
 
     @property
     def words(self) -> str:
@@ -108,19 +102,18 @@ class Pair:
     @property
     def line(self) -> str:
         """The question that two experiments ask, and the answer."""
-        names = [
-            f"{name} (the mean of its {in_words(count)} searches)"
-            if count > 1
-            else name
-            for name, count in zip(
-                (self.experiment, self.against), self.searches, strict=True
-            )
-        ]
-        asked = f"Does {names[0]} help, compared with {names[1]}?"
+        names = (self.experiment, self.against)
+        network, other = map(_with_searches, names, self.searches)
+        asked = f"Does {network} help, compared with {other}?"
         if self.comparison is None:
             return f"{asked} {capital(self.words)}"
         answer = SAID[self.comparison.outcome]
         return f"{asked} {answer}{self.words.removeprefix(self.comparison.outcome)}"
+
+
+def _with_searches(name: str, count: int) -> str:
+    """Return an experiment's name, and that it stands for several searches."""
+    return f"{name} (the mean of its {in_words(count)} searches)" if count > 1 else name
 
 
 @dataclass(frozen=True)
@@ -203,19 +196,16 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
     if comparison and comparison.relative:
         caption += f" {CHANGE_CAPTION} {band_text(comparison)}."
     tables[0] = replace(tables[0], caption=caption, answers=())
-    [both_of] = [each for each in results.built if each.name in chosen]
-    unknown = "" if comparison else _unknown(both_of, experiment, other)
-    count, other_count = [
-        len(both_of.evaluation.searches(own_name(name))) for name in names
-    ]
-    pair = Pair(experiment, other, comparison, unknown, (count, other_count))
-    return Tables(tables, pair)
+    [evaluation] = [each.evaluation for each in results.built if each.name in chosen]
+    unknown = "" if comparison else why_unknown(evaluation, experiment, other)
+    searches = [len(evaluation.searches(own_name(name))) for name in names]
+    return Tables(tables, Pair(experiment, other, comparison, unknown, searches))
 
 
-def _unknown(dataset: Evaluated, experiment: str, other: str) -> str:
+def why_unknown(evaluation: Evaluation, experiment: str, other: str) -> str:
     """Return why two experiments of a data set are not compared, as a clause."""
     names = [own_name(experiment), own_name(other)]
-    entries = dataset.experiments
+    entries = evaluation.experiments
     few = [
         each
         for each in names

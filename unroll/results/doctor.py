@@ -114,18 +114,16 @@ def _params(workspace: Workspace) -> str:
 def _claims(workspace: Workspace) -> str:
     config = params.load_all(workspace.params)
     published = claims.load(workspace.claims)
+    here = len(claims.known(published, config))
+    if here == len(published):
+        return f"{here} claims, all about experiments that exist"
     # The demo has the documents' claims, and a part of their experiments.
     documents = params.load_all(Workspace(project_folder(CODE)).params)
     for number, claim in enumerate(published, 1):
         for name in claim.experiments:
             if name not in documents.runs:
                 one_of(name, config.runs, f"claims.yaml: claim {number}: experiment")
-    here = len(claims.known(published, config))
-    if here < len(published):
-        return (
-            f"{len(published)} claims, {here} of them about experiments of this folder"
-        )
-    return f"{len(published)} claims, all about experiments that exist"
+    return f"{len(published)} claims, {here} of them about experiments of this folder"
 
 
 def _searches(workspace: Workspace) -> str:
@@ -139,8 +137,8 @@ def _searches(workspace: Workspace) -> str:
     if not few:
         return f"all {of_whom} have {answers.SEARCHES} searches or more"
     return (
-        f"{len(few)} {of_whom} have fewer than {answers.SEARCHES} searches, so their "
-        f"answers say these two networks: {', '.join(few)}"
+        f"{len(few)} {of_whom} have fewer than {answers.SEARCHES} searches: "
+        f"{', '.join(few)}"
     )
 
 

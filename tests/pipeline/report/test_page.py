@@ -217,7 +217,8 @@ def table_of(results, name, index=0):
 def test_others_are_compared_with_the_strongest_that_has_no_recurrence(results):
     rows, table = table_of(results, "waves")
     evaluation = named(results, "waves").evaluation
-    assert "without recurrence, chosen before the test: " in table.caption
+    best = named(results, "waves").titles["perceptron"]
+    assert f"against {best}, chosen before the test as the best" in table.caption
     assert rows["perceptron"]["against"].text == DASH
     expected = answers.compare(evaluation, "last_value", "perceptron")
     band = f"±{100 * expected.band:.2g} %"
