@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench import REPOSITORY, Say, halving, results, wrong_words
+from bench import REPOSITORY, Say, halving, rebuild, results, wrong_words
 from bench.peers import compare as peers
 from bench.series import compare as series
 from bench.series import panels
@@ -22,8 +22,12 @@ PARTS: dict[str, Callable[[bool, Say], dict[str, Any]]] = {
     "peers": peers.measure,
     "series": series.measure,
     "panels": panels.measure,
+    "rebuild": rebuild.measure,
 }
 """Part of results.json -> the function that measures it."""
+
+BY_DEFAULT = ("peers", "series", "panels")
+"""The parts that are measured where none is named. `rebuild` needs a build's records."""
 
 PRINTED: dict[str, Callable[[Workspace], None]] = {
     "rule": wrong_words.show,
@@ -34,9 +38,9 @@ PRINTED: dict[str, Callable[[Workspace], None]] = {
 Wanted = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[peers|series|panels|page|rule|halving]...",
-        help="Unroll beside other frameworks; answers for series; panels of short series; the "
-        "page alone; "
+        metavar="[peers|series|panels|rebuild|page|rule|halving]...",
+        help="Unroll beside other frameworks; answers for series; panels of short series; "
+        "what the trainings of this checkout cost; the page alone; "
         "a simulation of how often the rule of the answers says a wrong word; or "
         "searches in rounds beside those with all epochs.",
         show_default="peers, series and panels",
@@ -93,7 +97,7 @@ def bench(
     kept = measured["series"] if keep_rivals else None
     parts = PARTS | {"series": partial(series.measure, kept=kept)}
     for name, measure in parts.items():
-        if wanted and name not in wanted:
+        if name not in (wanted or BY_DEFAULT):
             continue
         start = time.monotonic()
         say = partial(print, f"{name}:", file=sys.stderr, flush=True)

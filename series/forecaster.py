@@ -51,7 +51,15 @@ NEVER = np.zeros(intervals.POSITIONS, bool)
 
 
 class OutsideRangeWarning(UserWarning):
-    """A warning of a value far outside the trained range; the forecast is a guess."""
+    """A warning of a value far outside the trained range; the forecast is a guess.
+
+    Attributes:
+        series: the name of the series; "" for several, or for one without a name.
+    """
+
+    def __init__(self, text: str, series: str = "") -> None:
+        super().__init__(text)
+        self.series = series
 
 
 class BaseForecaster(ABC):
@@ -179,14 +187,14 @@ class BaseForecaster(ABC):
                 failed = error
                 reason = str(error).removeprefix(f"{history.name}: ")
                 text = f"{name} is left out: {reason}"
-                warnings.warn(text, OutsideRangeWarning, stacklevel=3)
+                warnings.warn(OutsideRangeWarning(text, name), stacklevel=3)
                 continue
             if name != ALONE:
                 window = replace(
                     window, unusual=[f"{name}: {text}" for text in window.unusual]
                 )
             for text in window.unusual:
-                warnings.warn(text, OutsideRangeWarning, stacklevel=3)
+                warnings.warn(OutsideRangeWarning(text, name), stacklevel=3)
             windows[name] = window
         if not windows:
             raise failed
@@ -196,7 +204,7 @@ class BaseForecaster(ABC):
             if len(windows) > 1:
                 several = f"{len(ended):,} series, such as " if len(ended) > 1 else ""
                 text = f"rows to come of {several}{text}"
-            warnings.warn(text, OutsideRangeWarning, stacklevel=3)
+            warnings.warn(OutsideRangeWarning(text), stacklevel=3)
         return windows
 
     def forecast(

@@ -66,7 +66,11 @@ class ModelCard:
     def plural(self, experiment: Experiment) -> str:
         """Return the title of several models of this kind, such as "LSTMs"."""
         family = self.family or self.short_title(experiment)
-        return family if family.endswith("s") else f"{family}s"
+        several = family if family.endswith("s") else f"{family}s"
+        # A dense layer after the recurrent ones makes it another kind.
+        if self.kind == "recurrent" and experiment.model.options.get("hidden"):
+            return f"{several} with a dense layer"
+        return several
 
     def full_title(self, experiment: Experiment) -> str:
         """Return the title of an experiment's model with its inputs and its fit."""

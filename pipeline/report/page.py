@@ -51,6 +51,8 @@ MEANINGS: dict[str, str] = {
     "part above the floor, the least error that a formula attains.",
     Word.OPEN: "The interval crosses an edge of the band, so a change that matters is "
     "possible, and one that does not, too.",
+    "search": "One of up to three independent choices of a model's options. Validation "
+    "chooses among drawn options, before the test is looked at (`unroll tune`).",
     Word.NOT_ASKED: "There is no past to learn from, or nothing to compare with.",
     **NOTES,
     Outcome.HOLDS: "The published figure lies in the interval of one more run, up to "

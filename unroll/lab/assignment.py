@@ -537,7 +537,8 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
         with suppress(UnknownRule):
             _require_each_epoch(network)
         known = [numbers[0] for numbers in figures[:2]]
-        _explain(network, rule, place, known, first[:, 0])
+        moves = any(before.value != after.value for before, after in figures)
+        _explain(network, rule, place, known, first[:, 0], moves=moves)
     _require_each_epoch(network)
     # With so few digits, a slip may look like the rule.
     alike = (
@@ -561,6 +562,8 @@ def _explain(
     place: Place,
     known: Sequence[PrintedNumber],
     output: Array,
+    *,
+    moves: bool,
 ) -> NoReturn:
     """Raise Wrong with the cause of figures that the rule does not explain.
 
@@ -571,6 +574,7 @@ def _explain(
         known: the figures after an epoch if all test rows are the first probe, and
             the second.
         output: the outputs (probes,) after an epoch.
+        moves: whether a figure differs after the second epoch.
 
     Raises:
         UnknownRule: the cause is not known.
@@ -605,6 +609,10 @@ def _explain(
                 "51st values, the train rows are moved by one"
             )
     learned = _does_not_learn(network.program, letter, place)
+    if learned and not moves:
+        raise Wrong(
+            f"{letter} does not learn: an epoch changes none of its figures; {learned}"
+        )
     if learned:
         raise UnknownRule(
             f"{letter} does not learn in {OWN_EPOCHS} epochs: {learned}; the cause is "

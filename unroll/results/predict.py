@@ -128,7 +128,9 @@ def predict(
         warnings.simplefilter("always", OutsideRangeWarning)
         windows = answer.forecaster.read(paths, plan)
     for warning in unusual:
-        warn(f"warning: {warning.message}")
+        of_series = getattr(warning.message, "series", "")
+        if series is None or of_series in ("", series):
+            warn(f"warning: {warning.message}")
     new = max(window.new for window in windows.values())
     if data is None and new >= MANY:
         more = f"{100 * new:.0f} % more rows have come since the answer"

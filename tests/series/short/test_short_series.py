@@ -114,6 +114,7 @@ def test_new_rows_are_forecast_from():
     with pytest.warns(OutsideRangeWarning) as told:
         answer.forecast(frame.assign(y=frame["y"].mask(lacking)))
     left_out, ended = [str(warning.message) for warning in told]
+    assert [warning.message.series for warning in told] == [first, ""]
     assert left_out == f"{first} is left out: there is no row with a value"
     assert ended.startswith(f"rows to come of {second}: 'y' was measured last at")
 

@@ -176,6 +176,7 @@ def test_a_right_program_is_right_in_any_style_with_any_shuffle_of_series(
         ("D", BOUND, "Cannot tell: with D it prints figures on its own"),
         ("D", [in_part("D", MOVED.format("ys[-1:] + ys[:-1]"))], "D learns the 51st values of other series"),
         ("D", [in_part("D", MOVED.format("ys[::-1]"))], "Cannot tell: D does not learn in 4 epochs"),
+        ("D", [("w[i] += rate * delta *", "0 *"), ("b += rate * delta\n", "pass\n")], "D does not learn: an epoch"),
         # R
         ("R", CARRY, "R does not set the state to 0"),
         ("R", [in_part("R", BACK)], "R takes .* from the last to the first"),

@@ -1,0 +1,57 @@
+"""What the trainings of a build cost, by data set, from the records beside their runs.
+
+A record holds when the process of a training began and ended, and its CPU seconds
+(`pipeline.provenance.record`). Nothing is trained here.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from bench import REPOSITORY, Say
+from pipeline.config import params
+from pipeline.errors import UnrollError
+from pipeline.files import read_checked
+from pipeline.provenance.record import Record
+from pipeline.workspace import Workspace
+
+
+def measure(_quick: bool, say: Say) -> dict[str, Any]:
+    """Return data set -> its experiments, and the seconds and CPU seconds of their
+    trainings, for each data set of params.yaml whose trainings all have a record here.
+
+    The CPU seconds are None where a record is older than they are.
+
+    Raises:
+        UnrollError: no data set has all its records here.
+    """
+    workspace = Workspace(REPOSITORY)
+    config = params.load(workspace.params)
+    found = {}
+    for name in config.datasets:
+        experiments = config.experiments_of(name)
+        paths = [workspace.record(name, experiment) for experiment in experiments]
+        missing = sum(not path.is_file() for path in paths)
+        if missing:
+            say(f"{name}: {missing} of {len(paths)} records are on another machine")
+            continue
+        found[name] = costs([read_checked(path, Record) for path in paths])
+    if not found:
+        raise UnrollError(
+            "no data set was trained in this checkout; `unroll repro --force` trains all"
+        )
+    return {"datasets": found}
+
+
+def costs(records: list[Record]) -> dict[str, Any]:
+    """Return the number of trainings of a data set, and their seconds."""
+    seconds = 0.0
+    for record in records:
+        began = datetime.fromisoformat(record.started)
+        ended = datetime.fromisoformat(record.ended)
+        seconds += (ended - began).total_seconds()
+    known = [r.cpu_seconds for r in records if r.cpu_seconds is not None]
+    return {
+        "experiments": len(records),
+        "seconds": seconds,
+        "cpu": sum(known) if len(known) == len(records) else None,
+    }

@@ -1,0 +1,19 @@
+"""`python -m bench rebuild`: the costs of a build, from its records."""
+
+from types import SimpleNamespace
+
+from bench import rebuild
+
+
+def record(cpu_seconds):
+    return SimpleNamespace(
+        started="2026-11-28T12:00:00+00:00",
+        ended="2026-11-28T12:01:30+00:00",
+        cpu_seconds=cpu_seconds,
+    )
+
+
+def test_cpu_seconds_are_given_where_each_record_has_them():
+    costs = rebuild.costs([record(80.0), record(70.5)])
+    assert costs == {"experiments": 2, "seconds": 180.0, "cpu": 150.5}
+    assert rebuild.costs([record(80.0), record(None)])["cpu"] is None
