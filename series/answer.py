@@ -37,6 +37,7 @@ from series.options import (
     MODELS,
     MOST_TIMESTEPS,
     Arguments,
+    Objective,
     Options,
     Title,
     explained,
@@ -503,11 +504,12 @@ class Answer:
 
         Args:
             folder: the folder.
-            replace_other: whether an answer for another target or horizon is replaced.
+            replace_other: whether an answer for another target, horizon or objective is
+                replaced.
 
         Raises:
             UsageError: the folder holds something else, such as an answer for another
-                target or horizon, or is a file.
+                target, horizon or objective, or is a file.
         """
         path = Path(folder).resolve()
         if path.exists() and not path.is_dir():
@@ -520,7 +522,8 @@ class Answer:
             )
         if not replace_other:
             cure = "name another folder, or pass replace_other=True"
-            require_same_question(path, self.target, self.rows_ahead, cure)
+            asked = (self.target, self.rows_ahead, self.board.objective)
+            require_same_question(path, *asked, cure)
         own = [entry for entry in self.folder.iterdir() if entry.name[0] != "."]
         inside = {entry.name for entry in own}
         files = [
@@ -699,8 +702,11 @@ def load(folder: str | os.PathLike[str]) -> Answer:
     return Answer(findings, forecasts, _checked_forecaster(path), path, seconds)
 
 
-def require_same_question(folder: Path, target: str, rows: int, cure: str) -> None:
-    """Raise UsageError if a folder holds an answer for another target or horizon.
+def require_same_question(
+    folder: Path, target: str, rows: int, objective: Objective | None, cure: str
+) -> None:
+    """Raise UsageError if a folder holds an answer for another target, horizon or
+    objective.
 
     An answer that cannot be read does not count.
 
@@ -708,6 +714,7 @@ def require_same_question(folder: Path, target: str, rows: int, cure: str) -> No
         folder: the folder, which may be missing.
         target: the column that is asked for.
         rows: the horizon that is asked for, in rows of the file.
+        objective: the objective that is asked for; None for any.
         cure: what the user can do.
     """
     try:
@@ -720,6 +727,11 @@ def require_same_question(folder: Path, target: str, rows: int, cure: str) -> No
                 f"{folder} holds the answer for {there.target}, {there.rows_ahead:,} "
                 f"rows ahead. Asked was {target}, {rows:,} rows ahead; {cure}"
             )
+        )
+    if objective not in {None, there.board.objective}:
+        raise UsageError(
+            f"{folder} holds the answer for the {there.board.objective}. Asked was the "
+            f"{objective}; {cure}"
         )
 
 

@@ -20,9 +20,9 @@ from series.spec import MIDNIGHT
 
 EXPLAINED = (
     "Sum says how far the sum of the forecasts was off. Quantile loss is the weighted "
-    "quantile loss over the deciles. Change is that of the error, against the model "
-    "without recurrence that was chosen, and - for that model itself. Coverage says how "
-    "often 90 % prediction intervals held the truth."
+    "quantile loss over the deciles. Change compares the error with that of the "
+    "chosen model without recurrence, whose own row has -. Coverage says how often 90 % "
+    "prediction intervals held the truth."
 )
 """An explanation of the columns of the models' table, but for the error's."""
 

@@ -63,10 +63,14 @@ class Tasks:
     Args:
         expected: task -> seconds that it is expected to take.
         jobs: how many tasks run at once.
+        may_grow: whether further tasks may come, so that the time left is the least.
     """
 
-    def __init__(self, expected: "Mapping[Task, float]", jobs: int) -> None:
+    def __init__(
+        self, expected: "Mapping[Task, float]", jobs: int, *, may_grow: bool = False
+    ) -> None:
         self._left = TimeLeft(dict(expected), jobs)
+        self._may_grow = may_grow
         self._count = len(expected)
         self._running: Mapping[Task, float] = {}
 
@@ -80,7 +84,7 @@ class Tasks:
         self._running = running
         if running and sys.stderr.isatty():
             names = [f"{task.name} {duration(took)}" for task, took in running.items()]
-            line(self._ended(), names, self._left.words(running), last=False)
+            line(self._ended(), names, self._time_left(), last=False)
 
     def ended(self, result: "Result", figures: Sequence[str] = ()) -> None:
         """Print a line for a task that has ended, with figures if there are some."""
@@ -90,8 +94,12 @@ class Tasks:
         else:
             what = duration(result.seconds)
             self._left.ended(result.task, result.seconds)
-        left = self._left.words(self._running)
-        line(self._ended(), [result.task.whole_name, what, *figures, left], last=True)
+        shown = [result.task.whole_name, what, *figures, self._time_left()]
+        line(self._ended(), shown, last=True)
+
+    def _time_left(self) -> str:
+        text = self._left.words(self._running)
+        return text.replace("about", "at least") if self._may_grow else text
 
     def _ended(self) -> str:
         return f"{self._count - len(self._left.expected)}/{self._count}"

@@ -195,7 +195,7 @@ def performed(
     expected: Mapping[Task, float],
     jobs: int,
     *,
-    more: Callable[[], Mapping[Task, float]] = dict,
+    more: Callable[[], Mapping[Task, float]] | None = None,
     figures: Callable[[Task], Sequence[str]] = lambda _: (),
 ) -> Generator[Result, None, None]:
     """Perform tasks, the longest first, here or on the cluster that `SCHEDULER` names.
@@ -207,13 +207,13 @@ def performed(
         expected: task -> seconds that it is expected to take.
         jobs: most tasks at once on this machine.
         more: called after each result that was yielded; returns further tasks of the
-            same data sets, as `expected`.
+            same data sets, as `expected`. By default there are none.
         figures: returns what the line of a task that has ended says of it.
     """
     ordered = sorted(expected, key=lambda task: -expected[task])
 
     def further() -> list[Task]:
-        asked = more()
+        asked = more() if more else {}
         display.expect(asked)
         return [*asked]
 
@@ -224,10 +224,11 @@ def performed(
             client = stack.enter_context(
                 cluster.connected(address, partial(pool.preload, ordered))
             )
-            display = progress.Tasks(expected, cluster.slots(client))
+            slots = cluster.slots(client)
+            display = progress.Tasks(expected, slots, may_grow=bool(more))
             results = cluster.run(client, workspace, ordered, display.tick, further)
         else:
-            display = progress.Tasks(expected, jobs)
+            display = progress.Tasks(expected, jobs, may_grow=bool(more))
             results = pool.run(workspace, ordered, jobs, display.tick, further)
         stack.enter_context(contextlib.closing(results))
         for result in results:

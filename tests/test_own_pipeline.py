@@ -21,7 +21,7 @@ def test_the_params_of_the_page_are_valid(tmp_path):
     templates = (ROOT / "templates.yaml").read_text(encoding="utf-8")
     (tmp_path / "templates.yaml").write_text(templates, encoding="utf-8")
     config = params.load(tmp_path / "params.yaml")
-    assert [*config.runs] == ["rows/ridge", "rows/gru"]
+    assert [*config.runs] == ["rows/day_before", "rows/ridge", "rows/gru"]
 
 
 def test_the_page_typed_in_an_empty_folder_builds_tests_and_records(tmp_path, request):
@@ -51,4 +51,4 @@ def test_the_page_typed_in_an_empty_folder_builds_tests_and_records(tmp_path, re
     evaluation = folder / "results" / "evaluations" / "rows" / "evaluation.json"
     assert evaluation.is_file()
     assert (folder / "mlflow.db").is_file()
-    assert "0 of 2 experiments to train" in done.stderr
+    assert "0 of 3 experiments to train" in done.stderr

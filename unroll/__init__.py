@@ -39,9 +39,10 @@ if TYPE_CHECKING:
     from series.judge import judge
     from unroll.project import Project
 
-__all__ = ["UnrollError", "UsageError", "answer", "judge", "load", "open"]
+__all__ = ["Project", "UnrollError", "UsageError", "answer", "judge", "load", "open"]
 
 LIBRARY = {
+    "Project": "unroll.project",
     "UnrollError": "pipeline.errors",
     "UsageError": "pipeline.errors",
     "answer": "series.answer",
@@ -64,11 +65,11 @@ def __dir__() -> list[str]:
 
 
 def open(folder: str | PathLike[str] = ".") -> "Project":  # noqa: A001 - as in shelve.open
-    """Return the project in a folder (see `unroll.project.Project`).
+    """Return the project in a folder (see `unroll.Project`).
 
     >>> import unroll
     >>> unroll.open(".").compare("waves/gru", "waves/rnn20").outcome
-    'better'
+    <Word.HELPS: 'helps'>
     """
     from pathlib import Path
 

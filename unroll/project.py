@@ -40,6 +40,7 @@ from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
+from unroll.results.compare import why_unknown
 
 Predictions = npt.ArrayLike | Trained | str
 """Predictions of the test examples: an array, a result of `train`, or the name of an
@@ -90,7 +91,7 @@ class Project:
 
         >>> scores = project.scores("waves").query("split == 'test' and measure == 'mse'")
         >>> scores.loc[scores["mean"].idxmin(), "experiment"]
-        'waves/tuned_gru'
+        'waves/tuned_lstm'
         """
         rows = []
         for name, entry in self._evaluation(dataset).experiments.items():
@@ -116,9 +117,9 @@ class Project:
 
         >>> answer = project.answer("waves")[0]
         >>> answer.outcome, answer.network, answer.opponent
-        (<Word.HELPS: 'helps'>, 'tuned_gru', 'tuned_filter')
+        (<Word.HELPS: 'helps'>, 'tuned_lstm', 'tuned_filter')
         >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
-        (-0.08, -0.13, -0.02)
+        (-0.15, -0.2, -0.1)
         """
         recorded = answers.load(self.workspace)
         return current_answers(recorded, dataset, self._evaluation(dataset))
@@ -129,15 +130,16 @@ class Project:
 
         >>> comparison = project.compare("waves/gru", "waves/tuned_kernel_ridge")
         >>> print(comparison)
-        helps: -19 % error (-24 to -14 %)
+        helps: -18 % error (-23 to -12 %)
         >>> comparison.outcome, round(comparison.change, 2)
-        (<Word.HELPS: 'helps'>, -0.19)
+        (<Word.HELPS: 'helps'>, -0.18)
         """
         comparison = answers.between(self.workspace, self.params, experiment, other)
         if comparison is None:
+            dataset = self.params.experiment(experiment).dataset
+            why = why_unknown(self._evaluation(dataset), experiment, other)
             raise UnrollError(
-                f"{experiment} and {other} cannot be compared: too few seeds, or no "
-                "predictions; train each with at least three seeds"
+                f"{experiment} and {other} are not compared, because {why}"
             )
         return comparison
 
@@ -248,6 +250,7 @@ class Project:
         )
 
     def _evaluation(self, dataset: str) -> Evaluation:
+        self.params.dataset(dataset)  # raises UsageError for an unknown name
         return schema.load_built(self.workspace, self.params, dataset)
 
     def _losses(

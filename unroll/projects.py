@@ -108,7 +108,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
     print(
         f"\nThese are the answers of the whole build: {built} experiments on these "
         "data, up to 40 seeds each, in results/.\n"
-        f"{count} of them were trained here, with their first seed: "
+        f"{count} of them were trained here, with their first seed. "
         f"{_reproduced(whole, small, config.datasets)}"
     )
     for line in summary(small, status):
@@ -149,7 +149,7 @@ def _reproduced(whole: Workspace, small: Workspace, datasets: Iterable[str]) -> 
                 equal += 1
             else:
                 different.append(f"{dataset}/{name}")
-    text = f"{equal} have its test errors to the last digit"
+    text = f"{equal} of their test errors equal the committed ones to the last digit"
     if different:
         others = ", ".join(f"{name} {has}" for name, has in unlocked().items())
         text += (
@@ -327,8 +327,9 @@ def commit(root: Path, folder: Path, message: str) -> None:
     try:
         git(folder, "init", "--quiet")
         git(folder, "add", "--all")
-        words = ["commit", "--quiet", "--allow-empty", "-m", message]
-        git(folder, *author, *words)
+        # without a new commit, `dvc exp list` still shows the experiments of the last one
+        if git(folder, "status", "--porcelain"):
+            git(folder, *author, "commit", "--quiet", "-m", message)
     except UnrollError as error:
         raise UnrollError(
             f"git cannot commit {folder.name}, which DVC's commands need ({error})"

@@ -161,10 +161,12 @@ def summary(workspace: Workspace, status: int, since: float = 0) -> list[str]:
     """
     failed = workspace.failures(since)
     if status and not failed:
-        notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
-        where = f"If that is of a database, delete {notes}"
         said = _said_by_dvc(workspace) or ["it gives no reason"]
-        return [*(f"DVC: {reason}" for reason in said), where]
+        lines = [f"DVC: {reason}" for reason in said]
+        if "database" in " ".join(said):
+            notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
+            lines.append(f"Its notes on files may be damaged; delete {notes}")
+        return lines
     return [f"FAILED {stage}: {why}" for stage, why in failed.items()]
 
 

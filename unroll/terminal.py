@@ -20,6 +20,9 @@ WRAPS = 17
 GAP = 3
 """Characters between two columns."""
 
+NOTHING = {"", "\N{EN DASH}"}
+"""The text of a cell without a value."""
+
 MOST_LINES = 60
 """The most lines of a forecast that are printed. Files have all lines."""
 
@@ -97,13 +100,14 @@ def _show_on_terminal(
 
     console = Console()
     columns = [*zip(headings, *rows, strict=True)]
-    # the width of the longest word, and one that leaves most cells in a line
-    words = [max(map(len, " ".join(column).split()), default=0) for column in columns]
-    needed = [
-        max(word, min(WRAPS, max(map(len, column)))) + GAP
-        for word, column in zip(words, columns, strict=True)
-    ]
+    needed = _needed(columns, WRAPS)
     fitting = _fitting(headings, needed, important, console.width)
+    vital = {0, *(index for index, name in enumerate(headings) if name in important)}
+    narrow = _needed(columns, 0)
+    room = console.width - sum(narrow[index] for index in vital)
+    if room >= 0 and not vital <= {*fitting}:
+        needed = narrow
+        fitting = sorted(vital)
     left_out = [name for index, name in enumerate(headings) if index not in fitting]
     below = left_out.pop() if left_out[-1:] == [headings[-1]] else ""
     if left_out:
@@ -130,7 +134,7 @@ def _show_on_terminal(
         if texts:
             table.add_row(*texts)
         console.print(table)
-        if below and cells and cells[-1]:
+        if below and cells and cells[-1] not in NOTHING:
             said = Text(f"{below}: {cells[-1]}", style="dim")
             console.print(Padding(said, (0, 0, 0, 4)))
 
@@ -141,6 +145,17 @@ def _show_on_terminal(
         show_row(row)
     if caption:
         console.print(Text(caption, style="dim"))
+
+
+def _needed(columns: Sequence[Sequence[str]], wraps: int) -> list[int]:
+    """Return the width of each column in which no word is broken, and in which cells up
+    to the width `wraps` stand in one line.
+    """
+    words = [max(map(len, " ".join(column).split()), default=0) for column in columns]
+    return [
+        max(word, min(wraps, max(map(len, column)))) + GAP
+        for word, column in zip(words, columns, strict=True)
+    ]
 
 
 def _widths(

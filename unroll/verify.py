@@ -75,7 +75,7 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
             _make_clone(workspace.root, rebuilt, committed)
         known = plain_yaml.read(rebuilt / "params.yaml")["experiments"]
         for name in datasets:
-            one_of(name, known, "the data set")
+            one_of(name, known, "the data set", most=len(known))
         targets = [f"evaluate@{name}" for name in datasets]
         locked = _stages_in(committed)
         _require_committed(locked, targets)

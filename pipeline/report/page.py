@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import printable
-from pipeline.evaluation.answers import Note
 from pipeline.evaluation.claims import Outcome, counted
 from pipeline.evaluation.margin import Word
 from pipeline.evaluation.networks import PlayableNetwork
@@ -29,7 +28,14 @@ from pipeline.report.result_tables import (
     headlines_table,
     scores_table,
 )
-from pipeline.report.results import AnswerText, Evaluated, Results, error_text, sentence
+from pipeline.report.results import (
+    NOTES,
+    AnswerText,
+    Evaluated,
+    Results,
+    error_text,
+    sentence,
+)
 from pipeline.report.titles import explained
 
 FOLDER = Path(__file__).parent
@@ -37,21 +43,16 @@ FOLDER = Path(__file__).parent
 MEANINGS: dict[str, str] = {
     Word.HELPS: "With recurrence there is less error: the whole interval lies below the band.",
     Word.HURTS: "With recurrence there is more error: the whole interval lies above the band.",
-    WITHOUT_QUESTION[Word.HELPS]: "A model without recurrence has less error than the "
-    "one that was chosen: the whole interval lies below the band.",
-    WITHOUT_QUESTION[Word.HURTS]: "A model without recurrence has more error than the "
-    "one that was chosen: the whole interval lies above the band.",
+    WITHOUT_QUESTION[Word.HELPS]: "A model has less error than the chosen one without "
+    "recurrence: the whole interval lies below the band.",
+    WITHOUT_QUESTION[Word.HURTS]: "A model has more error than the chosen one without "
+    "recurrence: the whole interval lies above the band.",
     Word.SAME: "The whole interval lies within the band: 5 % of the error, or of its "
     "part above the floor, the least error that a formula attains.",
     Word.OPEN: "The interval crosses an edge of the band, so a change that matters is "
     "possible, and one that does not, too.",
     Word.NOT_ASKED: "There is no past to learn from, or nothing to compare with.",
-    Note.UNTUNED: "Nobody searched for options of the network. Its opponent may be "
-    "tuned.",
-    Note.ONE_SEARCH: "At least one of the two had fewer than three searches for its "
-    "options, so another search may give another answer.",
-    Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
-    Note.NOT_CONVERGED: "More epochs would have made one of the two better.",
+    **NOTES,
     Outcome.HOLDS: "The published figure lies in the interval of one more run, up to "
     "its rounding. Of two models, the interval of the difference lies on the stated side "
     "of 0. Counts and shapes are equal.",
@@ -232,7 +233,11 @@ def _section(
     """
     axis, marks = charts.ranking(dataset, dataset.whole)
     scores = scores_table(dataset, dataset.experiments, dataset.opponent)
-    ranked = [row for row in scores.rows if row["experiment"].text in marks]
+    ranked = [
+        row
+        for row in scores.rows
+        if row["experiment"].text in marks or row["experiment"].small in marks
+    ]
     models = [row["experiment"].value for row in ranked if row["experiment"].value]
     standing = charts.standing(dataset, models)
     scale = dataset.about.scale
@@ -246,9 +251,7 @@ def _section(
         "dataset": dataset,
         "answers": [AnswerText(dataset, answer) for answer in dataset.answers],
         "explained": explained(
-            dataset.named(name)
-            for answer in dataset.answers
-            for name in answer.compared
+            dataset.titles[name] for name in dataset.compared | {*standing}
         ),
         "band": f"{band_sentence(dataset)} {above_floor(dataset)}".strip(),
         "standing": standing,

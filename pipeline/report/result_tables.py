@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.params import own_name
+from pipeline.evaluation.answers import Note
 from pipeline.evaluation.claims import Outcome, Verdict
 from pipeline.evaluation.margin import BAND, Comparison, Word
 from pipeline.evaluation.schema import Entry, Scores
@@ -18,6 +19,7 @@ from pipeline.metrics import MEASURES
 from pipeline.report.formatting import (
     DASH,
     between,
+    capital,
     comparison_text,
     measured,
     published,
@@ -26,7 +28,7 @@ from pipeline.report.formatting import (
     spread,
     title,
 )
-from pipeline.report.results import AnswerText, Evaluated, Results
+from pipeline.report.results import NOTES, AnswerText, Evaluated, Results
 
 SIGNS: dict[str, str] = {Outcome.HOLDS: "✓", Outcome.FAILS: "✗"}
 
@@ -206,7 +208,7 @@ def scores_table(
         ("test", f"Test {label}, final", True),
         ("unit", "Test MAE in its unit", about.scale.unit),
         ("mase", "Test MASE", about.naive),
-        ("against", "vs best without", opponent),
+        ("against", "Change", opponent),
         ("interval", "95 % interval", opponent),
         ("word", "Verdict", opponent),
     )
@@ -220,7 +222,7 @@ def scores_table(
         opponent and dataset.behind,
         (
             f"{'. '.join(dataset.behind)}. They are compared by the mean of their "
-            "searches; the row of the first search shows its own error, and this change."
+            "searches, which has a row of its own."
         ),
     )
     return ResultTable(
@@ -247,6 +249,11 @@ def _score_rows(
     for name, entry in shown.items():
         score = entry.score(metric)
         rows.append((score.mean if score else worst, _experiment_row(dataset, name)))
+        if dataset.several(name):
+            mean = _mean_row(dataset, name)
+            row = dict.fromkeys(columns, TableCell()) | mean
+            known = row["test_best"].value
+            rows.append((worst if known is None else known, row))
     for words, value in dataset.floors.items():
         cell = TableCell(measured(value, metric), value=value)
         row = {"experiment": TableCell(words, "floor"), "test": cell, "test_best": cell}
@@ -255,9 +262,25 @@ def _score_rows(
     return [row for _, row in rows]
 
 
+def _mean_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
+    """Return the row of a model over all of its searches, by which it is compared."""
+    metric = dataset.about.metric
+    cells = {"experiment": TableCell(dataset.named(name), name)}
+    means = {
+        "validation": dataset.evaluation.mean_score("validation", name, metric),
+        "test_best": dataset.evaluation.mean_score("test", name, metric),
+    }
+    for key, mean in means.items():
+        if mean is not None:
+            cells[key] = TableCell(measured(mean, metric), value=mean)
+    recurrent = dataset.experiments[name].recurrent
+    return cells | _against(dataset, dataset.comparisons.get(name), recurrent=recurrent)
+
+
 def _caption(dataset: Evaluated, opponent: str | None) -> str:
     about = dataset.about
     better = "higher" if MEASURES[about.metric].higher else "lower"
+    best = dataset.named(opponent) if opponent else ""
     return _sentences(
         (dataset.stale, "These scores are of an earlier build."),
         (
@@ -278,12 +301,23 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
         (
             opponent,
             (
-                f"The best without recurrence is {opponent}, chosen before the test. "
-                "The change in error is against it (vs): a geometric mean over seeds, "
-                "with its 95 % interval."
+                f"The change in error is against {best}, chosen before the test as "
+                "the best without recurrence. It is a geometric mean over seeds, with "
+                "its 95 % interval."
             ),
         ),
         (opponent, band_sentence(dataset)),
+        (opponent, _meanings(dataset)),
+    )
+
+
+def _meanings(dataset: Evaluated) -> str:
+    """Return what the notes beside the answers mean, as sentences."""
+    notes = dict.fromkeys(note for one in dataset.answers for note in one.notes)
+    return " ".join(
+        f"{capital(note)}: {NOTES[note]}"
+        for note in notes
+        if note in NOTES and note != Note.UNTUNED
     )
 
 
@@ -301,8 +335,8 @@ def band_sentence(dataset: Evaluated) -> str:
     floor = dataset.about.floor
     if floor:
         sentence += (
-            f": {100 * BAND:g} % of the error above the floor, {floor:.2g}, which a "
-            "formula attains"
+            f". These are {100 * BAND:g} % of what lies above {floor:.2g}, the error of a "
+            "formula"
         )
     return f"{sentence}."
 
@@ -329,6 +363,9 @@ def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
     metric = about.metric
     entry = dataset.experiments[name]
     test = entry.chosen.get("test", {})
+    # of several searches the mean is compared
+    is_compared = not dataset.several(entry.repeats or name)
+    compared = dataset.comparisons.get(name) if is_compared else None
     mase = NO_VALUE
     if about.naive and "mae" in test:
         value = test["mae"].mean / about.naive
@@ -343,7 +380,7 @@ def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
         "test": _stat(entry.final.get("test"), metric),
         "unit": _stat(test, "mae_unit", about.scale.unit),
         "mase": mase,
-        **_against(dataset, dataset.comparisons.get(name), recurrent=entry.recurrent),
+        **_against(dataset, compared, recurrent=entry.recurrent),
     }
 
 

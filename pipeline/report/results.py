@@ -38,6 +38,16 @@ from pipeline.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
+NOTES: dict[str, str] = {
+    Note.UNTUNED: "Nobody searched for options of the network. Its opponent may be "
+    "tuned.",
+    Note.ONE_SEARCH: "At least one of the two had fewer than three searches for its "
+    "options, so another search may give another answer.",
+    Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
+    Note.NOT_CONVERGED: "More epochs would have made one of the two better.",
+}
+"""What stands beside the word of an answer -> its meaning, in sentences."""
+
 PARAGRAPHS = re.compile(
     r"<!-- end of (?P<dataset>\w+) -->\n(?P<text>.*?)(?=\n## |\Z)", re.DOTALL
 )
@@ -146,14 +156,18 @@ class Evaluated:
         """The models of several searches that the answers compare (`Answer.searches`)."""
         return {name: of for one in self.answers for name, of in one.searches.items()}
 
+    def several(self, name: str) -> bool:
+        """Return whether there are several searches for an experiment's options."""
+        return len(self.evaluation.searches(name)) > 1
+
     def named(self, name: str, *, short: bool = False) -> str:
-        """Return the title of a model that an answer compares.
+        """Return the title of a model over all of its searches.
 
         Each search found another model. So several searches have a title of their own,
         such as "GRUs of three searches".
         """
-        count = len(self.searches.get(name, ()))
-        if count:
+        count = len(self.evaluation.searches(name))
+        if count > 1:
             return f"{self.plural[name]} of {in_words(count)} searches"
         return self.short[name] if short else self.titles[name]
 

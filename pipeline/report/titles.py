@@ -56,6 +56,8 @@ GLOSSARY = {
     "DLinear": "DLinear adds up a linear map of the trend and one of the rest.",
     "least absolute": "Least absolute deviation is a linear regression that minimises "
     "the absolute error.",
+    "shapes matched": "In the document's code the loss compares each output with the "
+    "target of every row in the batch; with shapes matched, it is compared with its own.",
     "of sines": "A dense network of sines has the sine as its activation.",
 }
 """A part of a title that one course in statistics does not teach -> what it is."""

@@ -259,6 +259,7 @@ def described(profile: FileProfile) -> Iterator[str]:
         ("rows", f"{profile.rows:,}, {span}, {_distance(profile)}"),
         ("open", _open(profile)),
         ("series", "" if is_alone else _series(profile)),
+        ("ended", "" if is_alone else _ended(profile)),
         (
             "order",
             "rows are not in the order of time; they are sorted"
@@ -324,6 +325,23 @@ def _series(profile: FileProfile) -> str:
     more = f" and {others} more" if others > 0 else ""
     by = _names([str(profile.series_id)])
     return f"{len(profile.series)}, by {by}: {names:.80}{more}"
+
+
+def _ended(profile: FileProfile) -> str:
+    """Return which series end before the last timestamp of the file; "" if none does."""
+    last = pd.Series(profile.timestamps).groupby(profile.of_rows).max()
+    early = last[last < profile.last].sort_values()
+    if early.empty:
+        return ""
+    named = [
+        f"{name} ({shown(stamp.to_datetime64())})" for name, stamp in early.items()
+    ]
+    more = ", ..." if len(named) > MOST_NAMED else ""
+    return (
+        f"{printable(', '.join(named[:MOST_NAMED]))}{more}: {len(early)} of "
+        f"{len(profile.series)} series end before {shown(profile.last)}, and their "
+        "forecasts begin there"
+    )
 
 
 def _repeated(profile: FileProfile) -> str:

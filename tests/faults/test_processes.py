@@ -60,7 +60,7 @@ def test_a_build_mends_what_it_can_trains_nothing_anew_and_says_what_else_to_do(
     ended = faulty.run("repro report")
     assert ended.code == 255
     assert "DVC: unexpected error - file is not a database" in ended.output
-    assert "If that is of a database, delete" in ended.output
+    assert "Its notes on files may be damaged; delete" in ended.output
     assert "file is not a database" in capfd.readouterr().err
     assert faulty.outputs() == whole
 

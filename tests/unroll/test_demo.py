@@ -64,9 +64,9 @@ def test_what_was_built_is_shown_and_lies_in_a_workspace_of_its_own(root, capsys
     assert re.search(r"\nThe demo took [0-9]+ s\.\n", output)
     assert re.search(rf"The page +{re.escape(str(page))}\n", output)
     assert re.search(r"MLflow +\S+unroll --root \S+\.demo ui\n", output)
-    assert "0 have its test errors to the last digit." in output, (
-        "nothing is committed here"
-    )
+    assert (
+        "0 of their test errors equal the committed ones to the last digit." in output
+    ), "nothing is committed here"
     assert sorted(path.name for path in root.iterdir()) == sorted([".demo", *before]), (
         "all is in the demo's workspace"
     )
@@ -75,6 +75,9 @@ def test_what_was_built_is_shown_and_lies_in_a_workspace_of_its_own(root, capsys
         "what is asked",
     ]
     assert git(root / ".demo", "status", "--porcelain") == ""
+    commit = git(root / ".demo", "rev-parse", "HEAD")
+    projects.commit(root, root / ".demo", "again")
+    assert git(root / ".demo", "rev-parse", "HEAD") == commit, "nothing has changed"
 
 
 @pytest.mark.usefixtures("build")
@@ -93,7 +96,7 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     verdict = answer(schema.load(file.parent))
     assert re.search(rf"^waves +untuned +{verdict.outcome} ", output, re.MULTILINE)
     assert (
-        "4 have its test errors to the last digit; waves/rnn6 not: either params.yaml "
+        "4 of their test errors equal the committed ones to the last digit; waves/rnn6 not: either params.yaml "
         "was edited, or" in output
     )
 

@@ -67,6 +67,8 @@ def test_what_is_not_built_is_said_with_the_command_that_builds_it(evaluated):
         UnrollError, match="`unroll --root .* repro evaluate@jena` builds it"
     ):
         unroll.open(evaluated.root).scores("jena")
+    with pytest.raises(UsageError, match="the data set must be one of: .*waves"):
+        unroll.open(evaluated.root).scores("nosuch")
     with pytest.raises(UsageError, match="belong to two data sets"):
         unroll.open(evaluated.root).compare("waves/node", "imdb/rnn")
 

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -30,7 +31,7 @@ from series.reading.files import column_named
 from series.reading.profile import FileProfile
 from series.source import LONGEST_NAME, RowsFile, existing, slug
 from unroll.answers.find import folder_of
-from unroll.answers.show import speaking_flags, with_flags
+from unroll.answers.show import about, speaking_flags, with_flags
 
 CACHE = ".cache"
 """The folder in an answer's folder that keeps finished parts."""
@@ -131,9 +132,9 @@ def of_files(
 ) -> Answer:
     """Answer a series in a folder of its own; see `answer`.
 
-    With the same files, options and code as before, the answer is only read. Without
-    any option, the earlier options are taken. A finished answer for another target or
-    horizon stays.
+    With the same files, options and code as before, the answer is only read; one that
+    is damaged is made anew. Without any option, the earlier options are taken. A
+    finished answer for another target, horizon or objective stays.
     """
     before = _record_before(folder, files)
     if before is not None and not options.given:
@@ -141,7 +142,10 @@ def of_files(
         yes = True
     now = _record_now(folder, files, options)
     if now == before:
-        return load(folder)
+        try:
+            return load(folder)
+        except UnrollError as error:
+            _say(f"{error}. It is answered anew now.")
     is_new = not folder.exists()
 
     def choose(profile: FileProfile) -> Options:
@@ -192,21 +196,23 @@ def _made(
     return saved
 
 
-def _asked_for(options: Options) -> tuple[str | None, int | str | None]:
+def _asked_for(options: Options) -> tuple[str | int | None, ...]:
     """Return what an answer is for, as the user asked; new rows may move a proposal."""
-    return options.target, options.horizon
+    return options.target, options.horizon, options.objective
 
 
 def _require_same_question(
     folder: Path, profile: FileProfile, options: Options
 ) -> None:
-    """Raise UsageError if a folder holds an answer for another target or horizon."""
+    """Raise UsageError if a folder holds an answer for another target, horizon or
+    objective.
+    """
     if not (folder / FILE).is_file():
         return
     proposal = propose(profile, options)
     cure = f"{OTHER_NAME}, or delete the folder"
     rows = proposal.horizon * proposal.step
-    require_same_question(folder, proposal.target, rows, cure)
+    require_same_question(folder, proposal.target, rows, options.objective, cure)
 
 
 def _say(line: str) -> None:
@@ -247,6 +253,22 @@ def _record_before(folder: Path, files: Sequence[Path]) -> Asked | None:
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_ours):
         raise UsageError(f"{folder} exists and is no answer of Unroll's; {OTHER_NAME}")
     return None
+
+
+def facts_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what is known about the answer in a folder, as `unroll show` prints it.
+
+    The files and options are those of the record, which an answer that was sent may lack.
+    """
+    answer = load(folder)
+    known = about(answer)
+    known["horizon"] = answer.rows_ahead
+    known["models"] = [row["model"] for row in known["models"]]
+    if (folder / RECORD).is_file():
+        asked = _record_of(folder)
+        known["files"] = [file.path for file in asked.files]
+        known["options"] = asked.options.given
+    return {"answer": known}
 
 
 def _record_of(folder: Path) -> Asked:

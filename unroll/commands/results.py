@@ -80,8 +80,16 @@ def compare(
 
         show.show_groups(answers[0], by, as_json=as_json)
         return
+    verdict = ""
+    if names and len(answers) == 2 and not others:
+        from unroll.answers import show
+
+        verdict = show.verdict(*answers)
     if as_json:
-        print_json([*shown.as_data(), *_about(answers)])
+        data = [*shown.as_data(), *_about(answers)]
+        if verdict:
+            data[0]["comparison"] = verdict
+        print_json(data)
         return
     compare.show(shown)
     for number, answer in enumerate(answers):
@@ -90,10 +98,8 @@ def compare(
         if shown.tables or number:
             print()
         show_models(answer)
-    if names and len(answers) == 2 and not others:
-        from unroll.answers.show import verdict
-
-        print(f"\n{verdict(*answers)}")
+    if verdict:
+        print(f"\n{verdict}")
 
 
 def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":
@@ -149,7 +155,7 @@ def predict(
         typer.Option(help="Rows ahead, or 24h; by default those of the training."),
     ] = None,
     series: Annotated[
-        str | None, typer.Option(help="The series, if there are several.")
+        list[str] | None, typer.Option(help="The series, if there are several.")
     ] = None,
     model: Chosen = None,
     why: Annotated[
@@ -174,6 +180,8 @@ def predict(
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
+    if series and len(series) > 1:
+        raise UsageError("name one --series; without --series all are forecast")
     with speaking_flags():
         predicted = predict.predict(
             own_workspace(context),
@@ -182,7 +190,7 @@ def predict(
             level,
             future or (),
             horizon,
-            series,
+            series[0] if series else None,
             model,
             why=why,
         )
@@ -242,11 +250,12 @@ def list_(
     from unroll.answers import find
     from unroll.results import show
 
-    known = find.answers(own_workspace(context))
+    workspace = own_workspace(context)
+    known = find.answers(workspace)
     folders = [known[name] for name in names or known if name in known]
     others = [name for name in names or () if name not in known]
     rows = []
-    if others or not folders or (not names and context.obj.params.is_file()):
+    if others or not folders or (not names and workspace.params.is_file()):
         rows = show.listing(context.obj, others)
     answers = _loaded(folders, named=bool(names))
     if as_json:
@@ -263,21 +272,29 @@ def show(
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(help="A source, data set or experiment of params.yaml."),
+        typer.Argument(
+            help="A source, data set or experiment of params.yaml, or an answer."
+        ),
     ],
     as_json: Json = False,
 ) -> None:
     """Print what is known about a name: its options with their defaults, what was built,
     where, and the figures.
 
-    `unroll show jena/gru_dropout` · `unroll show waves --json`
+    `unroll show jena/gru_dropout` · `unroll show waves --json` · `unroll show meter`
     """
-    from unroll.answers.find import refuse_answer
+    from unroll.answers.find import folder_of, refuse_answer
     from unroll.results import show
 
-    shown_by = f"`unroll compare {name.partition('/')[0]}` shows its models"
-    refuse_answer(name, own_workspace(context), shown_by)
-    facts = show.show(context.obj, name)
+    folder = folder_of(name, own_workspace(context))
+    if folder is None:
+        shown_by = f"`unroll compare {name.partition('/')[0]}` shows its models"
+        refuse_answer(name, own_workspace(context), shown_by)
+        facts = show.show(context.obj, name)
+    else:
+        from unroll.answers.answering import facts_of
+
+        facts = facts_of(folder)
     if as_json:
         print_json(facts)
     else:

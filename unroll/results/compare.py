@@ -7,15 +7,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import OFFICIAL, TEMPLATES, Params, built_by
+from pipeline.config.params import OFFICIAL, TEMPLATES, Params, built_by, own_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers
-from pipeline.evaluation.answers import FEW_SEEDS
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
+from pipeline.evaluation.schema import Evaluation
+from pipeline.evaluation.scores import MIN_SEEDS
 from pipeline.files import write_text
 from pipeline.provenance.git import git
-from pipeline.report.formatting import DASH, capital, direction
+from pipeline.report.formatting import DASH, capital, direction, in_words
 from pipeline.report.result_tables import (
     DOCUMENT,
     ResultTable,
@@ -73,20 +74,26 @@ ANSWER_HEADINGS = (
 
 @dataclass(frozen=True)
 class Pair:
-    """Two experiments and their comparison; None if their difference is not known."""
+    """Two experiments and their comparison.
+
+    Attributes:
+        experiment, against: the names of the experiments.
+        comparison: the comparison; None if their difference is not known.
+        unknown: why it is not known, as a clause.
+        searches: the numbers of searches that the two stand for.
+    """
 
     experiment: str
     against: str
     comparison: Comparison | None
+    unknown: str = ""
+    searches: Sequence[int] = (1, 1)
 
     @property
     def words(self) -> str:
         """The outcome, and the change in error."""
         if self.comparison is None:
-            return (
-                f"{Word.OPEN}, because there are {FEW_SEEDS} or no predictions, or "
-                "they are two searches for one model"
-            )
+            return f"{Word.OPEN}, because {self.unknown}"
         known = direction(self.comparison)
         outcome = self.comparison.outcome
         said = f"{outcome} ({known})" if known else outcome
@@ -95,11 +102,18 @@ class Pair:
     @property
     def line(self) -> str:
         """The question that two experiments ask, and the answer."""
-        asked = f"Does {self.experiment} help, compared with {self.against}?"
+        names = (self.experiment, self.against)
+        network, other = map(_with_searches, names, self.searches)
+        asked = f"Does {network} help, compared with {other}?"
         if self.comparison is None:
             return f"{asked} {capital(self.words)}"
         answer = SAID[self.comparison.outcome]
         return f"{asked} {answer}{self.words.removeprefix(self.comparison.outcome)}"
+
+
+def _with_searches(name: str, count: int) -> str:
+    """Return an experiment's name, and that it stands for several searches."""
+    return f"{name} (the mean of its {in_words(count)} searches)" if count > 1 else name
 
 
 @dataclass(frozen=True)
@@ -182,7 +196,29 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
     if comparison and comparison.relative:
         caption += f" {CHANGE_CAPTION} {band_text(comparison)}."
     tables[0] = replace(tables[0], caption=caption, answers=())
-    return Tables(tables, Pair(experiment, other, comparison))
+    [evaluation] = [each.evaluation for each in results.built if each.name in chosen]
+    unknown = "" if comparison else why_unknown(evaluation, experiment, other)
+    searches = [len(evaluation.searches(own_name(name))) for name in names]
+    return Tables(tables, Pair(experiment, other, comparison, unknown, searches))
+
+
+def why_unknown(evaluation: Evaluation, experiment: str, other: str) -> str:
+    """Return why two experiments of a data set are not compared, as a clause."""
+    names = [own_name(experiment), own_name(other)]
+    entries = evaluation.experiments
+    few = [
+        each
+        for each in names
+        if entries[each].varies and len(entries[each].seeds) < MIN_SEEDS
+    ]
+    if few:
+        return (
+            f"{' and '.join(few)} {'has' if len(few) == 1 else 'have'} fewer than "
+            f"{MIN_SEEDS} seeds; `seeds: {MIN_SEEDS}` in params.yaml gives more"
+        )
+    if len({entries[each].repeats or each for each in names}) == 1:
+        return "they are two searches for one model"
+    return "the predictions of one of them are not known"
 
 
 def _edited(workspace: Workspace, now: Params) -> set[str]:
@@ -370,7 +406,11 @@ def show(shown: Tables) -> None:
             [*titles.values()],
             [[_text(table, row, key) for key in titles] for row in table.rows],
             numeric=[column.title for column in columns if column.numeric],
-            important=[titles[key] for key in IMPORTANT if key in titles],
+            important=[
+                titles[key]
+                for key in IMPORTANT
+                if key in titles and (key != "test" or "test_best" not in titles)
+            ],
             title="\n".join(lines),
             caption=table.caption,
         )

@@ -7,6 +7,7 @@ import shutil
 
 from pipeline import numerics
 from pipeline.config import params
+from pipeline.config.params import OFFICIAL
 from pipeline.errors import UnrollError, one_line, printable
 from pipeline.evaluation import answers, claims, schema
 from pipeline.provenance import fingerprint, machine
@@ -102,19 +103,27 @@ def _params(workspace: Workspace) -> str:
     config = params.load_all(workspace.params)
     for name in {*config.sources, *config.datasets, *config.runs}:
         sections(config, name)
+    official = params.official(workspace.params)
     return (
         f"{len(config.sources)} sources, {len(config.datasets)} data sets, "
         f"{len(config.runs)} experiments, all valid"
+        f"{f'; {OFFICIAL} is counted, too' if official else ''}"
     )
 
 
 def _claims(workspace: Workspace) -> str:
     config = params.load_all(workspace.params)
     published = claims.load(workspace.claims)
+    here = len(claims.known(published, config))
+    if here == len(published):
+        return f"{here} claims, all about experiments that exist"
+    # The demo has the documents' claims, and a part of their experiments.
+    documents = params.load_all(Workspace(project_folder(CODE)).params)
     for number, claim in enumerate(published, 1):
         for name in claim.experiments:
-            one_of(name, config.runs, f"claims.yaml: claim {number}: experiment")
-    return f"{len(published)} claims, all about experiments that exist"
+            if name not in documents.runs:
+                one_of(name, config.runs, f"claims.yaml: claim {number}: experiment")
+    return f"{len(published)} claims, {here} of them about experiments of this folder"
 
 
 def _searches(workspace: Workspace) -> str:
@@ -126,8 +135,11 @@ def _searches(workspace: Workspace) -> str:
     ]
     of_whom = f"models within {100 * answers.NEAR:g} % of their side's best"
     if not few:
-        return f"all {of_whom} have {answers.SEARCHES} or more"
-    return f"{of_whom} with fewer than {answers.SEARCHES}: {', '.join(few)}"
+        return f"all {of_whom} have {answers.SEARCHES} searches or more"
+    return (
+        f"{len(few)} {of_whom} have fewer than {answers.SEARCHES} searches: "
+        f"{', '.join(few)}"
+    )
 
 
 def _folder(workspace: Workspace) -> str:

@@ -24,6 +24,9 @@ from unroll.results.compare import committed_params
 JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
 """The variable that lets MLflow's server start jobs. Only language models need them."""
 
+MOST_NAMED = 3
+"""The most experiments that a line names."""
+
 
 def track(workspace: Workspace) -> dict[str, str]:
     """Log runs that are not logged yet, and describe each data set by its answers.
@@ -105,7 +108,9 @@ def _print_actions(actions: dict[str, str], shown: Collection[str]) -> None:
         if action == "not built" and name not in shown
     ]
     if neither:
-        counts.append(f"{len(neither)} not built (`unroll list` names them)")
+        named = ", ".join(neither[:MOST_NAMED])
+        more = ", ..." if len(neither) > MOST_NAMED else ""
+        counts.append(f"{len(neither)} not built ({named}{more})")
     print(f"MLflow: {len(done)} experiments: {', '.join(counts)}")
     for name, action in actions.items():
         if action.startswith("skipped"):

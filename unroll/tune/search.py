@@ -95,8 +95,8 @@ class Attempt:
 class Search:
     """A search for the options of an experiment.
 
-    The first trial is the experiment as it is. If the experiment has `trials`, all are
-    drawn, so that several searches are independent.
+    The first trial is the experiment as it is, and is trained to the end in any case. If
+    the experiment has `trials`, all are drawn, so that several searches are independent.
 
     Attributes:
         workspace: the workspace of the prepared data set.
@@ -199,7 +199,10 @@ class Search:
         attempts: list[Attempt] = []
         numbers = [*range(1, self.trials + 1)]
         for epochs, count in self._rounds().items():
-            wanted = [self._training(number, epochs) for number in numbers[:count]]
+            chosen = numbers[:count]
+            if epochs == self.epochs and self.drawn[0] == self.own_values:
+                chosen = [*dict.fromkeys([*chosen, 1])]
+            wanted = [self._training(number, epochs) for number in chosen]
             ended, missing = self._known(wanted)
             if missing:
                 return attempts + ended, missing

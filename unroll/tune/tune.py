@@ -287,9 +287,6 @@ def _changed(
 def entry(workspace: Workspace, name: str, table: pd.DataFrame) -> dict[str, Any]:
     """Return the entry of params.yaml with the best options of a search.
 
-    An entry beside the experiment has the data set's usual seeds, if the data set
-    defines them.
-
     Args:
         workspace: with params.yaml.
         name: the name of the experiment, such as waves/gru.
@@ -319,9 +316,6 @@ def entry(workspace: Workspace, name: str, table: pd.DataFrame) -> dict[str, Any
     whole = dict(merged(entries[key], new))
     if experiment.trials:
         return {key: whole}
-    usual = config.datasets[experiment.dataset].training
-    if usual and usual.method == experiment.training.method:
-        whole.pop("seeds", None)
     return {f"{key}_tuned": whole}
 
 
@@ -363,4 +357,4 @@ def _show_best(workspace: Workspace, name: str, table: pd.DataFrame) -> None:
     target = f"{about}/{key}"
     print(f"Next: paste it, then {unroll} repro evaluate@{about}", flush=True)
     if target != name:
-        print(f"Then: {unroll} compare {name} {target}", flush=True)
+        print(f"Then: {unroll} compare {target} {name}", flush=True)

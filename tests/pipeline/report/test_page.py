@@ -217,7 +217,8 @@ def table_of(results, name, index=0):
 def test_others_are_compared_with_the_strongest_that_has_no_recurrence(results):
     rows, table = table_of(results, "waves")
     evaluation = named(results, "waves").evaluation
-    assert "without recurrence is perceptron, chosen" in table.caption
+    best = named(results, "waves").titles["perceptron"]
+    assert f"against {best}, chosen before the test as the best" in table.caption
     assert rows["perceptron"]["against"].text == DASH
     expected = answers.compare(evaluation, "last_value", "perceptron")
     band = f"±{100 * expected.band:.2g} %"
@@ -441,23 +442,35 @@ def test_an_answer_in_a_line_says_its_word_what_stands_beside_it_and_the_change(
     assert beside == [["slightly less error", "too short"], ["too short"]]
 
 
-def test_a_model_of_several_searches_has_a_title_of_its_own_and_the_models_behind_it(
-    results,
-):
-    found = {"gru": {"gru": 0.1, "gru_2": 0.2}}
+def test_a_model_of_several_searches_has_a_title_and_a_row_of_its_own(results):
+    waves = named(results, "waves")
+    evaluation = waves.evaluation.model_copy(deep=True)
+    again = evaluation.experiments["node"].model_copy(update={"repeats": "node"})
+    evaluation.experiments["node_2"] = again
+    for name in ("node", "node_2"):
+        evaluation.rows["test"].setdefault(str(waves.opponent), {})[name] = 1e-4
+    found = {"node": {"node": 0.1, "node_2": 0.2}}
     one = answer(Word.OPEN, TUNED).model_copy(
-        update={"network": "gru", "opponent": "ridge", "searches": found}
+        update={"network": "node", "opponent": "last_value", "searches": found}
     )
     dataset = dataclasses.replace(
-        named(results, "waves"),
-        titles={"ridge": "ridge regression"},
-        short={"gru": "GRU(2)", "gru_2": "GRU(3)"},
-        plural={"gru": "GRUs"},
+        waves,
+        evaluation=evaluation,
+        titles={**waves.titles, "last_value": "last value"},
+        short={**waves.short, "node": "GRU(2)", "node_2": "GRU(3)"},
+        plural={**waves.plural, "node": "GRUs"},
         answers=[one],
     )
-    start = "GRUs of two searches and ridge regression are not compared"
+    start = "GRUs of two searches and last value are not compared"
     assert AnswerText(dataset, one).sentence().startswith(start)
     behind = "GRUs of two searches: GRU(2) (MSE 0.100), GRU(3) (MSE 0.200)"
     assert dataset.behind == [behind]
-    shown = scores_table(dataset, dataset.experiments, "ridge").searches
-    assert shown.startswith(f"{behind}. They are compared by the mean of")
+    table = scores_table(dataset, dataset.experiments, "last_value")
+    assert table.searches.startswith(f"{behind}. They are compared by the mean of")
+    rows = {row["experiment"].text: row for row in table.rows}
+    mean = rows["GRUs of two searches"]
+    assert mean["experiment"].small == "node"
+    single = [rows[name]["test_best"].value["mean"] for name in ("node", "node_2")]
+    assert mean["test_best"].value == pytest.approx(sum(single) / 2)
+    assert mean["word"].value == dataset.comparisons["node"].outcome
+    assert {rows[name]["word"].text for name in ("node", "node_2")} == {DASH}

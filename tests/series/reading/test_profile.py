@@ -97,3 +97,15 @@ def test_what_means_no_value_is_named_with_its_columns(tmp_path):
     lines = [*described(detect([tmp_path / "a.csv"], Options()))]
     told = "n/a 3 times in load and wind, 2 empty cells, broken once in rain"
     assert f"no value  {told}" in lines
+
+
+def test_a_series_that_ends_before_the_others_is_named(tmp_path):
+    rows = [
+        f"{name},2024-01-{day:02},{day * day % 7}"
+        for name, last in (("a", 30), ("b", 12), ("c", 30))
+        for day in range(1, last + 1)
+    ]
+    path = tmp_path / "shop.csv"
+    path.write_text("\n".join(["product,day,sold", *rows]), encoding="utf-8")
+    ended = "ended     b (2024-01-12 00:00:00): 1 of 3 series end before 2024-01-30"
+    assert ended in "\n".join(described(detect([path], Options())))

@@ -73,6 +73,24 @@ def test_the_same_question_is_answered_at_once_and_without_options_it_is_the_one
 
 
 @pytest.mark.usefixtures("here")
+def test_a_damaged_answer_is_made_anew(library, monkeypatch, capsys):
+    answer("--target", "load", "--horizon", "7")
+
+    def damaged(folder):
+        raise UnrollError(f"{folder.name}/answer.json was edited")
+
+    monkeypatch.setattr(answering, "load", damaged)
+    answer()
+    assert (
+        "meter/answer.json was edited. It is answered anew now."
+        in capsys.readouterr().out
+    )
+    assert [options for *_, options in library] == 2 * [
+        {"target": "load", "horizon": 7}
+    ]
+
+
+@pytest.mark.usefixtures("here")
 def test_other_code_answers_anew(library, monkeypatch):
     answer("--yes")
     monkeypatch.setattr(answering.fingerprint, "package", lambda: "9.9.9 abc")

@@ -76,7 +76,7 @@ def shop(tmp_path_factory):
     ("command", "text"),
     [
         ("tune shop/gru", "shop is the answer for a series of yours; the options"),
-        ("show shop", "`unroll compare shop` shows its models"),
+        ("show shop/gru", "`unroll compare shop` shows its models"),
     ],
 )
 def test_commands_for_experiments_say_what_an_answer_is(shop, command, text):
@@ -132,6 +132,9 @@ def test_an_answer_to_another_question_stays(shop, tmp_path):
     for name in ("shop.csv", "shop"):
         with pytest.raises(UsageError, match=message):
             printed(tmp_path, "answer", name, "--horizon", "3", "--yes")
+    message = r"shop holds the answer for the median\. Asked was the mean; pass --name"
+    with pytest.raises(UsageError, match=message):
+        printed(tmp_path, "answer", "shop", "--objective", "mean", "--yes")
     assert (tmp_path / "shop" / "answer.json").read_bytes() == before
     quick = ("--models", "ridge", "--no-networks", "--yes")
     with quickly():
@@ -242,6 +245,15 @@ def test_an_answer_is_listed_and_compared(shop, tmp_path, capsys):
     assert pair.count(f"shop: {answer.sentence}\n") == 2
     assert " of shop had less error than the value 7 " in verdict
     assert (listed["name"], listed["folder"]) == ("shop", "moved")
+    compared = json.loads(printed(tmp_path, "compare", "moved", "same", "--json"))
+    assert compared[0]["comparison"] == verdict
+    facts = printed(folder, "show", "shop").splitlines()
+    assert "  files: [../shop.csv]" in facts
+    assert [
+        line
+        for line in facts
+        if line.startswith("  options: ") and "lookback: 14" in line
+    ]
     shown = printed(folder, "compare", "shop/")
     assert "coverage" in shown.lower()
     assert "weighted quantile loss" in shown
@@ -295,6 +307,7 @@ def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
         ("predict shop --data .", ". is a folder; name a CSV, Parquet or .xlsx file"),
         ("predict shop --level 0.905", "the level must be 0.5 to 0.99"),
         ("predict shop --csv --json", "pass --csv or --json, not both"),
+        ("predict shop --series a --series b", "name one --series"),
         ("predict shop --horizon 5000", "horizon must be .*, 1 to 700, "),
         ("predict shop --horizon 36h", "a timestep is a day. Received: '36h'"),
         ("predict shop --plot next.docx", "--plot must name a .png, .svg or .pdf file"),

@@ -140,8 +140,13 @@ def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printe
     assert pair["words"] == str(expected)
     asked = f"Does {names[0]} help, compared with {names[1]}? It hurts: "
     assert f"{asked}{expected.amount}" in printed(shown, terminal=False)
-    (table,) = compare(evaluated, ["waves/node", "waves/perceptron"]).as_data()
+    names = ["waves/node", "waves/perceptron"]
+    (table,) = compare(evaluated, names).as_data()
     assert table["comparison"]["outcome"] == "open"
+    few = "node has fewer than 3 seeds; `seeds: 3` in params.yaml gives more"
+    assert table["comparison"]["words"] == f"open, because {few}"
+    with pytest.raises(UnrollError, match=f"are not compared, because {few}"):
+        unroll.open(evaluated.root).compare(*names)
     assert compare(evaluated, ["imdb/rnn", "imdb/majority"]).tables[0].stand_in
 
 
@@ -193,7 +198,8 @@ def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(
     else:
         before = text.partition("A wider ")[0]
         heading = " ".join(text.split("─")[0].splitlines()[-3:])
-        assert ("vs best without" in heading) == (width == 80), "the difference stays"
+        assert ("Change" in heading) == (width == 80), "the difference stays"
+        assert ("interval" in heading) == (width == 80), "and its interval"
         assert "A wider terminal also shows " in " ".join(text.split())
         assert "Published" in before, "the last column stays, or stands below its row"
 

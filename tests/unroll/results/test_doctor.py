@@ -113,6 +113,15 @@ def test_wrong_values_are_named_and_no_check_stops_the_others(workspace):
     )
 
 
+def test_claims_about_the_documents_other_experiments_are_counted(workspace):
+    others = CLAIMS.replace("sine/zero", "imdb/rnn")
+    workspace.claims.write_text(CLAIMS + others, encoding="utf-8")
+    assert failures(workspace) == {}
+    findings = {name: text for name, _, text in doctor.doctor(workspace)}
+    told = "2 claims, 1 of them about experiments of this folder"
+    assert findings["claims.yaml"] == told
+
+
 def test_a_project_of_ones_own_has_no_claims(tmp_path):
     """Without a project the documents are looked at: tests/test_wheel.py."""
     plain_yaml.write({"sources": {}}, tmp_path / "params.yaml")

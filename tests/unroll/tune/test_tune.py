@@ -228,7 +228,7 @@ def test_the_entry_of_the_winner_can_be_pasted(tuned):
     experiment = params.load(tuned.params).experiment("waves/node_tuned")
     rate = experiment.training.options["learning_rate"]
     assert rate == best["training.learning_rate"] != 0.0001
-    assert experiment.seeds == [0, 1]  # the data set's
+    assert experiment.seeds == [7], "those of the experiment beside it"
     entry = plain_yaml.read(tuned.params)["experiments"]["waves"]["node_tuned"]
     assert entry["training"] == {
         "method": "by_hand",
@@ -236,6 +236,8 @@ def test_the_entry_of_the_winner_can_be_pasted(tuned):
         "epochs": best["training.epochs"],
     }
     assert table["options"][0]["training.learning_rate"] == 0.0001, "as it is"
+    whole = [each for each in table["options"] if each["training.epochs"] == 5]
+    assert 0.0001 in [each["training.learning_rate"] for each in whole], "in full, too"
 
 
 def test_a_stopped_search_goes_on_as_if_it_had_not_been_and_no_number_of_test_counts(
@@ -401,11 +403,11 @@ def test_the_order_in_which_trainings_end_does_not_matter_and_the_best_go_on():
         [(trial, 50) for trial in range(1, 8)],
         [(7, 100), (6, 100), (5, 100)],
         [(7, 200)],
-        [(7, 400)],
+        [(7, 400), (1, 400)],
     ]
     attempts = search.progress()[0]
     patience = [each.training.options["training.patience"] for each in attempts[9:]]
-    assert patience == [5, 10, 20]
+    assert patience == [5, 10, 20, 20]
     more = search_of("waves/gru", experiment, 9, **searched)
     assert more.drawn[:7] == search.drawn
 
