@@ -9,6 +9,7 @@ Records change no result.
 import os
 import platform
 import sys
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,12 +63,14 @@ class Record(Environment):
         run: `fingerprint.folder` of the run's outputs.
         started: when the process that finished the run began; UTC, ISO 8601.
         ended: when the outputs were complete; UTC, ISO 8601.
+        cpu_seconds: the CPU time of that process; None in old records.
         params, files, modules, lock: as in `Ingredients`.
     """
 
     run: str
     started: str
     ended: str
+    cpu_seconds: float | None = None
     params: dict[str, Any]
     files: dict[str, str]
     modules: dict[str, str]
@@ -89,6 +92,7 @@ def write(workspace: Workspace, path: Path, folder: Path, made_of: Ingredients) 
             run=fingerprint.folder(folder),
             started=started.isoformat(timespec="seconds"),
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
+            cpu_seconds=round(time.process_time(), 1),
         )
         write_json(path, written.model_dump())
     # For example a full disk or a read-only folder: the training counts all the same.
