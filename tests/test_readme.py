@@ -233,6 +233,14 @@ def test_every_marked_figure_of_a_paragraph_is_that_of_the_last_build():
         assert "\n<!--" not in text, "such a line would end the paragraph"
 
 
+def test_the_readme_names_each_band_that_is_not_the_usual_one():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for data in results().built:
+        for answer in data.answers:
+            if answer.band not in (margin.BAND, 0.0):
+                assert f"(±{100 * answer.band:.1f} %)" in text, data.name
+
+
 def test_version_changelog_and_citation_agree():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
         "project"
