@@ -217,8 +217,7 @@ def run(
     def submit(task: Task) -> Future:
         if task.dataset not in data or data[task.dataset].status != "finished":
             files = _read(workspace.prepared(task.dataset))
-            # In a list: Dask takes a dictionary for many pieces of data.
-            [data[task.dataset]] = client.scatter([files], broadcast=True, hash=False)
+            data[task.dataset] = _sent(client, files)
         key = f"{task.whole_name}-{uuid.uuid4().hex}"
         prepared = data[task.dataset]
         return client.submit(
@@ -246,6 +245,18 @@ def run(
     finally:
         with contextlib.suppress(Exception):  # the scheduler may be gone
             client.cancel(list(waiting))
+
+
+def _sent(client: Client, files: dict[str, bytes]) -> Future:
+    """Send files to all workers, as soon as there is one."""
+    while True:
+        if not client.ncores():
+            progress.line("no worker has joined the cluster yet; waiting", last=True)
+            client.wait_for_workers(1)
+        with contextlib.suppress(TimeoutError):  # the only worker left meanwhile
+            # In a list: Dask takes a dictionary for many pieces of data.
+            [sent] = client.scatter([files], broadcast=True, hash=False)
+            return sent
 
 
 def _taken(workspace: Workspace, task: Task, future: Future) -> Result:

@@ -197,7 +197,8 @@ class Project:
             Experiment.model_validate(merged(section.model_dump(), options)),
         )
         if data is None:
-            data = self.data(section.dataset, calendar=section.calendar)
+            whole = self.data(section.dataset, calendar=section.calendar)
+            data = datasets.shortened(whole, section.share)
         trained = chosen.train(chosen.job(data, *callbacks))
         return TrainedExperiment(**vars(trained))
 

@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pipeline.processes import duration
 from pipeline.provenance.git import git
 from pipeline.provenance.machine import unlocked
 from pipeline.provenance.places import CODE, NUMERICS, PACKAGES, PACKED, project_folder
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, alone
 from unroll.repro import make_page, prepare, repro, run_dvc, summary
 from unroll.results import compare
 
@@ -83,6 +84,18 @@ def demo(workspace: Workspace, jobs: int) -> int:
     # A folder without the four documents builds the demo that came with the package.
     whole = Workspace(project_folder(workspace.root, "claims.yaml"))
     folder = workspace.root / DEMO
+    with _alone(folder, "unroll demo"):
+        return _demo(whole, folder, jobs)
+
+
+def _alone(folder: Path, command: str) -> AbstractContextManager[None]:
+    """Keep a second call of a command from copying code below a running build."""
+    busy = f"another `{command}` works in {folder}; wait until it has ended"
+    return alone(Workspace(folder).scratch / "command.lock", busy)
+
+
+def _demo(whole: Workspace, folder: Path, jobs: int) -> int:
+    """Build the demo of a project in a folder; see `demo`."""
     small = chosen(whole.root, folder)
     config = params.load(small.params)
     commit(whole.root, folder, "what is asked")
@@ -178,12 +191,16 @@ def official(workspace: Workspace, jobs: int) -> int:
             f"{workspace.root} has no data sets in {OFFICIAL}; "
             "run `unroll official` in the clone"
         )
-    mirror = os.environ.get("UNROLL_MIRROR", "")
-    if mirror and Path(mirror).is_dir():
-        # Stages run in `.official`, where a relative path would lead elsewhere.
-        os.environ["UNROLL_MIRROR"] = str(Path(mirror).absolute())
     os.environ["UNROLL_JOBS"] = str(jobs)
     folder = workspace.root / OFFICIAL_PROJECT
+    with _alone(folder, "unroll official"):
+        return _official(workspace, folder, sections, jobs)
+
+
+def _official(
+    workspace: Workspace, folder: Path, sections: Mapping[str, Any], jobs: int
+) -> int:
+    """Build sections of official.yaml in a folder; see `official`."""
     project = with_documents(workspace.root, folder, sections)
     commit(workspace.root, folder, "what is asked")
     prepare(project)

@@ -32,6 +32,9 @@ from unroll.terminal import BUILD
 REPORT = "report"
 """The stage that is always built. Its page says what is missing, and why."""
 
+OF_DATASET = ("prepare", "train", "evaluate")
+"""The stages of a data set, in their order."""
+
 ROOM = 16 * 1024**2
 """Bytes that must be free. On a full disk DVC tries to write its notes forever."""
 
@@ -84,13 +87,15 @@ def repro(
         _notes(workspace).unlink(missing_ok=True)
         prepare(workspace)
         before = workspace.failures()
-        if not targets:
-            for stage in before:
+        needed = _needed(config, targets)
+        for stage in before:
+            # A stage that fails again is noted again.
+            if not targets or stage in needed:
                 workspace.note_failure(stage, "")
         command = ["repro", "--keep-going"]
         if quiet:
             command.append("--quiet")
-        names = _trained_for(config, targets)
+        names = [name for name in config.experiments if f"train@{name}" in needed]
         if names:
             run_dvc(workspace, [*command, *(f"prepare@{name}" for name in names)])
             train_ahead(workspace, _prepared(workspace, config, names), jobs)
@@ -114,15 +119,18 @@ def make_page(workspace: Workspace, *, force: bool = False) -> int:
     return run_dvc(workspace, command)
 
 
-def _trained_for(config: Params, targets: Sequence[str]) -> list[str]:
-    """Return the data sets whose experiments these targets need; all without targets."""
-    return [
-        name
-        for name in config.experiments
-        if not targets
-        or REPORT in targets
-        or {f"train@{name}", f"evaluate@{name}"} & set(targets)
-    ]
+def _needed(config: Params, targets: Sequence[str]) -> set[str]:
+    """Return these targets and the stages that they need; all stages without targets."""
+    if not targets or REPORT in targets:
+        return {*stages(config)}
+    needed = {*targets}
+    for target in targets:
+        kind, _, name = target.partition("@")
+        if kind in OF_DATASET:
+            needed.add(config.source_stage(config.dataset(name).source))
+            earlier = OF_DATASET[: OF_DATASET.index(kind)]
+            needed |= {f"{before}@{name}" for before in earlier}
+    return needed
 
 
 def _prepared(workspace: Workspace, config: Params, names: Sequence[str]) -> list[str]:
@@ -276,6 +284,8 @@ def stop(dvc: subprocess.Popen[Any]) -> None:
 
     DVC is paused meanwhile. Otherwise it would go on to the next stage.
     """
+    if dvc.poll() is not None:
+        return
     os.kill(dvc.pid, signal.SIGSTOP)
     family = psutil.Process(dvc.pid).children(recursive=True)
     os.killpg(dvc.pid, signal.SIGTERM)
@@ -291,7 +301,7 @@ def environment(
     """Return the environment variables of DVC's process.
 
     With them DVC finds `unroll` on PATH and keeps its notes where the user may write,
-    and stages print no next command.
+    and stages print no next command and find the mirror.
     `outside` are the caller's variables, by default those of this process.
     """
     variables = git.environment(outside)
@@ -299,6 +309,10 @@ def environment(
     variables["PATH"] = os.pathsep.join(path)
     variables["DVC_NO_ANALYTICS"] = "1"
     variables[BUILD] = "1"
+    mirror = variables.get("UNROLL_MIRROR", "")
+    if mirror and "://" not in mirror:
+        # Stages run in the workspace, where a relative path would lead elsewhere.
+        variables["UNROLL_MIRROR"] = str(Path(mirror).absolute())
     if "DVC_SITE_CACHE_DIR" not in variables:
         notes = workspace.scratch / "dvc"
         notes.mkdir(mode=0o700, parents=True, exist_ok=True)

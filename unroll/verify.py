@@ -305,9 +305,6 @@ def environment(root: Path, jobs: int) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(FOREIGN)
     }
-    mirror = variables.get("UNROLL_MIRROR", "")
-    if mirror and "://" not in mirror:
-        variables["UNROLL_MIRROR"] = str(Path(mirror).resolve())
     # The clone's code comes before the installed `unroll`.
     if (root / "unroll").is_dir():
         path = [str(root), variables.get("PYTHONPATH", "")]

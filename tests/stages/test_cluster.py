@@ -125,6 +125,22 @@ def test_the_bytes_are_those_of_this_machine_though_a_worker_is_killed(
     assert there.log("waves/node").exists()
 
 
+def test_tasks_wait_for_the_first_worker(tmp_path, monkeypatch):
+    workspace = trainable.waves(tmp_path / "project", linear=LINEAR)
+    alone = Machines(tmp_path)
+
+    def line(text, *_, **__):
+        if text == "no worker has joined the cluster yet; waiting":
+            alone.worker("first")
+
+    monkeypatch.setattr(cluster.progress, "line", line)
+    monkeypatch.setattr(runs, "trained", lambda *_: None)
+    monkeypatch.setenv(train.SCHEDULER, alone.address)
+    train.train(workspace, "waves")
+    alone.end()
+    assert workspace.record("waves", "linear").exists()
+
+
 def test_who_is_different_gets_no_task_and_who_is_gone_leaves_no_work(
     machines, tmp_path, monkeypatch
 ):

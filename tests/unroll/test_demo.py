@@ -6,10 +6,10 @@ import shutil
 import pytest
 
 from pipeline.config import params, plain_yaml
-from pipeline.errors import UsageError
+from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import answer
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, alone
 from stages.evaluate import evaluate
 from stages.report import report
 from tests.support import REPOSITORY, fake_runs
@@ -99,6 +99,13 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
         "4 of their test errors equal the committed ones to the last digit; waves/rnn6 not: either params.yaml "
         "was edited, or" in output
     )
+
+
+def test_a_demo_leaves_the_code_of_another_that_still_runs_as_it_is(root):
+    busy = alone(Workspace(root / ".demo").scratch / "command.lock", "")
+    with busy, pytest.raises(UnrollError, match="another `unroll demo` works in"):
+        projects.demo(Workspace(root), 2)
+    assert not (root / ".demo" / "params.yaml").exists()
 
 
 def test_a_demo_is_not_made_within_a_demo(root):

@@ -348,6 +348,7 @@ def tune(
     advice = "the options of its models are fixed, and `unroll tune` is for experiments"
     for name in names:
         refuse_answer(name, own_workspace(context), f"{advice} of params.yaml")
+    from unroll.tune.space import parts_of
     from unroll.tune.tune import tune
 
     tune(
@@ -355,7 +356,7 @@ def tune(
         names,
         jobs,
         trials=trials,
-        over=",".join(over).split(",") if over else [],
+        over=parts_of(",".join(over)) if over else [],
         seeds=seeds,
         number=number,
         dry=dry,

@@ -249,7 +249,7 @@ def check(
     Raises:
         UsageError: the file is a notebook.
     """
-    if script.suffix == ".ipynb":
+    if script.suffix.lower() == ".ipynb":
         raise UsageError(
             f"{script.name} is a notebook, and `check` runs a Python program; save the "
             "notebook as a .py file"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from pipeline import processes
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, printable
 from pipeline.files import read_json, remove, write_json, write_table
 from pipeline.processes import Call, Server
 from unroll.lab.assignment import check
@@ -43,7 +43,8 @@ def programs(folder: Path) -> list[Path]:
     found = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix in PROGRAMS
+        if path.is_file()
+        and path.suffix.lower() in PROGRAMS
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
     if not found:
@@ -76,7 +77,8 @@ def mark(
     ):
         calls = [
             Call(
-                str(script.relative_to(folder)),
+                # A name from another system may be no UTF-8, which the table must be.
+                printable(str(script.relative_to(folder))),
                 _check,
                 (script, Path(scratch) / f"{number}.json"),
                 Path(scratch) / f"{number}.log",
@@ -85,7 +87,7 @@ def mark(
         ]
         for ended in processes.run(calls, jobs, server, grace=GRACE):
             name = ended.call.name
-            sentence = f"Cannot tell: {ended.error}."
+            sentence = printable(f"Cannot tell: {ended.error}.")
             if not ended.error:
                 sentence = read_json(ended.call.arguments[1])
             verdict, _, why = sentence.partition(": ")

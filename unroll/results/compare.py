@@ -1,5 +1,6 @@
 """The commands `compare` and `claims`, and the answers at the end of a build."""
 
+import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -167,7 +168,11 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
         valid = [*every.datasets, *every.runs]
         one_of(name, valid, "the name of a data set or experiment")
         dataset, _, experiment = name.partition("/")
-        chosen.setdefault(dataset, set()).update({experiment} - {""})
+        chosen.setdefault(dataset, set()).add(experiment)
+    for dataset in {*names} & {*every.datasets}:
+        chosen[dataset] = set()  # all of its experiments
+    if len(names) == 2 and len({*names}) == 1:
+        raise UsageError(f"{names[0]} is named twice; name two experiments")
     are_two = len(names) == 2 and {*names} <= {*every.runs}
     results = load(workspace, every)
     _require_built(workspace, results, names)
@@ -180,7 +185,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
         # Of named experiments it says nothing on the others.
         note = "" if only else _lacking(results, evaluated.name)
         if names:
-            note += _edited_since(workspace, evaluated.name, only)
+            note += _edited_since(workspace, every, evaluated.name, only)
         scores, *others = dataset_tables(evaluated, only, against=not are_two)
         scores = _with_published(scores, results.verdicts, edited)
         tables += [
@@ -229,6 +234,13 @@ def _edited(workspace: Workspace, now: Params) -> set[str]:
         before = committed_params(workspace)
     except (UnrollError, OSError):
         return set()
+    return _differing(before, now)
+
+
+def _differing(before: Params, now: Params) -> set[str]:
+    """Return the full names of the experiments that had other options before, or whose
+    data set had.
+    """
     return {
         name
         for name, experiment in now.runs.items()
@@ -253,9 +265,11 @@ def committed_params(workspace: Workspace) -> Params:
 
 
 def _data(config: Params, name: str) -> tuple[object, object]:
-    """Return the sections of an experiment's data set and of its source, or None."""
+    """Return the preparation of an experiment's data set, and its source, or None."""
     dataset = config.datasets.get(name.partition("/")[0])
-    return dataset, dataset and config.sources.get(dataset.source)
+    if dataset is None:
+        return None, None
+    return dataset.preparation, config.sources.get(dataset.source)
 
 
 def _with_published(
@@ -295,33 +309,60 @@ def _lacking(results: Results, dataset: str) -> str:
     return f" {count} of its experiments {'is' if count == 1 else 'are'} not built."
 
 
-def _edited_since(workspace: Workspace, dataset: str, only: Collection[str]) -> str:
-    """Return a sentence that names the experiments whose entry in params.yaml is not the
-    one that was trained last, or "".
-
-    Without a readable dvc.lock nobody knows what was trained.
+def _edited_since(
+    workspace: Workspace, now: Params, dataset: str, only: Collection[str]
+) -> str:
+    """Return a sentence that names the experiments whose options in params.yaml are not
+    those that were trained last, or "".
 
     Args:
         workspace: with params.yaml and dvc.lock.
+        now: params.yaml.
         dataset: the data set.
         only: the experiments that count; empty for all.
     """
-    lock = workspace.root / LOCK
-    stage = locked(lock).get(f"train@{dataset}") if lock.is_file() else None
-    files = stage.params if stage else {}
-    trained = files.get(workspace.params.name, {}).get(f"experiments.{dataset}", {})
-    now = plain_yaml.read(workspace.params)["experiments"].get(dataset, {})
+    trained = _trained_params(workspace, dataset)
+    if trained is None:
+        return ""
+    changed = _differing(trained, now)
     names = [
         name
-        for name, entry in trained.items()
-        if (not only or name in only) and now.get(name, entry) != entry
+        for name in trained.experiments_of(dataset)
+        if f"{dataset}/{name}" in changed
+        and name in now.experiments_of(dataset)
+        and (not only or name in only)
     ]
     if not names:
         return ""
+    every = len(names) == len(trained.experiments_of(dataset))
+    said = "all experiments" if every else ", ".join(names)
     return (
-        f" The entries of {', '.join(names)} in params.yaml have changed since these "
+        f" The options of {said} in params.yaml have changed since these "
         f"were trained; {built_by(workspace, f'evaluate@{dataset}')}."
     )
+
+
+def _trained_params(workspace: Workspace, dataset: str) -> Params | None:
+    """Return params.yaml with the sections with which a data set was trained last.
+
+    It is None if nobody knows them: dvc.lock is damaged or does not have them, or
+    they are not valid any more.
+    """
+    lock = workspace.root / LOCK
+    stage = locked(lock).get(f"train@{dataset}") if lock.is_file() else None
+    values = stage.params.get(workspace.params.name, {}) if stage else {}
+    sections = plain_yaml.read(workspace.params)
+    for part in ("datasets", "experiments"):
+        if f"{part}.{dataset}" not in values:
+            return None
+        sections[part][dataset] = values[f"{part}.{dataset}"]
+    with TemporaryDirectory() as folder:
+        plain_yaml.write(sections, Path(folder, workspace.params.name))
+        shutil.copy(workspace.root / TEMPLATES, folder)
+        try:
+            return params.parse_all(Path(folder, workspace.params.name))
+        except UnrollError:
+            return None
 
 
 def claims(workspace: Workspace, documents: Sequence[str] = ()) -> ResultTable:

@@ -143,6 +143,8 @@ def _searches(workspace: Workspace) -> str:
 
 
 def _folder(workspace: Workspace) -> str:
+    if not workspace.root.is_dir():
+        raise UnrollError(f"{workspace.root} is no folder; `unroll --root` names one")
     if not os.access(workspace.root, os.W_OK):
         raise UnrollError(
             f"you may not write to {workspace.root}; change its permissions, or work in "

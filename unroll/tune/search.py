@@ -20,18 +20,23 @@ from optuna.samplers import RandomSampler
 
 from pipeline.config.params import Experiment, own_name
 from pipeline.data.examples import ceil_div
+from pipeline.errors import UnrollError
 from pipeline.evaluation.margin import band_above_floor
-from pipeline.files import read_checked
+from pipeline.files import read_checked, remove
 from pipeline.metrics import MEASURES, Measure
-from pipeline.provenance import fingerprint
+from pipeline.provenance import fingerprint, places
 from pipeline.provenance.fingerprint import Code
 from pipeline.training import tasks
 from pipeline.training.tasks import OUTCOME, Outcome, Task
 from pipeline.workspace import Workspace
-from unroll.tune.space import Space, contains, current_values, draw, with_values
-
-EPOCHS = "training.epochs"
-PATIENCE = "training.patience"
+from unroll.tune.space import (
+    EPOCHS,
+    PATIENCE,
+    Space,
+    current_values,
+    draw,
+    with_values,
+)
 
 LATE = 0.9
 """The fraction of the epochs after which a best epoch is late: more epochs might help."""
@@ -155,11 +160,8 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(sampler=RandomSampler(self.seed))
         options = [draw(study.ask(), self.searched) for _ in range(self.trials)]
-        own = self.own_values
-        if not self.experiment.trials and all(
-            contains(tried, own[place]) for place, tried in self.searched.items()
-        ):
-            options[0] = own
+        if not self.experiment.trials:
+            options[0] = self.own_values
         return options
 
     def error(self, attempt: Attempt) -> float:
@@ -190,6 +192,22 @@ class Search:
         if not folder.exists():
             return None
         return read_checked(folder / OUTCOME, Outcome)
+
+    def require_unchanged(self, attempts: Sequence[Attempt]) -> None:
+        """Raise UnrollError if the data or the code has changed since the search began.
+
+        Then the outcomes are removed, since later ones may be of the new data.
+        """
+        last = attempts[-1].training
+        now = replace(self, code=Code(places.CODE), _tasks={})
+        if now.task(last).fingerprint == self.task(last).fingerprint:
+            return
+        for attempt in attempts:
+            remove(tasks.finished(self.workspace, self.task(attempt.training)))
+        raise UnrollError(
+            f"the data or the code of {self.name} has changed since this search began; "
+            "the same command searches again"
+        )
 
     def progress(self) -> tuple[list[Attempt], list[Training]]:
         """Return what has been trained, and what has to be trained next.

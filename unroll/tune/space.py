@@ -59,6 +59,9 @@ OF_WORDS = ("embedding", "word_dropout", "pooling", "direction")
 SWITCH = "false,true"
 """The choices of an option that is on or off."""
 
+EPOCHS = "training.epochs"
+PATIENCE = "training.patience"
+
 SCALE = 4
 """The ratio of a range's ends from which the range is searched on a log scale."""
 
@@ -76,8 +79,7 @@ def space(
     """Return the search space of an experiment.
 
     An option that is off (0, None or false) is searched neither by a range nor as a
-    switch: the data set may not have it. Nor is a `last` that exceeds its range. The
-    experiment's own values always lie in the search space.
+    switch: the data set may not have it. Nor is a `last` that exceeds its range.
 
     Args:
         name: the name of the experiment.
@@ -103,6 +105,11 @@ def space(
         for place in options:
             if option in _names(place):
                 annotation, value = options[place]
+                if place == EPOCHS or (place == PATIENCE and value):
+                    raise UsageError(
+                        f"--over {option}: a search chooses the epochs itself, and "
+                        "patience is a part of them; leave it out"
+                    )
                 words = ",".join(_words(annotation))
                 ranges[place] = limits or words or known.get(place, "")
                 if not ranges[place]:
@@ -114,6 +121,21 @@ def space(
         place: _distribution(f"{place}={limits}", options[place], limits)
         for place, limits in ranges.items()
     }
+
+
+def parts_of(over: str) -> list[str]:
+    """Return the options in a text such as "units,schedule=constant,cosine".
+
+    A part without "=" after one with choices is one more choice.
+    """
+    parts: list[str] = []
+    for part in over.split(","):
+        before = parts[-1] if parts else ""
+        if "=" in before and ":" not in before and "=" not in part:
+            parts[-1] = f"{before},{part}"
+        else:
+            parts.append(part)
+    return parts
 
 
 def _ranges(
@@ -195,12 +217,14 @@ def _words(annotation: Any) -> list[str]:
 def _distribution(text: str, option: Option, limits: str) -> Distribution:
     """Return the distribution of "LOW:HIGH" or "A,B".
 
-    It includes the experiment's own value, since the first trial is the experiment
-    itself. `text` is the beginning of an error message.
+    It includes the experiment's own value, unless that is 0, which turns the option
+    off. `text` is the beginning of an error message.
     """
     annotation, value = option
     adapter = pydantic.TypeAdapter(annotation)
     mark = "," if "," in limits else ":"
+    if mark == ":" and _bare(annotation) is bool:
+        raise UsageError(f"{text}: the choices of a switch are false,true")
     try:
         values = [adapter.validate_strings(limit) for limit in limits.split(mark)]
     except pydantic.ValidationError as error:
@@ -223,16 +247,18 @@ def _distribution(text: str, option: Option, limits: str) -> Distribution:
 def current_values(
     name: str, experiment: Experiment, places: Iterable[str]
 ) -> dict[str, Any]:
-    """Return place -> the experiment's own value."""
+    """Return place -> the experiment's own value.
+
+    Raises UsageError if the experiment does not have an option of its trials any more.
+    """
     options = _options(name, experiment)
+    for place in places:
+        if place not in options:
+            raise UsageError(
+                f"the trials of {name} have {place}, and params.yaml does not; delete "
+                f"results/trials/{name}.csv to search again"
+            )
     return {place: options[place].value for place in places}
-
-
-def contains(tried: Any, value: Any) -> bool:
-    """Return whether a distribution includes a value."""
-    if isinstance(tried, CategoricalDistribution):
-        return value in tried.choices
-    return value is not None and bool(tried.low <= value <= tried.high)
 
 
 def draw(trial: Trial, searched: Space) -> dict[str, Any]:

@@ -229,13 +229,14 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
     """Write the trainings of a search that has ended, and print the best.
 
     Raises:
-        UnrollError: no training came to its end.
+        UnrollError: no training came to its end, or the data or code has changed.
     """
     if all(attempt.value is None for attempt in attempts):
         raise UnrollError(
             f"none of {search.trials} trials was completed ({attempts[0].ended}); pass "
             "--over learning_rate=LOW:HIGH with lower rates"
         )
+    search.require_unchanged(attempts)
     table = pd.DataFrame(
         {
             "experiment": search.name,
@@ -351,7 +352,8 @@ def _show_best(workspace: Workspace, name: str, table: pd.DataFrame) -> None:
     print(f"For params.yaml, in experiments.{about}:")
     print(f"    # By `unroll tune {name}`, {len(table)} trainings: {score}.")
     print(textwrap.indent(plain_yaml.dumped(new), "    "), end="")
-    if dataset.describe(workspace.prepared(about)).stand_in:
+    prepared = workspace.prepared(about)
+    if (prepared / "dataset.json").is_file() and dataset.describe(prepared).stand_in:
         print("These are stand-in data: no figure is a result.")
     unroll = workspace.program
     target = f"{about}/{key}"

@@ -59,20 +59,40 @@ def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_b
         claims(evaluated, ["999"])
 
 
-def test_an_entry_that_was_edited_since_its_training_is_named(evaluated, tmp_path):
+def test_options_that_were_edited_since_their_training_are_named(evaluated, tmp_path):
     root = tmp_path / "project"
     shutil.copytree(evaluated.root, root)
-    entries = plain_yaml.read(root / "params.yaml")["experiments"]["waves"]
+    now = plain_yaml.read(root / "params.yaml")
+    entries = now["experiments"]["waves"]
+    whole = now["datasets"]["waves"]
     first = next(iter(entries))
-    trained = {**entries, first: {**entries[first], "seeds": 17}}
-    files = {"params.yaml": {"experiments.waves": trained}}
-    lock = {"stages": {"train@waves": {"cmd": "unroll train waves", "params": files}}}
-    (root / "dvc.lock").write_text(plain_yaml.dumped(lock), encoding="utf-8")
-    [table] = compare(Workspace(root), ["waves"]).tables
-    assert f"The entries of {first} in params.yaml have changed" in table.caption
+    edited = {**entries, first: {**entries[first], "seeds": 17}}
+
+    def said(experiments, dataset):
+        sections = {"experiments.waves": experiments, "datasets.waves": dataset}
+        files = {"params.yaml": sections}
+        lock = {"stages": {"train@waves": {"cmd": "unroll train", "params": files}}}
+        (root / "dvc.lock").write_text(plain_yaml.dumped(lock), encoding="utf-8")
+        [table] = compare(Workspace(root), ["waves"]).tables
+        return table.caption
+
+    assert "have changed" not in said(entries, whole)
+    assert f"The options of {first} in params.yaml have changed" in said(edited, whole)
+    other_data = said(entries, {**whole, "preparation": {"name": "another"}})
+    assert "The options of all experiments in params.yaml have changed" in other_data
     (root / "dvc.lock").write_text("stages: [", encoding="utf-8")
     [table] = compare(Workspace(root), ["waves"]).tables
     assert "have changed" not in table.caption
+
+
+def test_a_name_twice_is_refused_and_a_data_set_stands_for_all_its_experiments(
+    evaluated,
+):
+    with pytest.raises(UsageError, match="waves/perceptron is named twice"):
+        compare(evaluated, ["waves/perceptron", "waves/perceptron"])
+    [alone] = compare(evaluated, ["waves"]).tables
+    [both] = compare(evaluated, ["waves", "waves/perceptron"]).tables
+    assert len(both.rows) == len(alone.rows)
 
 
 def test_a_published_cell_says_what_its_number_is_compared_with():
@@ -155,7 +175,7 @@ def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printe
     [
         (["waves/node", "imdb/rnn"], "belong to two data sets"),
         (["waves_nodes", "waves/perceptron"], "waves/node"),
-        (["jena/gru", "jena/gru"], "not built; .* repro evaluate@jena` builds it"),
+        (["jena/gru"], "not built; .* repro evaluate@jena` builds it"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(evaluated, names, words):

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from optuna.distributions import distribution_to_json
+from optuna.distributions import CategoricalDistribution, distribution_to_json
 
 from pipeline import workspace as workspaces
 from pipeline.config import params, plain_yaml
@@ -17,6 +17,8 @@ from pipeline.data import dataset
 from pipeline.data.examples import Arrays
 from pipeline.errors import DivergedError, UnrollError, UsageError
 from pipeline.metrics import MEASURES
+from pipeline.provenance import places
+from pipeline.provenance.fingerprint import Code
 from pipeline.training.recipe import Recipe, recipe
 from pipeline.training.tasks import Outcome, Result
 from pipeline.workspace import Workspace
@@ -27,7 +29,7 @@ from tests.support import REPOSITORY
 from unroll.commands.main import invoke
 from unroll.tune import tune as tuning
 from unroll.tune.search import NOT_CONVERGED, Attempt, Search, Training
-from unroll.tune.space import contains, current_values, space, with_values
+from unroll.tune.space import current_values, parts_of, space, with_values
 
 PARAMS = """\
 sources:
@@ -141,6 +143,50 @@ def tuned(tmp_path_factory):
     return workspace
 
 
+@pytest.mark.parametrize(
+    ("over", "why"),
+    [
+        ("epochs=50:1000", "--over epochs: a search chooses the epochs itself"),
+        ("patience", "--over patience: a search chooses the epochs itself"),
+        ("residual=false:true", "residual=false:true: the choices of a switch are false"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_searched_over_is_refused(over, why):
+    gru = params.load(REPOSITORY / "params.yaml").experiment("waves/gru")
+    with pytest.raises(UsageError, match=why):
+        space("waves/gru", gru, 50, [over])
+
+
+def test_choices_and_options_are_told_apart():
+    over = "units=8:64,dropout,schedule=constant,cosine,"
+    assert parts_of(over[:-1]) == ["units=8:64", "dropout", "schedule=constant,cosine"]
+
+
+def test_an_option_that_the_trials_have_and_params_yaml_lacks_is_named():
+    mlp = params.load(REPOSITORY / "params.yaml").experiment("waves/tuned_mlp")
+    with pytest.raises(
+        UsageError, match=r"have model.hidden.9, and params.yaml does n"
+    ):
+        current_values("waves/tuned_mlp", mlp, ["model.hidden.9"])
+
+
+def test_a_search_whose_data_have_changed_meanwhile_is_not_kept(tmp_path):
+    workspace = make(tmp_path)
+    config = params.load(workspace.params)
+    code = Code(places.CODE)
+    search = tuning.search_of(workspace, config, "waves/node", code, 2, [OVER])
+    training = search.progress()[1][0]
+    outcome = Outcome(value=1.0, ended="complete", cpu_seconds=1.0)
+    attempts = [Attempt(training, outcome, "complete")]
+    search.require_unchanged(attempts)
+    data = dataset.load(workspace.prepared("waves"))
+    test = data.splits["test"]
+    splits = data.splits | {"test": Arrays(1 - test.inputs, 5 + test.targets)}
+    dataset.save(replace(data, splits=splits), workspace.prepared("waves"))
+    with pytest.raises(UnrollError, match="has changed since this search began"):
+        search.require_unchanged(attempts)
+
+
 @pytest.fixture(scope="module")
 def other_test(tmp_path_factory):
     """The same in one go, with other numbers in the test split."""
@@ -151,6 +197,13 @@ def other_test(tmp_path_factory):
     dataset.save(replace(data, splits=splits), workspace.prepared("waves"))
     tune(workspace, "waves/node", "--trials", "8", "--over", OVER)
     return workspace
+
+
+def contains(tried, value):
+    """Whether a distribution includes a value."""
+    if isinstance(tried, CategoricalDistribution):
+        return value in tried.choices
+    return value is not None and tried.low <= value <= tried.high
 
 
 def test_both_ends_of_every_range_and_the_value_between_are_valid():
