@@ -7,8 +7,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import UnrollError, one_line
+from pipeline.errors import one_line
 from pipeline.files import UNFINISHED, remove, write_text
+from pipeline.locks import alone
 
 CLOCK = 5.0
 """Seconds by which a process may seem younger than it is. Systems count from their own
@@ -188,31 +189,6 @@ def home(workspace: Workspace) -> Workspace:
     copy, which DVC removes later.
     """
     return Workspace(Path(os.environ["DVC_ROOT"])) if dvc_experiment() else workspace
-
-
-@contextmanager
-def alone(lock: Path, busy: str, *, patience: float = 0.0) -> Iterator[None]:
-    """Keep other processes out of all blocks with the same lock while the block runs.
-
-    The system releases the lock even if this process is killed.
-
-    Args:
-        lock: the lock file; its folder is made.
-        busy: the text of the error if another process holds the lock.
-        patience: seconds to wait for that process; -1 waits until it has ended.
-
-    Raises:
-        UnrollError: another process holds the lock.
-    """
-    from filelock import FileLock, Timeout
-
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        acquired = FileLock(lock, timeout=patience).acquire()
-    except Timeout:
-        raise UnrollError(busy) from None
-    with acquired:  # outside the `try`: the block may raise a Timeout of its own
-        yield
 
 
 def alive(number: int, written: float) -> bool:

@@ -11,8 +11,10 @@ from series.reading.profile import FileProfile
 MOST_GROUPS = 1_000
 """Largest number of values of a column that groups series."""
 
+GROUP = "group"
+
 TOTAL = "total"
-"""The row of all groups together."""
+"""The row of all groups together, unless a group is called so (`_total`)."""
 
 
 def groups(profile: FileProfile) -> dict[str, dict[str, str]]:
@@ -45,14 +47,16 @@ def scores(rows: pd.DataFrame, by: str, of_series: Mapping[str, str]) -> pd.Data
         of_series: name of a series -> its group.
 
     Returns:
-        A row for each group, and one for all: `by`, model, mae, rmse and bias; the same
+        A row for each group, and one for all: `by` (or "group", if another column has
+        this name), model, mae, rmse and bias; the same
         of the naive model; and the number of measured values. The bias is that of the sum, NaN if
         the sum of the truth is not above 0.
     """
     known = rows[rows["y"].notna()]
     errors = known["y_hat"] - known["y"]
     table = known.assign(absolute=errors.abs(), squared=errors**2, error=errors)
-    of_group = _with_total(table, by, of_series).groupby([by, "role"], sort=False)
+    every = _with_total(table, of_series)
+    of_group = every.groupby([GROUP, "role"], sort=False)
     sums = of_group["y"].sum()
     found = pd.DataFrame(
         {
@@ -65,9 +69,10 @@ def scores(rows: pd.DataFrame, by: str, of_series: Mapping[str, str]) -> pd.Data
     )
     own = found.xs("", level="role")
     naive = found.drop(columns="values").xs("naive_", level="role").add_prefix("naive_")
-    every = pd.Index(dict.fromkeys([*of_series.values(), TOTAL]), name=by)
-    whole = own.join(naive).reindex(every)
-    return whole.fillna({"values": 0}).astype({"values": int}).reset_index()
+    groups = [*of_series.values(), _total(of_series)]
+    whole = own.join(naive).reindex(pd.Index(dict.fromkeys(groups), name=GROUP))
+    whole = whole.fillna({"values": 0}).astype({"values": int}).reset_index()
+    return _named(whole, by)
 
 
 def sums(forecast: pd.DataFrame, by: str, of_series: Mapping[str, str]) -> pd.DataFrame:
@@ -79,16 +84,29 @@ def sums(forecast: pd.DataFrame, by: str, of_series: Mapping[str, str]) -> pd.Da
         of_series: name of a series -> its group.
 
     Returns:
-        A row for each group and timestamp: `by`, ds, y_hat and the number of series.
+        A row for each group and timestamp: `by` (or "group", if another column has this
+        name), ds, y_hat and the number of series.
     """
-    whole = _with_total(forecast, by, of_series)
-    of_group = whole.groupby([by, "ds"], sort=False)["y_hat"]
-    return of_group.agg(y_hat="sum", series="count").reset_index()
+    of_group = _with_total(forecast, of_series).groupby([GROUP, "ds"], sort=False)
+    summed = of_group["y_hat"].agg(y_hat="sum", series="count")
+    return _named(summed.reset_index(), by)
 
 
-def _with_total(
-    rows: pd.DataFrame, by: str, of_series: Mapping[str, str]
-) -> pd.DataFrame:
-    """Return rows with their groups, and all rows again as the group `TOTAL`."""
-    named = rows.assign(**{by: rows["unique_id"].astype(str).map(of_series)})
-    return pd.concat([named, named.assign(**{by: TOTAL})])
+def _with_total(rows: pd.DataFrame, of_series: Mapping[str, str]) -> pd.DataFrame:
+    """Return rows with their groups, and all rows again as the group of all."""
+    groups = rows["unique_id"].astype(str).map(of_series)
+    named = rows.assign(**{GROUP: groups})
+    return pd.concat([named, named.assign(**{GROUP: _total(of_series)})])
+
+
+def _total(of_series: Mapping[str, str]) -> str:
+    """Return the name of all groups together, which no group has."""
+    name = TOTAL
+    while name in of_series.values():
+        name += " of all"
+    return name
+
+
+def _named(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return a table whose groups have the name of their column, unless it is taken."""
+    return table if by in table else table.rename(columns={GROUP: by})

@@ -23,6 +23,7 @@ from pipeline.files import (
     write_json,
     write_parquet,
 )
+from pipeline.locks import alone
 from pipeline.processes import Server
 from pipeline.validation import Strict, one_of, validated
 from series import FILE, accounts, contributions, fits, seal, sentence, windowed
@@ -182,7 +183,8 @@ class Answer:
             does in the user's DataFrame or Parquet file, else text. If the series has a
             time zone, ds and cutoff are in UTC, without a zone.
         forecaster: the best model, fitted to all rows.
-        folder: the folder of the files; temporary until the answer is saved.
+        folder: the folder of the files. That of `answer` is temporary: it is removed with
+            the answer.
         seconds: name of a model -> CPU seconds that its backtest took here.
     """
 
@@ -387,7 +389,7 @@ class Answer:
         several = [levels] if isinstance(levels, float | int) else levels
         forecaster = self.by_model(model).forecaster
         windows = self._read(frame, future)
-        return _typed(
+        return typed(
             forecaster.after(windows, several, horizon), self.findings.integers
         )
 
@@ -421,7 +423,7 @@ class Answer:
         if series is not None:
             one_of(series, [*windows], "series")
             windows = {series: windows[series]}
-        return _typed(self.why_after(windows, model), self.findings.integers)
+        return typed(self.why_after(windows, model), self.findings.integers)
 
     @property
     def explained(self) -> list[str]:
@@ -499,8 +501,8 @@ class Answer:
     ) -> Path:
         """Write the answer into a folder, which `load` reads.
 
-        An existing folder is replaced if it holds an answer, or only hidden files.
-        Hidden files, such as a cache, stay.
+        An answer that is there is replaced. Hidden files, such as a cache, and files of
+        the user's stay.
 
         Args:
             folder: the folder.
@@ -515,8 +517,8 @@ class Answer:
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path} is a file; name a folder to make")
         hidden = [*path.glob(".*")]
-        is_ours = (path / FILE).exists()
-        if path.is_dir() and not is_ours and len(hidden) < len([*path.iterdir()]):
+        others = [*path.glob("[!.]*")]
+        if others and not (path / FILE).exists():
             raise UsageError(
                 f"{path} holds something else than an answer; name another folder"
             )
@@ -526,6 +528,8 @@ class Answer:
             require_same_question(path, *asked, cure)
         own = [entry for entry in self.folder.iterdir() if entry.name[0] != "."]
         inside = {entry.name for entry in own}
+        replaced = {*inside, *SHOWN, SECONDS, seal.FILE, *seal.names(path)}
+        stay = hidden + [entry for entry in others if entry.name not in replaced]
         files = [
             file if file.path in inside else file.seen_from(self.folder, path)
             for file in self.findings.files
@@ -537,7 +541,7 @@ class Answer:
                 copy(entry, new / entry.name)
             write_json(new / FILE, findings.model_dump())
             seal.write(new, SECONDS, *SHOWN)
-            for entry in hidden:
+            for entry in stay:
                 entry.replace(new / entry.name)
         return path
 
@@ -579,12 +583,15 @@ def answer(
     kept = Path(cache) if cache else folder / ".cache"
     choose = choose or (lambda _: asked)
     try:
-        with naming_the_frame(folder):
+        seal.require_plain(kept)  # no lock behind a link
+        busy = f"another process fits models in {kept}; wait until it has ended"
+        with alone(kept / "lock", busy), naming_the_frame(folder):
             made = _answered(asked, data, folder, kept, say or _to_stderr, choose)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
+    # `by_model` makes further answers with these forecasts, which need the folder, too.
+    weakref.finalize(made.forecasts, shutil.rmtree, folder, ignore_errors=True)
     return made
 
 
@@ -634,14 +641,14 @@ def _answered(
         mostly_zero=made.mostly_zero,
         late=None if made.late is None else _late(made.late, made.late_reasons),
         groups=accounts.groups(profile),
-        integers=_integers(profile),
+        integers=_integers(profile, name),
     )
     every = made.forecasts
     if made.late is not None:
         late = made.late.forecasts
         late = late[~late["unique_id"].isin(made.board.deviations)]
         every = pd.concat([every, late], ignore_index=True)
-    forecasts = _typed(every, findings.integers)
+    forecasts = typed(every, findings.integers)
     made.forecaster.save(folder)
     write_parquet(folder / TABLE, forecasts)
     write_json(folder / SECONDS, {**made.seconds})
@@ -662,22 +669,28 @@ def _name(asked: Arguments, data: Data, profile: FileProfile) -> str:
     return plain_name(data)
 
 
-def _integers(profile: FileProfile) -> str:
-    """Return the type of the series' names if they are integers in Parquet; else ""."""
+def _integers(profile: FileProfile, name: str) -> str:
+    """Return the type of the series' names if they are integers in Parquet; else "".
+
+    A single series may have another name.
+    """
     if not profile.file.typed or not profile.series:
+        return ""
+    if profile.series_id is None and name != profile.series[0]:
         return ""
     import pyarrow as pa
     from pyarrow import parquet
 
     schema = parquet.read_schema(profile.file.paths[0])
-    for name in (profile.series_id, *LONG_FORMAT):
-        if name in schema.names:
-            kind = schema.field(name).type
+    for column in (profile.series_id, *LONG_FORMAT):
+        if column in schema.names:
+            kind = schema.field(column).type
             return str(kind) if pa.types.is_integer(kind) else ""
     return ""
 
 
-def _typed(table: pd.DataFrame, integers: str) -> pd.DataFrame:
+def typed(table: pd.DataFrame, integers: str) -> pd.DataFrame:
+    """Return a table whose unique_id is text with the type of `Findings.integers`."""
     return table.astype({"unique_id": integers}) if integers else table
 
 

@@ -34,6 +34,9 @@ SEASON = 84
 FEWEST_BLOCKS = 4
 """Smallest number of blocks for an interval; the scatter of fewer is not known."""
 
+FEWEST_SERIES = 20
+"""Smallest number of compared short series for an interval."""
+
 ROUNDING = 1e-6
 """A constant added to each error, in standard deviations.
 

@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.errors import UnknownAheadError, printable
 from pipeline.files import read_table, write_text
 from series import seal, table
-from series.answer import LEVELS, SHOWN, Answer
+from series.answer import LEVELS, SHOWN, Answer, typed
 from series.forecaster import OutsideRangeWarning
 from series.intervals import USUAL
 from series.leaderboard import mae_by_block
@@ -194,7 +194,6 @@ def page(
         answer=answer,
         explained=table.explained(answer.board),
         models=table.models(answer.models, answer.board.unit, answer.board.objective),
-        champions=answer.models["forecasts"].tolist(),
         forecast=rows,
         lacking=lacking,
         cure=CURE,
@@ -222,5 +221,5 @@ def read_forecast(answer: Answer, level: float) -> pd.DataFrame:
         # A series may be called "nan".
         rows = read_table(path, seal.CURE, unique_id=str, ds=str)
         if set(columns) <= set(rows.columns):
-            return rows[columns]
+            return typed(rows[columns], answer.findings.integers)
     return answer.forecast(levels=(level,))

@@ -47,7 +47,7 @@ def by_week(
         line.set(marker="o", linewidth=1.2)
     _date(axes)
     axes.set_xlabel(f"{errors.index.name}, by their first day")
-    axes.set_ylabel(f"MAE, {unit}" if unit else "MAE")
+    axes.set_ylabel(f"MAE, {unit}" if unit else "MAE", parse_math=False)
     axes.set_ylim(0, 1.1 * errors[[*sides]].max(axis=None) or 1)
     axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
     _save(figure, path)
@@ -98,7 +98,7 @@ def forecast(
     label = ", ".join(filter(None, (scale.quantity, scale.unit)))
     if scale.quantity == "value":
         label = window.question.csv.target
-    axes.set_ylabel(label)
+    axes.set_ylabel(label, parse_math=False)
     axes.set_title(title, loc="left", fontsize="medium", parse_math=False)
     axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0.5, 1.12))
     _save(figure, path)

@@ -34,8 +34,8 @@ class Window:
         question: what the models were trained to answer.
         stamps: (rows,) datetime64[ms], in UTC if the preparation has a time zone.
         target: (rows,) measured values of the target, NaN where nothing was measured.
-        inputs: (timesteps, columns + calendar) float32; NaN before the lookback where
-            there is no row.
+        inputs: (timesteps, columns + calendar) float32, or float64 for short series,
+            whose values are not scaled; NaN before the lookback where there is no row.
         last: datetime64[ms], the number of the last row in time
             (`row_calendar.numbered`).
         unusual: lines about values far outside of the trained range.

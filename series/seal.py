@@ -78,6 +78,17 @@ def check(folder: Path, *needed: str) -> None:
             )
 
 
+def names(folder: Path) -> set[str]:
+    """Return the names of the files and folders at the top of a folder that were sealed;
+    none if the hashes are missing or damaged.
+    """
+    try:
+        sealed = read_checked(folder / FILE, Seal, CURE).files
+    except UnrollError:
+        return set()
+    return {FILE, *(path.partition("/")[0] for path in sealed)}
+
+
 def require_plain(folder: Path) -> None:
     """Raise UnrollError unless a folder holds plain files and folders alone."""
     for _ in _plain_files(folder):

@@ -5,7 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.evaluation.margin import BAND, Word
 from pipeline.report.formatting import in_words
-from series.comparison import FEWEST_BLOCKS, SEASON, ModelComparison
+from series.comparison import (
+    FEWEST_BLOCKS,
+    FEWEST_SERIES,
+    SEASON,
+    ModelComparison,
+)
 from series.leaderboard import ENSEMBLE, Board, in_months
 
 PERCENT = f"{100 * BAND:.0f} %"
@@ -240,7 +245,7 @@ def _lacking(board: Board, compared: ModelComparison) -> str:
 def needed_for_interval(board: Board) -> str:
     """Return what an interval takes, where there is none: "12 weeks to compare on"."""
     if board.short:
-        return "20 series"
+        return f"{FEWEST_SERIES} series"
     if board.days < SEASON:
         return f"{SEASON // 7} weeks to compare on"
     return f"{in_words(FEWEST_BLOCKS)} {board.block_name} to compare on"

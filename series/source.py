@@ -22,6 +22,9 @@ Data: TypeAlias = (
 CHUNK = 1 << 20
 """The bytes of a file that are hashed at a time."""
 
+UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""Characters of a path that no JSON file or terminal should get."""
+
 LONGEST_NAME = 40
 """Largest number of characters of a name."""
 
@@ -136,6 +139,12 @@ def existing(given: object) -> Path:
             f"each of several files must be a path. Received: {given!r:.60}"
         )
     path = Path(given)
+    if UNSAFE.search(str(path.absolute())):
+        name = ascii(str(path))[1:-1]
+        raise UsageError(
+            f"the path {name} has a character that no text may have, such as one of "
+            "another system's encoding; rename it"
+        )
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a CSV, Parquet or .xlsx file")
     if path.exists() and not path.is_file():

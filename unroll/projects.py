@@ -15,11 +15,12 @@ from pipeline.config.registry import EXTENSIONS, make_folders
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import schema
 from pipeline.files import atomic_folder, remove, write_text
+from pipeline.locks import alone
 from pipeline.processes import duration
 from pipeline.provenance.git import git
 from pipeline.provenance.machine import unlocked
 from pipeline.provenance.places import CODE, NUMERICS, PACKAGES, PACKED, project_folder
-from pipeline.workspace import Workspace, alone
+from pipeline.workspace import Workspace
 from unroll.repro import make_page, prepare, repro, run_dvc, summary
 from unroll.results import compare
 

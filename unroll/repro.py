@@ -18,11 +18,12 @@ from pipeline.config import params, registry
 from pipeline.config.params import Params
 from pipeline.errors import STOPPED, StoppedError, UsageError, one_line
 from pipeline.files import remove
+from pipeline.locks import alone
 from pipeline.processes import end_with_parent
 from pipeline.provenance import git
 from pipeline.provenance.git import output_of
 from pipeline.validation import one_of
-from pipeline.workspace import Workspace, alive, alone
+from pipeline.workspace import Workspace, alive
 from stages.train import train_ahead
 from unroll import dvc_process
 from unroll.dvc_lock import LOCK, locked

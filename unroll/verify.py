@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
 from pipeline.files import remove, write_text
+from pipeline.locks import alone
 from pipeline.provenance.git import git
 from pipeline.validation import one_of
-from pipeline.workspace import Workspace, alone
+from pipeline.workspace import Workspace
 from unroll import repro
 from unroll.dvc_lock import LOCK, Entry, File, locked
 from unroll.repro import dvc

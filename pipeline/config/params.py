@@ -24,6 +24,8 @@ TEMPLATES = "templates.yaml"
 OFFICIAL = "official.yaml"
 """The file beside params.yaml with the data sets that need Jena's official file."""
 
+MOST_SEEDS = 10_000
+
 NAME = "[a-z][a-z0-9_]{0,59}"
 
 
@@ -36,6 +38,8 @@ def _name(text: str) -> str:
 
 
 def _seeds(value: Any) -> Any:
+    if type(value) is int and value > MOST_SEEDS:
+        raise ValueError(f"must be a number of seeds up to {MOST_SEEDS:,}, or a list")
     if type(value) is int and value > 0:
         return list(range(value))
     return value
@@ -54,7 +58,7 @@ RunName = Annotated[str, pydantic.StringConstraints(pattern=f"^{NAME}/{NAME}$")]
 Seed = Annotated[int, pydantic.Field(ge=0, lt=2**32)]
 Seeds = Annotated[
     list[Seed],
-    pydantic.Field(min_length=1, max_length=10_000),
+    pydantic.Field(min_length=1, max_length=MOST_SEEDS),
     pydantic.BeforeValidator(_seeds),
     pydantic.AfterValidator(_distinct),
 ]

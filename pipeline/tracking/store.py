@@ -19,9 +19,10 @@ from pipeline.data.dataset import Dataset, Description
 from pipeline.errors import UnrollError, without_password
 from pipeline.evaluation.schema import About
 from pipeline.files import remove, scratch_folder
+from pipeline.locks import alone
 from pipeline.metrics import MEASURES
 from pipeline.report import titles
-from pipeline.workspace import Workspace, alone, home
+from pipeline.workspace import Workspace, home
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -13,8 +13,16 @@ import pandas as pd
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import shown
 from series import comparison, intervals, leaderboard
-from series.comparison import SEASON, Errors
-from series.leaderboard import DECILES, LEVELS, MEAN, MEASURE, Board, ModelScores
+from series.comparison import FEWEST_SERIES, SEASON, Errors
+from series.leaderboard import (
+    DECILES,
+    LEVELS,
+    MARGIN,
+    MEAN,
+    MEASURE,
+    Board,
+    ModelScores,
+)
 from series.options import Objective
 from series.short import networks, offsets
 from series.short.backtest import CARDS, first_cutoffs
@@ -22,12 +30,6 @@ from series.short.histories import Histories
 
 MEMBERS = ("theta", "ets", "ces", "mlp")
 """The models whose mean is forecast; half of it is by models of one series."""
-
-MARGIN = 2 / 3
-"""Largest error, relative to the mean's, at which a single model is preferred."""
-
-FEWEST_SERIES = 20
-"""Smallest number of compared series for an interval."""
 
 UNIT = "usual changes"
 """The unit of errors."""

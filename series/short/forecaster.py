@@ -228,7 +228,13 @@ def whole(history: History, until: str | None) -> Window:
         later = int((measured.timestamps > np.datetime64(until)).sum())
         new = later / max(1, count - later)
     target = history.measured.target(history.target)[first:]
-    return replace(window, stamps=measured.timestamps[first:], target=target, new=new)
+    # 32 bits do not hold a count above 16 million, and these values are not scaled.
+    inputs = window.inputs.astype(np.float64)
+    exact = measured.values[first:, history.target][:: -window.question.windows.step]
+    column = inputs[-len(exact) :, history.target]
+    column[:] = np.where(np.isfinite(column), exact[::-1], column)
+    stamps = measured.timestamps[first:]
+    return replace(window, stamps=stamps, target=target, inputs=inputs, new=new)
 
 
 def digest(values: Array) -> bytes:

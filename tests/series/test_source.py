@@ -57,6 +57,11 @@ def test_a_dataframe_becomes_a_file_with_its_index_where_that_says_something(
             UsageError,
             "none.csv is not there; name a CSV, Parquet or .xlsx file",
         ),
+        (
+            os.fsdecode(b"m\xfcller.csv"),
+            UsageError,
+            r"m.udcfcller.csv has a character that no text may have.*; rename it",
+        ),
         (pd.DataFrame({"y": []}), UsageError, "data has no rows"),
         (
             pd.DataFrame([[1, 2]], columns=["y", "y"]),

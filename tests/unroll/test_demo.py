@@ -9,7 +9,8 @@ from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import answer
-from pipeline.workspace import Workspace, alone
+from pipeline.locks import alone
+from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from stages.report import report
 from tests.support import REPOSITORY, fake_runs

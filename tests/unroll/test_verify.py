@@ -11,7 +11,8 @@ import pytest
 
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
-from pipeline.workspace import Workspace, alone
+from pipeline.locks import alone
+from pipeline.workspace import Workspace
 from tests.support import last_output, start_unroll, toy
 from tests.unroll.test_workspaces import git
 from unroll import dvc_lock, repro, verify

@@ -13,12 +13,13 @@ import typer
 
 from pipeline.data.timestamps import duration
 from pipeline.errors import (
+    BusyError,
     UnrollError,
     UsageError,
     one_line,
     printable,
 )
-from pipeline.files import read_checked, write_json
+from pipeline.files import read_checked, remove, write_json
 from pipeline.provenance import fingerprint
 from pipeline.validation import Strict, validated
 from pipeline.workspace import Workspace
@@ -92,6 +93,11 @@ def answer(
     """
     files = [Path(name) for name in names]
     known = None if files[0].is_file() else folder_of(names[0], workspace)
+    if known is not None and len(names) > 1:
+        raise UsageError(
+            f"{names[0]} is an answer, which has files of its own; leave out "
+            f"{names[1]}, or name files alone"
+        )
     if known is not None:
         files = [file.found(known) for file in _record_of(known).files]
     if known is not None and name is None:
@@ -160,11 +166,15 @@ def of_files(
 
     try:
         made = _made(folder, name, files, options, choose=choose, jobs=jobs)
+    except BusyError:
+        raise
     except UnrollError:
         if is_new:
             shutil.rmtree(folder, ignore_errors=True)
-        elif before is not None:
-            # The next call without options must not repeat the options that failed.
+        # The next call without options must not repeat the options that failed.
+        elif before is None:
+            remove(folder / RECORD)
+        else:
             _write(folder, before)
         raise
     _write(folder, now)
@@ -282,7 +292,8 @@ def _record_of(folder: Path) -> Asked:
         raise UnrollError(
             f"{folder}/{CACHE} is missing; `unroll answer FILE` makes it again"
         )
-    return read_checked(folder / RECORD, Asked, seal.CURE)
+    cure = f"remove {folder / CACHE}, and `unroll answer FILE` makes it again"
+    return read_checked(folder / RECORD, Asked, cure)
 
 
 def ask_user(profile: FileProfile, options: Options) -> Options:

@@ -25,9 +25,9 @@ IMPORTANT = ("Change", "95 % interval", "Coverage", "CPU s")
 
 KEYWORD = re.compile(
     rf"\b({'|'.join(Options.model_fields)})="
-    r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?=\W|$))"""
+    r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[\d.]*\d|(?=\W|$))"""
 )
-"""A keyword in a text of the library, alone or with a string as its value."""
+"""A keyword in a text of the library, alone or with a string or number as its value."""
 
 ORDERS = {"day_first=True": "--day-first", "day_first=False": "--month-first"}
 """The keyword that has two flags."""
@@ -195,7 +195,7 @@ def with_flags(text: str) -> str:
 def _flag(match: re.Match[str]) -> str:
     name, value = match.groups()
     flag = "--" + name.replace("_", "-")
-    return f"{flag} {shlex.quote(ast.literal_eval(value))}" if value else flag
+    return f"{flag} {shlex.quote(str(ast.literal_eval(value)))}" if value else flag
 
 
 @contextlib.contextmanager

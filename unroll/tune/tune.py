@@ -19,12 +19,13 @@ from pipeline.config.params import Params, built_by, merged, own_name
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.files import read_table, write_table
+from pipeline.locks import alone
 from pipeline.metrics import MEASURES
 from pipeline.processes import duration
 from pipeline.provenance import places
 from pipeline.provenance.fingerprint import Code
 from pipeline.training.tasks import Task
-from pipeline.workspace import Workspace, alone
+from pipeline.workspace import Workspace
 from stages.train import performed
 from unroll.tune.search import NOT_CONVERGED, Attempt, Search, Training
 from unroll.tune.space import current_values, describe, space, with_values

@@ -187,6 +187,11 @@ NAME = (
         ),
         (
             "seeds: [0]",
+            "seeds: 20240101",
+            "experiments.waves.guess.seeds must be a number of seeds up to 10,000, or a list. Received: 20240101",
+        ),
+        (
+            "seeds: [0]",
             "seeds: [1, 2, 1]",
             "experiments.waves.guess.seeds must hold every seed once. Received: [1, 2, 1]",
         ),

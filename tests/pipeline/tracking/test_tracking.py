@@ -17,12 +17,13 @@ from pipeline.data import dataset as datasets
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers
 from pipeline.files import hashes_of, read_json, write_json, write_text
+from pipeline.locks import alone
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, record
 from pipeline.tracking import runs, store
 from pipeline.training import run_folder, tasks
 from pipeline.training.tasks import Task
-from pipeline.workspace import Workspace, alone
+from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from tests.support import fake_runs
 

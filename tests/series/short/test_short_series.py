@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import gc
 import os
 import random
 import shutil
@@ -13,8 +14,9 @@ import pytest
 
 import unroll
 from pipeline.errors import UnrollError, UsageError
+from pipeline.locks import alone
 from series import answer as answers
-from series import fits, seal
+from series import fits, page, seal
 from series.forecaster import OutsideRangeWarning
 from series.judge import between
 from series.short import backtest, local, networks
@@ -93,6 +95,50 @@ def test_the_mean_can_be_chosen_where_a_single_model_forecasts(tmp_path, monkeyp
     ]
     parts = [again.forecast(model=name)["y_hat"] for name in ("theta", "mlp", "mean")]
     np.testing.assert_allclose(parts[2], (parts[0] + parts[1]) / 2)
+
+
+def test_an_answer_saved_again_leaves_the_notes_beside_it(tmp_path):
+    answer = unroll.answer(panel(1, rows=11), target="y", models="theta")
+    folder = answer.save(tmp_path / "panel")
+    (folder / "notes.txt").write_text("mine")
+    answer.save(folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+    other = unroll.load(folder).by_model("last_value")
+    assert np.isfinite(other.forecast()["y_hat"]).all()
+
+
+def test_one_of_its_models_forecasts_when_the_whole_answer_is_gone():
+    answer = unroll.answer(panel(1, rows=11), target="y", models="theta")
+    other = answer.by_model("last_value")
+    del answer
+    gc.collect()
+    assert np.isfinite(other.forecast()["y_hat"]).all()
+
+
+def test_counts_above_sixteen_million_are_forecast_to_the_unit():
+    frame = panel(1, rows=24).assign(y=1_000_000_003 + 9 * np.arange(24))
+    answer = unroll.answer(frame, target="y", models="last_value")
+    assert answer.forecast()["y_hat"].iloc[0] == frame["y"].iloc[-1]
+
+
+def test_a_single_series_with_a_number_may_have_a_name(tmp_path):
+    path = tmp_path / "m.parquet"
+    panel(1, rows=11).assign(unique_id=7).to_parquet(path)
+    answer = unroll.answer(path, target="y", models="theta", name="m")
+    assert answer.forecast()["unique_id"].unique().tolist() == ["m"]
+
+
+def test_a_column_with_signs_of_a_formula_has_a_picture(tmp_path):
+    frame = panel(1, rows=11).rename(columns={"y": "sales_$_net_$"})
+    answer = unroll.answer(frame, target="sales_$_net_$", models="theta")
+    page.write(unroll.load(answer.save(tmp_path / "panel")))
+    assert "sales_$_net_$" in (tmp_path / "panel" / "forecast.svg").read_text()
+
+
+def test_one_cache_serves_one_answer_at_a_time(tmp_path):
+    busy = alone(tmp_path / "cache" / "lock", "")
+    with busy, pytest.raises(UnrollError, match="another process fits models in"):
+        unroll.answer(panel(1, rows=11), target="y", cache=tmp_path / "cache")
 
 
 def test_less_than_a_year_has_no_value_a_year_before():

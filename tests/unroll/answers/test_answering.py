@@ -149,6 +149,30 @@ def test_what_fails_leaves_no_folder_and_what_is_stopped_goes_on(
     assert len(library) == 1, "the answer of before is there, with its options"
 
 
+@pytest.mark.usefixtures("library")
+def test_files_beside_the_name_of_an_answer_are_refused(here):
+    answer("--yes")
+    with pytest.raises(UsageError, match=r"meter is an answer, .* leave out new.csv"):
+        invoke(["answer", "meter", "new.csv"])
+    (here / "meter" / ".cache" / "asked.json").write_text("{")
+    with pytest.raises(UnrollError, match=r"is damaged.*remove .*meter/.cache, and"):
+        answer("--yes")
+
+
+def test_options_that_failed_in_a_folder_that_was_there_are_forgotten(
+    here, monkeypatch
+):
+    def fail(_, __, files, options, choose, **___):
+        choose(detect(files, options))
+        raise UsageError("no such model")
+
+    (here / "meter").mkdir()
+    monkeypatch.setattr(answering, "_made", fail)
+    with pytest.raises(UsageError, match="no such model"):
+        answer("--yes", "--models", "nonsense")
+    assert not (here / "meter" / ".cache" / "asked.json").exists()
+
+
 def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(
     here, library, monkeypatch
 ):
@@ -260,6 +284,7 @@ def test_the_keywords_of_the_library_are_flags_of_the_command():
     assert show.with_flags("pass decimal=',', missing='<1 \\'' or stamp='when'") == (
         """pass --decimal ,, --missing '<1 '"'"'' or --stamp when"""
     )
+    assert show.with_flags("step=4 would do") == "--step 4 would do"
     assert show.with_flags("target='sales': it is") == "--target sales: it is"
     assert show.with_flags("day_first=True or day_first=False, for -1") == (
         "--day-first or --month-first, for -1"

@@ -276,9 +276,9 @@ def test_a_folder_gets_a_table_of_marks_and_a_stopped_check_says_what_is_kept(
     assert ended.value.exit_code == 1
     table = (tmp_path / "marks.csv").read_text("utf-8").splitlines()
     assert table[0] == "program,verdict,why"
-    assert table[1].startswith('anna.py,wrong,"with N it shuffles 50 values')
-    assert table[2].startswith('ben.IPYNB,cannot tell,"ben.IPYNB is a notebook')
-    assert table[3].startswith(r"\udcfcbung.ipynb,cannot tell,")
+    assert table[1].startswith(r"\udcfcbung.ipynb,cannot tell,")
+    assert table[2].startswith('anna.py,wrong,"with N it shuffles 50 values')
+    assert table[3].startswith('ben.IPYNB,cannot tell,"ben.IPYNB is a notebook')
     assert table[4].startswith("zoe/late.py,wrong,with N it stops: ModuleNotFoundErr")
     assert len(table) == 5
     printed = capsys.readouterr()

@@ -1,0 +1,42 @@
+"""Scores and sums of groups of series, whatever they and their column are called."""
+
+import pandas as pd
+import pytest
+
+from series import accounts
+
+FORECAST = pd.DataFrame(
+    {
+        "unique_id": ["north", "south", "total"],
+        "ds": pd.Timestamp("2026-01-01"),
+        "y_hat": [1.0, 2.0, 4.0],
+    }
+)
+ITSELF = {name: name for name in FORECAST["unique_id"]}
+
+
+def test_a_series_called_total_is_not_mixed_with_all_series():
+    summed = accounts.sums(FORECAST, "unique_id", ITSELF)
+    assert dict(zip(summed["unique_id"], summed["y_hat"], strict=True)) == {
+        "north": 1.0,
+        "south": 2.0,
+        "total": 4.0,
+        "total of all": 7.0,
+    }
+
+
+@pytest.mark.parametrize("by", ["series", "ds", "y_hat", "family"])
+def test_a_column_of_groups_may_be_called_as_a_column_of_sums(by):
+    summed = accounts.sums(FORECAST, by, ITSELF)
+    assert summed.columns[0] == (by if by == "family" else "group")
+    assert len(summed) == 4
+
+
+@pytest.mark.parametrize("by", ["model", "mae", "role", "values", "family"])
+def test_a_column_of_groups_may_be_called_as_a_column_of_scores(by):
+    own = FORECAST.assign(model="theta", role="", y=1.0)
+    rows = pd.concat([own, own.assign(model="last_value", role="naive_")])
+    found = accounts.scores(rows, by, ITSELF)
+    first = "group" if by in {"model", "mae", "values"} else by
+    assert found.columns[0] == first
+    assert found["mae"].tolist() == [0.0, 1.0, 3.0, pytest.approx(4 / 3)]
