@@ -88,7 +88,7 @@ def repro(
         _notes(workspace).unlink(missing_ok=True)
         prepare(workspace)
         before = workspace.failures()
-        needed = _needed(config, targets)
+        needed = needed_by(config, targets)
         for stage in before:
             # A stage that fails again is noted again.
             if not targets or stage in needed:
@@ -120,7 +120,7 @@ def make_page(workspace: Workspace, *, force: bool = False) -> int:
     return run_dvc(workspace, command)
 
 
-def _needed(config: Params, targets: Sequence[str]) -> set[str]:
+def needed_by(config: Params, targets: Sequence[str]) -> set[str]:
     """Return these targets and the stages that they need; all stages without targets."""
     if not targets or REPORT in targets:
         return {*stages(config)}

@@ -16,7 +16,7 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from filelock import FileLock
 from ruamel.yaml import YAML
 
-from pipeline.config import plain_yaml
+from pipeline.config import params, plain_yaml
 from tests.conftest import Miniature
 from tests.support import REPOSITORY, content, last_output, start_unroll
 from unroll import repro
@@ -287,3 +287,13 @@ def test_ctrl_c_ends_a_bare_dvc_repro_at_the_stage_that_runs(miniature):
     assert re.findall("exited with (.*)", output) == ["130"]
     assert output.count("> exec unroll evaluate") == 1
     assert not (folders[0] / "evaluation.json").exists(), "nothing is half-written"
+
+
+def test_a_target_needs_the_stages_before_it():
+    config = params.load(REPOSITORY / "params.yaml")
+    assert repro.needed_by(config, ["evaluate@weather_96", "prepare@waves"]) == {
+        *("source@weather", "prepare@weather_96", "train@weather_96"),
+        *("evaluate@weather_96", "source@waves", "prepare@waves"),
+    }
+    assert repro.needed_by(config, ["file@jena_sample"]) == {"file@jena_sample"}
+    assert repro.needed_by(config, []) == {*repro.stages(config)}
