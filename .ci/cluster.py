@@ -9,9 +9,9 @@ from pathlib import Path
 
 from distributed import LocalCluster
 
-from unroll import workspaces
+from unroll import projects
 
-LOCAL = Path(workspaces.DEMO)
+LOCAL = Path(projects.DEMO)
 REMOTE = Path(".unroll/cluster")
 UNROLL = [sys.executable, "-m", "unroll"]
 
@@ -29,10 +29,10 @@ def main() -> None:
     """Start a scheduler and two workers, build, and compare every run."""
     subprocess.run([*UNROLL, "demo"], check=True)
     shutil.rmtree(REMOTE, ignore_errors=True)
-    workspaces.chosen(Path.cwd(), REMOTE)
+    projects.chosen(Path.cwd(), REMOTE)
     with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
         where = ["--scheduler", cluster.scheduler_address]
-        build = ["--root", REMOTE, "repro", "--no-scores", *where]
+        build = ["--root", REMOTE, "repro", *where]
         subprocess.run([*UNROLL, *build], check=True)
     local = files(LOCAL / "runs")
     remote = files(REMOTE / "runs")

@@ -12,7 +12,7 @@ from bench import REPOSITORY, Say, halving, rebuild, results, wrong_words
 from bench.peers import compare as peers
 from bench.series import compare as series
 from bench.series import panels
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_json, write_text
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
@@ -78,7 +78,7 @@ def bench(
     """Measure Unroll; write bench/results.json and docs/performance.md.
 
     Raises:
-        UsageError: there is no such part.
+        UsageError: there is no such part, or there are no rivals to keep.
         UnrollError: nothing was measured yet, or a measurement fails.
     """
     for name in wanted or ():
@@ -86,7 +86,7 @@ def bench(
     printed = [PRINTED[name] for name in wanted or () if name in PRINTED]
     for show in printed:
         show(Workspace(REPOSITORY))
-    if printed:
+    if printed and len(printed) == len(wanted or ()):
         return
     path = REPOSITORY / "bench" / "results.json"
     page = REPOSITORY / "docs" / "performance.md"
@@ -94,6 +94,8 @@ def bench(
         path = REPOSITORY / ".unroll" / "bench" / "results.json"
         page = path.with_name("performance.md")
     measured = results.read(path)
+    if keep_rivals and "series" not in measured:
+        raise UsageError("there are no rivals to keep; leave --keep-rivals out")
     kept = measured["series"] if keep_rivals else None
     parts = PARTS | {"series": partial(series.measure, kept=kept)}
     for name, measure in parts.items():

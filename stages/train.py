@@ -262,7 +262,7 @@ def _cluster() -> ModuleType:
     except ImportError:
         raise UsageError(
             f"{SCHEDULER} names a scheduler of Dask, and Dask is not installed; run "
-            "`pip install 'unroll[cluster]'`"
+            "`pip install 'unroll[cluster]'` with this version's wheel"
         ) from None
 
 

@@ -40,7 +40,9 @@ def measure(
             rivals = kept["files"][name]["rivals"] if kept else None
             rows[name] = measure_file(file, say, rivals)
         found |= {"files": rows, "summary": summary(rows)}
-        found["rivals_date"] = kept.get("rivals_date", kept["date"]) if kept else None
+        found["rivals_date"] = (
+            (kept.get("rivals_date") or kept["date"]) if kept else None
+        )
     return found
 
 

@@ -281,6 +281,11 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
     about = dataset.about
     better = "higher" if MEASURES[about.metric].higher else "lower"
     best = dataset.named(opponent) if opponent else ""
+    draws = (
+        "seeds, or over searches where there are several"
+        if dataset.searches
+        else "seeds"
+    )
     return _sentences(
         (dataset.stale, "These scores are of an earlier build."),
         (
@@ -302,7 +307,7 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
             opponent,
             (
                 f"The change in error is against {best}, chosen before the test as "
-                "the best without recurrence. It is a geometric mean over seeds, with "
+                f"the best without recurrence. It is a geometric mean over {draws}, with "
                 "its 95 % interval."
             ),
         ),
@@ -347,6 +352,8 @@ def above_floor(dataset: Evaluated) -> str:
     """
     compared = dataset.answers[0].comparison if dataset.answers else None
     if compared is None or not compared.relative or not dataset.about.floor:
+        return ""
+    if not compared.band:  # the opponent has reached the floor
         return ""
     change, _ = comparison_text(compared, dataset.about.metric)
     part = abs(BAND * compared.change / compared.band)
@@ -452,13 +459,14 @@ def groups_table(dataset: Evaluated, shown: Mapping[str, Entry]) -> ResultTable:
         row["rollout"] = _stat(entry.rollout, "mse")
         row["horizon"] = _horizon(dataset, entry.rollout)
         rows.append(row)
+    weights = "selected" if "validation" in dataset.about.examples else "final"
     contents = _sentences(
         (groups, "parts of the test set"),
         (groups and free, "and"),
         (free, "own predictions fed back"),
     )
     caption = _sentences(
-        (True, "These are the scores of the final weights."),
+        (True, f"These are the scores of the {weights} weights."),
         (
             "outside" in groups,
             "The parts lie inside and outside the range of x that was trained on.",

@@ -280,7 +280,9 @@ class AnswerText:
         amount, interval = self.change
         ends = f" (95 % interval: {interval})" if interval else ""
         side = "less" if comparison.change < 0 else "more"
-        if not comparison.relative:
+        if comparison.change == 0:
+            by = f"the same error as {other}"
+        elif not comparison.relative:
             measure, size = amount.split(" ", 1)
             by = f"{side} error than {other}, by {size.lstrip('+-')} in {measure}"
         elif float(f"{comparison.change:.3f}") == 0:

@@ -397,10 +397,14 @@ def _origin(found: RunOnDisk) -> tuple[tuple[int, int] | None, dict[str, str]]:
 def parameters(name: str, experiment: Experiment) -> dict[str, str]:
     """Return place in params.yaml -> option of an experiment, defaults included."""
     chosen = recipe(name, experiment)
-    own = ("dataset", "seeds", "calendar", "standardise", "in_unit")
+    own = (
+        *("dataset", "seeds", "calendar", "residual", "standardise", "in_unit"),
+        *("share", "trials", "repeats"),
+    )
     flat = {key: getattr(experiment, key) for key in own}
     sections = {
         "features": experiment.features or {},
+        "rows": experiment.rows or {},
         "model": {
             "family": experiment.model.family,
             "name": experiment.model.name,
