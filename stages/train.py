@@ -17,6 +17,7 @@ from types import ModuleType
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.config.registry import METHODS, MODELS, full_name
+from pipeline.data import dataset
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import remove
 from pipeline.metrics import MEASURES
@@ -34,6 +35,10 @@ that cluster trains (docs/many-machines.md)."""
 
 NETWORK = 10.0
 """Expected seconds of a network that was never trained. Other models: 1 second."""
+
+
+NO_FREE_RUN = ("residual", "features")
+"""Options that make a network's inputs or outputs others than the values of a series."""
 
 
 def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> None:
@@ -127,6 +132,13 @@ def tasks_of(
             loss = experiment.training.options["loss"]
             one_of(loss, MEASURES, f"params.yaml: {place}.training.loss")
         made_of = fingerprint.ingredients(workspace.prepared(name), experiment, code)
+        differs = [part for part in NO_FREE_RUN if getattr(experiment, part)]
+        if differs and dataset.describe(workspace.prepared(name)).rollout:
+            raise UsageError(
+                f"params.yaml: {place}.{differs[0]} and the free run of {name} do not "
+                "fit, since the network's outputs are fed back as its inputs; leave it "
+                "out"
+            )
         wanted.append(Task(key, experiment, made_of))
     return wanted
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import write_json
+from pipeline.files import read_json, write_json
 from pipeline.training import tasks
 from pipeline.workspace import Workspace
 from stages import pool
@@ -80,6 +80,14 @@ def test_train_ends_with_the_scores_beside_those_of_the_last_evaluation(
     monkeypatch.setenv(terminal.BUILD, "1")
     invoke(["--root", two.root.name, "train", "waves", "linear"])
     assert lines(capsys)[1] == [], "`unroll repro` ends with its answers"
+
+
+def test_a_free_run_does_not_fit_a_network_that_learns_differences(tmp_path):
+    workspace = trainable.waves(tmp_path, node=NODE | {"residual": True})
+    file = workspace.prepared("waves") / "dataset.json"
+    write_json(file, read_json(file) | {"rollout": True})
+    with pytest.raises(UsageError, match=r"waves.node.residual and the free run of wa"):
+        train(workspace, "waves")
 
 
 def test_one_edited_option_trains_one_run(two, capsys):
