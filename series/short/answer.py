@@ -86,8 +86,8 @@ def answered(
         of_one = [titles[member] for member in found.members]
         titles[MEAN] = f"the mean of {', '.join(of_one[:-1])} and {of_one[-1]}"
     names = [model for model in past if model not in networks.NETWORKS]
-    needed = {*found.members, *found.champions}
-    names += [each for each in networks.NETWORKS if each in needed]
+    needed = {*found.members, *found.champions, *asked.models}
+    names += [each for each in networks.NETWORKS if each in needed and each in past]
     ahead, learnt = work.ahead(names, workers)
     digests = [forecaster.digest(values) for values in histories.series]
     arrays = {

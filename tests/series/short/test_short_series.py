@@ -90,6 +90,8 @@ def test_the_mean_can_be_chosen_where_a_single_model_forecasts(tmp_path, monkeyp
     assert answer.board.champion != "mean"
     assert answer.sentence.startswith("Recurrence was not tried")
     again = unroll.load(answer.save(tmp_path / "panel"))
+    named = unroll.answer(frame, target="y", horizon=4, models=["theta", "ets", "gru"])
+    assert np.isfinite(named.by_model("gru").forecast()["y_hat"]).all()
     assert again.forecaster.models == [
         *["last_value", "seasonal_naive", "theta", "mlp", "mean"]
     ]
