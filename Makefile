@@ -73,8 +73,9 @@ lock: venv ## make every lock again (UPGRADE=--upgrade: the newest of everything
 	@.ci/lock
 	@.ci/lock bench
 
-clean: ## remove the demo, scratch files and tools' caches; data, results, records, .venv stay
-	@rm -rf .demo .site .unroll dvc_plots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis unroll.egg-info
+clean: ## remove the demo, scratch files and tools' caches; data, results, records, .venv and unfinished trainings stay
+	@[ ! -d .unroll ] || find .unroll -mindepth 1 -maxdepth 1 ! -name finished ! -name checkpoints -exec rm -rf {} +
+	@rm -rf .demo .site dvc_plots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis unroll.egg-info
 	@find pipeline series stages unroll tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list

@@ -201,7 +201,7 @@ def with_figures(data, text):
         if match["other"]:
             change = compare(data.evaluation, match["model"], match["other"]).change
             more = "less" if change < 0 else "more"
-            words = f"{100 * abs(change):.0f} % {more} error"
+            words = f"{100 * abs(change):.2g} % {more} error"
         return f"{marks}-->{words}<!-- -->"
 
     return FIGURE.sub(figure, text)

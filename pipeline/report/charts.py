@@ -8,10 +8,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.evaluation import answers
 from pipeline.evaluation.plot_data import PARTS
+from pipeline.evaluation.schema import Entry
 from pipeline.metrics import MEASURES
 from pipeline.report.formatting import capital, short, title
 from pipeline.report.results import Evaluated
@@ -265,8 +266,8 @@ def _forecasts(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
         cure = f"unroll repro evaluate@{dataset.name} draws them"
         return Plots(title, f"There are none of {lacking} yet: {cure}.")
     caption = (
-        "The plots show the network and the model without recurrence that the answer "
-        "compares, with their first seed."
+        "The plots show the best network with recurrence and the best model without, "
+        f"each with its first {'search and its ' if dataset.searches else ''}seed."
     )
     names_of_parts = ["First rows of test"]
     if (table["part"] > 0).any():
@@ -423,12 +424,16 @@ def by_fraction(dataset: Evaluated) -> list[dict[float, str]]:
     }
     curves = []
     for whole, entry in entries.items():
-        same = (entry.layers, entry.trials)
         fractions = {
             other.share: name
             for name, other in entries.items()
-            if other.share < 1 and (other.layers, other.trials) == same
+            if other.share < 1 and _options(other) == _options(entry)
         }
-        if entry.share == 1 and fractions:
+        if entry.share == 1 and not entry.repeats and fractions:
             curves.append(dict(sorted(fractions.items())) | {1.0: whole})
     return sorted(curves, key=lambda curve: not entries[curve[1.0]].recurrent)
+
+
+def _options(entry: Entry) -> tuple[Any, ...]:
+    """Return what is known of an experiment's options besides the share of the rows."""
+    return entry.model, entry.method, entry.layers, entry.trials

@@ -8,7 +8,7 @@ for (const table of document.querySelectorAll("table.ranked, table.scores")) {
   const value = (row, place) => {
     const cell = row.cells[place];
     const text = cell?.dataset.value ?? cell?.textContent.trim().replaceAll(",", "") ?? "";
-    const number = Number.parseFloat(text);
+    const number = headings[place].classList.contains("n") ? Number.parseFloat(text) : Number.NaN;
     return Number.isNaN(number) ? text : number;
   };
   headings.forEach((heading, place) => {

@@ -22,6 +22,7 @@ from pipeline.report.result_tables import (
     WITHOUT_QUESTION,
     above_floor,
     band_sentence,
+    change_sentence,
     claims_table,
     groups_table,
     heading,
@@ -57,12 +58,13 @@ MEANINGS: dict[str, str] = {
     **NOTES,
     Outcome.HOLDS: "The published figure lies in the interval of one more run, up to "
     "its rounding. Of two models, the interval of the difference lies on the stated side "
-    "of 0. Counts and shapes are equal.",
+    "of 0, or within the stated distance. Counts and shapes are equal.",
     Outcome.YES: "The document asks, and the rebuild says so.",
     Outcome.NO: "The document asks, and the rebuild says the opposite.",
     Outcome.LITTLE: "It holds, and so it does for a simple baseline.",
     Outcome.FAILS: "The rebuild contradicts the document.",
-    Outcome.UNSURE: "The interval is wider than the claim allows beforehand.",
+    Outcome.UNSURE: "The interval is wider than the claim allows beforehand, or holds "
+    "values for and against it, or there are fewer than three seeds.",
     Outcome.NOT_BUILT: "Nothing is trained for it yet.",
     Outcome.STAND_IN: "The data are generated in place of the real ones, so the figure "
     "is no result.",
@@ -226,6 +228,15 @@ def _labels(dataset: Evaluated, names: Iterable[str]) -> dict[str, str]:
     }
 
 
+def _line(dataset: Evaluated, unit: float) -> float | None:
+    """Return the error of the best model without recurrence on test, over its searches."""
+    if dataset.opponent is None:
+        return None
+    metric = dataset.about.metric
+    mean = dataset.evaluation.mean_score("test", dataset.opponent, metric)
+    return None if mean is None else unit * mean
+
+
 def _section(
     results: Results, dataset: Evaluated, networks: Mapping[str, PlayableNetwork]
 ) -> dict[str, Any]:
@@ -259,7 +270,9 @@ def _section(
         "standing": standing,
         "labels": _labels(dataset, standing),
         "standing_on": charts.ranking(dataset, standing, scale.std if in_unit else 1.0),
+        "line": _line(dataset, scale.std if in_unit else 1.0),
         "in_unit": in_unit,
+        "change": change_sentence(dataset, dataset.opponent),
         "claims": claims_table(verdicts, stand_in=dataset.about.stand_in),
         "plots": charts.plots(dataset),
         "network": networks.get(dataset.name),

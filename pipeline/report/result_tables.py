@@ -280,12 +280,6 @@ def _mean_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
 def _caption(dataset: Evaluated, opponent: str | None) -> str:
     about = dataset.about
     better = "higher" if MEASURES[about.metric].higher else "lower"
-    best = dataset.named(opponent) if opponent else ""
-    draws = (
-        "seeds, or over searches where there are several"
-        if dataset.searches
-        else "seeds"
-    )
     return _sentences(
         (dataset.stale, "These scores are of an earlier build."),
         (
@@ -303,17 +297,29 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
             about.naive,
             "MASE is the MAE as a share of the seasonal naive forecast's on train.",
         ),
-        (
-            opponent,
-            (
-                f"The change in error is against {best}, chosen before the test as "
-                f"the best without recurrence. It is a geometric mean over {draws}, with "
-                "its 95 % interval."
-            ),
-        ),
+        (opponent, change_sentence(dataset, opponent)),
         (opponent, band_sentence(dataset)),
         (opponent, _meanings(dataset)),
     )
+
+
+def change_sentence(dataset: Evaluated, opponent: str | None) -> str:
+    """Return what the change in error of a table is; "" without an opponent."""
+    if opponent is None:
+        return ""
+    against = (
+        f"The change in error is against {dataset.named(opponent)}, chosen before the "
+        "test as the best without recurrence"
+    )
+    if not any(each.relative for each in dataset.comparisons.values()):
+        return (
+            f"{against}: the difference of the two errors, since one of them is 0, with "
+            "its 95 % interval."
+        )
+    draws = "seeds"
+    if dataset.searches:
+        draws = "seeds, or over searches where there are several"
+    return f"{against}. It is a geometric mean over {draws}, with its 95 % interval."
 
 
 def _meanings(dataset: Evaluated) -> str:

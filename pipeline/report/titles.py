@@ -58,6 +58,9 @@ GLOSSARY = {
     "the absolute error.",
     "shapes matched": "In the document's code the loss compares each output with the "
     "target of every row in the batch; with shapes matched, it is compared with its own.",
+    "TCN": "A TCN is a stack of convolutions over timesteps that lie ever farther apart.",
+    "kernel ridge": "Kernel ridge regression weighs the train examples by how alike they "
+    "are.",
     "of sines": "A dense network of sines has the sine as its activation.",
 }
 """A part of a title that one course in statistics does not teach -> what it is."""
@@ -134,6 +137,7 @@ def _remarks(section: Experiment, shared: Mapping[str, Any]) -> list[str]:
     by_hand = section.training.method == "by_hand"
     means = (section.features or {}).get("means")
     rows = section.rows or {}
+    last = rows.get("last")
     remarks = [
         (dropout, f"dropout {dropout:g}"),
         (model.get("head") is False, "no output layer"),
@@ -145,7 +149,7 @@ def _remarks(section: Experiment, shared: Mapping[str, Any]) -> list[str]:
         (section.share < 1, f"{section.share:.3g} of the rows"),
         (section.features and not means, "on lags"),
         (means, "on lags, differences and means"),
-        (rows.get("last"), f"{rows.get('last')} timesteps"),
+        (last, "1 timestep" if last == 1 else f"{last} timesteps"),
         (rows.get("changes"), "with differences and means"),
         (section.residual, "from the last value"),
         (training.get("every_step"), "a loss at every timestep"),

@@ -76,6 +76,8 @@ def serving():
             target=functools.partial(server.serve_forever, poll_interval=0.01)
         )
         thread.start()
-        yield web
-        server.shutdown()
-        thread.join()
+        try:
+            yield web
+        finally:
+            server.shutdown()
+            thread.join()
