@@ -162,7 +162,9 @@ def _ranges(
             continue
         ranges[places[0]] = limits
         if option == "last":
-            ranges[places[0]] = f"{low}:{min(int(high), timesteps)}"
+            # A network that reads a single row has nothing to remember.
+            least = "2" if places[0] == "rows.last" else low
+            ranges[places[0]] = f"{least}:{min(int(high), timesteps)}"
     return ranges
 
 
