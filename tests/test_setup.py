@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -202,3 +203,10 @@ def test_every_action_of_others_is_pinned():
     assert actions
     for action in actions:
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+@pytest.mark.parametrize(
+    "script", sorted(ROOT.glob(".ci/*.py")), ids=lambda path: path.name
+)
+def test_a_script_of_make_finds_what_it_imports(script):
+    assert runpy.run_path(str(script), run_name="imported")
