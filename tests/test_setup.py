@@ -205,8 +205,6 @@ def test_every_action_of_others_is_pinned():
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
 
 
-@pytest.mark.parametrize(
-    "script", sorted(ROOT.glob(".ci/*.py")), ids=lambda path: path.name
-)
-def test_a_script_of_make_finds_what_it_imports(script):
-    assert runpy.run_path(str(script), run_name="imported")
+@pytest.mark.parametrize("name", ["cluster", "mlflow_pictures", "picture", "recording"])
+def test_a_script_of_make_finds_what_it_imports(name):
+    assert runpy.run_path(str(ROOT / ".ci" / f"{name}.py"), run_name="imported")
