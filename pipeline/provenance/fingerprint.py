@@ -25,6 +25,7 @@ EXEMPT = (
     "pipeline.config",
     "pipeline.data.download",
     "pipeline.errors",
+    "pipeline.locks",
     "pipeline.metrics.table",
     "pipeline.provenance",
     "pipeline.tracking",

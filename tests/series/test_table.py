@@ -177,7 +177,8 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
 def test_a_series_called_nan_keeps_its_forecast(tmp_path):
     unknown = rows(("nan",)).assign(**{"lo-80": -np.inf, "hi-80": np.inf})
     (tmp_path / page.FORECAST).write_text(table.csv(unknown))
-    read = page.read_forecast(SimpleNamespace(folder=tmp_path), 0.8)
+    findings = SimpleNamespace(integers="")
+    read = page.read_forecast(SimpleNamespace(folder=tmp_path, findings=findings), 0.8)
     assert table.forecast(read, 0.8, "").rows[0] == ["2024-01-08", "100.00", "-", "-"]
 
 
