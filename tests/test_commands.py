@@ -51,6 +51,7 @@ ELSEWHERE = {
     "unroll --root /shared": "other machines",
     "dask scheduler": "other machines",
     "from dask_jobqueue": "a cluster",
+    "from dask_kubernetes": "a cluster",
     "dask worker": "other machines",
     "unroll repro --scheduler": "other machines",
     "DASK_SCHEDULER_ADDRESS": "other machines",
