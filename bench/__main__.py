@@ -83,10 +83,10 @@ def bench(
     """
     for name in wanted or ():
         one_of(name, [*PARTS, "page", *PRINTED], "the part")
-    printed = [PRINTED[name] for name in wanted or () if name in PRINTED]
-    for show in printed:
-        show(Workspace(REPOSITORY))
-    if printed and len(printed) == len(wanted or ()):
+    for name in wanted or ():
+        if name in PRINTED:
+            PRINTED[name](Workspace(REPOSITORY))
+    if wanted and {*wanted} <= {*PRINTED}:
         return
     path = REPOSITORY / "bench" / "results.json"
     page = REPOSITORY / "docs" / "performance.md"

@@ -4,7 +4,6 @@ A record holds when the process of a training began and ended, and its CPU secon
 (`pipeline.provenance.record`). Nothing is trained here.
 """
 
-from datetime import datetime
 from typing import Any
 
 from bench import REPOSITORY, Say
@@ -44,14 +43,9 @@ def measure(_quick: bool, say: Say) -> dict[str, Any]:
 
 def costs(records: list[Record]) -> dict[str, Any]:
     """Return the number of trainings of a data set, and their seconds."""
-    seconds = 0.0
-    for record in records:
-        began = datetime.fromisoformat(record.started)
-        ended = datetime.fromisoformat(record.ended)
-        seconds += (ended - began).total_seconds()
     known = [r.cpu_seconds for r in records if r.cpu_seconds is not None]
     return {
         "experiments": len(records),
-        "seconds": seconds,
+        "seconds": sum(record.seconds for record in records),
         "cpu": sum(known) if len(known) == len(records) else None,
     }

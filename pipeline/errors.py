@@ -21,10 +21,6 @@ class UsageError(UnrollError):
     """
 
 
-class BusyError(UnrollError):
-    """Another process works with the same files."""
-
-
 class UnknownAheadError(UnrollError):
     """A forecast is impossible: a column that must be known in advance is not known for
     the rows to come.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import BusyError
+from pipeline.errors import UnrollError
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def alone(lock: Path, busy: str, *, patience: float = 0.0) -> Iterator[None]:
         patience: seconds to wait for that process; -1 waits until it has ended.
 
     Raises:
-        BusyError: another process holds the lock.
+        UnrollError: another process holds the lock.
     """
     from filelock import FileLock, Timeout
 
@@ -27,6 +27,6 @@ def alone(lock: Path, busy: str, *, patience: float = 0.0) -> Iterator[None]:
     try:
         acquired = FileLock(lock, timeout=patience).acquire()
     except Timeout:
-        raise BusyError(busy) from None
+        raise UnrollError(busy) from None
     with acquired:  # outside the `try`: the block may raise a Timeout of its own
         yield

@@ -207,4 +207,5 @@ def test_every_action_of_others_is_pinned():
 
 @pytest.mark.parametrize("name", ["cluster", "mlflow_pictures", "picture", "recording"])
 def test_a_script_of_make_finds_what_it_imports(name):
-    assert runpy.run_path(str(ROOT / ".ci" / f"{name}.py"), run_name="imported")
+    loaded = runpy.run_path(str(ROOT / ".ci" / f"{name}.py"), run_name="imported")
+    assert callable(loaded["main"])

@@ -76,6 +76,12 @@ class Record(Environment):
     modules: dict[str, str]
     lock: str
 
+    @property
+    def seconds(self) -> float:
+        """The seconds by the clock. Raises ValueError if a time was edited."""
+        started = datetime.fromisoformat(self.started)
+        return (datetime.fromisoformat(self.ended) - started).total_seconds()
+
 
 def write(workspace: Workspace, path: Path, folder: Path, made_of: Ingredients) -> None:
     """Write the record of the run in `folder`, which this process has just made.
@@ -123,9 +129,7 @@ def read(path: Path, folder: Path) -> Record:
 def seconds(workspace: Workspace, dataset: str, experiment: str) -> float | None:
     """Return how long the last training took; None without a record."""
     try:
-        known = read_checked(workspace.record(dataset, experiment), Record)
-        ended = datetime.fromisoformat(known.ended)
-        return (ended - datetime.fromisoformat(known.started)).total_seconds()
+        return read_checked(workspace.record(dataset, experiment), Record).seconds
     except (UnrollError, ValueError):
         return None
 

@@ -255,6 +255,7 @@ def _section(
     standing = charts.standing(dataset, models)
     scale = dataset.about.scale
     in_unit = dataset.about.metric == "mae" and bool(scale.unit)
+    unit = scale.std if in_unit else 1.0
     verdicts = [
         verdict
         for verdict in results.verdicts
@@ -269,8 +270,8 @@ def _section(
         "band": f"{band_sentence(dataset)} {above_floor(dataset)}".strip(),
         "standing": standing,
         "labels": _labels(dataset, standing),
-        "standing_on": charts.ranking(dataset, standing, scale.std if in_unit else 1.0),
-        "line": _line(dataset, scale.std if in_unit else 1.0),
+        "standing_on": charts.ranking(dataset, standing, unit),
+        "line": _line(dataset, unit),
         "in_unit": in_unit,
         "change": change_sentence(dataset, dataset.opponent),
         "claims": claims_table(verdicts, stand_in=dataset.about.stand_in),

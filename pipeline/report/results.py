@@ -280,13 +280,14 @@ class AnswerText:
         amount, interval = self.change
         ends = f" (95 % interval: {interval})" if interval else ""
         side = "less" if comparison.change < 0 else "more"
-        if comparison.change == 0:
+        change = comparison.change
+        if comparison.relative:
+            change = float(f"{change:.3f}")  # as it is shown
+        if change == 0:
             by = f"the same error as {other}"
         elif not comparison.relative:
             measure, size = amount.split(" ", 1)
             by = f"{side} error than {other}, by {size.lstrip('+-')} in {measure}"
-        elif float(f"{comparison.change:.3f}") == 0:
-            by = f"the same error as {other}"
         else:
             by = (
                 f"{amount.replace('+', '').removeprefix('-')} {side} error than {other}"

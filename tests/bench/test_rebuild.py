@@ -1,12 +1,11 @@
 """`python -m bench rebuild`: the costs of a build, from its records."""
 
-from types import SimpleNamespace
-
 from bench import rebuild
+from pipeline.provenance.record import Record
 
 
 def record(cpu_seconds):
-    return SimpleNamespace(
+    return Record.model_construct(
         started="2026-11-28T12:00:00+00:00",
         ended="2026-11-28T12:01:30+00:00",
         cpu_seconds=cpu_seconds,

@@ -13,13 +13,13 @@ import typer
 
 from pipeline.data.timestamps import duration
 from pipeline.errors import (
-    BusyError,
     UnrollError,
     UsageError,
     one_line,
     printable,
 )
 from pipeline.files import read_checked, remove, write_json
+from pipeline.locks import alone
 from pipeline.provenance import fingerprint
 from pipeline.validation import Strict, validated
 from pipeline.workspace import Workspace
@@ -143,6 +143,7 @@ def of_files(
     finished answer for another target, horizon or objective stays.
     """
     before = _record_before(folder, files)
+    seal.require_plain(folder)  # nothing is written behind a link
     if before is not None and not options.given:
         options = before.options
         yes = True
@@ -164,20 +165,20 @@ def of_files(
         _write(folder, now.model_copy(update={"answered": False}))
         return now.options
 
-    try:
-        made = _made(folder, name, files, options, choose=choose, jobs=jobs)
-    except BusyError:
-        raise
-    except UnrollError:
-        if is_new:
-            shutil.rmtree(folder, ignore_errors=True)
-        # The next call without options must not repeat the options that failed.
-        elif before is None:
-            remove(folder / RECORD)
-        else:
-            _write(folder, before)
-        raise
-    _write(folder, now)
+    busy = f"another process answers in {folder}; wait until it has ended"
+    with alone(folder / CACHE / "command.lock", busy):
+        try:
+            made = _made(folder, name, files, options, choose=choose, jobs=jobs)
+        except UnrollError:
+            if is_new:
+                shutil.rmtree(folder, ignore_errors=True)
+            # The next call without options must not repeat the options that failed.
+            elif before is None:
+                remove(folder / RECORD)
+            else:
+                _write(folder, before)
+            raise
+        _write(folder, now)
     return made
 
 
@@ -260,7 +261,9 @@ def _record_before(folder: Path, files: Sequence[Path]) -> Asked | None:
             raise UsageError(f"{folder} holds the answer for {names}; {OTHER_NAME}")
         return asked
     is_ours = (folder / FILE).is_file()  # an answer without its cache
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not is_ours):
+    # A call that was killed before it recorded its options has left the cache alone.
+    others = folder.is_dir() and {path.name for path in folder.iterdir()} - {CACHE}
+    if folder.is_file() or (others and not is_ours):
         raise UsageError(f"{folder} exists and is no answer of Unroll's; {OTHER_NAME}")
     return None
 

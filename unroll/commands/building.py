@@ -356,7 +356,7 @@ def tune(
         names,
         jobs,
         trials=trials,
-        over=parts_of(",".join(over)) if over else [],
+        over=[part for text in over or () for part in parts_of(text)],
         seeds=seeds,
         number=number,
         dry=dry,

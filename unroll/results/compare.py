@@ -1,6 +1,5 @@
 """The commands `compare` and `claims`, and the answers at the end of a build."""
 
-import shutil
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -321,48 +320,45 @@ def _edited_since(
         dataset: the data set.
         only: the experiments that count; empty for all.
     """
-    trained = _trained_params(workspace, dataset)
-    if trained is None:
+    sections = _trained(workspace, dataset)
+    if sections is None:
         return ""
-    changed = _differing(trained, now)
+    entries = sections["experiments"][dataset]
+    try:
+        then = params.parse(sections, params.templates(workspace.params))
+        changed = _differing(then, now)
+    except UnrollError:  # options of an older Unroll
+        changed = {f"{dataset}/{name}" for name in entries}
     names = [
         name
-        for name in trained.experiments_of(dataset)
+        for name in entries
         if f"{dataset}/{name}" in changed
         and name in now.experiments_of(dataset)
         and (not only or name in only)
     ]
     if not names:
         return ""
-    every = len(names) == len(trained.experiments_of(dataset))
-    said = "all experiments" if every else ", ".join(names)
+    said = "all experiments" if len(names) == len(entries) else ", ".join(names)
     return (
         f" The options of {said} in params.yaml have changed since these "
         f"were trained; {built_by(workspace, f'evaluate@{dataset}')}."
     )
 
 
-def _trained_params(workspace: Workspace, dataset: str) -> Params | None:
+def _trained(workspace: Workspace, dataset: str) -> dict[str, Any] | None:
     """Return params.yaml with the sections with which a data set was trained last.
 
-    It is None if nobody knows them: dvc.lock is damaged or does not have them, or
-    they are not valid any more.
+    It is None if nobody knows them: dvc.lock is damaged or does not have them.
     """
     lock = workspace.root / LOCK
     stage = locked(lock).get(f"train@{dataset}") if lock.is_file() else None
     values = stage.params.get(workspace.params.name, {}) if stage else {}
-    sections = plain_yaml.read(workspace.params)
+    sections: dict[str, Any] = plain_yaml.read(workspace.params)
     for part in ("datasets", "experiments"):
         if f"{part}.{dataset}" not in values:
             return None
         sections[part][dataset] = values[f"{part}.{dataset}"]
-    with TemporaryDirectory() as folder:
-        plain_yaml.write(sections, Path(folder, workspace.params.name))
-        shutil.copy(workspace.root / TEMPLATES, folder)
-        try:
-            return params.parse_all(Path(folder, workspace.params.name))
-        except UnrollError:
-            return None
+    return sections
 
 
 def claims(workspace: Workspace, documents: Sequence[str] = ()) -> ResultTable:

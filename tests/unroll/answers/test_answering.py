@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from pipeline.errors import UnrollError, UsageError
+from pipeline.locks import alone
 from series.options import Options
 from series.reading.detect import detect
 from tests.support import REPOSITORY
@@ -157,6 +158,30 @@ def test_files_beside_the_name_of_an_answer_are_refused(here):
     (here / "meter" / ".cache" / "asked.json").write_text("{")
     with pytest.raises(UnrollError, match=r"is damaged.*remove .*meter/.cache, and"):
         answer("--yes")
+
+
+def test_one_call_works_in_a_folder_and_one_that_was_killed_early_does_not_bar_it(
+    here, library
+):
+    with (
+        alone(here / "meter" / ".cache" / "command.lock", ""),
+        pytest.raises(UnrollError, match="another process answers in .*meter; wait"),
+    ):
+        answer("--yes")
+    assert (here / "meter").is_dir(), "it is the other's"
+    answer("--yes")
+    assert len(library) == 1
+
+
+@pytest.mark.usefixtures("library")
+def test_nothing_is_written_behind_a_link_in_an_answer_that_was_sent(here):
+    (here / "elsewhere").mkdir()
+    (here / "meter").mkdir()
+    (here / "meter" / "answer.json").write_text("{}")
+    (here / "meter" / ".cache").symlink_to(here / "elsewhere")
+    with pytest.raises(UnrollError, match=r"meter/.cache is a link"):
+        answer("--yes")
+    assert not any((here / "elsewhere").iterdir())
 
 
 def test_options_that_failed_in_a_folder_that_was_there_are_forgotten(

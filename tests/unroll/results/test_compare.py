@@ -80,6 +80,8 @@ def test_options_that_were_edited_since_their_training_are_named(evaluated, tmp_
     assert f"The options of {first} in params.yaml have changed" in said(edited, whole)
     other_data = said(entries, {**whole, "preparation": {"name": "another"}})
     assert "The options of all experiments in params.yaml have changed" in other_data
+    of_older_unroll = said({**entries, first: {"no_such_option": 1}}, whole)
+    assert "The options of all experiments in params.yaml" in of_older_unroll
     (root / "dvc.lock").write_text("stages: [", encoding="utf-8")
     [table] = compare(Workspace(root), ["waves"]).tables
     assert "have changed" not in table.caption

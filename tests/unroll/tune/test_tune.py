@@ -160,6 +160,15 @@ def test_what_cannot_be_searched_over_is_refused(over, why):
 def test_choices_and_options_are_told_apart():
     over = "units=8:64,dropout,schedule=constant,cosine,"
     assert parts_of(over[:-1]) == ["units=8:64", "dropout", "schedule=constant,cosine"]
+    assert parts_of("schedule=constant") == ["schedule=constant"]
+
+
+def test_each_over_stands_for_itself(monkeypatch):
+    asked = []
+    monkeypatch.setattr(tuning, "tune", lambda *_, over, **__: asked.extend(over))
+    over = ["--over", "schedule=constant,cosine", "--over", "dropout"]
+    invoke(["--root", str(REPOSITORY), "tune", "waves/gru", *over])
+    assert asked == ["schedule=constant,cosine", "dropout"]
 
 
 def test_an_option_that_the_trials_have_and_params_yaml_lacks_is_named():
