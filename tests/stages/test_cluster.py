@@ -75,11 +75,11 @@ def machines(tmp_path_factory):
 
 def trainings(worker):
     """The processes in which a worker trains."""
-    return [
-        process
-        for process in psutil.Process(worker.pid).children(recursive=True)
-        if process.ppid() != worker.pid
-    ]
+    # Not by their parents' numbers: a process that has ended meanwhile has none.
+    parent = psutil.Process(worker.pid)
+    every = parent.children(recursive=True)
+    own = parent.children()
+    return [process for process in every if process not in own]
 
 
 def wait_until(condition):
