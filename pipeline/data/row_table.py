@@ -1,5 +1,6 @@
 """Tables of rows with timestamps, and reading them from a plain CSV file."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,16 @@ def read(
             "params.yaml"
         )
     try:
-        cells = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+        with warnings.catch_warnings():
+            # Rows with more cells than the header, such as those with decimal commas,
+            # would lose their last cells.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            cells = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+    except pd.errors.ParserWarning:
+        raise UnrollError(
+            f"{path}: rows have more cells than the header; separate cells by commas "
+            "and write decimals with a point"
+        ) from None
     except ValueError as error:  # pandas' errors are ValueErrors
         raise UnrollError(
             f"{path} is no regular CSV file in UTF-8 ({one_line(str(error)):.160}); "

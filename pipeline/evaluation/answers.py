@@ -281,7 +281,11 @@ def _notes(
 ) -> list[Note]:
     about = evaluation.dataset
     compared = [name for name in names if name]
-    entries = [evaluation.experiments[name] for name in compared]
+    entries = [
+        evaluation.experiments[search]
+        for name in compared
+        for search in evaluation.searches(name)
+    ]
     few = [
         name
         for name in compared

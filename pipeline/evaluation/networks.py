@@ -176,7 +176,15 @@ def _is_plain(experiment: Experiment | None) -> bool:
     """Return whether the page's script computes what the experiment's network does."""
     if experiment is None or not card(experiment.model).playable:
         return False
-    changed = ("trials", "calendar", "standardise", "in_unit", "rows", "residual")
+    changed = (
+        "trials",
+        "calendar",
+        "features",
+        "standardise",
+        "in_unit",
+        "rows",
+        "residual",
+    )
     options = experiment.model.options
     layers = max(options.get("layers", 1), len(options.get("widths", ())))
     if any(getattr(experiment, name) for name in changed) or layers > LAYERS:

@@ -75,9 +75,9 @@ VALIDATION = "val"
 so that `dvc metrics show` fits 100 columns."""
 
 
-FREEDOM = 4
-"""Most degrees of freedom of a difference in which a model has several searches: those
-of three searches on each side. Welch and Satterthwaite's estimate is too great where a
+FREEDOM = 3
+"""Most degrees of freedom of a difference in which a model has several searches. Three
+searches on each side have four. Welch and Satterthwaite's estimate is too great where a
 model's searches agree by chance (`python -m bench rule`)."""
 
 

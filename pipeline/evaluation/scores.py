@@ -26,6 +26,9 @@ from pipeline.metrics import KEPT, MEASURES, losses, score
 from pipeline.provenance.fingerprint import brief
 from pipeline.training.run_folder import Run
 
+WEEK = 7 * 24 * 3600
+"""Seconds of a week."""
+
 CYCLE = 13
 """Steps over which a rollout's error is averaged: one period of the documents' sine, 2
 pi / 0.5 = 12.6."""
@@ -190,17 +193,39 @@ def days(dataset: Dataset) -> float | None:
 def blocks(dataset: Dataset, split: str) -> Array:
     """Return the number of the block (n,) that each example belongs to.
 
-    Examples of one week of a series are not independent, so a week is a block. The
-    sine's points and windows are the same grid in each build: they are one block, so
-    that no error by the rows is estimated.
+    Examples of one week of a series are not independent, so a week is a block, or the
+    horizon if it is longer. The same weeks of several series are one block. The sine's
+    points and windows are the same grid in each build: they are one block, so that no
+    error by the rows is estimated.
     """
     examples = dataset.splits[split]
-    if isinstance(examples, Windows) and dataset.period:
+    if not isinstance(examples, Windows):
+        points = layout(dataset) == "points"
+        return np.zeros(len(examples), int) if points else np.arange(len(examples))
+    length = _rows_of_block(dataset, examples)
+    if length is None:
+        return np.zeros(len(examples), int)
+    rows = examples.rows
+    if dataset.series_id is not None:
+        # The rows of a series follow those of the series before it.
+        of_each = dataset.series_id[rows]
+        rows = rows - np.searchsorted(dataset.series_id, of_each)
+    return np.asarray(rows // length)
+
+
+def _rows_of_block(dataset: Dataset, windows: Windows) -> int | None:
+    """Return the rows of a week, or up to the horizon if that is longer; None if the
+    data set has no weeks.
+    """
+    horizon = windows.delay + windows.outputs * windows.step
+    if dataset.period:
         # Seven cycles are a week: the only cycle that the preparation `series` finds is
         # the day.
-        return np.asarray(examples.rows // (7 * dataset.period * examples.step))
-    grid = isinstance(examples, Windows) or layout(dataset) == "points"
-    return np.zeros(len(examples), int) if grid else np.arange(len(examples))
+        return max(7 * dataset.period * windows.step, horizon)
+    if dataset.stamps is None:
+        return None
+    spacing = np.median(np.diff(dataset.stamps).astype(np.int64))
+    return max(int(ceil_div(WEEK, int(spacing))), horizon)
 
 
 def evaluate(

@@ -56,10 +56,11 @@ def prepare(
     Returns:
         A forecast scored by MSE and MAE over all windows, rows and columns, in
         standardised units. The group "as published" is the test set without its last,
-        partial batch of 32 windows.
+        partial batch of 32 windows; a smaller test set has no such group.
 
     Raises:
-        UnrollError: the file cannot be used (`row_table.read`), or is too short.
+        UnrollError: the file cannot be used (`row_table.read`), is too short, or has a
+            column that is constant in the train rows.
     """
     table = row_table.read(raw / file, stamp, "ISO8601")
     rows = len(table.values)
@@ -77,6 +78,12 @@ def prepare(
         )
     mean = table.values[:train].mean(axis=0)
     deviation = table.values[:train].std(axis=0)
+    constant = [table.columns[index] for index in np.flatnonzero(deviation == 0)]
+    if constant:
+        raise UnrollError(
+            f"datasets.{name}: column {constant[0]!r} has one value in all train rows, "
+            f"so it cannot be standardised; remove it from {file}"
+        )
     series = ((table.values - mean) / deviation).astype(np.float32)
     splits = {
         split: Windows(
@@ -97,7 +104,7 @@ def prepare(
         kind="forecast",
         metric="mse",
         splits={**splits},
-        groups={"as published": np.arange(whole)},
+        groups={"as published": np.arange(whole)} if whole else {},
         period=day,
         facts={
             "rows": rows,

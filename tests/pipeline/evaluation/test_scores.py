@@ -203,6 +203,51 @@ def test_weeks_of_a_series_are_blocks_and_a_grid_is_one():
     assert set(blocks(dataclasses.replace(data, period=0), "test")) == {0}
 
 
+def daily(days, *, series=1, delay=0, outputs=1, step_days=1):
+    """Rows of several series, each day or several days apart."""
+    stamps = np.datetime64("2020-01-01", "s") + np.arange(days) * np.timedelta64(
+        step_days, "D"
+    )
+    own_rows = np.arange(14, days - delay - outputs)
+    rows = np.concatenate([own_rows + own * days for own in range(series)])
+    windows = Windows(
+        np.zeros((days * series, 1)),
+        rows,
+        lookback=14,
+        step=1,
+        delay=delay,
+        target=0,
+        outputs=outputs,
+    )
+    return Dataset(
+        "d",
+        "forecast",
+        "mae",
+        {"train": windows, "test": windows},
+        stamps=np.tile(stamps, series),
+        series_id=np.repeat(np.arange(series), days) if series > 1 else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "examples"),
+    [
+        ({}, 7),
+        ({"outputs": 28}, 28),
+        ({"delay": 20, "outputs": 1}, 21),
+        ({"step_days": 7}, 1),
+        ({"step_days": 7, "outputs": 4}, 4),
+        ({"series": 3}, 21),
+    ],
+)
+def test_blocks_of_daily_and_weekly_rows_are_weeks_or_as_long_as_the_horizon(
+    options, examples
+):
+    data = daily(14 + 84, **options)
+    counts = np.unique(blocks(data, "test"), return_counts=True)[1]
+    assert set(counts[1:-1]) == {examples}
+
+
 def test_the_days_of_a_series_are_from_its_first_target_to_its_last():
     days = 83
     # with the second of its targets, as many days from the first to the last
