@@ -27,6 +27,7 @@ from pipeline.workspace import Workspace
 NOTHING = "no recurrent network, or nothing to compare it with"
 NO_PAST = "one value in, so there is no past to use"
 FEW_SEEDS = "too few seeds"
+ONE_BLOCK = "one week or one horizon of test rows"
 
 SEASON = 84
 """Fewest days of test rows that span more than one season of the year. An answer from
@@ -137,7 +138,7 @@ def between(
 ) -> Comparison | None:
     """Compare two experiments of params.yaml, of one data set, on test.
 
-    Return None if there are too few seeds, or no predictions.
+    Return None if there are too few seeds or test rows, or no predictions.
 
     Raises:
         UsageError: there is no such experiment, or they are of two data sets.
@@ -264,11 +265,19 @@ def _outcome(
         return {"outcome": Word.NOT_ASKED, "reason": NO_PAST}
     comparison = compare(evaluation, network, opponent)
     if comparison is None:
-        return {"outcome": Word.OPEN, "reason": FEW_SEEDS}
+        reason = ONE_BLOCK if is_one_block(evaluation) else FEW_SEEDS
+        return {"outcome": Word.OPEN, "reason": reason}
     return {
         key: _rounded(value) if isinstance(value, float) else value
         for key, value in asdict(comparison).items()
     }
+
+
+def is_one_block(evaluation: Evaluation) -> bool:
+    """Return whether the test rows are one week, or no longer than the horizon. Nothing
+    is compared on them, since the scatter of other weeks is not known.
+    """
+    return evaluation.blocks["test"] == 1 and evaluation.dataset.days is not None
 
 
 def _rounded(value: float) -> float:

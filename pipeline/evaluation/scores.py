@@ -181,7 +181,7 @@ def days(dataset: Dataset) -> float | None:
     """
     examples = dataset.splits["test"]
     stamps = dataset.stamps
-    if not isinstance(examples, Windows) or not dataset.period:
+    if not isinstance(examples, Windows) or not (dataset.period or stamps is not None):
         return None
     first = examples.rows.min() + examples.delay
     last = examples.rows.max() + examples.delay + (examples.outputs - 1) * examples.step
@@ -202,30 +202,33 @@ def blocks(dataset: Dataset, split: str) -> Array:
     if not isinstance(examples, Windows):
         points = layout(dataset) == "points"
         return np.zeros(len(examples), int) if points else np.arange(len(examples))
-    length = _rows_of_block(dataset, examples)
-    if length is None:
+    week = rows_of_week(dataset)
+    if week is None:
         return np.zeros(len(examples), int)
     rows = examples.rows
     if dataset.series_id is not None:
         # The rows of a series follow those of the series before it.
         of_each = dataset.series_id[rows]
         rows = rows - np.searchsorted(dataset.series_id, of_each)
-    return np.asarray(rows // length)
+    horizon = examples.delay + examples.outputs * examples.step
+    return np.asarray(rows // max(week, horizon))
 
 
-def _rows_of_block(dataset: Dataset, windows: Windows) -> int | None:
-    """Return the rows of a week, or up to the horizon if that is longer; None if the
-    data set has no weeks.
+def rows_of_week(dataset: Dataset) -> int | None:
+    """Return the number of rows in a week of a series; None if the data set has no
+    weeks.
     """
-    horizon = windows.delay + windows.outputs * windows.step
+    examples = dataset.splits["test"]
+    if not isinstance(examples, Windows):
+        return None
     if dataset.period:
         # Seven cycles are a week: the only cycle that the preparation `series` finds is
         # the day.
-        return max(7 * dataset.period * windows.step, horizon)
+        return 7 * dataset.period * examples.step
     if dataset.stamps is None:
         return None
     spacing = np.median(np.diff(dataset.stamps).astype(np.int64))
-    return max(int(ceil_div(WEEK, int(spacing))), horizon)
+    return int(ceil_div(WEEK, int(spacing)))
 
 
 def evaluate(
@@ -281,6 +284,10 @@ def _rows(
     """Return `Evaluation.rows` and `Evaluation.blocks` of a split."""
     targets = compared(dataset.splits[split])
     numbers = np.unique(blocks(dataset, split), return_inverse=True)[1]
+    count = int(numbers.max()) + 1
+    if count == 1 and rows_of_week(dataset):
+        # The scatter of other weeks is not known.
+        return {}, count
     errors = {}
     for name, run in runs.items():
         enough = not run.varies or len(run.summary.seeds) >= MIN_SEEDS
@@ -296,7 +303,7 @@ def _rows(
         }
         for index, name in enumerate(names[:-1], 1)
     }
-    return rows, int(numbers.max()) + 1
+    return rows, count
 
 
 def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:

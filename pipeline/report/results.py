@@ -77,6 +77,7 @@ REASONS = {
     answers.NOTHING: "there is no recurrent network, or nothing to compare it with",
     answers.NO_PAST: "one value goes in, so there is no past to use",
     answers.FEW_SEEDS: "there are too few seeds",
+    answers.ONE_BLOCK: "the test rows are one week, or no longer than the horizon",
 }
 """Why nothing is compared -> the same with subject and verb."""
 

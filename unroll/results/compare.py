@@ -30,7 +30,14 @@ from pipeline.report.result_tables import (
     plain,
     published_cell,
 )
-from pipeline.report.results import SAID, AnswerText, Results, error_text, load
+from pipeline.report.results import (
+    REASONS,
+    SAID,
+    AnswerText,
+    Results,
+    error_text,
+    load,
+)
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
@@ -220,6 +227,8 @@ def why_unknown(evaluation: Evaluation, experiment: str, other: str) -> str:
             f"{' and '.join(few)} {'has' if len(few) == 1 else 'have'} fewer than "
             f"{MIN_SEEDS} seeds; `seeds: {MIN_SEEDS}` in params.yaml gives more"
         )
+    if answers.is_one_block(evaluation):
+        return REASONS[answers.ONE_BLOCK]
     if len({entries[each].repeats or each for each in names}) == 1:
         return "they are two searches for one model"
     return "the predictions of one of them are not known"
