@@ -132,22 +132,30 @@ def read(
                 f"{path} has no column {name!r}. It has: {', '.join(cells.columns)}"
             )
     times = pd.to_datetime(cells[stamp], format=stamp_format, errors="coerce", utc=True)
-    _require_all(path, cells[stamp], times.isna(), f"no timestamp like {stamp_format}")
+    _require_all(
+        path,
+        cells[stamp],
+        times.isna(),
+        f"no timestamp like {stamp_format}; correct the file",
+    )
     columns = [name for name in cells.columns if name not in {stamp, *drop}]
     values = np.empty((len(cells), len(columns)))
     for index, name in enumerate(columns):
         values[:, index] = pd.to_numeric(cells[name], errors="coerce")
         wrong = ~np.isfinite(values[:, index])
-        _require_all(path, cells[name], wrong, "no finite number")
+        cure = "write decimals with a point, or leave the column out (`drop`)"
+        _require_all(path, cells[name], wrong, f"no finite number; {cure}")
     timestamps_ms = np.array(times.dt.tz_localize(None), dtype="datetime64[ms]")
     return RowTable(timestamps_ms, columns, values)
 
 
 def _require_all(path: Path, cells: Any, wrong: Any, what: str) -> None:
-    """Raise UnrollError for the first wrong cell of a column; `what` says why."""
+    """Raise UnrollError for the first wrong cell of a column; `what` says why, and what
+    to do.
+    """
     if wrong.any():
         row = int(np.argmax(wrong))
         raise UnrollError(
             f"{path}, row {row + 1} below the header: column {cells.name!r} holds "
-            f"{cells.iloc[row]!r:.60}, {what}; correct the file"
+            f"{cells.iloc[row]!r:.60}, {what}"
         )

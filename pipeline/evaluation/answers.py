@@ -17,7 +17,7 @@ import pydantic
 from pipeline.config.params import Params, built_by, own_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import claims, margin, schema
-from pipeline.evaluation.intervals import as_errors
+from pipeline.evaluation.intervals import FEWEST_BLOCKS, as_errors
 from pipeline.evaluation.margin import BAND, Comparison, Word
 from pipeline.evaluation.schema import Entry, Evaluation, Split
 from pipeline.files import read_checked, write_json
@@ -27,7 +27,7 @@ from pipeline.workspace import Workspace
 NOTHING = "no recurrent network, or nothing to compare it with"
 NO_PAST = "one value in, so there is no past to use"
 FEW_SEEDS = "too few seeds"
-ONE_BLOCK = "one week or one horizon of test rows"
+FEW_WEEKS = "too few weeks of test rows"
 
 SEASON = 84
 """Fewest days of test rows that span more than one season of the year. An answer from
@@ -159,6 +159,11 @@ def between(
     return compare(evaluation, own_name(experiment), own_name(other))
 
 
+def cautions(evaluation: Evaluation, name: str, other: str) -> list[Note]:
+    """Return the notes that stand beside a comparison of two experiments."""
+    return _notes(evaluation, Networks.ALL, name, other)
+
+
 def strongest_opponent(evaluation: Evaluation) -> str | None:
     """Return the name of the strongest experiment without recurrence."""
     entries = evaluation.experiments.items()
@@ -265,7 +270,7 @@ def _outcome(
         return {"outcome": Word.NOT_ASKED, "reason": NO_PAST}
     comparison = compare(evaluation, network, opponent)
     if comparison is None:
-        reason = ONE_BLOCK if is_one_block(evaluation) else FEW_SEEDS
+        reason = FEW_WEEKS if has_few_weeks(evaluation) else FEW_SEEDS
         return {"outcome": Word.OPEN, "reason": reason}
     return {
         key: _rounded(value) if isinstance(value, float) else value
@@ -273,16 +278,19 @@ def _outcome(
     }
 
 
-def is_one_block(evaluation: Evaluation) -> bool:
-    """Return whether the test rows are one week, or no longer than the horizon. Nothing
-    is compared on them, since the scatter of other weeks is not known.
+def has_few_weeks(evaluation: Evaluation) -> bool:
+    """Return whether the test rows have so few weeks, or horizons that are longer, that
+    nothing is compared on them.
     """
-    return evaluation.blocks["test"] == 1 and evaluation.dataset.days is not None
+    return (
+        evaluation.dataset.days is not None
+        and evaluation.blocks["test"] < FEWEST_BLOCKS
+    )
 
 
 def _rounded(value: float) -> float:
-    """Return a number with four digits: smaller differences change no answer."""
-    return float(f"{value:.4g}")
+    """Return a number with six digits: smaller differences change no answer."""
+    return float(f"{value:.6g}")
 
 
 def _notes(

@@ -12,7 +12,7 @@ from pipeline.data.dataset import PUBLISHED, Dataset, shortened
 from pipeline.data.examples import Array, Windows, ceil_div, compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
-from pipeline.evaluation.intervals import as_errors
+from pipeline.evaluation.intervals import FEWEST_BLOCKS, as_errors
 from pipeline.evaluation.schema import (
     About,
     Entry,
@@ -285,8 +285,7 @@ def _rows(
     targets = compared(dataset.splits[split])
     numbers = np.unique(blocks(dataset, split), return_inverse=True)[1]
     count = int(numbers.max()) + 1
-    if count == 1 and rows_of_week(dataset):
-        # The scatter of other weeks is not known.
+    if count < FEWEST_BLOCKS and rows_of_week(dataset):
         return {}, count
     errors = {}
     for name, run in runs.items():

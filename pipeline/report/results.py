@@ -77,7 +77,10 @@ REASONS = {
     answers.NOTHING: "there is no recurrent network, or nothing to compare it with",
     answers.NO_PAST: "one value goes in, so there is no past to use",
     answers.FEW_SEEDS: "there are too few seeds",
-    answers.ONE_BLOCK: "the test rows are one week, or no longer than the horizon",
+    answers.FEW_WEEKS: (
+        "the test rows are fewer than four weeks, or than four horizons if a horizon is "
+        "longer"
+    ),
 }
 """Why nothing is compared -> the same with subject and verb."""
 

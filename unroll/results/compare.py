@@ -10,6 +10,7 @@ from pipeline.config import params, plain_yaml
 from pipeline.config.params import OFFICIAL, TEMPLATES, Params, built_by, own_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers
+from pipeline.evaluation.answers import Note
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
 from pipeline.evaluation.schema import Evaluation
@@ -27,6 +28,7 @@ from pipeline.report.result_tables import (
     claims_table,
     dataset_tables,
     heading,
+    meanings,
     plain,
     published_cell,
 )
@@ -88,6 +90,7 @@ class Pair:
         comparison: the comparison; None if their difference is not known.
         unknown: why it is not known, as a clause.
         searches: the numbers of searches that the two stand for.
+        notes: the cautions that stand beside the outcome.
     """
 
     experiment: str
@@ -95,15 +98,16 @@ class Pair:
     comparison: Comparison | None
     unknown: str = ""
     searches: Sequence[int] = (1, 1)
+    notes: Sequence[Note] = ()
 
     @property
     def words(self) -> str:
         """The outcome, and the change in error."""
         if self.comparison is None:
             return f"{Word.OPEN}, because {self.unknown}"
-        known = direction(self.comparison)
         outcome = self.comparison.outcome
-        said = f"{outcome} ({known})" if known else outcome
+        beside = "; ".join(filter(None, [direction(self.comparison), *self.notes]))
+        said = f"{outcome} ({beside})" if beside else outcome
         return f"{said}: {self.comparison.amount}"
 
     @property
@@ -206,11 +210,14 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
     caption = tables[0].caption
     if comparison and comparison.relative:
         caption += f" {CHANGE_CAPTION} {band_text(comparison)}."
-    tables[0] = replace(tables[0], caption=caption, answers=())
     [evaluation] = [each.evaluation for each in results.built if each.name in chosen]
+    notes = answers.cautions(evaluation, *map(own_name, names)) if comparison else []
+    caption = " ".join([caption, meanings(notes)]).rstrip()
+    tables[0] = replace(tables[0], caption=caption, answers=())
     unknown = "" if comparison else why_unknown(evaluation, experiment, other)
     searches = [len(evaluation.searches(own_name(name))) for name in names]
-    return Tables(tables, Pair(experiment, other, comparison, unknown, searches))
+    pair = Pair(experiment, other, comparison, unknown, searches, notes)
+    return Tables(tables, pair)
 
 
 def why_unknown(evaluation: Evaluation, experiment: str, other: str) -> str:
@@ -227,8 +234,8 @@ def why_unknown(evaluation: Evaluation, experiment: str, other: str) -> str:
             f"{' and '.join(few)} {'has' if len(few) == 1 else 'have'} fewer than "
             f"{MIN_SEEDS} seeds; `seeds: {MIN_SEEDS}` in params.yaml gives more"
         )
-    if answers.is_one_block(evaluation):
-        return REASONS[answers.ONE_BLOCK]
+    if answers.has_few_weeks(evaluation):
+        return REASONS[answers.FEW_WEEKS]
     if len({entries[each].repeats or each for each in names}) == 1:
         return "they are two searches for one model"
     return "the predictions of one of them are not known"

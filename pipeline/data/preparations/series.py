@@ -146,6 +146,13 @@ def prepare(
             f"params.yaml: {where}.csv.target: {csv.file} has no column of numbers "
             f"{csv.target!r}. It has: {', '.join(table.columns)}"
         )
+    distinct = len(np.unique(table.timestamps))
+    if 2 * distinct < len(table.timestamps):
+        raise UnrollError(
+            f"{raw / csv.file}: {len(table.timestamps):,} rows have {distinct:,} "
+            "different timestamps; a file of several series is for `unroll answer`, or "
+            "keep one series"
+        )
     form = CsvFormat(**csv.model_dump() | {"stamp": [csv.stamp]})
     try:
         return from_table(
@@ -252,6 +259,7 @@ def from_table(
     if windows.partial:
         truth = np.concatenate([rows.target(column) for rows in every.values()])
         measured = np.isfinite(truth)
+    if windows.partial or csv.series_id:
         series_id = np.repeat(np.arange(len(every)), count)
     splits = {
         split: Windows(

@@ -249,21 +249,22 @@ def test_blocks_of_daily_and_weekly_rows_are_weeks_or_as_long_as_the_horizon(
     assert set(counts[1:-1]) == {examples}
 
 
-def test_nothing_is_compared_on_the_test_rows_of_one_week():
-    data = daily(14 + 21)
-    [_, test] = np.array_split(data.splits["test"].rows, [14])
-    short = dataclasses.replace(data.splits["test"], rows=test[:6])
-    for examples, known in ((data.splits["test"], True), (short, False)):
-        whole = dataclasses.replace(data, splits={"train": short, "test": examples})
-        predicted = np.random.default_rng(0).normal(size=(2, 3, len(examples)))
-        runs = {
-            name: of({"final_train": each[:, :6], "final_test": each})
-            for name, each in zip("ab", predicted, strict=True)
-        }
-        found = evaluated(whole, runs)
-        assert (found.difference("test", "a", "b") is not None) == known
-        assert answers.is_one_block(found) != known
-        assert found.dataset.days == len(examples) - 1
+@pytest.mark.parametrize(("examples", "known"), [(21, False), (22, True)])
+def test_nothing_is_compared_on_test_rows_of_less_than_four_weeks(examples, known):
+    data = daily(14 + 50)
+    test = dataclasses.replace(
+        data.splits["test"], rows=data.splits["test"].rows[:examples]
+    )
+    data = dataclasses.replace(data, splits={"train": test, "test": test})
+    predicted = np.random.default_rng(0).normal(size=(2, 3, examples))
+    runs = {
+        name: of({"final_train": each, "final_test": each})
+        for name, each in zip("ab", predicted, strict=True)
+    }
+    found = evaluated(data, runs)
+    assert (found.difference("test", "a", "b") is not None) == known
+    assert answers.has_few_weeks(found) != known
+    assert found.dataset.days == examples - 1
 
 
 def test_the_days_of_a_series_are_from_its_first_target_to_its_last():

@@ -121,6 +121,16 @@ def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
     assert plain(cell).count("±") == 1
 
 
+def test_cautions_stand_beside_the_answer_of_two_experiments():
+    repository = Workspace(REPOSITORY)
+    pair = ["jena_hourly_exact/gru", "jena_hourly_exact/tuned_mlp"]
+    short = ["weather_96/gru", "weather_96/least_squares"]
+    assert compare(repository, pair).pair.notes == []
+    shown = compare(repository, short)
+    assert "too short): " in shown.pair.line
+    assert "Too short: " in shown.tables[0].caption
+
+
 def test_a_published_figure_belongs_to_the_options_that_it_was_published_for(
     evaluated, tmp_path
 ):

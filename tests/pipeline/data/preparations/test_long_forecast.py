@@ -26,7 +26,7 @@ OPTIONS = {
     "stamp": "date",
     "lookback": LOOKBACK,
     "horizon": HORIZON,
-    "day": 24,
+    "day": 2,
 }
 
 
@@ -194,7 +194,7 @@ def test_kept_errors_become_scores_groups_and_differences(data):
     assert maes["values"] == pytest.approx(errors[:, :, 1].mean(axis=1))
     assert mses["values"] == pytest.approx(errors[:, :whole, 0].mean(axis=1))
     weeks = plot_data.weeks(data, {"near": near, "far": far})
-    of_week = data.splits["test"].rows // (7 * 24)
+    of_week = data.splits["test"].rows // (7 * 2)
     expected = [errors[:, of_week == week, 0].mean() for week in np.unique(of_week)]
     assert weeks["near"].tolist() == pytest.approx(expected)
     assert evaluation.difference("test", "near", "far").interval()[1] < 0, (
