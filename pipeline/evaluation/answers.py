@@ -312,7 +312,7 @@ def _notes(
     holds = {
         Note.UNTUNED: networks in {Networks.UNTUNED, Networks.SEGMENTS},
         Note.TOO_SHORT: about.days is not None and about.days < SEASON,
-        Note.NOT_CONVERGED: not all(entry.converged for entry in entries),
+        Note.NOT_CONVERGED: any(entry.may_gain for entry in entries),
         Note.STAND_IN: about.stand_in,
         Note.ONE_SEARCH: networks == Networks.TUNED and few,
     }

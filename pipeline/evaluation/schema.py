@@ -143,6 +143,14 @@ class Entry(Strict):
         return self.chosen.get("test", {}).get(metric)
 
     @property
+    def may_gain(self) -> bool:
+        """True if more epochs may improve it: its search found so, or its last epoch is
+        the best one for every seed.
+        """
+        best = self.best_epoch
+        return not self.converged or (best is not None and best.min == self.epochs)
+
+    @property
     def recurrent(self) -> bool:
         """True if the model is a recurrent network."""
         return self.kind == "recurrent"

@@ -44,7 +44,8 @@ NOTES: dict[str, str] = {
     Note.ONE_SEARCH: "At least one of the two had fewer than three searches for its "
     "options, so another search may give another answer.",
     Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
-    Note.NOT_CONVERGED: "More epochs would have made one of the two better.",
+    Note.NOT_CONVERGED: "More epochs may make one of the two better: its search "
+    "found so, or its last epoch was the best one for every seed.",
 }
 """What stands beside the word of an answer -> its meaning, in sentences."""
 

@@ -230,6 +230,15 @@ def test_a_search_that_did_not_converge_is_told_of_the_first_one():
     assert (reply.network, reply.notes) == ("gru", [Note.NOT_CONVERGED])
 
 
+@pytest.mark.parametrize(
+    ("epochs", "notes"), [([9, 9], [Note.NOT_CONVERGED]), ([8, 9], [])]
+)
+def test_a_network_whose_last_epoch_is_the_best_for_every_seed_may_gain(epochs, notes):
+    whole = searched([[0.3, 0.31]] * 3).model_dump()
+    whole["experiments"]["gru"]["best_epoch"] = stat(*map(float, epochs))
+    assert answers.answer(Evaluation.model_validate(whole)).notes == notes
+
+
 def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():
     """Seeds of a search agree to .1 %, the three searches differ by 10 %."""
     errors = [[0.300, 0.3003], [0.330, 0.3303], [0.270, 0.2703]]
