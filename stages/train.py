@@ -122,11 +122,12 @@ def tasks_of(
 
     Raises:
         UsageError: there is no such data set or experiment, or no such model, method or
-            loss.
+            loss; or an experiment cannot answer what its data set asks for.
         UnrollError: the data set is not prepared.
     """
     config.dataset(name)  # it is there
     code = code or Code(places.CODE)
+    data = dataset.describe(workspace.prepared(name))
     wanted = []
     for key, experiment in config.experiments_of(name, only).items():
         place = f"experiments.{name}.{key}"
@@ -137,7 +138,7 @@ def tasks_of(
             loss = experiment.training.options["loss"]
             one_of(loss, MEASURES, f"params.yaml: {place}.training.loss")
         made_of = fingerprint.ingredients(workspace.prepared(name), experiment, code)
-        _require_fit(dataset.describe(workspace.prepared(name)), experiment, place)
+        _require_fit(data, experiment, place)
         wanted.append(Task(key, experiment, made_of))
     return wanted
 
@@ -158,10 +159,11 @@ def _require_fit(data: Description, experiment: Experiment, place: str) -> None:
             f"params.yaml: {place}.training.method: by_hand has no free run, which "
             f"{data.name} asks for; use another method"
         )
+    model = experiment.model
     every_column = data.splits["train"].get("every", False)
-    if experiment.model.name in ONE_COLUMN and every_column:
+    if model.family == "baselines" and model.name in ONE_COLUMN and every_column:
         raise UsageError(
-            f"params.yaml: {place}.model.name: {experiment.model.name} forecasts one "
+            f"params.yaml: {place}.model.name: {model.name} forecasts one "
             f"column, and {data.name} asks for every column; use last_value"
         )
 

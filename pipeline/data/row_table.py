@@ -143,7 +143,7 @@ def read(
     for index, name in enumerate(columns):
         values[:, index] = pd.to_numeric(cells[name], errors="coerce")
         wrong = ~np.isfinite(values[:, index])
-        cure = "write decimals with a point, or leave the column out (`drop`)"
+        cure = "correct the file: decimals have a point, and a column has no words"
         _require_all(path, cells[name], wrong, f"no finite number; {cure}")
     timestamps_ms = np.array(times.dt.tz_localize(None), dtype="datetime64[ms]")
     return RowTable(timestamps_ms, columns, values)

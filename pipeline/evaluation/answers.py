@@ -17,9 +17,9 @@ import pydantic
 from pipeline.config.params import Params, built_by, own_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import claims, margin, schema
-from pipeline.evaluation.intervals import FEWEST_BLOCKS, as_errors
+from pipeline.evaluation.intervals import FEWEST_BLOCKS, LEVEL, as_errors
 from pipeline.evaluation.margin import BAND, Comparison, Word
-from pipeline.evaluation.schema import Entry, Evaluation, Split
+from pipeline.evaluation.schema import FREEDOM, Entry, Evaluation, Split
 from pipeline.files import read_checked, write_json
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
@@ -34,6 +34,9 @@ SEASON = 84
 fewer days gets the note `TOO_SHORT`.
 """
 
+
+RULE = (LEVEL, BAND, FREEDOM, FEWEST_BLOCKS)
+"""The numbers of the rule. Answers that were made by other numbers are out of date."""
 
 SEARCHES = 3
 """Searches for the options of a tuned model, whose scatter is then in the interval."""
@@ -161,7 +164,10 @@ def between(
 
 def cautions(evaluation: Evaluation, name: str, other: str) -> list[Note]:
     """Return the notes that stand beside a comparison of two experiments."""
-    return _notes(evaluation, Networks.ALL, name, other)
+    recurrent = (evaluation.experiments[each] for each in (name, other))
+    network = next((entry for entry in recurrent if entry.recurrent), None)
+    networks = Networks.of(network) if network else Networks.ALL
+    return _notes(evaluation, networks, name, other)
 
 
 def strongest_opponent(evaluation: Evaluation) -> str | None:
@@ -270,22 +276,12 @@ def _outcome(
         return {"outcome": Word.NOT_ASKED, "reason": NO_PAST}
     comparison = compare(evaluation, network, opponent)
     if comparison is None:
-        reason = FEW_WEEKS if has_few_weeks(evaluation) else FEW_SEEDS
+        reason = FEW_WEEKS if evaluation.few_weeks() else FEW_SEEDS
         return {"outcome": Word.OPEN, "reason": reason}
     return {
         key: _rounded(value) if isinstance(value, float) else value
         for key, value in asdict(comparison).items()
     }
-
-
-def has_few_weeks(evaluation: Evaluation) -> bool:
-    """Return whether the test rows have so few weeks, or horizons that are longer, that
-    nothing is compared on them.
-    """
-    return (
-        evaluation.dataset.days is not None
-        and evaluation.blocks["test"] < FEWEST_BLOCKS
-    )
 
 
 def _rounded(value: float) -> float:
@@ -402,4 +398,5 @@ def answers_of(
 
 
 def _brief(evaluation: Evaluation) -> str:
-    return hashlib.sha256(evaluation.model_dump_json().encode()).hexdigest()[:12]
+    made_of = [evaluation.model_dump_json(), *map(str, RULE)]
+    return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:12]

@@ -331,8 +331,8 @@ def _against(claim: Claim, evaluation: Evaluation) -> Verdict:
         low, high = interval
         if least < low and high < most:
             outcome = Outcome.HOLDS
-        # An interval without a width is certain: of two equal counts none is smaller.
-        elif low > most or high < least or low == high:
+        # Numbers of parameters have no scatter: of two equal ones none is smaller.
+        elif low > most or high < least or claim.metric == "parameters":
             outcome = Outcome.FAILS
     about = evaluation.dataset
     return Verdict(claim, outcome, about, rebuilt, interval, other=reference)

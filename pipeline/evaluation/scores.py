@@ -202,16 +202,43 @@ def blocks(dataset: Dataset, split: str) -> Array:
     if not isinstance(examples, Windows):
         points = layout(dataset) == "points"
         return np.zeros(len(examples), int) if points else np.arange(len(examples))
-    week = rows_of_week(dataset)
-    if week is None:
+    length = rows_of_block(dataset)
+    if length is None:
         return np.zeros(len(examples), int)
-    rows = examples.rows
-    if dataset.series_id is not None:
-        # The rows of a series follow those of the series before it.
-        of_each = dataset.series_id[rows]
-        rows = rows - np.searchsorted(dataset.series_id, of_each)
-    horizon = examples.delay + examples.outputs * examples.step
-    return np.asarray(rows // max(week, horizon))
+    return np.asarray(shared_rows(dataset, examples.rows) // length)
+
+
+def shared_rows(dataset: Dataset, rows: Array) -> Array:
+    """Return row numbers, counted in each series by itself.
+
+    Series with the same timestamps have the same numbers.
+    """
+    if dataset.series_id is None:
+        return rows
+    return rows - np.searchsorted(dataset.series_id, dataset.series_id[rows])
+
+
+def rows_of_block(dataset: Dataset) -> int | None:
+    """Return the rows of a week, or up to the horizon if that is longer; None if the
+    data set has no weeks.
+    """
+    test = dataset.splits["test"]
+    week = rows_of_week(dataset)
+    if week is None or not isinstance(test, Windows):
+        return None
+    return max(week, test.delay + test.outputs * test.step)
+
+
+def few_blocks(dataset: Dataset, split: str) -> int | None:
+    """Return the number of whole blocks that the examples of a split span, if it is
+    below `FEWEST_BLOCKS`, so that nothing is known of their scatter; else None.
+    """
+    examples = dataset.splits[split]
+    length = rows_of_block(dataset)
+    if length is None or not isinstance(examples, Windows):
+        return None
+    whole = (int(np.ptp(shared_rows(dataset, examples.rows))) + 1) // length
+    return whole if whole < FEWEST_BLOCKS else None
 
 
 def rows_of_week(dataset: Dataset) -> int | None:
@@ -227,7 +254,8 @@ def rows_of_week(dataset: Dataset) -> int | None:
         return 7 * dataset.period * examples.step
     if dataset.stamps is None:
         return None
-    spacing = np.median(np.diff(dataset.stamps).astype(np.int64))
+    # Documents keep the order of the file, and repeated rows.
+    spacing = np.median(np.diff(np.unique(dataset.stamps)).astype(np.int64))
     return int(ceil_div(WEEK, int(spacing)))
 
 
@@ -284,9 +312,9 @@ def _rows(
     """Return `Evaluation.rows` and `Evaluation.blocks` of a split."""
     targets = compared(dataset.splits[split])
     numbers = np.unique(blocks(dataset, split), return_inverse=True)[1]
-    count = int(numbers.max()) + 1
-    if count < FEWEST_BLOCKS and rows_of_week(dataset):
-        return {}, count
+    few = few_blocks(dataset, split)
+    if few is not None:
+        return {}, max(1, few)
     errors = {}
     for name, run in runs.items():
         enough = not run.varies or len(run.summary.seeds) >= MIN_SEEDS
@@ -302,7 +330,7 @@ def _rows(
         }
         for index, name in enumerate(names[:-1], 1)
     }
-    return rows, count
+    return rows, int(numbers.max()) + 1
 
 
 def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
@@ -397,7 +425,7 @@ def _over_seeds(
     of_seeds = [measures(dataset, values, targets) for values in predictions]
     errors: dict[str, float] = {}
     others = dataset.facts.get(PUBLISHED, len(numbers))
-    if (numbers != numbers[0]).any():
+    if (numbers != numbers[0]).any() and few_blocks(dataset, split) is None:
         for measure in MEASURES.keys() & of_seeds[0].keys():
             added = losses(measure, predictions, targets).mean(axis=0)
             error = intervals.clustered_error(added, numbers)

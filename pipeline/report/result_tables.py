@@ -306,7 +306,9 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
 
 def _naive(about: About) -> str:
     """Return the forecast that MASE divides by (`scores.seasonal_naive`)."""
-    if about.facts.get("seconds between rows", 0) >= titles.DAY:
+    # A day is a cycle of rows that divide it.
+    seconds = about.facts.get("seconds between rows", 1)
+    if seconds >= titles.DAY or titles.DAY % seconds:
         return "the last value"
     return "the seasonal naive forecast"
 

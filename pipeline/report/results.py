@@ -45,7 +45,8 @@ NOTES: dict[str, str] = {
     "options, so another search may give another answer.",
     Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
     Note.NOT_CONVERGED: "More epochs may make one of the two better: its search "
-    "found so, or its last epoch was the best one for every seed.",
+    "found so, or the last epoch of an untuned one was the best for "
+    "every seed.",
 }
 """What stands beside the word of an answer -> its meaning, in sentences."""
 

@@ -155,6 +155,7 @@ class Tables:
                 "against": self.pair.against,
                 **numbers,
                 "words": self.pair.words,
+                "notes": [*self.pair.notes],
             }
         return data
 
@@ -222,6 +223,8 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
 
 def why_unknown(evaluation: Evaluation, experiment: str, other: str) -> str:
     """Return why two experiments of a data set are not compared, as a clause."""
+    if evaluation.few_weeks():
+        return REASONS[answers.FEW_WEEKS]
     names = [own_name(experiment), own_name(other)]
     entries = evaluation.experiments
     few = [
@@ -234,8 +237,6 @@ def why_unknown(evaluation: Evaluation, experiment: str, other: str) -> str:
             f"{' and '.join(few)} {'has' if len(few) == 1 else 'have'} fewer than "
             f"{MIN_SEEDS} seeds; `seeds: {MIN_SEEDS}` in params.yaml gives more"
         )
-    if answers.has_few_weeks(evaluation):
-        return REASONS[answers.FEW_WEEKS]
     if len({entries[each].repeats or each for each in names}) == 1:
         return "they are two searches for one model"
     return "the predictions of one of them are not known"

@@ -51,7 +51,8 @@ def prepare(
         stamp: the column of timestamps; rows are equally spaced and in order.
         lookback: rows of a window; a model may use fewer of them.
         horizon: rows to forecast.
-        day: rows of a day. Errors within one week are taken as dependent.
+        day: rows of a day. Errors within one week, or within
+            the horizon if it is longer, are taken as dependent.
 
     Returns:
         A forecast scored by MSE and MAE over all windows, rows and columns, in
@@ -78,7 +79,10 @@ def prepare(
         )
     mean = table.values[:train].mean(axis=0)
     deviation = table.values[:train].std(axis=0)
-    constant = [table.columns[index] for index in np.flatnonzero(deviation == 0)]
+    constant = [
+        table.columns[index]
+        for index in np.flatnonzero(np.ptp(table.values[:train], axis=0) == 0)
+    ]
     if constant:
         raise UnrollError(
             f"datasets.{name}: column {constant[0]!r} has one value in all train rows, "

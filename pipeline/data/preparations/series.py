@@ -54,6 +54,11 @@ class Csv(Strict):
     drop: list[str] = pydantic.Field(default=[])
 
 
+MOST_REPEATED = 0.1
+"""Largest share of rows that may repeat a timestamp. A file with more holds several
+series."""
+
+
 def prepare(
     name: str,
     raw: Path,
@@ -147,7 +152,7 @@ def prepare(
             f"{csv.target!r}. It has: {', '.join(table.columns)}"
         )
     distinct = len(np.unique(table.timestamps))
-    if 2 * distinct < len(table.timestamps):
+    if distinct < (1 - MOST_REPEATED) * len(table.timestamps):
         raise UnrollError(
             f"{raw / csv.file}: {len(table.timestamps):,} rows have {distinct:,} "
             "different timestamps; a file of several series is for `unroll answer`, or "

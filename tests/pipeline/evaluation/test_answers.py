@@ -235,8 +235,13 @@ def test_a_search_that_did_not_converge_is_told_of_the_first_one():
 )
 def test_a_network_whose_last_epoch_is_the_best_for_every_seed_may_gain(epochs, notes):
     whole = searched([[0.3, 0.31]] * 3).model_dump()
-    whole["experiments"]["gru"]["best_epoch"] = stat(*map(float, epochs))
-    assert answers.answer(Evaluation.model_validate(whole)).notes == notes
+    gru = whole["experiments"]["gru"]
+    gru["best_epoch"] = stat(*map(float, epochs))
+    found = Evaluation.model_validate(whole)
+    assert answers.answer(found).notes == [], "its search says that it converged"
+    gru["trials"] = 0
+    found = Evaluation.model_validate(whole)
+    assert answers.cautions(found, "gru", "dense") == [Note.UNTUNED, *notes]
 
 
 def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():

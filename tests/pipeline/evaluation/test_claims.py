@@ -274,8 +274,8 @@ def test_of_two_equal_counts_none_is_smaller():
     ("values", "outcome"),
     [
         ([-1.0, 0.1, 1.0], Outcome.UNSURE),
-        ([-1.02, -1.0, -0.98], Outcome.HOLDS),
-        ([-9.0, -1.0, -0.1], Outcome.UNSURE),
+        ([-1.02, -1.0, -0.98], Outcome.UNSURE),
+        ([-1.002, -1.0, -0.998], Outcome.HOLDS),
     ],
 )
 def test_an_interval_around_0_or_below_it_is_no_narrow_one(values, outcome):
@@ -283,7 +283,7 @@ def test_an_interval_around_0_or_below_it_is_no_narrow_one(values, outcome):
     gap = statistics(values)
     entries = known["d"].experiments
     entries["e"] = entries["e"].model_copy(update={"gap": gap})
-    said = figure("-1.0", metric="gap", width=2.0)
+    said = figure("-1.0", metric="gap", width=1.1)
     assert judge(said, known).outcome == outcome
 
 

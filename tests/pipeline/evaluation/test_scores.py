@@ -7,7 +7,6 @@ import pytest
 from pipeline.data.dataset import PUBLISHED, Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
-from pipeline.evaluation import answers
 from pipeline.evaluation.scores import (
     blocks,
     measures,
@@ -249,7 +248,7 @@ def test_blocks_of_daily_and_weekly_rows_are_weeks_or_as_long_as_the_horizon(
     assert set(counts[1:-1]) == {examples}
 
 
-@pytest.mark.parametrize(("examples", "known"), [(21, False), (22, True)])
+@pytest.mark.parametrize(("examples", "known"), [(27, False), (28, True)])
 def test_nothing_is_compared_on_test_rows_of_less_than_four_weeks(examples, known):
     data = daily(14 + 50)
     test = dataclasses.replace(
@@ -263,7 +262,9 @@ def test_nothing_is_compared_on_test_rows_of_less_than_four_weeks(examples, know
     }
     found = evaluated(data, runs)
     assert (found.difference("test", "a", "b") is not None) == known
-    assert answers.has_few_weeks(found) != known
+    score = found.experiments["a"].final["test"]["mae"]
+    assert (score.prediction_interval_new_rows is not None) == known
+    assert found.few_weeks() != known
     assert found.dataset.days == examples - 1
 
 
