@@ -24,6 +24,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.data.series_options import Preprocessing
 from pipeline.errors import UnrollError
+from pipeline.evaluation import scores
 from series import intervals, training
 from series.combination import known_after
 
@@ -91,7 +92,7 @@ def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
         UnrollError: there are too few windows.
     """
     whole = windows(dataset)
-    shared, first = _candidates(_shared_rows(dataset, whole.rows))
+    shared, first = _candidates(scores.shared_rows(dataset, whole.rows))
     spacing = whole.step * max(1, dataset.period)
     available = 1 + int((shared[-1] - first) // spacing)
     most = min(MOST_ORIGINS, max(FEWEST_ORIGINS, MOST_FORECASTS // len(dataset.scales)))
@@ -115,7 +116,7 @@ def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
         UnrollError: there is no window before the first origin.
     """
     whole = windows(dataset)
-    numbers = _shared_rows(dataset, whole.rows)
+    numbers = scores.shared_rows(dataset, whole.rows)
     candidates, first = _candidates(numbers)
     origins = _origins(candidates, first, plan.stride)[-plan.origins :]
     horizon = int(whole.ahead[-1])
@@ -132,16 +133,6 @@ def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
         test = whole.rows[np.isin(numbers, group)]
         groups.append(Fold(replace(whole, rows=train), replace(whole, rows=test)))
     return groups
-
-
-def _shared_rows(dataset: Dataset, rows: Array) -> Array:
-    """Return row numbers, counted in each series by itself.
-
-    Series with the same timestamps have the same numbers.
-    """
-    if dataset.series_id is None:
-        return rows
-    return rows - np.searchsorted(dataset.series_id, dataset.series_id[rows])
 
 
 def _candidates(numbers: Array) -> tuple[Array, float]:

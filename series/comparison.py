@@ -17,7 +17,7 @@ import pydantic
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array
 from pipeline.evaluation import intervals
-from pipeline.evaluation.intervals import Difference, Part
+from pipeline.evaluation.intervals import FEWEST_BLOCKS, Difference, Part
 from pipeline.evaluation.margin import BAND, Word, decide
 from pipeline.validation import Strict
 from series.options import Objective
@@ -30,9 +30,6 @@ WEEK = np.timedelta64(7, "D")
 
 SEASON = 84
 """Smallest number of days for an interval; fewer days say nothing on other seasons."""
-
-FEWEST_BLOCKS = 4
-"""Smallest number of blocks for an interval; the scatter of fewer is not known."""
 
 FEWEST_SERIES = 20
 """Smallest number of compared short series for an interval."""

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from pipeline.evaluation.intervals import FEWEST_BLOCKS
 from pipeline.evaluation.margin import BAND, Word
 from pipeline.report.formatting import in_words
 from series.comparison import (
-    FEWEST_BLOCKS,
     FEWEST_SERIES,
     SEASON,
     ModelComparison,

@@ -15,9 +15,10 @@ from pathlib import Path
 from types import ModuleType
 
 from pipeline.config import params
-from pipeline.config.params import Params
+from pipeline.config.params import Experiment, Params
 from pipeline.config.registry import METHODS, MODELS, full_name
 from pipeline.data import dataset
+from pipeline.data.dataset import Description
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import remove
 from pipeline.metrics import MEASURES
@@ -39,6 +40,10 @@ NETWORK = 10.0
 
 NO_FREE_RUN = ("residual", "features")
 """Options that make a network's inputs or outputs others than the values of a series."""
+
+
+ONE_COLUMN = ("daily_cycle", "seasonal_naive", "delayed")
+"""Baselines that forecast the column of the target alone."""
 
 
 def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> None:
@@ -117,11 +122,12 @@ def tasks_of(
 
     Raises:
         UsageError: there is no such data set or experiment, or no such model, method or
-            loss.
+            loss; or an experiment cannot answer what its data set asks for.
         UnrollError: the data set is not prepared.
     """
     config.dataset(name)  # it is there
     code = code or Code(places.CODE)
+    data = dataset.describe(workspace.prepared(name))
     wanted = []
     for key, experiment in config.experiments_of(name, only).items():
         place = f"experiments.{name}.{key}"
@@ -132,15 +138,34 @@ def tasks_of(
             loss = experiment.training.options["loss"]
             one_of(loss, MEASURES, f"params.yaml: {place}.training.loss")
         made_of = fingerprint.ingredients(workspace.prepared(name), experiment, code)
-        differs = [part for part in NO_FREE_RUN if getattr(experiment, part)]
-        if differs and dataset.describe(workspace.prepared(name)).rollout:
-            raise UsageError(
-                f"params.yaml: {place}.{differs[0]} and the free run of {name} do not "
-                "fit, since the network's outputs are fed back as its inputs; leave it "
-                "out"
-            )
+        _require_fit(data, experiment, place)
         wanted.append(Task(key, experiment, made_of))
     return wanted
+
+
+def _require_fit(data: Description, experiment: Experiment, place: str) -> None:
+    """Raise UsageError if an experiment cannot answer what its data set asks for.
+
+    `place` is the experiment's place in params.yaml.
+    """
+    differs = [part for part in NO_FREE_RUN if getattr(experiment, part)]
+    if differs and data.rollout:
+        raise UsageError(
+            f"params.yaml: {place}.{differs[0]} and the free run of {data.name} do not "
+            "fit, since the network's outputs are fed back as its inputs; leave it out"
+        )
+    if experiment.training.method == "by_hand" and data.rollout:
+        raise UsageError(
+            f"params.yaml: {place}.training.method: by_hand has no free run, which "
+            f"{data.name} asks for; use another method"
+        )
+    model = experiment.model
+    every_column = data.splits["train"].get("every", False)
+    if model.family == "baselines" and model.name in ONE_COLUMN and every_column:
+        raise UsageError(
+            f"params.yaml: {place}.model.name: {model.name} forecasts one "
+            f"column, and {data.name} asks for every column; use last_value"
+        )
 
 
 def _waiting_and_missing(

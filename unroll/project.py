@@ -34,7 +34,7 @@ from pipeline.evaluation import (
 from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.margin import Comparison
 from pipeline.evaluation.schema import Evaluation
-from pipeline.report.results import current_answers
+from pipeline.report.results import REASONS, current_answers
 from pipeline.training import keras_models, run_folder
 from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
@@ -119,7 +119,7 @@ class Project:
         >>> answer.outcome, answer.network, answer.opponent
         (<Word.HELPS: 'helps'>, 'tuned_lstm', 'tuned_filter')
         >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
-        (-0.15, -0.2, -0.1)
+        (-0.15, -0.21, -0.09)
         """
         recorded = answers.load(self.workspace)
         return current_answers(recorded, dataset, self._evaluation(dataset))
@@ -235,6 +235,8 @@ class Project:
         helps: -56 % error (-57 to -54 %)
         """
         data = self.data(dataset)
+        if scores.few_blocks(data, "test") is not None:
+            raise UnrollError(f"{dataset}: {REASONS[answers.FEW_WEEKS]}; add rows")
         if against is None:
             opponent = answers.strongest_opponent(self._evaluation(dataset))
             if opponent is None:

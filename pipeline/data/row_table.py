@@ -1,5 +1,6 @@
 """Tables of rows with timestamps, and reading them from a plain CSV file."""
 
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,16 @@ def read(
             "params.yaml"
         )
     try:
-        cells = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+        with warnings.catch_warnings():
+            # Rows with more cells than the header, such as those with decimal commas,
+            # would lose their last cells.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            cells = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+    except pd.errors.ParserWarning:
+        raise UnrollError(
+            f"{path}: rows have more cells than the header; separate cells by commas "
+            "and write decimals with a point"
+        ) from None
     except ValueError as error:  # pandas' errors are ValueErrors
         raise UnrollError(
             f"{path} is no regular CSV file in UTF-8 ({one_line(str(error)):.160}); "
@@ -122,22 +132,30 @@ def read(
                 f"{path} has no column {name!r}. It has: {', '.join(cells.columns)}"
             )
     times = pd.to_datetime(cells[stamp], format=stamp_format, errors="coerce", utc=True)
-    _require_all(path, cells[stamp], times.isna(), f"no timestamp like {stamp_format}")
+    _require_all(
+        path,
+        cells[stamp],
+        times.isna(),
+        f"no timestamp like {stamp_format}; correct the file",
+    )
     columns = [name for name in cells.columns if name not in {stamp, *drop}]
     values = np.empty((len(cells), len(columns)))
     for index, name in enumerate(columns):
         values[:, index] = pd.to_numeric(cells[name], errors="coerce")
         wrong = ~np.isfinite(values[:, index])
-        _require_all(path, cells[name], wrong, "no finite number")
+        cure = "correct the file: decimals have a point, and a column has no words"
+        _require_all(path, cells[name], wrong, f"no finite number; {cure}")
     timestamps_ms = np.array(times.dt.tz_localize(None), dtype="datetime64[ms]")
     return RowTable(timestamps_ms, columns, values)
 
 
 def _require_all(path: Path, cells: Any, wrong: Any, what: str) -> None:
-    """Raise UnrollError for the first wrong cell of a column; `what` says why."""
+    """Raise UnrollError for the first wrong cell of a column; `what` says why, and what
+    to do.
+    """
     if wrong.any():
         row = int(np.argmax(wrong))
         raise UnrollError(
             f"{path}, row {row + 1} below the header: column {cells.name!r} holds "
-            f"{cells.iloc[row]!r:.60}, {what}; correct the file"
+            f"{cells.iloc[row]!r:.60}, {what}"
         )

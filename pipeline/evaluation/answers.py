@@ -17,9 +17,9 @@ import pydantic
 from pipeline.config.params import Params, built_by, own_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import claims, margin, schema
-from pipeline.evaluation.intervals import as_errors
+from pipeline.evaluation.intervals import FEWEST_BLOCKS, LEVEL, as_errors
 from pipeline.evaluation.margin import BAND, Comparison, Word
-from pipeline.evaluation.schema import Entry, Evaluation, Split
+from pipeline.evaluation.schema import FREEDOM, Entry, Evaluation, Split
 from pipeline.files import read_checked, write_json
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
@@ -27,12 +27,16 @@ from pipeline.workspace import Workspace
 NOTHING = "no recurrent network, or nothing to compare it with"
 NO_PAST = "one value in, so there is no past to use"
 FEW_SEEDS = "too few seeds"
+FEW_WEEKS = "too few weeks of test rows"
 
 SEASON = 84
 """Fewest days of test rows that span more than one season of the year. An answer from
 fewer days gets the note `TOO_SHORT`.
 """
 
+
+RULE = (LEVEL, BAND, FREEDOM, FEWEST_BLOCKS)
+"""The numbers of the rule. Answers that were made by other numbers are out of date."""
 
 SEARCHES = 3
 """Searches for the options of a tuned model, whose scatter is then in the interval."""
@@ -137,7 +141,7 @@ def between(
 ) -> Comparison | None:
     """Compare two experiments of params.yaml, of one data set, on test.
 
-    Return None if there are too few seeds, or no predictions.
+    Return None if there are too few seeds or test rows, or no predictions.
 
     Raises:
         UsageError: there is no such experiment, or they are of two data sets.
@@ -156,6 +160,14 @@ def between(
                 f"{name} is not built; {built_by(workspace, f'evaluate@{dataset}')}"
             )
     return compare(evaluation, own_name(experiment), own_name(other))
+
+
+def cautions(evaluation: Evaluation, name: str, other: str) -> list[Note]:
+    """Return the notes that stand beside a comparison of two experiments."""
+    recurrent = (evaluation.experiments[each] for each in (name, other))
+    network = next((entry for entry in recurrent if entry.recurrent), None)
+    networks = Networks.of(network) if network else Networks.ALL
+    return _notes(evaluation, networks, name, other)
 
 
 def strongest_opponent(evaluation: Evaluation) -> str | None:
@@ -264,7 +276,8 @@ def _outcome(
         return {"outcome": Word.NOT_ASKED, "reason": NO_PAST}
     comparison = compare(evaluation, network, opponent)
     if comparison is None:
-        return {"outcome": Word.OPEN, "reason": FEW_SEEDS}
+        reason = FEW_WEEKS if evaluation.few_weeks() else FEW_SEEDS
+        return {"outcome": Word.OPEN, "reason": reason}
     return {
         key: _rounded(value) if isinstance(value, float) else value
         for key, value in asdict(comparison).items()
@@ -272,8 +285,8 @@ def _outcome(
 
 
 def _rounded(value: float) -> float:
-    """Return a number with four digits: smaller differences change no answer."""
-    return float(f"{value:.4g}")
+    """Return a number with six digits: smaller differences change no answer."""
+    return float(f"{value:.6g}")
 
 
 def _notes(
@@ -281,7 +294,11 @@ def _notes(
 ) -> list[Note]:
     about = evaluation.dataset
     compared = [name for name in names if name]
-    entries = [evaluation.experiments[name] for name in compared]
+    entries = [
+        evaluation.experiments[search]
+        for name in compared
+        for search in evaluation.searches(name)
+    ]
     few = [
         name
         for name in compared
@@ -291,7 +308,7 @@ def _notes(
     holds = {
         Note.UNTUNED: networks in {Networks.UNTUNED, Networks.SEGMENTS},
         Note.TOO_SHORT: about.days is not None and about.days < SEASON,
-        Note.NOT_CONVERGED: not all(entry.converged for entry in entries),
+        Note.NOT_CONVERGED: any(entry.may_gain for entry in entries),
         Note.STAND_IN: about.stand_in,
         Note.ONE_SEARCH: networks == Networks.TUNED and few,
     }
@@ -381,4 +398,5 @@ def answers_of(
 
 
 def _brief(evaluation: Evaluation) -> str:
-    return hashlib.sha256(evaluation.model_dump_json().encode()).hexdigest()[:12]
+    made_of = [evaluation.model_dump_json(), *map(str, RULE)]
+    return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:12]

@@ -208,8 +208,10 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation]) -> Verdict:
         )
     evaluation = evaluations.get(claim.dataset)
     names = {own_name(name) for name in claim.experiments}
-    if evaluation is None or not names <= evaluation.experiments.keys():
+    if evaluation is None:
         return Verdict(claim, Outcome.NOT_BUILT)
+    if not names <= evaluation.experiments.keys():
+        return Verdict(claim, Outcome.NOT_BUILT, evaluation.dataset)
     judges = {"count": _count, "figure": _figure, "comparison": _comparison}
     verdict = judges[claim.kind](claim, evaluation)
     if evaluation.dataset.stand_in:
@@ -325,10 +327,13 @@ def _against(claim: Claim, evaluation: Evaluation) -> Verdict:
     least = -math.inf if claim.relation == "below" else -reach
     most = math.inf if claim.relation == "above" else reach
     outcome = Outcome.UNSURE
-    if interval and least < interval[0] and interval[1] < most:
-        outcome = Outcome.HOLDS
-    elif interval and (interval[0] > most or interval[1] < least):
-        outcome = Outcome.FAILS
+    if interval:
+        low, high = interval
+        if least < low and high < most:
+            outcome = Outcome.HOLDS
+        # Numbers of parameters have no scatter: of two equal ones none is smaller.
+        elif low > most or high < least or claim.metric == "parameters":
+            outcome = Outcome.FAILS
     about = evaluation.dataset
     return Verdict(claim, outcome, about, rebuilt, interval, other=reference)
 
@@ -379,13 +384,17 @@ def _meet(interval: Interval, other: Interval) -> bool:
 
 
 def _span(interval: Interval, metric: str) -> float:
-    """Return the high end of an interval divided by its low end; for an accuracy, the
-    ratio of their odds.
+    """Return the greater end of an interval divided by the smaller one; for an accuracy,
+    the ratio of their odds. It is infinite around 0, which leaves the sign open.
     """
     low, high = interval
+    if low == high:
+        return 1.0
+    if low <= 0 <= high:
+        return math.inf
     if metric.endswith("accuracy"):
         return high / (1 - high) / (low / (1 - low))
-    return high / low
+    return max(high / low, low / high)
 
 
 def _stat(evaluation: Evaluation, experiment: str, path: str) -> Stat:

@@ -16,6 +16,10 @@ from pipeline.metrics import MEASURES
 LEVEL = 0.95
 """The level of every interval that is shown."""
 
+FEWEST_BLOCKS = 4
+"""Smallest number of blocks of rows for an interval; the scatter of fewer is not known.
+"""
+
 # JSON has lists only, so the tuple is not strict.
 Interval = Annotated[tuple[float, float], pydantic.Strict(strict=False)]
 """The low end and the high end of an interval."""

@@ -15,6 +15,7 @@ from pipeline.data.examples import Array, Windows, of_every_column
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers
 from pipeline.evaluation.schema import Evaluation
+from pipeline.evaluation.scores import rows_of_week
 from pipeline.training.keras_models import SUFFIX
 from pipeline.training.run_folder import Run
 from pipeline.validation import Strict
@@ -176,7 +177,15 @@ def _is_plain(experiment: Experiment | None) -> bool:
     """Return whether the page's script computes what the experiment's network does."""
     if experiment is None or not card(experiment.model).playable:
         return False
-    changed = ("trials", "calendar", "standardise", "in_unit", "rows", "residual")
+    changed = (
+        "trials",
+        "calendar",
+        "features",
+        "standardise",
+        "in_unit",
+        "rows",
+        "residual",
+    )
     options = experiment.model.options
     layers = max(options.get("layers", 1), len(options.get("widths", ())))
     if any(getattr(experiment, name) for name in changed) or layers > LAYERS:
@@ -225,7 +234,10 @@ def _examples(dataset: Dataset) -> tuple[Array, list[str]]:
     places = np.linspace(0, len(among) - 1, EXAMPLES + 2).round().astype(int)
     chosen = among[places[1:-1]]
     if isinstance(test, Windows) and dataset.stamps is not None:
-        ends = dataset.stamps[test.rows[chosen] - test.step].astype("datetime64[m]")
+        unit = "D" if (rows_of_week(dataset) or 0) <= 7 else "m"
+        ends = dataset.stamps[test.rows[chosen] - test.step].astype(
+            f"datetime64[{unit}]"
+        )
         return chosen, [f"up to {end}".replace("T", " ") for end in ends]
     return chosen, [f"test example {index:,}" for index in chosen]
 

@@ -17,7 +17,7 @@ from pipeline.data.examples import (
     of_every_column,
 )
 from pipeline.evaluation.schema import Evaluation
-from pipeline.evaluation.scores import blocks, layout
+from pipeline.evaluation.scores import layout, rows_of_week
 from pipeline.metrics import losses
 from pipeline.training.run_folder import Run
 
@@ -202,9 +202,11 @@ def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
     if layout(dataset) == "points":
         order = np.argsort(test.take(np.arange(len(test)))[0][:, 0], kind="stable")
         return [order[:: ceil_div(len(order), LONGEST)]]
-    _, block, counts = np.unique(
-        blocks(dataset, "test"), return_inverse=True, return_counts=True
-    )
+    week = rows_of_week(dataset)
+    numbers = np.arange(len(test))
+    if isinstance(test, Windows):
+        numbers = test.rows // week if week else np.zeros(len(test), int)
+    _, block, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     whole = np.flatnonzero(counts > 0.9 * counts.max())
     few = not dataset.period or len(whole) < len(PARTS)
     if isinstance(test, Windows) and few:
@@ -288,9 +290,11 @@ def weeks(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
     """
     import pandas as pd
 
-    if not of_every_column(dataset.splits["test"]):
+    test = dataset.splits["test"]
+    length = rows_of_week(dataset)
+    if length is None or not of_every_column(test):
         return None
-    numbers, week = np.unique(blocks(dataset, "test"), return_inverse=True)
+    numbers, week = np.unique(test.rows // length, return_inverse=True)
     columns: dict[str, Array] = {"week": numbers - numbers[0]}
     for name, values in _on_test(runs).items():
         errors = losses(dataset.metric, values, None).mean(axis=0)

@@ -13,7 +13,13 @@ from pipeline.config.model_card import ModelKind
 from pipeline.config.params import Params, built_by
 from pipeline.data.dataset import Kind, Scale
 from pipeline.errors import UnrollError
-from pipeline.evaluation.intervals import Difference, Interval, Part, as_errors
+from pipeline.evaluation.intervals import (
+    FEWEST_BLOCKS,
+    Difference,
+    Interval,
+    Part,
+    as_errors,
+)
 from pipeline.files import damaged, read_checked
 from pipeline.metrics import Metric
 from pipeline.training.run_folder import LayerSummary
@@ -75,9 +81,9 @@ VALIDATION = "val"
 so that `dvc metrics show` fits 100 columns."""
 
 
-FREEDOM = 4
-"""Most degrees of freedom of a difference in which a model has several searches: those
-of three searches on each side. Welch and Satterthwaite's estimate is too great where a
+FREEDOM = 3
+"""Most degrees of freedom of a difference in which a model has several searches. Three
+searches on each side have four. Welch and Satterthwaite's estimate is too great where a
 model's searches agree by chance (`python -m bench rule`)."""
 
 
@@ -143,6 +149,15 @@ class Entry(Strict):
         return self.chosen.get("test", {}).get(metric)
 
     @property
+    def may_gain(self) -> bool:
+        """True if more epochs may improve it: its search found so, or nobody searched
+        and its last epoch is the best one for every seed.
+        """
+        best = self.best_epoch
+        ends_best = best is not None and best.min == self.epochs
+        return not self.converged or (ends_best and not self.trials)
+
+    @property
     def recurrent(self) -> bool:
         """True if the model is a recurrent network."""
         return self.kind == "recurrent"
@@ -188,8 +203,8 @@ class Evaluation(Strict):
     Attributes:
         dataset: the description of the data set.
         experiments: experiment -> its scores.
-        blocks: split -> the number of its blocks (weeks, or single examples) whose
-            errors are taken as independent.
+        blocks: split -> the number of its blocks (weeks, horizons that are longer, or
+            single examples) whose errors are taken as independent.
         rows: split -> experiment -> later experiment -> the part of the rows in the
             variance of the difference between the two (`intervals.rows`), with the
             chosen weights. Only experiments with three seeds, or without seeds, are
@@ -244,6 +259,8 @@ class Evaluation(Strict):
         Each stands for all of its `searches`. Return None if the difference is not
         known.
         """
+        if self.few_weeks(split):
+            return None
         shares = [
             self._rows(split, each, against)
             for each in self.searches(name)
@@ -258,6 +275,13 @@ class Evaluation(Strict):
         errors = self.errors(split, name)
         difference = Difference.of(errors, self.errors(split, other), rows)
         return replace(difference, most=FREEDOM) if len(shares) > 1 else difference
+
+    def few_weeks(self, split: Split = "test") -> bool:
+        """Return whether the rows of a split span so few weeks, or horizons that are
+        longer, that nothing is compared on them.
+        """
+        known = self.blocks.get(split, FEWEST_BLOCKS)
+        return self.dataset.days is not None and known < FEWEST_BLOCKS
 
     def _rows(self, split: Split, name: str, other: str) -> float | None:
         known = self.rows.get(split, {})

@@ -12,7 +12,7 @@ from pipeline.data.dataset import PUBLISHED, Dataset, shortened
 from pipeline.data.examples import Array, Windows, ceil_div, compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
-from pipeline.evaluation.intervals import as_errors
+from pipeline.evaluation.intervals import FEWEST_BLOCKS, as_errors
 from pipeline.evaluation.schema import (
     About,
     Entry,
@@ -25,6 +25,9 @@ from pipeline.evaluation.schema import (
 from pipeline.metrics import KEPT, MEASURES, losses, score
 from pipeline.provenance.fingerprint import brief
 from pipeline.training.run_folder import Run
+
+WEEK = 7 * 24 * 3600
+"""Seconds of a week."""
 
 CYCLE = 13
 """Steps over which a rollout's error is averaged: one period of the documents' sine, 2
@@ -178,7 +181,7 @@ def days(dataset: Dataset) -> float | None:
     """
     examples = dataset.splits["test"]
     stamps = dataset.stamps
-    if not isinstance(examples, Windows) or not dataset.period:
+    if not isinstance(examples, Windows) or not (dataset.period or stamps is not None):
         return None
     first = examples.rows.min() + examples.delay
     last = examples.rows.max() + examples.delay + (examples.outputs - 1) * examples.step
@@ -190,17 +193,70 @@ def days(dataset: Dataset) -> float | None:
 def blocks(dataset: Dataset, split: str) -> Array:
     """Return the number of the block (n,) that each example belongs to.
 
-    Examples of one week of a series are not independent, so a week is a block. The
-    sine's points and windows are the same grid in each build: they are one block, so
-    that no error by the rows is estimated.
+    Examples of one week of a series are not independent, so a week is a block, or the
+    horizon if it is longer. The same weeks of several series are one block. The sine's
+    points and windows are the same grid in each build: they are one block, so that no
+    error by the rows is estimated.
     """
     examples = dataset.splits[split]
-    if isinstance(examples, Windows) and dataset.period:
+    if not isinstance(examples, Windows):
+        points = layout(dataset) == "points"
+        return np.zeros(len(examples), int) if points else np.arange(len(examples))
+    length = rows_of_block(dataset)
+    if length is None:
+        return np.zeros(len(examples), int)
+    return np.asarray(shared_rows(dataset, examples.rows) // length)
+
+
+def shared_rows(dataset: Dataset, rows: Array) -> Array:
+    """Return row numbers, counted in each series by itself.
+
+    Series with the same timestamps have the same numbers.
+    """
+    if dataset.series_id is None:
+        return rows
+    return rows - np.searchsorted(dataset.series_id, dataset.series_id[rows])
+
+
+def rows_of_block(dataset: Dataset) -> int | None:
+    """Return the rows of a week, or up to the horizon if that is longer; None if the
+    data set has no weeks.
+    """
+    test = dataset.splits["test"]
+    week = rows_of_week(dataset)
+    if week is None or not isinstance(test, Windows):
+        return None
+    return max(week, test.delay + test.outputs * test.step)
+
+
+def few_blocks(dataset: Dataset, split: str) -> int | None:
+    """Return the number of whole blocks that the examples of a split span, if it is
+    below `FEWEST_BLOCKS`, so that nothing is known of their scatter; else None.
+    """
+    examples = dataset.splits[split]
+    length = rows_of_block(dataset)
+    if length is None or not isinstance(examples, Windows):
+        return None
+    whole = (int(np.ptp(shared_rows(dataset, examples.rows))) + 1) // length
+    return whole if whole < FEWEST_BLOCKS else None
+
+
+def rows_of_week(dataset: Dataset) -> int | None:
+    """Return the number of rows in a week of a series; None if the data set has no
+    weeks.
+    """
+    examples = dataset.splits["test"]
+    if not isinstance(examples, Windows):
+        return None
+    if dataset.period:
         # Seven cycles are a week: the only cycle that the preparation `series` finds is
         # the day.
-        return np.asarray(examples.rows // (7 * dataset.period * examples.step))
-    grid = isinstance(examples, Windows) or layout(dataset) == "points"
-    return np.zeros(len(examples), int) if grid else np.arange(len(examples))
+        return 7 * dataset.period * examples.step
+    if dataset.stamps is None:
+        return None
+    # Documents keep the order of the file, and repeated rows.
+    spacing = np.median(np.diff(np.unique(dataset.stamps)).astype(np.int64))
+    return int(ceil_div(WEEK, int(spacing)))
 
 
 def evaluate(
@@ -256,6 +312,9 @@ def _rows(
     """Return `Evaluation.rows` and `Evaluation.blocks` of a split."""
     targets = compared(dataset.splits[split])
     numbers = np.unique(blocks(dataset, split), return_inverse=True)[1]
+    few = few_blocks(dataset, split)
+    if few is not None:
+        return {}, max(1, few)
     errors = {}
     for name, run in runs.items():
         enough = not run.varies or len(run.summary.seeds) >= MIN_SEEDS
@@ -366,7 +425,7 @@ def _over_seeds(
     of_seeds = [measures(dataset, values, targets) for values in predictions]
     errors: dict[str, float] = {}
     others = dataset.facts.get(PUBLISHED, len(numbers))
-    if (numbers != numbers[0]).any():
+    if (numbers != numbers[0]).any() and few_blocks(dataset, split) is None:
         for measure in MEASURES.keys() & of_seeds[0].keys():
             added = losses(measure, predictions, targets).mean(axis=0)
             error = intervals.clustered_error(added, numbers)

@@ -4,7 +4,7 @@ Page, terminal and `--json` show the same tables.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -14,8 +14,9 @@ from pipeline.config.params import own_name
 from pipeline.evaluation.answers import Note
 from pipeline.evaluation.claims import Outcome, Verdict
 from pipeline.evaluation.margin import BAND, Comparison, Word
-from pipeline.evaluation.schema import Entry, Scores
+from pipeline.evaluation.schema import About, Entry, Scores
 from pipeline.metrics import MEASURES
+from pipeline.report import titles
 from pipeline.report.formatting import (
     DASH,
     between,
@@ -295,17 +296,26 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
         ),
         (
             about.naive,
-            "MASE is the MAE as a share of the seasonal naive forecast's on train.",
+            (f"MASE is the MAE as a share of {_naive(about)}'s on train."),
         ),
         (opponent, change_sentence(dataset, opponent)),
         (opponent, band_sentence(dataset)),
-        (opponent, _meanings(dataset)),
+        (opponent, meanings(note for one in dataset.answers for note in one.notes)),
     )
 
 
+def _naive(about: About) -> str:
+    """Return the forecast that MASE divides by (`scores.seasonal_naive`)."""
+    # A day is a cycle of rows that divide it.
+    seconds = about.facts.get("seconds between rows", 1)
+    if seconds >= titles.DAY or titles.DAY % seconds:
+        return "the last value"
+    return "the seasonal naive forecast"
+
+
 def change_sentence(dataset: Evaluated, opponent: str | None) -> str:
-    """Return what the change in error of a table is; "" without an opponent."""
-    if opponent is None:
+    """Return what the change in error of a table is; "" if nothing is compared."""
+    if opponent is None or not dataset.comparisons:
         return ""
     against = (
         f"The change in error is against {dataset.named(opponent)}, chosen before the "
@@ -322,12 +332,11 @@ def change_sentence(dataset: Evaluated, opponent: str | None) -> str:
     return f"{against}. It is a geometric mean over {draws}, with its 95 % interval."
 
 
-def _meanings(dataset: Evaluated) -> str:
-    """Return what the notes beside the answers mean, as sentences."""
-    notes = dict.fromkeys(note for one in dataset.answers for note in one.notes)
+def meanings(notes: Iterable[Note]) -> str:
+    """Return what the notes beside answers mean, as sentences."""
     return " ".join(
         f"{capital(note)}: {NOTES[note]}"
-        for note in notes
+        for note in dict.fromkeys(notes)
         if note in NOTES and note != Note.UNTUNED
     )
 

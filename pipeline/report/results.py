@@ -44,7 +44,9 @@ NOTES: dict[str, str] = {
     Note.ONE_SEARCH: "At least one of the two had fewer than three searches for its "
     "options, so another search may give another answer.",
     Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
-    Note.NOT_CONVERGED: "More epochs would have made one of the two better.",
+    Note.NOT_CONVERGED: "More epochs may make one of the two better: its search "
+    "found so, or the last epoch of an untuned one was the best for "
+    "every seed.",
 }
 """What stands beside the word of an answer -> its meaning, in sentences."""
 
@@ -77,6 +79,10 @@ REASONS = {
     answers.NOTHING: "there is no recurrent network, or nothing to compare it with",
     answers.NO_PAST: "one value goes in, so there is no past to use",
     answers.FEW_SEEDS: "there are too few seeds",
+    answers.FEW_WEEKS: (
+        "the test rows are fewer than four weeks, or than four horizons if a horizon is "
+        "longer"
+    ),
 }
 """Why nothing is compared -> the same with subject and verb."""
 

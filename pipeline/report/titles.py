@@ -11,7 +11,7 @@ from pipeline.evaluation.schema import About
 DAY = 86_400
 YEAR = 365.25 * 86_400
 
-FREQUENCIES = {3600: "hourly", DAY: "daily"}
+FREQUENCIES = {3600: "hourly", DAY: "daily", 7 * DAY: "weekly"}
 """Seconds between rows -> an adjective for such rows."""
 
 QUESTIONS = {
@@ -94,19 +94,26 @@ def question(section: DatasetParams, about: About) -> str:
         words = template.format_map(defaultdict(str, options))
         return words.replace("_", " ").removesuffix(": ")
     hours = about.facts.get("horizon in hours")
-    ahead = f"{_span(hours * 3600)} ahead" if hours else "later on"
-    words = f"{about.scale.quantity} {ahead}"
     seconds = about.facts.get("seconds between rows")
+    ahead = f"{_span(hours * 3600, seconds)} ahead" if hours else "later on"
+    words = f"{about.scale.quantity} {ahead}"
     if not seconds:
         return words
-    lookback = _span(options["windows"]["lookback"] * seconds)
-    frequency = FREQUENCIES.get(seconds, f"{seconds / 60:g}-minute")
+    lookback = _span(options["windows"]["lookback"] * seconds, seconds)
+    frequency = FREQUENCIES.get(seconds)
+    if frequency is None:
+        days = f"{seconds / DAY:g}-day"
+        frequency = f"{seconds / 60:g}-minute" if seconds < DAY else days
     years = round(about.facts.get("rows", 0) * seconds / YEAR)
     of_years = f"{years} years of " if years > 1 else ""
     return f"{words} from {lookback}, {of_years}{frequency} rows"
 
 
-def _span(seconds: float) -> str:
+def _span(seconds: float, spacing: float | None) -> str:
+    """Return a duration in words; in weeks if the rows are weeks apart."""
+    if spacing and spacing % (7 * DAY) == 0:
+        weeks = seconds / (7 * DAY)
+        return "1 week" if weeks == 1 else f"{weeks:g} weeks"
     if seconds >= 2 * DAY:
         return f"{seconds / DAY:.3g} days"
     return f"{seconds / 3600:.3g} hours"

@@ -82,11 +82,29 @@ def test_train_ends_with_the_scores_beside_those_of_the_last_evaluation(
     assert lines(capsys)[1] == [], "`unroll repro` ends with its answers"
 
 
-def test_a_free_run_does_not_fit_a_network_that_learns_differences(tmp_path):
-    workspace = trainable.waves(tmp_path, node=NODE | {"residual": True})
+@pytest.mark.parametrize(
+    ("experiment", "facts", "message"),
+    [
+        (
+            NODE | {"residual": True},
+            {"rollout": True},
+            "node.residual and the free run",
+        ),
+        (NODE, {"rollout": True}, "by_hand has no free run, which waves asks for"),
+        (
+            LAST_VALUE | {"model": {"family": "baselines", "name": "daily_cycle"}},
+            {"splits": {"train": {"every": True}}},
+            "daily_cycle forecasts one column, and waves asks for every column",
+        ),
+    ],
+)
+def test_an_experiment_that_cannot_answer_for_its_data_set_is_refused(
+    tmp_path, experiment, facts, message
+):
+    workspace = trainable.waves(tmp_path, node=experiment)
     file = workspace.prepared("waves") / "dataset.json"
-    write_json(file, read_json(file) | {"rollout": True})
-    with pytest.raises(UsageError, match=r"waves.node.residual and the free run of wa"):
+    write_json(file, read_json(file) | facts)
+    with pytest.raises(UsageError, match=message):
         train(workspace, "waves")
 
 

@@ -6,6 +6,7 @@ import pytest
 import unroll
 from pipeline.data.sources import stand_in
 from pipeline.errors import UnrollError, UsageError
+from pipeline.evaluation import scores
 from tests.support import REPOSITORY
 from tests.support.examples import run_example
 from unroll.project import Project
@@ -60,6 +61,12 @@ def test_judge_decides_on_an_array_as_the_evaluation_did_on_the_run(evaluated):
 def test_judge_refuses_what_is_no_prediction(evaluated, predictions, message):
     with pytest.raises(UsageError, match=message):
         unroll.open(evaluated.root).judge("waves", predictions)
+
+
+def test_judge_compares_nothing_on_few_weeks(evaluated, monkeypatch):
+    monkeypatch.setattr(scores, "few_blocks", lambda *_: 3)
+    with pytest.raises(UnrollError, match="waves: the test rows are fewer than four w"):
+        unroll.open(evaluated.root).judge("waves", np.zeros(4))
 
 
 def test_what_is_not_built_is_said_with_the_command_that_builds_it(evaluated):

@@ -10,6 +10,7 @@ from pipeline.config import params, plain_yaml
 from pipeline.config.params import OFFICIAL, TEMPLATES, Params, built_by, own_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers
+from pipeline.evaluation.answers import Note
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.margin import Comparison, Word
 from pipeline.evaluation.schema import Evaluation
@@ -27,10 +28,18 @@ from pipeline.report.result_tables import (
     claims_table,
     dataset_tables,
     heading,
+    meanings,
     plain,
     published_cell,
 )
-from pipeline.report.results import SAID, AnswerText, Results, error_text, load
+from pipeline.report.results import (
+    REASONS,
+    SAID,
+    AnswerText,
+    Results,
+    error_text,
+    load,
+)
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
@@ -81,6 +90,7 @@ class Pair:
         comparison: the comparison; None if their difference is not known.
         unknown: why it is not known, as a clause.
         searches: the numbers of searches that the two stand for.
+        notes: the cautions that stand beside the outcome.
     """
 
     experiment: str
@@ -88,15 +98,16 @@ class Pair:
     comparison: Comparison | None
     unknown: str = ""
     searches: Sequence[int] = (1, 1)
+    notes: Sequence[Note] = ()
 
     @property
     def words(self) -> str:
         """The outcome, and the change in error."""
         if self.comparison is None:
             return f"{Word.OPEN}, because {self.unknown}"
-        known = direction(self.comparison)
         outcome = self.comparison.outcome
-        said = f"{outcome} ({known})" if known else outcome
+        beside = "; ".join(filter(None, [direction(self.comparison), *self.notes]))
+        said = f"{outcome} ({beside})" if beside else outcome
         return f"{said}: {self.comparison.amount}"
 
     @property
@@ -144,6 +155,7 @@ class Tables:
                 "against": self.pair.against,
                 **numbers,
                 "words": self.pair.words,
+                "notes": [*self.pair.notes],
             }
         return data
 
@@ -199,15 +211,20 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
     caption = tables[0].caption
     if comparison and comparison.relative:
         caption += f" {CHANGE_CAPTION} {band_text(comparison)}."
-    tables[0] = replace(tables[0], caption=caption, answers=())
     [evaluation] = [each.evaluation for each in results.built if each.name in chosen]
+    notes = answers.cautions(evaluation, *map(own_name, names)) if comparison else []
+    caption = " ".join([caption, meanings(notes)]).rstrip()
+    tables[0] = replace(tables[0], caption=caption, answers=())
     unknown = "" if comparison else why_unknown(evaluation, experiment, other)
     searches = [len(evaluation.searches(own_name(name))) for name in names]
-    return Tables(tables, Pair(experiment, other, comparison, unknown, searches))
+    pair = Pair(experiment, other, comparison, unknown, searches, notes)
+    return Tables(tables, pair)
 
 
 def why_unknown(evaluation: Evaluation, experiment: str, other: str) -> str:
     """Return why two experiments of a data set are not compared, as a clause."""
+    if evaluation.few_weeks():
+        return REASONS[answers.FEW_WEEKS]
     names = [own_name(experiment), own_name(other)]
     entries = evaluation.experiments
     few = [

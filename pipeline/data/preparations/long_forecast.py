@@ -51,15 +51,17 @@ def prepare(
         stamp: the column of timestamps; rows are equally spaced and in order.
         lookback: rows of a window; a model may use fewer of them.
         horizon: rows to forecast.
-        day: rows of a day. Errors within one week are taken as dependent.
+        day: rows of a day. Errors within one week, or within
+            the horizon if it is longer, are taken as dependent.
 
     Returns:
         A forecast scored by MSE and MAE over all windows, rows and columns, in
         standardised units. The group "as published" is the test set without its last,
-        partial batch of 32 windows.
+        partial batch of 32 windows; a smaller test set has no such group.
 
     Raises:
-        UnrollError: the file cannot be used (`row_table.read`), or is too short.
+        UnrollError: the file cannot be used (`row_table.read`), is too short, or has a
+            column that is constant in the train rows.
     """
     table = row_table.read(raw / file, stamp, "ISO8601")
     rows = len(table.values)
@@ -77,6 +79,15 @@ def prepare(
         )
     mean = table.values[:train].mean(axis=0)
     deviation = table.values[:train].std(axis=0)
+    constant = [
+        table.columns[index]
+        for index in np.flatnonzero(np.ptp(table.values[:train], axis=0) == 0)
+    ]
+    if constant:
+        raise UnrollError(
+            f"datasets.{name}: column {constant[0]!r} has one value in all train rows, "
+            f"so it cannot be standardised; remove it from {file}"
+        )
     series = ((table.values - mean) / deviation).astype(np.float32)
     splits = {
         split: Windows(
@@ -97,7 +108,7 @@ def prepare(
         kind="forecast",
         metric="mse",
         splits={**splits},
-        groups={"as published": np.arange(whole)},
+        groups={"as published": np.arange(whole)} if whole else {},
         period=day,
         facts={
             "rows": rows,

@@ -54,6 +54,11 @@ class Csv(Strict):
     drop: list[str] = pydantic.Field(default=[])
 
 
+MOST_REPEATED = 0.1
+"""Largest share of rows that may repeat a timestamp. A file with more holds several
+series."""
+
+
 def prepare(
     name: str,
     raw: Path,
@@ -145,6 +150,13 @@ def prepare(
         raise UsageError(
             f"params.yaml: {where}.csv.target: {csv.file} has no column of numbers "
             f"{csv.target!r}. It has: {', '.join(table.columns)}"
+        )
+    distinct = len(np.unique(table.timestamps))
+    if distinct < (1 - MOST_REPEATED) * len(table.timestamps):
+        raise UnrollError(
+            f"{raw / csv.file}: {len(table.timestamps):,} rows have {distinct:,} "
+            "different timestamps; a file of several series is for `unroll answer`, or "
+            "keep one series"
         )
     form = CsvFormat(**csv.model_dump() | {"stamp": [csv.stamp]})
     try:
@@ -252,6 +264,7 @@ def from_table(
     if windows.partial:
         truth = np.concatenate([rows.target(column) for rows in every.values()])
         measured = np.isfinite(truth)
+    if windows.partial or csv.series_id:
         series_id = np.repeat(np.arange(len(every)), count)
     splits = {
         split: Windows(

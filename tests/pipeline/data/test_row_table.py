@@ -52,6 +52,10 @@ REFUSED = [
     (f"{GOOD}{NEXT},1,1e999\n", "row 3 .*: column 'p' holds '1e999', no finite"),
     (f"{GOOD}2020-02-30 00:20:00,1,1\n", "row 3 .*: column 'when' holds '2020-02-30"),
     (f"{GOOD}{NEXT},1,1,1\n", r"no regular CSV file in UTF-8 \(.*line 4, saw 4"),
+    (
+        f"when,T,p\n{NEXT},1,5,7,25\n",
+        "mine.csv: rows have more cells than the header; .* decimals with a point",
+    ),
     ("", "mine.csv is no regular CSV file"),
     (GOOD.replace("when", "Date"), "has no column 'when'. It has: Date, T, p"),
 ]

@@ -223,6 +223,27 @@ def test_a_tuned_model_near_its_sides_best_lacks_searches_until_it_has_three():
     assert answers.lacking_searches(evaluated(280, 0.3, 0.5)) == {}, "none is tuned"
 
 
+def test_a_search_that_did_not_converge_is_told_of_the_first_one():
+    whole = searched([[0.3, 0.31]] * 3).model_dump()
+    whole["experiments"]["gru_3"]["converged"] = False
+    reply = answers.answer(Evaluation.model_validate(whole))
+    assert (reply.network, reply.notes) == ("gru", [Note.NOT_CONVERGED])
+
+
+@pytest.mark.parametrize(
+    ("epochs", "notes"), [([9, 9], [Note.NOT_CONVERGED]), ([8, 9], [])]
+)
+def test_a_network_whose_last_epoch_is_the_best_for_every_seed_may_gain(epochs, notes):
+    whole = searched([[0.3, 0.31]] * 3).model_dump()
+    gru = whole["experiments"]["gru"]
+    gru["best_epoch"] = stat(*map(float, epochs))
+    found = Evaluation.model_validate(whole)
+    assert answers.answer(found).notes == [], "its search says that it converged"
+    gru["trials"] = 0
+    found = Evaluation.model_validate(whole)
+    assert answers.cautions(found, "gru", "dense") == [Note.UNTUNED, *notes]
+
+
 def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():
     """Seeds of a search agree to .1 %, the three searches differ by 10 %."""
     errors = [[0.300, 0.3003], [0.330, 0.3303], [0.270, 0.2703]]
@@ -233,7 +254,7 @@ def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():
     assert whole.errors("test", "gru") == pytest.approx(means)
     assert of_searches.rows.variance == pytest.approx(0.02), "the mean of the pairs"
     assert of_searches.seeds.draws == 3
-    assert of_searches.freedom == 4, "though the rows have more"
+    assert of_searches.freedom == 3, "though the rows have more"
     assert of_searches.seeds.variance == pytest.approx(
         np.var(np.log(means), ddof=1) / 3
     )

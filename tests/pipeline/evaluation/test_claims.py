@@ -259,6 +259,34 @@ def test_a_count_or_shape_is_equal_or_not_unless_data_are_stand_ins_or_not_built
         assert judge(figure("1.0", **lacking), evaluation([1.0])).outcome == "not built"
 
 
+def test_a_claim_that_is_not_built_stands_with_its_data_set():
+    verdict = judge(figure("1.0", experiment="d/x"), evaluation([1.0]))
+    assert (verdict.outcome, verdict.dataset.name) == ("not built", "d")
+
+
+def test_of_two_equal_counts_none_is_smaller():
+    for relation in ("below", "above"):
+        count = claim(metric="parameters", against="d/o", relation=relation)
+        assert judge(count, evaluation([1.0])).outcome == Outcome.FAILS
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        ([-1.0, 0.1, 1.0], Outcome.UNSURE),
+        ([-1.02, -1.0, -0.98], Outcome.UNSURE),
+        ([-1.002, -1.0, -0.998], Outcome.HOLDS),
+    ],
+)
+def test_an_interval_around_0_or_below_it_is_no_narrow_one(values, outcome):
+    known = evaluation([1.0])
+    gap = statistics(values)
+    entries = known["d"].experiments
+    entries["e"] = entries["e"].model_copy(update={"gap": gap})
+    said = figure("-1.0", metric="gap", width=1.1)
+    assert judge(said, known).outcome == outcome
+
+
 @pytest.mark.parametrize(
     ("mean", "outcome"),
     [(4.0, Outcome.YES), (6.0, Outcome.NO), (5.0, Outcome.UNSURE)],

@@ -203,6 +203,71 @@ def test_weeks_of_a_series_are_blocks_and_a_grid_is_one():
     assert set(blocks(dataclasses.replace(data, period=0), "test")) == {0}
 
 
+def daily(days, *, series=1, delay=0, outputs=1, step_days=1):
+    """Rows of several series, each day or several days apart."""
+    stamps = np.datetime64("2020-01-01", "s") + np.arange(days) * np.timedelta64(
+        step_days, "D"
+    )
+    own_rows = np.arange(14, days - delay - outputs)
+    rows = np.concatenate([own_rows + own * days for own in range(series)])
+    windows = Windows(
+        np.zeros((days * series, 1)),
+        rows,
+        lookback=14,
+        step=1,
+        delay=delay,
+        target=0,
+        outputs=outputs,
+    )
+    return Dataset(
+        "d",
+        "forecast",
+        "mae",
+        {"train": windows, "test": windows},
+        stamps=np.tile(stamps, series),
+        series_id=np.repeat(np.arange(series), days) if series > 1 else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "examples"),
+    [
+        ({}, 7),
+        ({"outputs": 28}, 28),
+        ({"delay": 20, "outputs": 1}, 21),
+        ({"step_days": 7}, 1),
+        ({"step_days": 7, "outputs": 4}, 4),
+        ({"series": 3}, 21),
+    ],
+)
+def test_blocks_of_daily_and_weekly_rows_are_weeks_or_as_long_as_the_horizon(
+    options, examples
+):
+    data = daily(14 + 84, **options)
+    counts = np.unique(blocks(data, "test"), return_counts=True)[1]
+    assert set(counts[1:-1]) == {examples}
+
+
+@pytest.mark.parametrize(("examples", "known"), [(27, False), (28, True)])
+def test_nothing_is_compared_on_test_rows_of_less_than_four_weeks(examples, known):
+    data = daily(14 + 50)
+    test = dataclasses.replace(
+        data.splits["test"], rows=data.splits["test"].rows[:examples]
+    )
+    data = dataclasses.replace(data, splits={"train": test, "test": test})
+    predicted = np.random.default_rng(0).normal(size=(2, 3, examples))
+    runs = {
+        name: of({"final_train": each, "final_test": each})
+        for name, each in zip("ab", predicted, strict=True)
+    }
+    found = evaluated(data, runs)
+    assert (found.difference("test", "a", "b") is not None) == known
+    score = found.experiments["a"].final["test"]["mae"]
+    assert (score.prediction_interval_new_rows is not None) == known
+    assert found.few_weeks() != known
+    assert found.dataset.days == examples - 1
+
+
 def test_the_days_of_a_series_are_from_its_first_target_to_its_last():
     days = 83
     # with the second of its targets, as many days from the first to the last

@@ -3,6 +3,9 @@ import math
 import pytest
 
 from pipeline.config import params
+from pipeline.config.params import DatasetParams
+from pipeline.data.dataset import Scale
+from pipeline.evaluation import schema
 from pipeline.evaluation.claims import Claim, Outcome, Verdict
 from pipeline.evaluation.intervals import Difference, Part
 from pipeline.evaluation.margin import compare
@@ -15,6 +18,7 @@ from pipeline.report.formatting import (
     spread,
 )
 from pipeline.report.result_tables import plain, published_cell, rebuilt_cell
+from pipeline.workspace import Workspace
 from series.table import alike
 from tests.support import REPOSITORY
 
@@ -88,6 +92,29 @@ def test_values_are_in_the_form_of_their_metric():
 def test_an_experiment_in_words(name, words):
     experiment = EVERY.experiment(name)
     assert titles.experiment(experiment, EVERY.datasets[experiment.dataset]) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (3600, "load 28 hours ahead from 2 days, hourly rows"),
+        (86_400, "load 28 days ahead from 48 days, 24 years of daily rows"),
+        (604_800, "load 28 weeks ahead from 48 weeks, 168 years of weekly rows"),
+        (172_800, "load 56 days ahead from 96 days, 48 years of 2-day rows"),
+    ],
+)
+def test_a_question_counts_in_the_rows_own_unit(seconds, words):
+    own = schema.load(Workspace(REPOSITORY).evaluation("jena_sample")).dataset
+    facts = {
+        "horizon in hours": 28 * seconds / 3600,
+        "seconds between rows": seconds,
+        "rows": 8766,
+    }
+    about = own.model_copy(update={"scale": Scale(quantity="load"), "facts": facts})
+    section = DatasetParams.model_validate(
+        {"source": "s", "preparation": {"name": "series", "windows": {"lookback": 48}}}
+    )
+    assert titles.question(section, about) == words
 
 
 def test_no_two_experiments_of_a_data_set_have_the_same_words():

@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 import unroll
-from pipeline.config import plain_yaml
+from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError, UsageError
+from pipeline.report import results
 from pipeline.report.result_tables import TableCell, plain
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY, fake_runs
 from unroll.projects import commit
-from unroll.results.compare import Tables, claims, compare, show
+from unroll.results.compare import Tables, claims, compare, show, why_unknown
 from unroll.results.tracking import ui
 
 
@@ -119,6 +120,39 @@ def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
     )
     assert len(cell.value["values"]) == 3
     assert plain(cell).count("±") == 1
+
+
+@pytest.mark.parametrize(
+    ("dataset", "network", "opponent", "notes"),
+    [
+        ("jena_hourly_exact", "tuned_min_gru", "tuned_mlp", []),
+        ("jena_hourly_exact", "gru", "tuned_mlp", ["untuned"]),
+        ("weather_96", "gru", "least_squares", ["untuned", "too short"]),
+    ],
+)
+def test_cautions_stand_beside_the_answer_of_two_experiments(
+    dataset, network, opponent, notes
+):
+    pair = [f"{dataset}/{network}", f"{dataset}/{opponent}"]
+    shown = compare(Workspace(REPOSITORY), pair)
+    assert shown.as_data()[0]["comparison"]["notes"] == notes
+    assert "; ".join(notes) in shown.pair.line
+    assert ("Too short: " in shown.tables[0].caption) == ("too short" in notes)
+
+
+def test_why_two_experiments_are_not_compared_begins_with_the_rows_that_are_too_few():
+    workspace = Workspace(REPOSITORY)
+    [evaluation] = [
+        each.evaluation
+        for each in results.load(workspace, params.load_all(workspace.params)).built
+        if each.name == "weather"
+    ]
+    short = evaluation.model_copy(update={"blocks": {"test": 3}})
+    assert short.difference("test", "gru", "dense") is None
+    assert why_unknown(short, "weather/gru", "weather/dense") == (
+        "the test rows are fewer than four weeks, or than four horizons if a horizon is "
+        "longer"
+    )
 
 
 def test_a_published_figure_belongs_to_the_options_that_it_was_published_for(

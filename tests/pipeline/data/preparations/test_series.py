@@ -573,6 +573,18 @@ def test_what_cannot_be_prepared_gives_one_line(change, message, tmp_path):
     assert isinstance(caught.value, UsageError) == message.startswith("params.yaml")
 
 
+@pytest.mark.parametrize("lengths", [(100, 100), (100, 30, 30), (100, 12)])
+def test_a_file_of_several_series_is_not_taken_for_one(lengths, tmp_path):
+    hours = np.datetime64("2020-03-01", "h") + np.arange(100)
+    stamps = np.concatenate([hours[:length] for length in lengths])
+    table = pd.DataFrame({"when": stamps, "T": np.arange(len(stamps))})
+    table.to_csv(tmp_path / "series.csv", index=False)
+    options = typed(OPTIONS)
+    options["csv"] = Csv(file="series.csv", stamp="when", target="T")
+    with pytest.raises(UnrollError, match=r" rows have 100 different timestamps; "):
+        prepare("mine", tmp_path, **options)
+
+
 @pytest.mark.parametrize("change", [{"train": 60.5}, {"lookback": 5, "step": 2}])
 def test_numbers_that_do_not_fit_are_errors(change, tmp_path):
     with pytest.raises(ValueError, match=r"must be .* Received: "):
