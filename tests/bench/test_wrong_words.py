@@ -19,7 +19,9 @@ def scatter(asked):
     return statistics.median(wrong_words.known_scatters(asked))
 
 
-@pytest.mark.parametrize(("change", "power"), [(0.0, 0.085), (0.03, 0.013), (0.08, 0.06)])
+@pytest.mark.parametrize(
+    ("change", "power"), [(0.0, 0.085), (0.03, 0.013), (0.08, 0.06)]
+)
 def test_of_eighteen_rounds_of_eight_questions_one_has_a_wrong_verdict_at_most(
     asked, scatter, change, power
 ):
