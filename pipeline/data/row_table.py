@@ -143,8 +143,13 @@ def read(
     for index, name in enumerate(columns):
         values[:, index] = pd.to_numeric(cells[name], errors="coerce")
         wrong = ~np.isfinite(values[:, index])
-        cure = "correct the file: decimals have a point, and a column has no words"
-        _require_all(path, cells[name], wrong, f"no finite number; {cure}")
+        _require_all(
+            path,
+            cells[name],
+            wrong,
+            "no finite number; correct the file: decimals have a point, and a column "
+            "has no words",
+        )
     timestamps_ms = np.array(times.dt.tz_localize(None), dtype="datetime64[ms]")
     return RowTable(timestamps_ms, columns, values)
 

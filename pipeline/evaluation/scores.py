@@ -10,6 +10,7 @@ from pipeline.config.model_card import card
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import PUBLISHED, Dataset, shortened
 from pipeline.data.examples import Array, Windows, ceil_div, compared
+from pipeline.data.timestamps import distinct
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
 from pipeline.evaluation.intervals import FEWEST_BLOCKS, as_errors
@@ -255,7 +256,7 @@ def rows_of_week(dataset: Dataset) -> int | None:
     if dataset.stamps is None:
         return None
     # Documents keep the order of the file, and repeated rows.
-    spacing = np.median(np.diff(np.unique(dataset.stamps)).astype(np.int64))
+    spacing = np.median(np.diff(distinct(dataset.stamps)).astype(np.int64))
     return int(ceil_div(WEEK, int(spacing)))
 
 

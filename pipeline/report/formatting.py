@@ -1,7 +1,7 @@
 """Numbers as text: enough digits to compare, the same everywhere."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pipeline.evaluation.margin import Comparison, Word, change_text
 from pipeline.evaluation.schema import Stat
@@ -143,6 +143,14 @@ def direction(comparison: Comparison) -> str:
     if words is None or comparison.low <= 0 <= comparison.high:
         return ""
     return words.format("less" if comparison.high < 0 else "more")
+
+
+def remarks(comparison: Comparison | None, notes: Iterable[str]) -> list[str]:
+    """Return what stands beside the word of an answer: the direction of the change, if
+    it is sure and the word does not say it, and the notes.
+    """
+    known = direction(comparison) if comparison else ""
+    return [words for words in (known, *notes) if words]
 
 
 def _signed(value: float) -> str:

@@ -296,7 +296,7 @@ def _caption(dataset: Evaluated, opponent: str | None) -> str:
         ),
         (
             about.naive,
-            (f"MASE is the MAE as a share of {_naive(about)}'s on train."),
+            f"MASE is the MAE as a share of {_naive(about)}'s on train.",
         ),
         (opponent, change_sentence(dataset, opponent)),
         (opponent, band_sentence(dataset)),

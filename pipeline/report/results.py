@@ -28,9 +28,9 @@ from pipeline.report import titles
 from pipeline.report.formatting import (
     capital,
     comparison_text,
-    direction,
     in_words,
     number,
+    remarks,
     title,
 )
 from pipeline.workspace import Workspace
@@ -247,12 +247,8 @@ class AnswerText:
 
     @property
     def beside(self) -> list[str]:
-        """The remarks beside the word: the direction of the change, if it is sure and
-        the word does not say it, and the notes.
-        """
-        comparison = self.answer.comparison
-        known = direction(comparison) if comparison else ""
-        return [word for word in (known, *self.answer.notes) if word]
+        """What stands beside the word (`remarks`)."""
+        return remarks(self.answer.comparison, self.answer.notes)
 
     @property
     def effect(self) -> str:

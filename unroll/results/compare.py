@@ -17,7 +17,7 @@ from pipeline.evaluation.schema import Evaluation
 from pipeline.evaluation.scores import MIN_SEEDS
 from pipeline.files import write_text
 from pipeline.provenance.git import git
-from pipeline.report.formatting import DASH, capital, direction, in_words
+from pipeline.report.formatting import DASH, capital, in_words, remarks
 from pipeline.report.result_tables import (
     DOCUMENT,
     ResultTable,
@@ -106,7 +106,7 @@ class Pair:
         if self.comparison is None:
             return f"{Word.OPEN}, because {self.unknown}"
         outcome = self.comparison.outcome
-        beside = "; ".join(filter(None, [direction(self.comparison), *self.notes]))
+        beside = "; ".join(remarks(self.comparison, self.notes))
         said = f"{outcome} ({beside})" if beside else outcome
         return f"{said}: {self.comparison.amount}"
 

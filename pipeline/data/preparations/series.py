@@ -27,7 +27,7 @@ from pipeline.data.series_options import (
     Thinned,
     WindowSpec,
 )
-from pipeline.data.timestamps import shown
+from pipeline.data.timestamps import distinct, shown
 from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
 from pipeline.validation import Strict
 
@@ -151,10 +151,10 @@ def prepare(
             f"params.yaml: {where}.csv.target: {csv.file} has no column of numbers "
             f"{csv.target!r}. It has: {', '.join(table.columns)}"
         )
-    distinct = len(np.unique(table.timestamps))
-    if distinct < (1 - MOST_REPEATED) * len(table.timestamps):
+    stamps = len(distinct(table.timestamps))
+    if stamps < (1 - MOST_REPEATED) * len(table.timestamps):
         raise UnrollError(
-            f"{raw / csv.file}: {len(table.timestamps):,} rows have {distinct:,} "
+            f"{raw / csv.file}: {len(table.timestamps):,} rows have {stamps:,} "
             "different timestamps; a file of several series is for `unroll answer`, or "
             "keep one series"
         )
