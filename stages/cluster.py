@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from distributed import Client, Future, Worker, WorkerPlugin, get_worker
+from distributed.comm import CommClosedError
 from distributed.security import Security
 
 from pipeline import processes
@@ -132,7 +133,8 @@ def connected(
 
     Raises:
         UsageError: the address is not encrypted, or certificates are missing.
-        UnrollError: there is no scheduler, or a worker has no Unroll.
+        UnrollError: there is no scheduler, its connection is lost, or a worker has no
+            Unroll.
     """
     _require_safe(address)
     context = Security().get_connection_args("client").get("ssl_context")
@@ -157,12 +159,22 @@ def connected(
             client.register_plugin(SameEnvironment(environment(), modules))
         # Whatever a worker without our code raises.
         except Exception as error:  # noqa: BLE001
+            # The client may not have noticed yet that its stream is closed.
+            if isinstance(error, CommClosedError) or client.status != "running":
+                raise _lost() from None
             raise UnrollError(
                 "a worker cannot load Unroll's code "
                 f"({type(error).__name__}: {one_line(str(error)):.200}); install the "
                 "same version of Unroll on every worker"
             ) from None
         yield client
+
+
+def _lost() -> UnrollError:
+    return UnrollError(
+        "the connection to Dask's scheduler is lost; what was finished is kept, and "
+        "the same command goes on"
+    )
 
 
 def _say(event: tuple[float, str]) -> None:
@@ -231,10 +243,7 @@ def run(
             on_tick({})
             for future in [each for each in waiting if each.done()]:
                 if client.status != "running":
-                    raise UnrollError(
-                        "the connection to Dask's scheduler is lost; what was "
-                        "finished is kept, and the same command goes on"
-                    )
+                    raise _lost()
                 task = waiting.pop(future)
                 # Its data were lost with their workers.
                 if future.status in {"cancelled", "lost"}:

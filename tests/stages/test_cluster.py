@@ -158,11 +158,11 @@ def test_who_is_different_gets_no_task_and_who_is_gone_leaves_no_work(
     assert (
         "no task for odd: OPENBLAS_CORETYPE None there, Nehalem on the worker" in output
     )
-    wait_until(lambda: not trainings(machines.first))
 
     def somebody_trains():
         return trainings(machines.first) or trainings(late)
 
+    wait_until(lambda: not somebody_trains())
     build = trainable.start_training(workspace)
     wait_until(somebody_trains)
     machines.scheduler.kill()
@@ -173,6 +173,19 @@ def test_who_is_different_gets_no_task_and_who_is_gone_leaves_no_work(
         "unroll: the connection to Dask's scheduler is lost; what was finished is kept"
     )
     wait_until(lambda: not somebody_trains())
+
+
+def test_the_scheduler_is_lost_before_the_first_task(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE", 2)
+    alone = Machines(tmp_path)
+
+    def preload(_):
+        alone.end()
+        return []
+
+    lost = pytest.raises(UnrollError, match="connection to Dask's scheduler is lost")
+    with lost, cluster.connected(alone.address, preload):
+        pass
 
 
 def test_only_this_machine_is_reached_without_encryption(tmp_path, monkeypatch):
