@@ -25,7 +25,7 @@ demo: venv ## train some experiments, offline, and hold them against the committ
 	@.venv/bin/unroll demo
 
 test: lint ## check style, types, imports, and run the tests (PYTEST=--long: random trials in full)
-	@.venv/bin/python -m pytest --numprocesses logical --dist loadfile $(PYTEST)
+	@.venv/bin/python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: venv ## check format, style, types and imports
 	@.venv/bin/ruff format --check --quiet

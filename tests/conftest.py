@@ -45,6 +45,28 @@ def pytest_configure(config):
     hypothesis.settings.load_profile("long" if config.getoption("--long") else "brief")
 
 
+SLOW = (
+    "test_verify.py",
+    "test_dvc.py",
+    "test_check.py",
+    "test_train.py",
+    "test_cluster.py",
+    "test_repro.py",
+    "test_strangers.py",
+)
+"""Files that take about a minute each, the slowest first."""
+
+
+def pytest_collection_modifyitems(items):
+    """Let the slow files begin, so that no core waits for the last one."""
+
+    def place(item):
+        name = item.path.name
+        return SLOW.index(name) if name in SLOW else len(SLOW)
+
+    items.sort(key=place)
+
+
 @dataclass(frozen=True)
 class Miniature:
     """A DVC workspace with its own copy of the code, and the commands that run in it."""
