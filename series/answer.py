@@ -1,5 +1,7 @@
 """The answer for a user's own series: the scores of all models, whether recurrence
 helps, and the forecast.
+
+`read`, `propose` and `answer` are called in this order. `answer` alone does all three.
 """
 
 import os
@@ -7,14 +9,15 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import pandas as pd
 import pydantic
 
+from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.files import (
     atomic_folder,
@@ -25,14 +28,12 @@ from pipeline.files import (
 )
 from pipeline.locks import alone
 from pipeline.processes import Server
+from pipeline.provenance import fingerprint
 from pipeline.validation import Strict, one_of, validated
-from series import FILE, accounts, contributions, fits, seal, sentence, windowed
-from series.compared import Compared
+from series import FILE, accounts, contributions, fits, seal, sentence
+from series.compared import Compared, compare
 from series.fits import Say, Workers
-from series.forecaster import ARRAYS, SPEC, BaseForecaster, Forecaster
-from series.late import FOLDER as LATE
-from series.late import WithLate
-from series.late import words as late_words
+from series.forecaster import ARRAYS, SPEC, Forecaster
 from series.leaderboard import ENSEMBLE, Board
 from series.options import (
     MODELS,
@@ -41,19 +42,19 @@ from series.options import (
     Objective,
     Options,
     Title,
+    argument,
     explained,
     is_title,
     takes,
 )
-from series.question import is_short, not_forecast, propose, too_far
+from series.preparation import not_forecast, some_reasons
+from series.question import Proposal
+from series.question import propose as propose_options
 from series.reading.detect import detect
 from series.reading.profile import FileProfile, described
 from series.reading.series_names import LONG_FORMAT
 from series.rows import Window
-from series.short import answer as short
-from series.short.forecaster import SPEC as SHORT_SPEC
-from series.short.forecaster import ShortForecaster
-from series.source import Data, RowsFile, files_of, naming_the_frame, plain_name
+from series.source import Data, RowsFile, paths_of, plain_name, rows_of
 
 LEVELS = (0.5, 0.8, 0.9)
 """The usual coverages of prediction intervals."""
@@ -87,12 +88,11 @@ COLUMNS = {
 SECONDS = "seconds.json"
 """The file of CPU seconds, which differ from run to run."""
 
+ROWS = "rows.parquet"
+"""The file of the rows of a DataFrame."""
+
 SHOWN = ("forecast.csv", "forecast.svg", "weeks.svg", "index.html")
 """The files for people, which `page` writes."""
-
-
-Choose: TypeAlias = Callable[[FileProfile], Options]
-"""A function that chooses options by the profile of the files."""
 
 
 class Seconds(pydantic.RootModel[dict[str, float]]):
@@ -101,18 +101,31 @@ class Seconds(pydantic.RootModel[dict[str, float]]):
     model_config = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
 
 
-class Late(Strict):
-    """What was found about series that are too short or late for windows.
+class PartFindings(Strict):
+    """What was found about some series.
 
     Attributes:
-        board: the scores of their models, and who forecasts.
+        board: the scores of all models, and who forecasts.
         titles: name of a model -> its title.
-        reasons: name of a series -> why it is not cut into windows.
+        models_left_out: name of a model -> why it was not fitted.
+        mostly_zero: the number of series whose median is 0.
+        late: name of a series -> why it is not cut into windows as others are.
     """
 
     board: Board
     titles: dict[str, str]
-    reasons: dict[str, str]
+    models_left_out: dict[str, str]
+    mostly_zero: Annotated[int, pydantic.Field(ge=0)]
+    late: dict[str, str]
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "PartFindings":
+        """Check that the board names models that it has."""
+        self.board.check()
+        for name in [*self.board.models, *self.board.members]:
+            if name not in self.titles and name != ENSEMBLE:
+                raise ValueError(f"titles must have the model {name!r:.80}")
+        return self
 
     @property
     def title(self) -> str:
@@ -126,16 +139,13 @@ class Findings(Strict):
     Attributes:
         name: the name of the series.
         files: the files of rows.
+        asked: the options that the user gave.
+        code: version and hash of the code.
         target: the column that is forecast.
         horizon: timesteps that are forecast at once.
-        board: the scores of all models, and who forecasts.
-        titles: name of a model -> its title.
-        models_left_out: name of a model -> why it was not fitted.
+        parts: what was found about most series; and about those that are too short or
+            late for windows, if there are some beside others.
         series_left_out: name of a series -> why it is not forecast.
-        mostly_zero: the number of forecast series whose median is 0; None in answers
-            of an earlier version.
-        late: what was found about series that are too short or late for windows; None
-            if there are none.
         groups: a column that groups series, such as a family -> name of a series -> its
             word there.
         integers: the type of unique_id where the user's column holds integers, such
@@ -144,31 +154,21 @@ class Findings(Strict):
 
     name: Title
     files: Annotated[list[RowsFile], pydantic.Field(min_length=1)]
+    asked: Options
+    code: str
     target: str
     horizon: Annotated[int, pydantic.Field(ge=1, le=MOST_TIMESTEPS)]
-    board: Board
-    titles: dict[str, str]
-    models_left_out: dict[str, str]
+    parts: Annotated[list[PartFindings], pydantic.Field(min_length=1, max_length=2)]
     series_left_out: dict[str, str]
-    mostly_zero: Annotated[int, pydantic.Field(ge=0)] | None = None
-    late: Late | None = None
     groups: dict[str, dict[str, str]] = pydantic.Field(default={})
     integers: Annotated[
         str, pydantic.StringConstraints(pattern="^(u?int(8|16|32|64))?$")
     ]
 
-    @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "Findings":
-        """Check that the board names models that it has."""
-        parts: list[Findings | Late] = [self]
-        if self.late is not None:
-            parts.append(self.late)
-        for part in parts:
-            part.board.check()
-            for name in [*part.board.models, *part.board.members]:
-                if name not in part.titles and name != ENSEMBLE:
-                    raise ValueError(f"titles must have the model {name!r:.80}")
-        return self
+    @property
+    def titles(self) -> dict[str, str]:
+        """Name of a model of most series -> its title."""
+        return self.parts[0].titles
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +190,7 @@ class Answer:
 
     findings: Findings
     forecasts: pd.DataFrame
-    forecaster: BaseForecaster
+    forecaster: Forecaster
     folder: Path
     seconds: Mapping[str, float]
 
@@ -209,8 +209,8 @@ class Answer:
 
     @property
     def board(self) -> Board:
-        """The scores of all models, and who forecasts."""
-        return self.findings.board
+        """The scores of the models of most series, and who forecasts them."""
+        return self.findings.parts[0].board
 
     @property
     def unit(self) -> str:
@@ -237,23 +237,23 @@ class Answer:
         columns that are known beforehand; else empty.
         """
         found = self.findings
-        late = ""
         count = len(self.forecaster.names)
         every = count + len(self.series_left_out)
-        if found.late is not None:
-            late = late_words(self.late, every, found.late.title)
         texts = [
             not_forecast(self.series_left_out, count),
-            late,
-            sentence.hint(self.board, found.titles, found.mostly_zero),
-            sentence.of_known(self.forecaster.spec.fitted.windows.future),
+            sentence.of_late(
+                some_reasons(self.late), len(self.late), every, found.parts[-1].title
+            ),
+            sentence.hint(self.board, found.titles, found.parts[0].mostly_zero),
+            sentence.of_known(self.forecaster.question.windows.future),
         ]
         return " ".join(filter(None, texts))
 
     @property
     def left_out(self) -> dict[str, str]:
         """Name of a model -> why it was not fitted; series -> why it is not forecast."""
-        return {**self.findings.models_left_out, **self.findings.series_left_out}
+        found = self.findings
+        return {**found.parts[0].models_left_out, **found.series_left_out}
 
     @property
     def series_left_out(self) -> dict[str, str]:
@@ -269,7 +269,7 @@ class Answer:
     @property
     def late(self) -> dict[str, str]:
         """Name of a series that a simple model forecasts -> why."""
-        return {} if self.findings.late is None else self.findings.late.reasons
+        return self.findings.parts[-1].late
 
     @property
     def models(self) -> pd.DataFrame:
@@ -313,15 +313,13 @@ class Answer:
         Raises:
             UsageError: there is no such column.
         """
-        own = self.of_board
-        parts = [(self.board, self.board.later(own))]
-        if self.findings.late is not None:
-            late = self.forecasts.drop(own.index)
-            parts.append((self.findings.late.board, late))
+        most = self.of_board
+        rows = [most, self.forecasts.drop(most.index)]
         judged = []
-        for board, own in parts:
-            for role, name in (("", board.champion), ("naive_", board.naive)):
-                judged.append(own[own["model"] == name].assign(role=role))
+        for part, own in zip(self.findings.parts, rows, strict=False):
+            later = part.board.later(own)
+            for role, name in (("", part.board.champion), ("naive_", part.board.naive)):
+                judged.append(later[later["model"] == name].assign(role=role))
         return accounts.scores(pd.concat(judged), by, self._groups(by))
 
     def sums(self, by: str, **arguments: Any) -> pd.DataFrame:
@@ -347,9 +345,8 @@ class Answer:
     def _groups(self, by: str) -> Mapping[str, str]:
         """Return name of a series -> its value of a column that groups series."""
         groups = self.findings.groups
-        names = [name or self.forecaster.spec.name for name in self.forecaster.names]
-        own = {name: name for name in names}
-        column = self.forecaster.spec.question.csv.series_id or "unique_id"
+        own = {name or self.name: name or self.name for name in self.forecaster.names}
+        column = self.forecaster.question.csv.series_id or "unique_id"
         of_series = {"unique_id": own, column: own, **groups}
         one_of(by, [*of_series], "by")
         return of_series[by]
@@ -440,15 +437,11 @@ class Answer:
 
     def _read(self, frame: Data | None, future: Data | None) -> dict[str, Window]:
         """Return the last window of each series; arguments as those of `forecast`."""
-        plan = list[Path]()
-        with tempfile.TemporaryDirectory() as scratch:
-            rows = files_of(
-                self.files if frame is None else frame, Path(scratch), "rows"
-            )
-            if future is not None:
-                plan = files_of(future, Path(scratch), "future")
-            with naming_the_frame(Path(scratch)):
-                return self.forecaster.read(rows, plan)
+        form = self.forecaster.question.csv
+        rows = rows_of(self.files if frame is None else frame, form)
+        plans = future if isinstance(future, list | tuple) else [future]
+        planned = [rows_of(plan, form) for plan in plans if plan is not None]
+        return self.forecaster.latest_of(rows, planned)
 
     def by_model(self, model: str | None) -> "Answer":
         """Return the answer with the forecasts of a model of the table.
@@ -473,7 +466,7 @@ class Answer:
         if model in board.models and model not in kept:
             raise UsageError(
                 f"the weights of {model} were not kept, since it was not chosen; "
-                f"models={model!r} in a new answer keeps them. These can forecast: "
+                f"{argument('models', model)} in a new answer keeps them. These can forecast: "
                 f"{', '.join(kept)}"
             )
         one_of(str(model), kept, "model", most=MODELS)
@@ -493,7 +486,7 @@ class Answer:
     @property
     def rows_ahead(self) -> int:
         """Rows that are forecast at once: the horizon, in rows of the file."""
-        timestep = self.forecaster.spec.fitted.cleaning.timestep
+        timestep = self.forecaster.question.cleaning.timestep
         return self.findings.horizon * timestep
 
     def save(
@@ -546,13 +539,52 @@ class Answer:
         return path
 
 
+@takes(Options)
+def read(data: Data, **options: Any) -> FileProfile:
+    """Read the rows of a series, and find out how they are written and spaced.
+
+    Args:
+        data: a DataFrame; the path of a CSV, Parquet or .xlsx file; or several files of
+            one form. Several series are told apart by a column, such as unique_id.
+        options: see below. What is left out is detected.
+
+    Returns:
+        The profile of the rows, for `propose` and `answer`.
+
+    Raises:
+        UsageError: an option is wrong, or something can be read in two ways; the text
+            names the option that decides.
+        UnrollError: the rows cannot be used; the text says why and what would help.
+    """
+    asked = validated(Options, options, "unroll.read")
+    if isinstance(data, pd.DataFrame):
+        return detect(rows_of(data, CsvFormat()), asked)
+    return detect(paths_of(data), asked)
+
+
+@takes(Options)
+def propose(profile: FileProfile, **options: Any) -> Proposal:
+    """Return the question that the rows are asked: target, horizon, lookback and more.
+
+    Args:
+        profile: the rows, as `read` returns them.
+        options: see below. What is left out is proposed; `Proposal.reasons` says why.
+
+    Raises:
+        UsageError: the target or another column does not exist, or rows and timesteps
+            do not go together.
+        UnrollError: no column can be forecast.
+    """
+    return propose_options(profile, validated(Options, options, "unroll.propose"))
+
+
 @takes(Arguments)
 def answer(
-    data: Data,
+    data: Data | FileProfile,
+    question: Proposal | None = None,
     *,
     cache: str | os.PathLike[str] | None = None,
     say: Say | None = None,
-    choose: Choose | None = None,
     **options: Any,
 ) -> Answer:
     """Compare models on a series at cutoffs of its past, and fit the best model.
@@ -561,13 +593,20 @@ def answer(
     >>> print(answer.sentence)
     >>> answer.forecast(levels=0.9)
 
+    The same in steps, to look at what is proposed before it is computed:
+
+    >>> rows = unroll.read(frame)
+    >>> question = unroll.propose(rows, target="load")
+    >>> answer = unroll.answer(rows, question)
+
     Args:
-        data: a DataFrame; the path of a CSV, Parquet or .xlsx file; or several files of one
-            form. Several series are told apart by a column, such as unique_id.
+        data: a DataFrame; the path of a CSV, Parquet or .xlsx file; several files of one
+            form; or what `read` returns. Several series are told apart by a column, such
+            as unique_id.
+        question: what `propose` returns; by default it is proposed by the options.
         cache: a folder for fitted models, so that the same call goes on where it was
             stopped.
         say: called with lines of progress; by default they go to standard error.
-        choose: called with the profile of the files; returns the options to go on with.
         options: see below. What is left out is proposed by the rows.
 
     Returns:
@@ -581,12 +620,26 @@ def answer(
     asked = validated(Arguments, options, "unroll.answer")
     folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
     kept = Path(cache) if cache else folder / ".cache"
-    choose = choose or (lambda _: asked)
+    say = say or _to_stderr
     try:
         seal.require_plain(kept)  # no lock behind a link
         busy = f"another process fits models in {kept}; wait until it has ended"
-        with alone(kept / "lock", busy), naming_the_frame(folder):
-            made = _answered(asked, data, folder, kept, say or _to_stderr, choose)
+        # the server imports while the rows are read
+        with alone(kept / "lock", busy), Server(fits.PRELOAD) as server:
+            profile = data
+            if not isinstance(profile, FileProfile):
+                profile = read(profile, **_options_of(asked))
+                for line in described(profile):
+                    say(line)
+            proposal = question or propose_options(profile, asked)
+            for line in proposal.guesses:
+                say(line)
+            jobs = asked.jobs or os.cpu_count() or 1
+            workers = Workers(server, jobs, asked.minutes, say)
+            name = _name(asked, profile)
+            weights = folder / "weights"
+            parts = compare(name, profile, proposal, asked, weights, kept, workers)
+        made = _written(name, profile, proposal, asked, parts, folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -595,78 +648,70 @@ def answer(
     return made
 
 
-answer.__doc__ = f"{answer.__doc__}\n    Options:\n{explained(Arguments)}\n"
+for _function, _model in ((read, Options), (propose, Options), (answer, Arguments)):
+    _function.__doc__ = f"{_function.__doc__}\n    Options:\n{explained(_model)}\n"
 
 
-def _answered(
-    asked: Arguments, data: Data, folder: Path, kept: Path, say: Say, choose: Choose
+def _options_of(asked: Arguments) -> dict[str, Any]:
+    """Return the options that were given, without those of `answer` alone."""
+    return asked.model_dump(exclude_defaults=True, exclude={"name", "jobs"})
+
+
+def _written(
+    name: str,
+    profile: FileProfile,
+    proposal: Proposal,
+    asked: Arguments,
+    parts: Sequence[Compared],
+    folder: Path,
 ) -> Answer:
-    """Fit the candidates, judge them, and fit the best one to all rows.
-
-    Args:
-        asked: the options of `answer`.
-        data: the rows.
-        folder: an empty folder for the answer.
-        kept: a folder for fitted models.
-        say: called with lines of progress.
-        choose: returns the options to go on with.
-    """
-    paths = files_of(data, folder, "rows")
-    jobs = asked.jobs or os.cpu_count() or 1
-    # the server imports while the rows are read
-    with Server(fits.PRELOAD) as server:
-        profile = detect(paths, asked)
-        for line in described(profile):
-            say(line)
-        proposal = propose(profile, choose(profile))
-        short_rows = is_short(profile, proposal)
-        cause = too_far(profile, proposal) if short_rows else ""
-        for line in filter(None, [*proposal.guesses, cause]):
-            say(line)
-        name = _name(asked, data, profile)
-        work = Workers(server, jobs, asked.minutes, say)
-        if short_rows:
-            made = short.answered(name, profile, proposal, asked, kept, work)
-        else:
-            made = windowed.answered(name, profile, proposal, asked, folder, kept, work)
+    """Write what was found into the folder of an answer, and return the answer."""
+    paths = list(profile.file.paths)
+    if profile.file.in_memory:
+        paths = [folder / ROWS]
+        write_parquet(paths[0], profile.file.cells.reset_index(drop=True))
+    most = parts[0]
     findings = Findings(
         name=name,
         files=[RowsFile.of(path, folder) for path in paths],
+        asked=Options.model_validate(_options_of(asked)),
+        code=fingerprint.package(),
         target=proposal.target,
         horizon=proposal.horizon,
-        board=made.board,
-        titles=made.titles,
-        models_left_out=made.models_left_out,
-        series_left_out={**made.series_left_out},
-        mostly_zero=made.mostly_zero,
-        late=None if made.late is None else _late(made.late, made.late_reasons),
+        parts=[
+            PartFindings(
+                board=part.board,
+                titles=part.titles,
+                models_left_out=part.models_left_out,
+                mostly_zero=part.mostly_zero,
+                late={**part.late},
+            )
+            for part in parts
+        ],
+        series_left_out={**most.series_left_out},
         groups=accounts.groups(profile),
         integers=_integers(profile, name),
     )
-    every = made.forecasts
-    if made.late is not None:
-        late = made.late.forecasts
-        late = late[~late["unique_id"].isin(made.board.deviations)]
-        every = pd.concat([every, late], ignore_index=True)
-    forecasts = typed(every, findings.integers)
-    made.forecaster.save(folder)
+    every = [most.forecasts]
+    for part in parts[1:]:
+        beside = ~part.forecasts["unique_id"].isin(most.board.deviations)
+        every.append(part.forecasts[beside])
+    forecasts = typed(pd.concat(every, ignore_index=True), findings.integers)
+    forecaster = Forecaster(name, [part.part for part in parts])
+    forecaster.save(folder)
     write_parquet(folder / TABLE, forecasts)
-    write_json(folder / SECONDS, {**made.seconds})
+    write_json(folder / SECONDS, {**most.seconds})
     write_json(folder / FILE, findings.model_dump())
-    return Answer(findings, forecasts, made.forecaster, folder, made.seconds)
+    return Answer(findings, forecasts, forecaster, folder, most.seconds)
 
 
-def _late(made: Compared, reasons: Mapping[str, str]) -> Late:
-    return Late(board=made.board, titles=made.titles, reasons={**reasons})
-
-
-def _name(asked: Arguments, data: Data, profile: FileProfile) -> str:
+def _name(asked: Arguments, profile: FileProfile) -> str:
     """Return the name of the series: as asked, as the long format says, or the file's."""
     if asked.name is not None:
         return asked.name
     if len(profile.series) == 1 and is_title(profile.series[0]):
         return profile.series[0]
-    return plain_name(data)
+    return plain_name(profile.file)
 
 
 def _integers(profile: FileProfile, name: str) -> str:
@@ -678,20 +723,27 @@ def _integers(profile: FileProfile, name: str) -> str:
         return ""
     if profile.series_id is None and name != profile.series[0]:
         return ""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    schema = parquet.read_schema(profile.file.paths[0])
+    cells = profile.file.cells
     for column in (profile.series_id, *LONG_FORMAT):
-        if column in schema.names:
-            kind = schema.field(column).type
-            return str(kind) if pa.types.is_integer(kind) else ""
+        if column in cells.columns:
+            kind = cells[column].dtype
+            return str(kind).lower() if pd.api.types.is_integer_dtype(kind) else ""
     return ""
 
 
 def typed(table: pd.DataFrame, integers: str) -> pd.DataFrame:
     """Return a table whose unique_id is text with the type of `Findings.integers`."""
     return table.astype({"unique_id": integers}) if integers else table
+
+
+def findings_of(folder: Path) -> Findings:
+    """Read what an answer says, without the rest of it.
+
+    Raises:
+        UnrollError: the file is damaged, or the folder holds a link.
+    """
+    seal.require_plain(folder)
+    return read_checked(folder / FILE, Findings, seal.CURE)
 
 
 def load(folder: str | os.PathLike[str]) -> Answer:
@@ -706,13 +758,13 @@ def load(folder: str | os.PathLike[str]) -> Answer:
             f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes "
             "one"
         )
-    seal.check(path, FILE, TABLE, *_files(path))
+    seal.check(path, FILE, TABLE, SPEC, ARRAYS)
     findings = read_checked(path / FILE, Findings, seal.CURE)
     forecasts = read_parquet(path / TABLE, COLUMNS, seal.CURE)
     seconds = dict[str, float]()
     if (path / SECONDS).is_file():
         seconds = read_checked(path / SECONDS, Seconds, seal.CURE).root
-    return Answer(findings, forecasts, _checked_forecaster(path), path, seconds)
+    return Answer(findings, forecasts, Forecaster.checked(path), path, seconds)
 
 
 def require_same_question(
@@ -748,33 +800,14 @@ def require_same_question(
         )
 
 
-def load_forecaster(folder: Path) -> BaseForecaster:
+def load_forecaster(folder: Path) -> Forecaster:
     """Read a forecaster without the rest of its answer.
 
     Raises:
         UnrollError: a file is missing or damaged.
     """
-    seal.check(folder, *_files(folder))
-    return _checked_forecaster(folder)
-
-
-def _files(folder: Path) -> list[str]:
-    """Return the names of the files of the forecaster in a folder."""
-    is_short = (folder / SHORT_SPEC).is_file()
-    names = [SHORT_SPEC if is_short else SPEC, ARRAYS]
-    if (folder / LATE).is_dir():
-        names += [f"{LATE}/{SHORT_SPEC}", f"{LATE}/{ARRAYS}"]
-    return names
-
-
-def _checked_forecaster(folder: Path) -> BaseForecaster:
-    if (folder / SHORT_SPEC).is_file():
-        return ShortForecaster.checked(folder)
-    forecaster = Forecaster.checked(folder)
-    if (folder / LATE).is_dir():
-        late = ShortForecaster.checked(folder / LATE)
-        return WithLate.of(forecaster, late)
-    return forecaster
+    seal.check(folder, SPEC, ARRAYS)
+    return Forecaster.checked(folder)
 
 
 def _to_stderr(line: str) -> None:

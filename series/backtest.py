@@ -21,12 +21,13 @@ import pandas as pd
 from pipeline.config.params import Experiment
 from pipeline.data import timestamps
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Windows
-from pipeline.data.series_options import Preprocessing
+from pipeline.data.examples import Array, Windows, ceil_div
 from pipeline.errors import UnrollError
 from pipeline.evaluation import scores
-from series import intervals, training
+from series import training
 from series.combination import known_after
+from series.options import argument
+from series.spec import SeriesQuestion
 
 ORIGINS_SHARE = 0.5
 """Share of the windows, the last ones, in which origins lie.
@@ -45,6 +46,15 @@ FEWEST_ORIGINS = 12
 REFITS = 3
 """Number of fits of each model on the way through the origins."""
 
+FEWEST_ROWS = 4
+"""Smallest number of rows of a whole series before an origin."""
+
+FORECASTS = 120
+"""Number of origins of all whole series together; a series has at least one."""
+
+MOST_OF_WHOLE = 24
+"""Largest number of origins of a whole series."""
+
 COLUMNS = ["unique_id", "ds", "cutoff", "model", "seed", "y", "y_hat"]
 """The columns of the table of forecasts."""
 
@@ -57,11 +67,14 @@ class Plan:
         origins: number of origins of each series.
         stride: rows from one origin to the next.
         refits: number of fits of each model; each forecasts from equally many origins.
+        whole: whether models see whole series. Each series then has origins of its own:
+            the last of them lies a horizon before its end. A series may have fewer.
     """
 
     origins: int
     stride: int
     refits: int = REFITS
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,23 +90,29 @@ class Fold:
     test: Windows
 
 
-def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
+def plan(dataset: Dataset, cycles: Sequence[int] = (), *, whole: bool = False) -> Plan:
     """Spread origins evenly over the last half of the windows.
 
     Origins lie a day apart, or a timestep if rows lie a day or more apart. If they are
     too many, only every second, third, ... is taken. Such a distance shares no factor
     with a cycle, so that origins see all days of the cycle.
 
+    Of a few whole series there are many origins, of a panel one for each series.
+
     Args:
         dataset: the series.
         cycles: timesteps of each cycle, such as a day and a week.
+        whole: whether models see whole series.
 
     Raises:
         UnrollError: there are too few windows.
     """
-    whole = windows(dataset)
-    shared, first = _candidates(scores.shared_rows(dataset, whole.rows))
-    spacing = whole.step * max(1, dataset.period)
+    if whole:
+        count = min(ceil_div(FORECASTS, len(dataset.scales)), MOST_OF_WHOLE)
+        return Plan(origins=count, stride=1, refits=1, whole=True)
+    every = windows(dataset)
+    shared, first = _candidates(scores.shared_rows(dataset, every.rows))
+    spacing = every.step * max(1, dataset.period)
     available = 1 + int((shared[-1] - first) // spacing)
     most = min(MOST_ORIGINS, max(FEWEST_ORIGINS, MOST_FORECASTS // len(dataset.scales)))
     apart = math.ceil(available / most)
@@ -112,9 +131,13 @@ def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
 def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
     """Split the origins into one fold for each fit; all series have the same origins.
 
+    Whole series have one fold, and origins of their own.
+
     Raises:
         UnrollError: there is no window before the first origin.
     """
+    if plan.whole:
+        return [_fold_of_wholes(dataset, plan)]
     whole = windows(dataset)
     numbers = scores.shared_rows(dataset, whole.rows)
     candidates, first = _candidates(numbers)
@@ -133,6 +156,31 @@ def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
         test = whole.rows[np.isin(numbers, group)]
         groups.append(Fold(replace(whole, rows=train), replace(whole, rows=test)))
     return groups
+
+
+def _fold_of_wholes(dataset: Dataset, plan: Plan) -> Fold:
+    """Return the windows at the origins of whole series, and those before.
+
+    What is learnt from is known at the first origin of each series.
+    """
+    every = windows(dataset)
+    ids = np.asarray(dataset.series_id)
+    of_window = ids[every.rows]
+    lengths = np.bincount(of_window)  # a window ends at each row
+    number = every.rows - np.searchsorted(ids, of_window)  # of rows up to the end
+    first = np.maximum(FEWEST_ROWS, lengths - every.outputs - plan.origins + 1)
+    begin = first[of_window]
+    end = np.minimum(first + plan.origins, lengths)[of_window]
+    rows_before = np.arange(len(ids)) - np.searchsorted(ids, ids)
+    measured = np.isfinite(np.asarray(dataset.truth)) & (rows_before < first[ids])
+    train = replace(every, rows=every.rows[number < begin], measured=measured)
+    origins = every.rows[(begin <= number) & (number < end)]
+    if not len(origins):
+        raise UnrollError(
+            f"{dataset.name}: no series has rows enough for a cutoff; add rows, or pass "
+            f"a smaller {argument('horizon')}"
+        )
+    return Fold(train, replace(every, rows=origins))
 
 
 def _candidates(numbers: Array) -> tuple[Array, float]:
@@ -173,6 +221,22 @@ def windows(dataset: Dataset) -> Windows:
         close = rows[after] - rows[after - 1] <= splits[0].outputs
         rows = candidates[(rows[after] == candidates) | close]
     return replace(splits[0], rows=rows)
+
+
+def to_refit(dataset: Dataset, plan: Plan) -> Fold:
+    """Return the windows that a model is fitted to in the end, and the last ones.
+
+    Of very many windows every second, third, ... is taken, the newest among them.
+    """
+    every = windows(dataset)
+    if plan.whole:
+        ids = np.asarray(dataset.series_id)[every.rows]
+        is_last = np.append(np.diff(ids) > 0, True)
+        train = replace(every, rows=every.rows[~is_last])
+        return Fold(train, replace(every, rows=every.rows[is_last]))
+    stride = dataset.fitted.windows.stride if dataset.fitted else 1
+    train = replace(every, rows=every.rows[::-stride][::-1])
+    return Fold(train, replace(train, rows=train.rows[-1:]))
 
 
 def delay(dataset: Dataset, stride: int) -> Array:
@@ -253,34 +317,33 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
     )
 
 
-def positions(dataset: Dataset, stamps: "pd.Series[Any]") -> Array:
-    """Return the positions (n,) of timestamps in the cycle (`intervals.positions`)."""
-    times = pd.DatetimeIndex(stamps)
-    fitted = dataset.fitted
-    if fitted is None or fitted.cleaning.spacing is None:
-        return np.zeros(len(times), int)
-    if fitted.csv.time_zone is not None:
-        times = times.tz_localize("UTC").tz_convert(fitted.csv.time_zone)
-    return intervals.positions(times, fitted.cleaning.spacing * fitted.windows.step)
+def questions(dataset: Dataset) -> dict[str, SeriesQuestion]:
+    """Return unique_id of each series -> its preparation.
 
-
-def lowest_forecast(fitted: Preprocessing | None, series: str) -> float:
-    """Return the smallest value that is forecast of a series, in the series' unit.
-
-    It is 0 if no train row lies below 0, else minus infinity.
+    It is empty if the data set is no series of a file.
     """
-    if fitted is None:
-        return -np.inf
-    column = fitted.columns.index(fitted.csv.target)
-    return -np.inf if fitted.series[series].low[column] < 0 else 0.0
+    if dataset.fitted is None:
+        return {}
+    return {
+        name or dataset.name: SeriesQuestion(dataset.name, dataset.fitted, name)
+        for name in dataset.scales
+    }
+
+
+def positions(dataset: Dataset, stamps: "pd.Series[Any]") -> Array:
+    """Return the positions (n,) of timestamps in the cycle."""
+    times = pd.DatetimeIndex(stamps)
+    for question in questions(dataset).values():
+        if question.csv.time_zone is not None:
+            times = times.tz_localize("UTC").tz_convert(question.csv.time_zone)
+        return question.positions(times)
+    return np.zeros(len(times), int)
 
 
 def lowest_forecasts(dataset: Dataset) -> dict[str, float]:
-    """Return unique_id of each series -> `lowest_forecast`."""
-    fitted = dataset.fitted
-    return {
-        name or dataset.name: lowest_forecast(fitted, name) for name in dataset.scales
-    }
+    """Return unique_id of each series -> the smallest value that is forecast."""
+    known = {name: question.lowest for name, question in questions(dataset).items()}
+    return known or {name or dataset.name: -np.inf for name in dataset.scales}
 
 
 def arrays(

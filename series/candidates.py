@@ -6,8 +6,13 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.params import Experiment, Model, Training
+from series import backtest
+from series.backtest import Plan
+from series.models import panel
+from series.preparation import Prepared, fitted_of
 from series.question import Proposal
 from series.reading.profile import FileProfile
+from series.training import STEPS
 
 SEEDS = (0, 1, 2)
 """The seeds of each recurrent network."""
@@ -19,22 +24,6 @@ YEARS = 2 * np.timedelta64(365, "D")
 """Shortest span of rows with which models see the time of the year.
 
 With fewer rows they would learn single weeks by heart."""
-
-BASES = ("mean", "last")
-"""The naive forecasts whose residual a network may learn (see `series.models.residual`).
-
-A series without a cycle has the last value alone."""
-
-STEPS = (250, 800)
-"""The numbers of steps that a network may be trained for.
-
-Few steps suit noisy series, many suit regular series."""
-
-MOST_EPOCHS = 30
-"""Largest number of times that a network learns from each window."""
-
-BATCH_SIZE = 64
-"""The windows of a step."""
 
 MOST_WINDOW_FITS = 2_000
 """Largest number of forecasts (series times origins) for statistical models.
@@ -58,32 +47,77 @@ More values do not help."""
 SLOW_BOOSTING = BOOSTING | {"trees": 150, "learning_rate": 0.1}
 """The training of boosting without a base, which has more to learn."""
 
-NETWORK = {"method": "numpy_adam", "steps": STEPS[0], "batch_size": BATCH_SIZE}
+NETWORK = {"method": "numpy_adam", "steps": STEPS[0], "batch_size": 64}
 """The training of a network, without its highest learning rate."""
+
+GLOBAL_NETWORK = {
+    "method": "numpy_adam",
+    "steps": 2500,
+    "epochs": 15,
+    "batch_size": 256,
+    "learning_rate": 0.003,
+}
+"""The training of a network that learns from all series of a panel."""
+
+GLOBAL_SEEDS = (0, 1, 2)
+"""The seeds of a global network, whose forecast is their mean."""
+
+FEWEST_GLOBAL_WINDOWS = 500
+"""Smallest number of whole windows to train a global network on."""
+
+MOST_WITH_ETS = 200
+"""Largest number of whole series with a cycle that ETS is fitted to.
+
+Of more series CES has the error of ETS in a fifth of the time."""
+
+ROOM = 100
+"""Timesteps by which a whole series may grow before its first rows are left out."""
 
 
 def candidates(
     profile: FileProfile,
     proposal: Proposal,
+    prepared: Prepared,
+    plan: Plan,
     *,
     networks: bool = True,
-    series: int = 1,
-    origins: int = 182,
-) -> dict[str, Experiment]:
-    """Return the models to try: naive forecasts, models without a network, and
-    networks.
+) -> tuple[dict[str, Experiment], list[str]]:
+    """Return the models that suit some series.
 
     Args:
         profile: the profile of the file.
         proposal: the question that the file is asked.
+        prepared: the series.
+        plan: the cutoffs.
         networks: whether networks are tried, dense and recurrent ones.
-        series: number of series in the file.
-        origins: number of cutoffs from which each series is forecast. With more than
-            `MOST_WINDOW_FITS` forecasts in all, models that are fitted anew for each
-            forecast are left out.
 
     Returns:
-        Name -> model, and how it is trained.
+        Name -> model, and how it is trained; and the names of networks that have too few
+        rows to be trained.
+    """
+    if prepared.whole:
+        return _of_wholes(prepared, proposal, plan, networks=networks)
+    forecasts = len(prepared.names) * plan.origins
+    models = of_windows(profile, proposal, forecasts, networks=networks)
+    return models, []
+
+
+def of_windows(
+    profile: FileProfile,
+    proposal: Proposal,
+    forecasts: int = 182,
+    *,
+    networks: bool = True,
+) -> dict[str, Experiment]:
+    """Return the models of windows: naive ones, models without a network, and networks.
+
+    Args:
+        profile: the profile of the file.
+        proposal: the question that the file is asked.
+        forecasts: number of forecasts, series times cutoffs. With more than
+            `MOST_WINDOW_FITS`, models that are fitted anew for each forecast are left
+            out.
+        networks: whether networks are tried, dense and recurrent ones.
     """
     known = len(proposal.future) + bool(proposal.holidays)
     season = bool(profile.last - profile.first >= YEARS)
@@ -91,7 +125,7 @@ def candidates(
     models |= _fitted(proposal, {"known": known, "season": season})
     if networks:
         models |= _networks(proposal, known, season=season)
-    if series * origins <= MOST_WINDOW_FITS:
+    if forecasts <= MOST_WINDOW_FITS:
         models |= _statistical(proposal)
     if proposal.intermittent:
         models["tsb"] = _unfitted("statistical", "tsb")
@@ -101,36 +135,41 @@ def candidates(
     return models
 
 
-def is_network(experiment: Experiment) -> bool:
-    """Return whether a model is a network, dense or recurrent."""
-    return experiment.training.method == "numpy_adam"
-
-
-def by_base(experiment: Experiment) -> list[Experiment]:
-    """Return a network with each of the naive forecasts whose residual it may learn."""
-    if "base" in experiment.model.options:
-        return [experiment]
-    bases = BASES if experiment.model.options["cycles"] else BASES[1:]
-    options = experiment.model.model_dump()
-    models = [Model.model_validate(options | {"base": base}) for base in bases]
-    return [experiment.model_copy(update={"model": model}) for model in models]
-
-
-def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
-    """Return a network with each of the numbers of steps that it may be trained for.
-
-    Args:
-        experiment: the network, and how it is trained.
-        windows: number of windows that the network learns from, each at most
-            `MOST_EPOCHS` times.
-    """
-    most = max(1, MOST_EPOCHS * windows // BATCH_SIZE)
-    options = experiment.training.model_dump()
-    trainings = [
-        Training.model_validate(options | {"steps": steps})
-        for steps in sorted({min(steps, most) for steps in STEPS})
-    ]
-    return [experiment.model_copy(update={"training": each}) for each in trainings]
+def _of_wholes(
+    prepared: Prepared, proposal: Proposal, plan: Plan, *, networks: bool
+) -> tuple[dict[str, Experiment], list[str]]:
+    """Return the models of whole series, as `candidates`."""
+    lengths = prepared.lengths
+    cycle = max([1, *proposal.cycles])
+    history = int(lengths.max()) + ROOM
+    models = {"last_value": _unfitted("baselines", "last_value")}
+    options = {"cycle": cycle, "history": history}
+    if 1 < cycle < lengths.max():  # else it would be the last value
+        models[f"cycle_{cycle}"] = _unfitted("statistical", "seasonal_naive", **options)
+    models["theta"] = _unfitted("statistical", "theta", **options)
+    is_large = cycle > 1 and len(lengths) > MOST_WITH_ETS
+    smoothing = "ces" if is_large else "auto_ets"
+    models[smoothing] = _unfitted("statistical", smoothing, **options)
+    if not networks:
+        return models, []
+    seen = panel.lookback(cycle)
+    [fold] = backtest.folds(prepared.dataset, plan)
+    if len(fold.train) - len(lengths) * (seen - 1) < FEWEST_GLOBAL_WINDOWS:
+        return models, ["global_mlp", "global_gru"]
+    lows = [own.low[0] for own in fitted_of(prepared.dataset).series.values()]
+    about = {
+        "family": "panel",
+        "cycle": cycle,
+        "history": seen,
+        "logarithms": min(lows) > 0,
+    }
+    dense = {**about, "name": "mlp", "hidden": [256, 128]}
+    recurrent = {**about, "name": "gru", "units": 32}
+    models["global_mlp"] = _trained(dense, GLOBAL_NETWORK, GLOBAL_SEEDS, calendar=False)
+    models["global_gru"] = _trained(
+        recurrent, GLOBAL_NETWORK, GLOBAL_SEEDS, calendar=False
+    )
+    return models, []
 
 
 def _naive(proposal: Proposal) -> dict[str, Experiment]:
@@ -212,11 +251,15 @@ def _unfitted(family: str, name: str, **options: Any) -> Experiment:
 
 
 def _trained(
-    model: Mapping[str, Any], training: Mapping[str, Any], seeds: Sequence[int] = (0,)
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    seeds: Sequence[int] = (0,),
+    *,
+    calendar: bool = True,
 ) -> Experiment:
     return Experiment(
         dataset="series",
-        calendar=True,
+        calendar=calendar,
         seeds=[*seeds],
         model=Model.model_validate(model),
         training=Training.model_validate(training),

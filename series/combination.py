@@ -1,5 +1,9 @@
 """Forecast combination: the weighted median of several models, with an intercept
-correction; or their weighted mean, if the mean is forecast.
+correction; their weighted mean, if the mean is forecast; or a mean with fixed shares.
+
+Series that are cut into windows have errors enough to weigh models by. Whole series have
+too few, so their shares are fixed: half for models of one series, half for the global
+network (`fixed_shares`).
 
 Weights by discounted inverse errors: Bates and Granger 1969, "The combination of
 forecasts", Operational Research Quarterly 20. The median of models: Stock and Watson
@@ -9,6 +13,8 @@ corrections and structural change", Journal of Applied Econometrics 11.
 
 Arrays of errors end in the axes (origins, steps); axes before them are series.
 """
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -45,8 +51,26 @@ TINY = 1e-12
 """A small divisor in place of 0."""
 
 
+def fixed_shares(is_global: Mapping[str, bool]) -> dict[str, float]:
+    """Return the share of each model of whole series; all shares are 1 together.
+
+    Models of one series have half together, and global networks the other half.
+
+    Args:
+        is_global: name of a model -> whether it learns from all series.
+    """
+    kinds = [*is_global.values()]
+    halves = len({*kinds})
+    return {name: 1 / (halves * kinds.count(kind)) for name, kind in is_global.items()}
+
+
 def combined(
-    forecasts: Array, truth: Array, series: Array, delay: Array, objective: Objective
+    forecasts: Array,
+    truth: Array,
+    series: Array,
+    delay: Array,
+    objective: Objective,
+    shares: Sequence[float] = (),
 ) -> Array:
     """Return the combination of several models' forecasts, for each series by itself.
 
@@ -57,6 +81,7 @@ def combined(
         delay: (steps,) number of origins after which an error is known
             (`known_after`).
         objective: "median" or "mean" of the forecasts.
+        shares: (models,) as for `weighted_forecast`.
 
     Returns:
         (origins, steps).
@@ -68,7 +93,7 @@ def combined(
         for start in range(0, len(rows), count):
             some = rows[start : start + count]  # (series, origins)
             result[some] = weighted_forecast(
-                forecasts[:, some], truth[some], delay, objective
+                forecasts[:, some], truth[some], delay, objective, shares
             )
     return result
 
@@ -90,7 +115,11 @@ def stacks(series: Array) -> list[Array]:
 
 
 def weighted_forecast(
-    forecasts: Array, truth: Array, delay: Array, objective: Objective
+    forecasts: Array,
+    truth: Array,
+    delay: Array,
+    objective: Objective,
+    shares: Sequence[float] = (),
 ) -> Array:
     """Return the combination at each origin, by the errors that are known there.
 
@@ -100,12 +129,16 @@ def weighted_forecast(
         delay: (steps,) number of origins after which an error is known
             (`known_after`).
         objective: "median" or "mean" of the forecasts.
+        shares: (models,) fixed weights, whose sum is 1, of a mean; empty for weights by
+            errors.
 
     Returns:
         (..., origins, steps); the forecasts of a single model stay as they are.
     """
     if len(forecasts) == 1:
         return np.asarray(forecasts[0])
+    if shares:
+        return np.asarray(np.tensordot(shares, forecasts, axes=1))
     steps = np.arange(truth.shape[-1])
     # (steps, steps)
     kernel = np.exp(-0.5 * ((steps[:, None] - steps) / BANDWIDTH) ** 2)
@@ -118,10 +151,10 @@ def weighted_forecast(
     mean = errors.sum(axis=0) / np.maximum(weights.sum(axis=0), TINY)
     loss = (errors + PRIOR_ORIGINS * mean) / (weights + PRIOR_ORIGINS)
     relative = np.where(loss > 0, loss.min(axis=0) / np.where(loss > 0, loss, 1.0), 1.0)
-    shares = relative**WEIGHT_POWER
+    weights = relative**WEIGHT_POWER
     if objective == "mean":
-        return np.asarray((shares * forecasts).sum(axis=0) / shares.sum(axis=0))
-    median = weighted_median(forecasts, shares)
+        return np.asarray((weights * forecasts).sum(axis=0) / weights.sum(axis=0))
+    median = weighted_median(forecasts, weights)
     return np.asarray(median + _correction(truth - median, delay))
 
 

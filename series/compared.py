@@ -1,20 +1,48 @@
-"""What was found about a series, before it is written as an answer."""
+"""The models of a file's series: compared at cutoffs of the past, and fitted.
+
+All series go this way. What differs stands in one place each: how rows become a data set
+(`preparation`), which models suit it (`candidates`), how cutoffs are laid (`backtest`),
+and how members are weighed (`combination`).
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from series.forecaster import BaseForecaster
+from pipeline.data.examples import Array
+from pipeline.errors import UnknownAheadError, UnrollError
+from series import backtest, fits, leaderboard, sentence, training
+from series.backtest import Plan
+from series.candidates import candidates
+from series.fits import FitCache, Workers
+from series.forecaster import AHEAD, DIGESTS, Forecaster, Part, digest
 from series.leaderboard import Board
+from series.models.recipes import card
+from series.options import Arguments, argument
+from series.preparation import Prepared, as_wholes, cut_into_windows, of_all_rows
+from series.question import Proposal, is_short, perhaps_known, too_far
+from series.reading.profile import FileProfile
+from series.spec import PartSpec
+
+TOO_FEW = "the series have too few rows to train a network"
+"""Why a network is left out."""
+
+SIMPLE = Arguments(networks=False, models=["theta"])
+"""The models of late series; a fit of ETS to a long series takes seconds."""
+
+LATE = "late"
+"""The folder of late series, in that of fitted models."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """The models of a series at cutoffs of its past, and the one that forecasts.
+    """The models of some series at cutoffs of the past, and those that forecast.
 
     Attributes:
-        forecaster: the best model, fitted to all rows.
+        part: the models that forecast, fitted to all rows.
         forecasts: unique_id, ds, cutoff, model, y and y_hat, from all cutoffs.
         board: the scores of all models.
         titles: name of a model -> its title.
@@ -22,17 +50,192 @@ class Compared:
         series_left_out: name of a series -> why it is not forecast.
         seconds: name of a model -> CPU seconds that its backtest took.
         mostly_zero: the number of series whose median is 0.
-        late: what was found about series that are too short or late for windows.
-        late_reasons: name of such a series -> why.
+        late: name of a series -> why it is not cut into windows as others are.
     """
 
-    forecaster: BaseForecaster
+    part: Part
     forecasts: pd.DataFrame
     board: Board
     titles: dict[str, str]
     models_left_out: dict[str, str]
     series_left_out: Mapping[str, str]
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    mostly_zero: int = 0
-    late: "Compared | None" = None
-    late_reasons: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, float]
+    mostly_zero: int
+    late: Mapping[str, str] = field(default_factory=dict)
+
+
+def compare(
+    name: str,
+    profile: FileProfile,
+    proposal: Proposal,
+    asked: Arguments,
+    folder: Path,
+    kept: Path,
+    workers: Workers,
+) -> list[Compared]:
+    """Compare models on all series of a file, and fit the best ones to all rows.
+
+    Args:
+        name: the name of the file.
+        profile: the profile of the files, with their rows.
+        proposal: the question.
+        asked: the options of `answer`.
+        folder: an empty folder for the weights.
+        kept: a folder for fitted models.
+        workers: what fits models.
+
+    Returns:
+        What was found about the series; and about those that are too short or late for
+        windows, if there are some beside others.
+
+    Raises:
+        UnrollError: the rows do not suffice; the text says what would help.
+        UsageError: horizon, lookback and step do not go together.
+    """
+    if is_short(profile, proposal):
+        if proposal.future or proposal.holidays:
+            workers.tell(
+                "Models of short series see the target alone, without "
+                f"{argument('future')} and {argument('holidays')}."
+            )
+        workers.tell(too_far(profile, proposal))
+        wholes = as_wholes(name, profile, proposal)
+        return [
+            _compared(wholes, profile, proposal, asked, folder / "0", kept, workers)
+        ]
+    windows = cut_into_windows(name, profile, proposal)
+    workers.tell(perhaps_known(profile, proposal))
+    most = _compared(windows, profile, proposal, asked, folder / "0", kept, workers)
+    late = {**windows.left_out}
+    if profile.series_id:
+        late |= _broken_off(Forecaster(name, [most.part]), profile)
+    if not late:
+        return [most]
+    short = replace(proposal, cycles=proposal.cycles[:1])
+    try:
+        wholes = as_wholes(name, profile, short, late)
+        own = kept / LATE
+        others = _compared(wholes, profile, short, SIMPLE, folder / "1", own, workers)
+    except UnrollError:  # even a simple model has too few rows
+        return [replace(most, series_left_out=late)]
+    reasons = {series: late[series] for series in wholes.names}
+    return [
+        replace(most, series_left_out=wholes.left_out),
+        replace(others, late=reasons),
+    ]
+
+
+def _broken_off(forecaster: Forecaster, profile: FileProfile) -> dict[str, str]:
+    """Return name of a series whose last rows give no window -> why."""
+    reasons = dict[str, str]()
+    try:
+        found = forecaster.histories(profile.file, ())
+    except UnknownAheadError:  # said when the user asks for a forecast
+        return reasons
+    for name, history in found.items():
+        try:
+            forecaster.latest(history)
+        except UnrollError as error:
+            reasons[name] = str(error).removeprefix(f"{history.name}: ")
+    return reasons
+
+
+def _compared(
+    prepared: Prepared,
+    profile: FileProfile,
+    proposal: Proposal,
+    asked: Arguments,
+    weights: Path,
+    kept: Path,
+    workers: Workers,
+) -> Compared:
+    """Compare models on some series; arguments are those of `compare`."""
+    dataset = prepared.dataset
+    plan = backtest.plan(dataset, proposal.cycles, whole=prepared.whole)
+    workers.tell(_announced(plan, prepared))
+    every, untrained = candidates(
+        profile, proposal, prepared, plan, networks=asked.networks
+    )
+    naive = leaderboard.naive_of(every)
+    tried = asked.tried([*every, *untrained], naive)
+    experiments = {model: every[model] for model in tried if model in every}
+    cache = FitCache.of(kept, dataset)
+    fitted, left_out = fits.cross_validated(cache, experiments, plan, workers)
+    too_few = [model for model in tried if model in untrained]
+    left_out |= dict.fromkeys(too_few, TOO_FEW)
+    trained = {model: fit.experiment for model, fit in fitted.items()}
+    table = pd.concat([fit.table for fit in fitted.values()])
+    forecasts, board = leaderboard.board(dataset, table, trained, plan)
+    board = board.model_copy(update={"untrained": too_few})
+    # A user may choose another model than the champion. To fit networks again takes
+    # long, so those alone are kept that the user named.
+    members = {
+        model: experiment
+        for model, experiment in trained.items()
+        if model in [*board.champions, *asked.models]
+        or not training.is_network(experiment)
+    }
+    fixed, ahead = fits.refitted(cache, members, plan, weights, workers)
+    titles = {model: card(own).short_title(own) for model, own in trained.items()}
+    if sentence.ZERO in titles:
+        titles[sentence.ZERO] = "always 0"
+    champions = leaderboard.shares_of(board.champions, trained, plan)
+    spec = PartSpec(
+        dataset=dataset.name,
+        members=fixed,
+        champions=board.champions,
+        shares=champions if len(champions) > 1 else {},
+        objective=board.objective,
+        fitted=of_all_rows(prepared),
+        stride=plan.stride,
+        whole=plan.whole,
+        why=sentence.title(board, titles, board.champion),
+        until=str(prepared.until),
+    )
+    arrays = backtest.arrays(dataset, forecasts, [*members])
+    if plan.whole:
+        arrays |= _ahead(prepared, plan, spec, ahead)
+    return Compared(
+        part=Part(spec, arrays, {model: weights / model for model in members}),
+        forecasts=forecasts,
+        board=board,
+        titles=titles,
+        models_left_out=left_out,
+        series_left_out=prepared.left_out,
+        seconds={model: fit.seconds for model, fit in fitted.items()},
+        mostly_zero=prepared.mostly_zero,
+    )
+
+
+def _announced(plan: Plan, prepared: Prepared) -> str:
+    """Return a line on the cutoffs that models forecast from."""
+    if plan.whole:
+        count = plan.origins
+        cutoffs = "one cutoff" if count == 1 else f"up to {count} cutoffs"
+        return (
+            f"For short series, each model sees a whole series, and forecasts from "
+            f"{cutoffs} of its past. Short series: {len(prepared.names):,}."
+        )
+    times = "once" if plan.refits == 1 else f"{plan.refits} times"
+    return (
+        f"Each model forecasts from {plan.origins} cutoffs of the past, fitted {times} "
+        "to the rows before. The earlier half of the cutoffs chooses models, the later "
+        "half compares them."
+    )
+
+
+def _ahead(
+    prepared: Prepared, plan: Plan, spec: PartSpec, ahead: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Return the arrays `AHEAD` and `DIGESTS` of whole series."""
+    dataset = prepared.dataset
+    last = backtest.to_refit(dataset, plan).test
+    windows = training.extended(last, spec.timesteps, dataset.series_id)
+    digests = []
+    for number in range(len(windows)):
+        [inputs], _ = windows.take(np.array([number]))
+        digests.append(np.frombuffer(digest(inputs), np.uint8))
+    return {
+        AHEAD: np.stack([ahead[member.name] for member in spec.members], axis=1),
+        DIGESTS: np.stack(digests),
+    }

@@ -113,7 +113,7 @@ def objective_of(dataset: Dataset) -> Objective:
 def errors_by_block(
     rows: pd.DataFrame,
     deviations: Mapping[str, float],
-    length: np.timedelta64,
+    length: np.timedelta64 | None,
     objective: Objective = "median",
 ) -> pd.DataFrame:
     """Sum up the absolute or squared errors of each model in each block.
@@ -122,33 +122,16 @@ def errors_by_block(
         rows: unique_id, cutoff, model, y and y_hat, from the same cutoffs for each
             model.
         deviations: unique_id -> the standard deviation of the series.
-        length: the length of a block.
+        length: the length of a block; None if each series is a block.
         objective: decides whether errors are squared.
 
     Returns:
         `sum` of the errors, in standard deviations, and `count` of the measured values;
         a row for each model and each block with a measured value.
     """
-    blocks = block_numbers(rows["cutoff"].to_numpy(), length)
-    return _summed_errors(rows, deviations, blocks, objective)
-
-
-def errors_by_series(
-    rows: pd.DataFrame,
-    deviations: Mapping[str, float],
-    objective: Objective = "median",
-) -> pd.DataFrame:
-    """Return the errors as `errors_by_block`, with a series as a block."""
-    blocks = rows["unique_id"].astype(str)
-    return _summed_errors(rows, deviations, blocks, objective)
-
-
-def _summed_errors(
-    rows: pd.DataFrame,
-    deviations: Mapping[str, float],
-    blocks: Any,
-    objective: Objective,
-) -> pd.DataFrame:
+    blocks = rows["unique_id"].astype(str).to_numpy()
+    if length is not None:
+        blocks = block_numbers(rows["cutoff"].to_numpy(), length)
     errors = in_deviations(rows, deviations, objective)
     table = errors.groupby([rows["model"], blocks]).agg(["sum", "count"])
     return table[table["count"] > 0]

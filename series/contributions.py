@@ -13,11 +13,11 @@ import pandas as pd
 from pipeline.data.examples import Array
 from pipeline.errors import UsageError
 from pipeline.training.job import Predict
-from series.forecaster import BaseForecaster, Forecaster
-from series.late import WithLate
+from series import intervals
+from series.forecaster import Forecaster, Part
 from series.models import statistical
 from series.rows import Window
-from series.spec import ForecasterSpec, Member
+from series.spec import Member
 
 FLOOR = "floor"
 """The column of what keeps a forecast from lying below 0, or 0 on a closed day."""
@@ -26,20 +26,17 @@ TINY = 1e-6
 """The largest error of rounding, in standard deviations."""
 
 
-def explained(forecaster: BaseForecaster) -> list[str]:
+def explained(forecaster: Forecaster) -> list[str]:
     """Return the models whose forecasts are sums of contributions."""
-    spec = forecaster.spec
-    if not isinstance(spec, ForecasterSpec):
-        return []
     return [
         member.name
-        for member in spec.members
+        for member in forecaster.first.members
         if member.experiment.model.name in {"linear", *statistical.PARTS}
     ]
 
 
 def contributions(
-    forecaster: BaseForecaster, model: str, windows: Mapping[str, Window]
+    forecaster: Forecaster, model: str, windows: Mapping[str, Window]
 ) -> pd.DataFrame:
     """Return what each group of inputs contributes to the forecasts of a model.
 
@@ -56,42 +53,41 @@ def contributions(
         UsageError: the forecasts of the model are no such sums.
     """
     names = explained(forecaster)
-    late = {*forecaster.late.names} if isinstance(forecaster, WithLate) else set[str]()
+    late = {*forecaster.late}
     if model not in names or not {*windows} - late:
         raise UsageError(
             f"contributions to the forecast by {model} are not available. The models of "
             f"this answer that have them: {', '.join(names) or 'none'}; short and late "
             "series have none"
         )
-    every = forecaster.most if isinstance(forecaster, WithLate) else forecaster
-    alone = every.of_model(model, "")
+    alone = forecaster.parts[0].of_models([model], "")
     frames = [
-        _of_window(alone, name, window)
+        _of_window(alone, name or forecaster.name, window)
         for name, window in windows.items()
-        if name not in late and isinstance(alone, Forecaster)
+        if name not in late
     ]
     table = pd.concat(frames, ignore_index=True).fillna(0.0)
     return table[[*table.columns.drop("y_hat"), "y_hat"]]
 
 
-def _of_window(forecaster: Forecaster, name: str, window: Window) -> pd.DataFrame:
+def _of_window(part: Part, unique_id: str, window: Window) -> pd.DataFrame:
     """Return the contributions to the forecast after a window, by its only model."""
-    [member] = forecaster.spec.members
+    [member] = part.spec.members
     inputs = window.inputs[-member.timesteps :]
     if member.experiment.model.name == "linear":
-        groups = _linear(forecaster.predict[0][0], member, window, inputs)
+        groups = _linear(part.predict[0][0], member, window, inputs)
     else:
         groups = statistical.parts(
             member.problem.model_dump(), member.experiment.model, inputs
         )
     scale = window.question.scale
-    forecast = forecaster.ahead(window)[0]
+    forecast, _ = part.ahead(window, (intervals.USUAL,), None)
     groups = {group: values * scale.std for group, values in groups.items()}
     groups["level"] = groups["level"] + scale.mean
     left = forecast - sum(groups.values())
     if np.abs(left).max() > TINY * scale.std:
         groups[FLOOR] = left
-    about = {"unique_id": name or forecaster.spec.name, "ds": window.times(len(left))}
+    about = {"unique_id": unique_id, "ds": window.times(len(left))}
     return pd.DataFrame({**about, **groups, "y_hat": forecast})
 
 

@@ -12,10 +12,11 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import pydantic
 
@@ -23,15 +24,18 @@ from pipeline import processes
 from pipeline.config.params import Experiment
 from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Array
 from pipeline.data.problem import problem
 from pipeline.errors import UnrollError, explain
 from pipeline.files import (
     atomic_folder,
     read_checked,
     read_json,
+    read_npz,
     read_parquet,
     sha256,
     write_json,
+    write_npz,
     write_parquet,
 )
 from pipeline.processes import TimeLeft
@@ -39,8 +43,8 @@ from pipeline.provenance import fingerprint
 from pipeline.validation import Strict
 from series import backtest, seal, training
 from series.backtest import Plan
-from series.leaderboard import is_naive
-from series.recipes import require_own_model
+from series.leaderboard import naive_of
+from series.models.recipes import require_own_model
 from series.spec import Member, Shapes
 
 Say = Callable[[str], None]
@@ -113,6 +117,11 @@ class Workers:
     jobs: int
     minutes: float | None
     say: Say
+
+    def tell(self, line: str) -> None:
+        """Say a line, unless it is empty."""
+        if line:
+            self.say(line)
 
 
 @dataclass(frozen=True)
@@ -238,7 +247,8 @@ def _performed(
         rounds = [(calls, math.inf)]
     else:
         # There is always a naive forecast, however little time there is.
-        naive = [call for call in calls if is_naive(experiments[call.name])]
+        unfitted = naive_of(experiments)
+        naive = [call for call in calls if call.name in unfitted]
         others = [call for call in calls if call not in naive]
         rounds = [(naive, math.inf), (others, time.monotonic() + 60 * minutes)]
     for some, deadline in rounds:
@@ -319,26 +329,30 @@ def fit_one(
 def refitted(
     cache: FitCache,
     experiments: Mapping[str, Experiment],
+    plan: Plan,
     folder: Path,
     workers: Workers,
-) -> list[Member]:
+) -> tuple[list[Member], dict[str, Array]]:
     """Fit models on all rows.
 
     Args:
         cache: the data set.
         experiments: the models as they were settled by `cross_validated`.
+        plan: the origins of `cross_validated`.
         folder: a new folder; the weights of each model are written to FOLDER/NAME.
         workers: what fits models.
 
     Returns:
-        The models as members of a forecaster, in the order of `experiments`.
+        The models as members of a forecaster, in the order of `experiments`; and name
+        -> (windows, steps) what it forecasts after the last windows
+        (`backtest.to_refit`), in model units.
 
     Raises:
         UnrollError: a model could not be fitted.
         RuntimeError: there is a mistake in the code.
     """
     calls = [
-        cache.call(refit_one, name, experiment, folder / name)
+        cache.call(refit_one, name, experiment, plan, folder / name)
         for name, experiment in experiments.items()
     ]
     runs = processes.run(calls, workers.jobs, workers.server)
@@ -348,26 +362,28 @@ def refitted(
             if ended.error:
                 raise UnrollError(f"{ended.call.name}: {ended.error}")
     members = []
+    ahead = {}
     for name in experiments:
         file = folder / name / "member.json"
         members.append(read_checked(file, Member))
-        file.unlink()  # forecaster.json has it
-    return members
+        forecasts = folder / name / "ahead.npz"
+        ahead[name] = read_npz(forecasts)["ahead"]
+        # forecaster.json and forecaster.npz have them
+        file.unlink()
+        forecasts.unlink()
+    return members, ahead
 
 
-def refit_one(prepared: Path, name: str, experiment: Experiment, folder: Path) -> None:
+def refit_one(
+    prepared: Path, name: str, experiment: Experiment, plan: Plan, folder: Path
+) -> None:
     """Fit a model on all windows in a process of its own.
 
-    The weights and member.json are written into the folder.
+    The weights, member.json and ahead.npz are written into the folder.
     """
     dataset = datasets.load(prepared, calendar=experiment.calendar)
-    whole = backtest.windows(dataset)
-    stride = dataset.fitted.windows.stride if dataset.fitted else 1
-    # Of very many windows every second, third, ... is taken, the newest among them.
-    train = replace(whole, rows=whole.rows[::-stride][::-1])
-    trained, job = training.fit(
-        name, experiment, dataset, train, replace(train, rows=train.rows[-1:])
-    )
+    fold = backtest.to_refit(dataset, plan)
+    trained, job = training.fit(name, experiment, dataset, fold.train, fold.test)
     folder.mkdir(parents=True)
     for replicate in trained.replicates:
         trained.save(
@@ -381,3 +397,12 @@ def refit_one(prepared: Path, name: str, experiment: Experiment, folder: Path) -
         point="final",
     )
     write_json(folder / "member.json", member.model_dump())
+    horizon = fold.test.outputs
+    ahead = [
+        np.broadcast_to(
+            replicate.predictions["final_test"].reshape(len(fold.test), -1),
+            (len(fold.test), horizon),
+        )
+        for replicate in trained.replicates
+    ]
+    write_npz(folder / "ahead.npz", {"ahead": np.mean(ahead, axis=0, dtype=np.float64)})

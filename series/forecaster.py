@@ -1,12 +1,12 @@
-"""A fitted model, or a combination of several, that forecasts from rows.
+"""Fitted models that forecast from rows: one, or a combination of several.
 
-It is saved as a folder of plain files.
+A forecaster has a part for each kind of series: those that are cut into windows, and
+those that are seen as a whole. It is saved as a folder of plain files.
 """
 
 import hashlib
 import shutil
 import warnings
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.data import series
 from pipeline.data.examples import Array
 from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
@@ -25,13 +24,13 @@ from pipeline.training.recipe import Recipe
 from pipeline.validation import one_of, validated
 from series import intervals, seal
 from series.combination import known_after, weighted_forecast
+from series.models.recipes import recipe, require_own_model
 from series.options import Options
 from series.question import timesteps_of
-from series.reading import files
-from series.recipes import recipe, require_own_model
-from series.rows import History, Window, continued, histories, latest
-from series.source import existing, plain_frame
-from series.spec import ForecasterSpec, Member, Spec
+from series.reading import files, timestamp_formats
+from series.rows import History, Window, continued, histories, latest, whole
+from series.source import rows_of
+from series.spec import POSITIONS, ForecasterSpec, Member, PartSpec, SeriesQuestion
 
 SPEC = "forecaster.json"
 """The file of a `ForecasterSpec`."""
@@ -45,8 +44,15 @@ CACHED = 64
 LONGEST = 100
 """Largest horizon that may be forecast, in horizons that models were trained for."""
 
+AHEAD = "ahead"
+"""The array (series, members, steps) of what members forecast after the answer's rows.
 
-NEVER = np.zeros(intervals.POSITIONS, bool)
+To fit models of whole series again would give the same."""
+
+DIGESTS = "digests"
+"""The array (series, 32) of the SHA-256 of the windows of `AHEAD`."""
+
+NEVER = np.zeros(POSITIONS, bool)
 """No position of the cycle is closed."""
 
 
@@ -62,51 +68,393 @@ class OutsideRangeWarning(UserWarning):
         self.series = series
 
 
-class BaseForecaster(ABC):
-    """What reads rows and forecasts what comes next, whatever its models.
+@dataclass(frozen=True)
+class _Past:
+    """The errors up to a window, and the forecast after it.
 
     Attributes:
-        spec: the forecaster as plain data.
+        errors: (origins, steps) truth minus forecast, in model units.
+        delay: (steps,) number of origins after which an error is known.
+        forecast: (steps,) the forecast after the window.
+        positions: (origins + 1, steps) the positions in the cycle; None for whole series.
+        closed: (positions,) whether all values there are 0.
     """
 
-    spec: Spec
+    errors: Array
+    delay: Array
+    forecast: Array
+    positions: Array | None = None
+    closed: Array = field(default_factory=lambda: NEVER)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The models of some series with all that a forecast from raw rows takes.
+
+    Attributes:
+        spec: the models as plain data.
+        arrays: `backtest.arrays`, from which weights and intervals are computed; of
+            whole series `AHEAD` and `DIGESTS`, too.
+        weights: name of a member -> the folder of its weights.
+        cache: digest of a window -> the members' forecasts, for the last `CACHED`
+            windows. The same rows give the same bits, and run no model twice.
+        ends: levels -> the intervals of whole series, which all of them share.
+    """
+
+    spec: PartSpec
+    arrays: dict[str, Array]
+    weights: Mapping[str, Path]
+    cache: dict[bytes, Array] = field(default_factory=dict, repr=False)
+    ends: dict[tuple[float, ...], Array] = field(default_factory=dict, repr=False)
 
     @property
     def names(self) -> list[str]:
         """The names of the series."""
         return [*self.spec.fitted.series]
 
-    def why(self, series: str) -> str:
-        """Return in words which models forecast a series."""
-        del series
-        return self.spec.why
+    @property
+    def models(self) -> list[str]:
+        """The models that can forecast: the members."""
+        return [member.name for member in self.spec.members]
+
+    @cached_property
+    def by_champions(self) -> "Part":
+        """The part without the members that were not chosen."""
+        names = self.spec.champions or self.models
+        return self if names == self.models else self.of_models(names, self.spec.why)
+
+    def of_models(self, names: Sequence[str], why: str) -> "Part":
+        """Return the part with some of its members, which `why` names in words."""
+        places = [self.models.index(name) for name in names]
+        members = [self.spec.members[place] for place in places]
+        shares = self.spec.shares if len(names) > 1 else {}
+        changed = {"members": members, "champions": [], "shares": shares, "why": why}
+        arrays = {**self.arrays, "forecasts": self.arrays["forecasts"][places]}
+        if AHEAD in arrays:
+            arrays[AHEAD] = arrays[AHEAD][:, places]
+        spec = self.spec.model_copy(update=changed)
+        return Part(spec, arrays, self.weights)
+
+    @cached_property
+    def predict(self) -> list[list[Predict]]:
+        """For each member, a function for each seed.
+
+        The models are loaded here, at the first forecast: to import what they need
+        takes seconds, and who only reads an answer does not need them.
+
+        Raises:
+            UnrollError: weights are missing or damaged.
+        """
+        functions = []
+        for member in self.spec.members:
+            trained = recipe(member.name, member.experiment)
+            folder = self.weights[member.name]
+            paths = [folder / name for name in member.weights]
+            functions.append([_loaded(trained, member, path) for path in paths])
+        return functions
+
+    @cached_property
+    def known(self) -> dict[bytes, Array]:
+        """Digest of a window -> the forecasts of members (members, steps) after it."""
+        digests = [digest.tobytes() for digest in self.arrays.get(DIGESTS, ())]
+        return dict(zip(digests, self.arrays.get(AHEAD, ()), strict=True))
+
+    def of_members(self, window: Array) -> Array:
+        """Return the forecast of each member after a window.
+
+        Args:
+            window: (timesteps, columns + calendar).
+
+        Returns:
+            (members, steps) in model units.
+        """
+        own = digest(window)
+        if own in self.known:
+            return self.known[own]
+        if own not in self.cache:
+            if len(self.cache) >= CACHED:
+                self.cache.pop(next(iter(self.cache)))
+            self.cache[own] = self._computed(window)
+        return self.cache[own]
+
+    def _computed(self, window: Array) -> Array:
+        horizon = self.spec.fitted.windows.horizon
+        forecasts = []
+        for member, seeds in zip(self.spec.members, self.predict, strict=True):
+            # (1, timesteps, columns + calendar)
+            inputs = window[None, -member.timesteps :, : member.problem.input_shape[1]]
+            by_seed = [
+                np.broadcast_to(predict(inputs).reshape(-1), horizon)
+                for predict in seeds
+            ]
+            forecasts.append(np.mean(by_seed, axis=0, dtype=np.float64))
+        return np.stack(forecasts)
+
+    def latest(self, history: History) -> Window:
+        """Return the last window of some rows.
+
+        Raises:
+            UnrollError: rows are too few, or there is a gap.
+        """
+        until = np.datetime64(self.spec.until)
+        if self.spec.whole:
+            return whole(history, self.spec.timesteps, until)
+        return latest(history, self.spec.timesteps, until, self.spec.stride)
+
+    def ahead(
+        self, window: Window, levels: Sequence[float], horizon: int | str | None
+    ) -> tuple[Array, Array]:
+        """Forecast the timesteps after a window.
+
+        Weights and intervals are computed from the errors at the origins, and from the
+        errors since the models were fitted. Arguments are those of `Forecaster.ahead`.
+        """
+        if self.by_champions is not self:
+            return self.by_champions.ahead(window, levels, horizon)
+        count = steps_of(self.spec, horizon)
+        past = self._past(window)
+        offsets = self._offsets(past, levels)  # (steps, 2 * levels)
+        forecast = past.forecast
+        trained = len(forecast)
+        later = window
+        while len(forecast) < count:
+            later = continued(later, forecast[-trained:], len(forecast))
+            forecast = np.concatenate([forecast, self._past(later).forecast])
+        growth, nearest = beyond(count, trained)
+        question = window.question
+        ahead = question.positions(window.times(count))
+        if past.positions is not None:
+            sizes = intervals.position_sizes(
+                np.abs(past.errors)[None], past.positions[None], past.delay
+            )[0, -1]
+            growth *= sizes[ahead] / sizes[ahead[nearest]]
+        offsets = growth[:, None] * offsets[nearest]
+        scale = question.scale
+        forecast = forecast[:count] * scale.std + scale.mean
+        quantiles = forecast[:, None] + offsets * scale.std
+        forecast, quantiles = floored(forecast, quantiles, question.lowest)
+        is_closed = past.closed[ahead]
+        forecast = np.where(is_closed, 0.0, forecast)
+        return forecast, np.where(is_closed[:, None], 0.0, quantiles)
+
+    def _offsets(self, past: _Past, levels: Sequence[float]) -> Array:
+        """Return the ends of intervals (steps, 2 * levels), less the forecast."""
+        if not self.spec.whole:
+            count = len(past.errors)
+            ends = intervals.quantiles(
+                past.errors, levels, past.delay, count, past.positions
+            )
+            return np.asarray(ends[-1])
+        wanted = tuple(levels)
+        if wanted not in self.ends:
+            self.ends[wanted] = intervals.pooled(past.errors, levels)
+        return self.ends[wanted]
+
+    def _past(self, window: Window) -> _Past:
+        """Return the errors up to a window, and the forecast after it, in model units.
+
+        Of whole series they are the errors of all series.
+        """
+        outputs = self.spec.fitted.windows.horizon
+        delay = known_after(outputs, self.spec.fitted.windows.step, self.spec.stride)
+        if not self.spec.whole:
+            return self._past_of_series(window, delay)
+        ahead = self.of_members(window.inputs)[:, None]  # (members, 1, steps)
+        unknown = np.full((1, outputs), np.nan)
+        [forecast] = self._weighted(ahead, unknown, delay)
+        return _Past(self._pooled_errors, delay, forecast)
+
+    @cached_property
+    def _pooled_errors(self) -> Array:
+        """The errors (origins, steps) of all whole series, in model units."""
+        truth = self.arrays["truth"]
+        delay = known_after(truth.shape[1], 1, self.spec.stride)
+        combined = self._weighted(self.arrays["forecasts"], truth, delay)
+        return np.asarray(truth - combined)
+
+    def _weighted(self, forecasts: Array, truth: Array, delay: Array) -> Array:
+        shares = [self.spec.shares[name] for name in self.models if self.spec.shares]
+        return weighted_forecast(forecasts, truth, delay, self.spec.objective, shares)
+
+    def _past_of_series(self, window: Window, delay: Array) -> _Past:
+        """Return the errors of a series that is cut into windows.
+
+        Origins are of three kinds, in the order of time: those of the backtest; those
+        between its last origin and the fit, without a forecast, since the models were
+        fitted to these rows; and those since the fit, of which the window is the last.
+        """
+        question = window.question
+        outputs = len(delay)
+        number = self.names.index(question.series)
+        own = self.arrays["series_id"] == number
+        between = np.full((delay[-1] - 1, outputs), np.nan)
+        # (origins since the fit, timesteps, columns), and what was observed after them
+        inputs = window.inputs[None]
+        observed = np.full((1, outputs), np.nan)
+        stamps = np.array([window.last])
+        if window.since is not None:
+            inputs = np.concatenate([window.since[0], inputs])
+            observed = np.concatenate([window.since[1], observed])
+            stamps = np.concatenate([window.since[2], stamps])
+        since = np.stack([self.of_members(values) for values in inputs], axis=1)
+        truth = np.concatenate([self.arrays["truth"][own], between, observed])
+        past = self.arrays["forecasts"][:, own]
+        unknown = np.zeros((len(since), *between.shape))
+        combined = self._weighted(
+            np.concatenate([past, unknown, since], axis=1), truth, delay
+        )
+        zero = -question.scale.mean / question.scale.std
+        combined = np.maximum(combined, zero if question.lowest == 0 else -np.inf)
+        times = question.on_clock(
+            (stamps[:, None] + question.ahead * question.row).ravel()
+        )
+        positions = np.concatenate(
+            [
+                self.arrays["positions"][own],
+                np.zeros(between.shape, int),
+                question.positions(times).reshape(-1, outputs),
+            ]
+        )
+        closed = intervals.closed(truth[None], positions[None], zero)[0]
+        errors = truth - combined
+        errors[closed[positions]] = np.nan
+        return _Past(errors[:-1], delay, combined[-1], positions, closed)
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """What reads rows and forecasts what comes next.
+
+    Attributes:
+        name: the name of the answer.
+        parts: the models of some series each. A series in both is forecast by the last.
+    """
+
+    name: str
+    parts: Sequence[Part]
+
+    @classmethod
+    def checked(cls, folder: Path) -> "Forecaster":
+        """Read a folder whose files were compared with their hashes (`seal.check`).
+
+        Raises:
+            UnrollError: a file is missing, damaged or too old, or a member is no model
+                of Unroll's answers.
+        """
+        spec = read_checked(folder / SPEC, ForecasterSpec, seal.CURE)
+        every = read_npz(folder / ARRAYS, seal.CURE)
+        parts = []
+        for number, own in enumerate(spec.parts):
+            for member in own.members:
+                require_own_model(member.experiment)
+                try:
+                    recipe(member.name, member.experiment)
+                except UsageError as error:
+                    raise damaged(folder / SPEC, error, seal.CURE) from None
+            begin = f"{number}."
+            arrays = {
+                key.removeprefix(begin): array
+                for key, array in every.items()
+                if key.startswith(begin)
+            }
+            try:
+                _check(arrays, own)
+            except ValueError as error:
+                raise damaged(folder / ARRAYS, error, seal.CURE) from None
+            weights = {
+                member.name: folder / "weights" / str(number) / member.name
+                for member in own.members
+            }
+            parts.append(Part(own, arrays, weights))
+        return cls(spec.name, parts)
+
+    def save(self, folder: Path) -> None:
+        """Write forecaster.json, forecaster.npz and weights/ into a folder.
+
+        `seal.write` has to follow, before `checked`.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        specs = [part.spec for part in self.parts]
+        spec = ForecasterSpec(name=self.name, parts=specs)
+        write_json(folder / SPEC, spec.model_dump())
+        arrays = dict[str, Array]()
+        for number, part in enumerate(self.parts):
+            arrays |= {f"{number}.{key}": array for key, array in part.arrays.items()}
+            for member in part.spec.members:
+                source = part.weights[member.name]
+                target = folder / "weights" / str(number) / member.name
+                if target == source:
+                    continue
+                target.mkdir(parents=True)
+                for name in member.weights:
+                    for file in source.glob(f"{name}.*"):
+                        shutil.copyfile(file, target / file.name)
+        write_npz(folder / ARRAYS, arrays)
 
     @property
-    @abstractmethod
-    def models(self) -> list[str]:
-        """The models that can forecast."""
+    def first(self) -> PartSpec:
+        """The models of most series."""
+        return self.parts[0].spec
 
-    @abstractmethod
-    def of_model(self, model: str, why: str) -> "BaseForecaster":
+    @property
+    def question(self) -> SeriesQuestion:
+        """What most models were trained to answer; names, units and forms are of all."""
+        return self.first.question
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the series."""
+        return [*{name: None for part in self.parts for name in part.names}]
+
+    @property
+    def reach(self) -> int:
+        """The number of rows that most models look at."""
+        return self.first.reach
+
+    @property
+    def late(self) -> list[str]:
+        """The names of series that the last of several parts forecasts."""
+        return self.parts[-1].names if len(self.parts) > 1 else []
+
+    def why(self, series: str) -> str:
+        """Return in words which models forecast a series."""
+        return self.of_series(series).spec.why
+
+    @property
+    def models(self) -> list[str]:
+        """The models that can forecast most series."""
+        return self.parts[0].models
+
+    def of_model(self, model: str, why: str) -> "Forecaster":
         """Return the forecaster by one of `models`, which `why` names in words.
+
+        A part that has no such model stays as it is.
 
         Raises:
             UsageError: there is no such model.
         """
+        one_of(model, self.models, "model")
+        parts = [
+            part.of_models([model], why) if model in part.models else part
+            for part in self.parts
+        ]
+        return replace(self, parts=parts)
 
-    @abstractmethod
-    def save(self, folder: Path) -> None:
-        """Write the forecaster into a folder; `seal.write` has to follow."""
+    def of_series(self, series: str) -> Part:
+        """Return the part that forecasts a series."""
+        return next(
+            part for part in reversed(self.parts) if series in part.spec.fitted.series
+        )
 
-    @abstractmethod
     def load_models(self) -> None:
         """Read the models now, not at the first forecast.
 
         Raises:
             UnrollError: weights are missing or damaged.
         """
+        for part in self.parts:
+            _ = part.by_champions.predict
 
-    @abstractmethod
     def ahead(
         self,
         window: Window,
@@ -118,8 +466,8 @@ class BaseForecaster(ABC):
         Args:
             window: the last rows of a series.
             levels: coverages of the prediction intervals.
-            horizon: number of timesteps; None for the horizon that the models were
-                trained for.
+            horizon: number of rows, or a duration; None for the horizon that the models
+                were trained for.
 
         Returns:
             (horizon,) forecasts and (horizon, 2 * levels) their quantiles in ascending
@@ -129,14 +477,16 @@ class BaseForecaster(ABC):
         Raises:
             UsageError: a level or the horizon is wrong.
         """
+        require_levels(levels)
+        return self.of_series(window.question.series).ahead(window, levels, horizon)
 
-    @abstractmethod
     def latest(self, history: History) -> Window:
         """Return the last window of some rows.
 
         Raises:
             UnrollError: rows are too few, or there is a gap.
         """
+        return self.of_series(history.question.series).latest(history)
 
     def read(
         self, paths: Sequence[Path], plan: Sequence[Path] = ()
@@ -155,26 +505,35 @@ class BaseForecaster(ABC):
             OutsideRangeWarning: a value is far outside the trained range, or a series
                 is left out.
         """
-        for path in [*paths, *plan]:
-            existing(path)
-        form = self.spec.question.csv
-        return self._latest(
-            files.read(paths, form), [files.read([path], form) for path in plan]
-        )
+        form = self.question.csv
+        plans = [rows_of(path, form) for path in plan]
+        return self.latest_of(rows_of(paths, form), plans)
 
     def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
-        return self._latest(files.of_table(plain_frame(rows), self.spec.question.csv))
+        return self.latest_of(rows_of(rows, self.question.csv))
 
     def histories(
         self, read: files.FileRows, plans: Sequence[files.FileRows]
     ) -> dict[str, History]:
-        """Return all rows of each series. Raises as `read`."""
-        return histories(self.spec.questions, read, plans)
+        """Return all rows of each series that has any. Raises as `read`.
 
-    def _latest(
+        Models of whole series see no plan.
+        """
+        found = dict[str, History]()
+        ids = read.cells.get(self.question.csv.series_id)
+        there = {*(self.names if ids is None else timestamp_formats.as_text(ids))}
+        for part in self.parts:
+            if there & {*part.names} or (part is self.parts[-1] and not found):
+                own_plans = plans if part is self.parts[0] else ()
+                own = replace(read, form=part.spec.form)
+                found |= histories(part.spec.questions, own, own_plans)
+        return found
+
+    def latest_of(
         self, rows: files.FileRows, plans: Sequence[files.FileRows] = ()
     ) -> dict[str, Window]:
+        """Return the last window of each series of rows that were read. Raises as `read`."""
         found = self.histories(rows, plans)
         windows = dict[str, Window]()
         failed = UnrollError("no series has rows to forecast from")
@@ -239,7 +598,7 @@ class BaseForecaster(ABC):
         for name, window in windows.items():
             forecast, quantiles = self.ahead(window, levels, horizon)
             columns = {
-                "unique_id": name or self.spec.name,
+                "unique_id": name or self.name,
                 "ds": window.times(len(forecast)),
                 "y_hat": forecast,
             }
@@ -253,270 +612,11 @@ class BaseForecaster(ABC):
         return pd.concat(frames, ignore_index=True)
 
 
-@dataclass(frozen=True)
-class _Past:
-    """The errors of a series up to a window, and the forecast after it.
-
-    Attributes:
-        errors: (origins, steps) truth minus forecast, in model units.
-        delay: (steps,) number of origins after which an error is known.
-        forecast: (steps,) the forecast after the window.
-        positions: (origins + 1, steps) the positions in the cycle; None if unknown.
-        closed: (positions,) whether all values there are 0.
-    """
-
-    errors: Array
-    delay: Array
-    forecast: Array
-    positions: Array | None
-    closed: Array
-
-
-@dataclass(frozen=True)
-class Forecaster(BaseForecaster):
-    """Models with all that a forecast from raw rows takes.
-
-    Attributes:
-        spec: the forecaster as plain data.
-        arrays: `backtest.arrays`, from which weights and intervals are computed.
-        weights: name of a member -> the folder of its weights.
-        cache: digest of a window -> the members' forecasts, for the last `CACHED`
-            windows. The same rows give the same bits, and run no model twice.
-    """
-
-    spec: ForecasterSpec
-    arrays: dict[str, Array]
-    weights: Mapping[str, Path]
-    cache: dict[bytes, Array] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def checked(cls, folder: Path) -> "Forecaster":
-        """Read a folder whose files were compared with their hashes (`seal.check`).
-
-        Raises:
-            UnrollError: a file is missing, damaged or too old, or a member is no model
-                of Unroll's answers.
-        """
-        spec = read_checked(folder / SPEC, ForecasterSpec, seal.CURE)
-        for member in spec.members:
-            require_own_model(member.experiment)
-            try:
-                recipe(member.name, member.experiment)
-            except UsageError as error:
-                raise damaged(folder / SPEC, error, seal.CURE) from None
-        arrays = read_npz(folder / ARRAYS, seal.CURE)
-        try:
-            _check(arrays, spec)
-        except ValueError as error:
-            raise damaged(folder / ARRAYS, error, seal.CURE) from None
-        names = [member.name for member in spec.members]
-        return cls(spec, arrays, {name: folder / "weights" / name for name in names})
-
-    @property
-    def models(self) -> list[str]:
-        """The models that can forecast: the members."""
-        return [member.name for member in self.spec.members]
-
-    def load_models(self) -> None:
-        """Read the models now."""
-        _ = self.by_champions.predict
-
-    def of_model(self, model: str, why: str) -> "Forecaster":
-        """Return the forecaster by one of the members. Raises as that of the base."""
-        one_of(model, self.models, "model")
-        return self._of([model], why)
-
-    @cached_property
-    def by_champions(self) -> "Forecaster":
-        """The forecaster without the members that were not chosen."""
-        names = self.spec.champions or self.models
-        return self if names == self.models else self._of(names, self.spec.why)
-
-    def _of(self, names: Sequence[str], why: str) -> "Forecaster":
-        places = [self.models.index(name) for name in names]
-        members = [self.spec.members[place] for place in places]
-        changed = {"members": members, "champions": [], "why": why}
-        return Forecaster(
-            self.spec.model_copy(update=changed),
-            {**self.arrays, "forecasts": self.arrays["forecasts"][places]},
-            self.weights,
-        )
-
-    @cached_property
-    def predict(self) -> list[list[Predict]]:
-        """For each member, a function for each seed.
-
-        The models are loaded here, at the first forecast: to import what they need
-        takes seconds, and who only reads an answer does not need them.
-
-        Raises:
-            UnrollError: weights are missing or damaged.
-        """
-        functions = []
-        for member in self.spec.members:
-            trained = recipe(member.name, member.experiment)
-            folder = self.weights[member.name]
-            paths = [folder / name for name in member.weights]
-            functions.append([_loaded(trained, member, path) for path in paths])
-        return functions
-
-    def save(self, folder: Path) -> None:
-        """Write forecaster.json, forecaster.npz and weights/ into a folder.
-
-        `seal.write` has to follow, before `load`.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / SPEC, self.spec.model_dump())
-        write_npz(folder / ARRAYS, self.arrays)
-        for member in self.spec.members:
-            source = self.weights[member.name]
-            target = folder / "weights" / member.name
-            if target == source:
-                continue
-            target.mkdir(parents=True)
-            for name in member.weights:
-                for file in source.glob(f"{name}.*"):
-                    shutil.copyfile(file, target / file.name)
-
-    def of_members(self, window: Array) -> Array:
-        """Return the forecast of each member after a window.
-
-        Args:
-            window: (timesteps, columns + calendar).
-
-        Returns:
-            (members, steps) in model units.
-        """
-        digest = hashlib.sha256(window.tobytes()).digest()
-        if digest not in self.cache:
-            if len(self.cache) >= CACHED:
-                self.cache.pop(next(iter(self.cache)))
-            self.cache[digest] = self._computed(window)
-        return self.cache[digest]
-
-    def _computed(self, window: Array) -> Array:
-        windows = self.spec.fitted.windows
-        calendar = series.calendar_columns(week=windows.week)
-        forecasts = []
-        for member, seeds in zip(self.spec.members, self.predict, strict=True):
-            # (1, timesteps, columns + calendar)
-            inputs = window[None, -member.timesteps :]
-            if not member.experiment.calendar:
-                inputs = inputs[:, :, :-calendar]
-            by_seed = [
-                np.broadcast_to(predict(inputs).reshape(-1), windows.horizon)
-                for predict in seeds
-            ]
-            forecasts.append(np.mean(by_seed, axis=0, dtype=np.float64))
-        return np.stack(forecasts)
-
-    def latest(self, history: History) -> Window:
-        """Return the last window of some rows."""
-        until = np.datetime64(self.spec.until) if self.spec.until else None
-        return latest(history, self.spec.timesteps, until, self.spec.stride)
-
-    def ahead(
-        self,
-        window: Window,
-        levels: Sequence[float] = (intervals.USUAL,),
-        horizon: int | str | None = None,
-    ) -> tuple[Array, Array]:
-        """Forecast the timesteps after a window.
-
-        Weights and intervals are computed from the errors at the origins, and from the
-        errors since the models were fitted.
-        """
-        require_levels(levels)
-        if self.by_champions is not self:
-            return self.by_champions.ahead(window, levels, horizon)
-        count = steps_of(self.spec, horizon)
-        past = self._errors(window)
-        errors = past.errors
-        forecast = past.forecast
-        positions = past.positions
-        # (steps, 2 * levels)
-        offsets = intervals.quantiles(
-            errors, levels, past.delay, len(errors), positions
-        )[-1]
-        trained = len(forecast)
-        later = window
-        while len(forecast) < count:
-            later = continued(later, forecast[-trained:], len(forecast))
-            following = self._errors(later).forecast
-            forecast = np.concatenate([forecast, following])
-        growth, nearest = beyond(count, trained)
-        question = window.question
-        ahead = question.positions(window.times(count))
-        if positions is not None:
-            sizes = intervals.position_sizes(
-                np.abs(errors)[None], positions[None], past.delay
-            )[0, -1]
-            growth *= sizes[ahead] / sizes[ahead[nearest]]
-        offsets = growth[:, None] * offsets[nearest]
-        scale = question.scale
-        forecast = forecast[:count] * scale.std + scale.mean
-        quantiles = forecast[:, None] + offsets * scale.std
-        forecast, quantiles = floored(forecast, quantiles, question.lowest)
-        is_closed = past.closed[ahead]
-        forecast = np.where(is_closed, 0.0, forecast)
-        return forecast, np.where(is_closed[:, None], 0.0, quantiles)
-
-    def _errors(self, window: Window) -> _Past:
-        """Return the errors up to a window, and the forecast after it, in model units.
-
-        Origins are of three kinds, in the order of time: those of the backtest; those
-        between its last origin and the fit, without a forecast, since the models were
-        fitted to these rows; and those since the fit, of which the window is the last.
-        """
-        question = window.question
-        outputs = self.spec.fitted.windows.horizon
-        delay = known_after(outputs, question.windows.step, self.spec.stride)
-        number = [*self.spec.fitted.series].index(question.series)
-        own = self.arrays["series_id"] == number
-        between = np.full((delay[-1] - 1, outputs), np.nan)
-        # (origins since the fit, timesteps, columns), and what was observed after them
-        inputs = window.inputs[None]
-        observed = np.full((1, outputs), np.nan)
-        stamps = np.array([window.last])
-        if window.since is not None:
-            inputs = np.concatenate([window.since[0], inputs])
-            observed = np.concatenate([window.since[1], observed])
-            stamps = np.concatenate([window.since[2], stamps])
-        since = np.stack([self.of_members(values) for values in inputs], axis=1)
-        truth = np.concatenate([self.arrays["truth"][own], between, observed])
-        past = self.arrays["forecasts"][:, own]
-        unknown = np.zeros((len(since), *between.shape))
-        combined = weighted_forecast(
-            np.concatenate([past, unknown, since], axis=1),
-            truth,
-            delay,
-            self.spec.objective,
-        )
-        zero = -question.scale.mean / question.scale.std
-        combined = np.maximum(combined, zero if question.lowest == 0 else -np.inf)
-        errors = truth - combined
-        if "positions" not in self.arrays:  # of an earlier version
-            return _Past(errors[:-1], delay, combined[-1], None, NEVER)
-        times = question.on_clock(
-            (stamps[:, None] + question.ahead * question.row).ravel()
-        )
-        positions = np.concatenate(
-            [
-                self.arrays["positions"][own],
-                np.zeros(between.shape, int),
-                question.positions(times).reshape(-1, outputs),
-            ]
-        )
-        closed = intervals.closed(truth[None], positions[None], zero)[0]
-        errors[closed[positions]] = np.nan
-        return _Past(errors[:-1], delay, combined[-1], positions, closed)
-
-
-def steps_of(spec: Spec, horizon: int | str | None) -> int:
+def steps_of(spec: PartSpec, horizon: int | str | None) -> int:
     """Return the number of timesteps to forecast.
 
     Args:
-        spec: the forecaster.
+        spec: the models.
         horizon: rows, or a duration such as "24h"; None for the trained horizon.
 
     Raises:
@@ -551,23 +651,44 @@ def floored(forecast: Array, quantiles: Array, lowest: float) -> tuple[Array, Ar
     return np.maximum(forecast, lowest), quantiles
 
 
-def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:
-    """Raise ValueError unless the arrays have the shapes of a forecaster."""
-    if arrays.keys() - {"positions"} != {"truth", "forecasts", "series_id"}:
-        raise ValueError("it must have the arrays truth, forecasts and series_id")
+def digest(window: Array) -> bytes:
+    """Return the SHA-256 of a window's values."""
+    return hashlib.sha256(window.tobytes()).digest()
+
+
+def _check(arrays: Mapping[str, Array], spec: PartSpec) -> None:
+    """Raise ValueError unless the arrays have the shapes of a part."""
+    needed = {"truth", "forecasts", "series_id", "positions"}
+    if spec.whole:
+        needed |= {AHEAD, DIGESTS}
+    if arrays.keys() != needed:
+        raise ValueError(f"it must have the arrays {', '.join(sorted(needed))}")
     truth = arrays["truth"]
     numbers = arrays["series_id"]
+    positions = arrays["positions"]
+    forecasts = arrays["forecasts"]
     steps = spec.fitted.windows.horizon
     count = len(spec.fitted.series)
-    fits = truth.ndim == 2 and truth.shape[1] == steps and numbers.dtype.kind in "iu"
-    fits = fits and numbers.shape == truth.shape[:1]
-    fits = fits and {*numbers.tolist()} == {*range(count)}
-    positions = arrays.get("positions", np.zeros(truth.shape, int))
-    fits = fits and positions.shape == truth.shape and positions.dtype.kind in "iu"
-    fits = fits and bool((positions % intervals.POSITIONS == positions).all())
-    forecasts = arrays["forecasts"]
-    fits = fits and forecasts.shape == (len(spec.members), *truth.shape)
-    if not fits or truth.dtype.kind != "f" or forecasts.dtype.kind != "f":
+    every = {*range(count)}
+    named = {*numbers.tolist()} if numbers.ndim == 1 else set()
+    checks = [
+        truth.ndim == 2 and truth.shape[1] == steps,
+        numbers.dtype.kind in "iu" and numbers.shape == truth.shape[:1],
+        named <= every if spec.whole else named == every,
+        positions.shape == truth.shape and positions.dtype.kind in "iu",
+        bool((positions % POSITIONS == positions).all()),
+        forecasts.shape == (len(spec.members), *truth.shape),
+        truth.dtype.kind == forecasts.dtype.kind == "f",
+    ]
+    if spec.whole:
+        ahead = arrays[AHEAD]
+        digests = arrays[DIGESTS]
+        checks += [
+            ahead.shape == (len(digests), len(spec.members), steps),
+            ahead.dtype.kind == "f",
+            digests.shape[1:] == (32,) and digests.dtype == np.uint8,
+        ]
+    if not all(checks):
         raise ValueError(
             f"its arrays must be of {len(spec.members)} models, {count} series and "
             f"{steps} steps"

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from pipeline.data.examples import Array
-from pipeline.data.series import DAY
 from series.combination import discounted, when_known
+from series.spec import DAYS, POSITIONS, SLOTS
 
 LEVELS = tuple(percent / 100 for percent in range(50, 100))
 """Coverages that intervals can be made for."""
@@ -49,15 +48,11 @@ PRIOR_ERRORS = 48
 MOST_CHANCE = 1e-4
 """Largest chance of so many values 0 at a position that is not closed."""
 
-DAYS = 7
-
-SLOTS = 24
-
-POSITIONS = DAYS * SLOTS
-"""Number of positions in the cycle: the hours of a week."""
-
 ROUNDING = 1e-9
 """Difference below which fractions of the weight are equal."""
+
+FEWEST_POOLED = 20
+"""Smallest number of pooled errors of an interval, if there are as many at all."""
 
 MOST_VALUES = 500_000
 """Number of weights that are summed up at a time; more would need much memory."""
@@ -117,20 +112,51 @@ def quantiles(
     return offsets.reshape(*leading, origins + 1, steps, 2 * len(levels))
 
 
-def positions(times: pd.DatetimeIndex, timestep: int) -> Array:
-    """Return the positions of timestamps in the week: its hour, or its day.
+def pooled(errors: Array, levels: Sequence[float]) -> Array:
+    """Return the quantiles of the errors to expect, from those of many series.
+
+    A whole series has too few errors for quantiles of its own, so the quantiles are
+    those of all series (split conformal prediction). An interval is made from the errors
+    at its step and at the steps beside it, as far away as needed. Beyond the last step
+    with an error it grows with the square root of the time ahead.
 
     Args:
-        times: (n,) on the clock of the series.
-        timestep: seconds of a timestep.
+        errors: (origins, steps) truth minus forecast, in units that all series share;
+            NaN where nothing was measured.
+        levels: coverages of central intervals.
 
     Returns:
-        (n,) integers below `POSITIONS`; 0 if a timestep is longer than a day.
+        (steps, 2 * levels) offsets from the forecast, in ascending order; infinite if
+        there is no error.
     """
-    if timestep > DAY:
-        return np.zeros(len(times), int)
-    days = times.day_of_week.to_numpy()
-    return np.asarray(days * SLOTS + times.hour)
+    steps = errors.shape[1]
+    ascending = np.sort(levels)
+    known = np.flatnonzero(np.isfinite(errors).any(axis=0))
+    ends = np.full((steps, 2 * len(levels)), np.inf)
+    ends[:, : len(levels)] = -np.inf
+    if not len(known):
+        return ends
+    for step in range(steps):
+        nearest = min(step, int(known[-1]))
+        own = _around(errors, nearest)
+        # The largest of n errors bounds a new one with probability n / (n + 1) only.
+        tails = np.minimum((1 + ascending) / 2 * (1 + 1 / len(own)), 1.0)
+        growth = np.sqrt((step + 1) / (nearest + 1))
+        low = np.minimum(np.quantile(own, 1 - tails), 0.0)
+        high = np.maximum(np.quantile(own, tails), 0.0)
+        ends[step] = growth * np.concatenate([low[::-1], high])
+    return ends
+
+
+def _around(errors: Array, step: int) -> Array:
+    """Return the errors (origins, steps) at a step and beside it."""
+    own = np.array([])
+    for width in range(1, errors.shape[1] + 1):
+        some = errors[:, max(0, step - width) : step + width + 1]
+        own = some[np.isfinite(some)]
+        if len(own) >= FEWEST_POOLED:
+            break
+    return own
 
 
 def closed(truth: Array, positions: Array, zero: float = 0.0) -> Array:

@@ -16,7 +16,7 @@ from pipeline.validation import Strict, one_of
 from series.answer import Answer
 from series.comparison import ModelComparison, scores
 from series.leaderboard import Board
-from series.options import MODELS
+from series.options import MODELS, argument
 from series.sentence import (
     amount,
     interval,
@@ -123,7 +123,8 @@ def of_answers(answer: Answer, against: Answer) -> Judgement:
         raise UsageError(
             f"there is no verdict on {answer.name} and {against.name}, since they do not "
             "forecast the same values from the same cutoffs; answer the same file with "
-            "the same target=, horizon= and lookback="
+            f"the same {argument('target')}, {argument('horizon')} and "
+            f"{argument('lookback')}"
         )
     rows = pd.concat([own.assign(model=ALONE), champion])
     # its seeds count, too

@@ -7,6 +7,7 @@ model (docs/decisions/own-series.md).
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,9 +23,18 @@ from pipeline.evaluation.intervals import Part
 from pipeline.evaluation.margin import Word
 from pipeline.validation import Strict, Timestamp
 from series import backtest, combination, comparison, intervals
-from series.comparison import POWER, WEEK, Errors, Interval, ModelComparison
+from series.backtest import Plan
+from series.comparison import (
+    FEWEST_SERIES,
+    POWER,
+    SEASON,
+    WEEK,
+    Errors,
+    Interval,
+    ModelComparison,
+)
+from series.models.recipes import card
 from series.options import Objective
-from series.recipes import card
 
 ENSEMBLE = "combination"
 """The name of the forecast combination in the table."""
@@ -32,11 +42,11 @@ ENSEMBLE = "combination"
 DEVIATIONS = "standard deviations"
 """The unit of errors over several series: standard deviations of their train rows."""
 
-MEAN = "mean"
-"""The name of the combination of models of short series (`series.short`)."""
+USUAL_CHANGES = "usual changes"
+"""The unit of errors of whole series: usual changes from one cycle to the next."""
 
 MIN_MEMBERS = 3
-"""Smallest number of models that are combined."""
+"""Smallest number of models that are combined; of whole series two are enough."""
 
 MARGIN = 2 / 3
 """Largest MAE, relative to the combination's, at which a single model is preferred.
@@ -68,10 +78,10 @@ MOST_SERIES = 100
 """Largest number of series whose quantiles are scored; more would take minutes."""
 
 
-def factor(deviations: Mapping[str, float], *, short: bool = False) -> float:
-    """Return what turns an error in standard deviations into `Board.unit`."""
+def factor(deviations: Mapping[str, float], *, whole: bool = False) -> float:
+    """Return what turns an error in `deviations` into `Board.unit`."""
     several = len(deviations) > 1
-    return 1.0 if several or short else next(iter(deviations.values()))
+    return 1.0 if several or whole else next(iter(deviations.values()))
 
 
 def in_months(days: float) -> str:
@@ -120,12 +130,14 @@ class Board(Strict):
     """The leaderboard: the scores of all models, and the models of the comparison.
 
     Attributes:
-        unit: the unit of errors: the target's, or `DEVIATIONS` for several series.
+        unit: the unit of errors: the target's, `DEVIATIONS` for several series, or
+            `USUAL_CHANGES` for whole series.
         middle: the timestamp of the first cutoff of the later half.
         days: number of days that the later half spans.
         block_days: the days of a block: a week, or the horizon if it is longer.
-        deviations: name of a series -> its standard deviation, by which errors are
-            divided when models are compared.
+        deviations: name of a series -> its standard deviation, or the size of its usual
+            changes if it is seen as a whole; errors are divided by it when models are
+            compared.
         models: name -> scores, the smallest error first; also of `ENSEMBLE`.
         members: the models that `ENSEMBLE` combines; empty without `ENSEMBLE`.
         network: the best recurrent model of the earlier half; None if there is none.
@@ -137,11 +149,12 @@ class Board(Strict):
         with_naive: `network` and `rival` -> the comparison with `naive`.
         champion: the model that forecasts.
         objective: what a forecast is, and so by which error models are judged.
-        short: whether series are too short for windows (`series.short`). Blocks are
-            then series, and all series choose and compare.
+        whole: whether models see whole series. Blocks are then series, and all series
+            choose and compare: there are few models to choose from, and the mean of
+            several is preferred to a single one, so the choice favours little.
         untrained: networks that had too few rows to be trained.
         monthly: whether rows lie a month or several months apart.
-        naives: all naive models; empty in answers of an earlier version.
+        naives: all naive models.
     """
 
     unit: str
@@ -162,7 +175,7 @@ class Board(Strict):
     with_naive: dict[str, ModelComparison]
     champion: str
     objective: Objective = "median"
-    short: bool = False
+    whole: bool = False
     untrained: list[str] = pydantic.Field(default=[])
     monthly: bool = False
     naives: list[str] = pydantic.Field(default=[])
@@ -205,13 +218,12 @@ class Board(Strict):
     @property
     def factor(self) -> float:
         """What turns an error in `deviations` into `unit`."""
-        return factor(self.deviations, short=self.short)
+        return factor(self.deviations, whole=self.whole)
 
     @property
     def champions(self) -> list[str]:
         """The models that the champion combines, or the champion alone."""
-        combined = self.champion in {ENSEMBLE, MEAN}
-        return self.members if combined else [self.champion]
+        return self.members if self.champion == ENSEMBLE else [self.champion]
 
     @property
     def block_length(self) -> np.timedelta64:
@@ -221,7 +233,7 @@ class Board(Strict):
     @property
     def block_name(self) -> str:
         """The name of blocks, such as "weeks"."""
-        if self.short:
+        if self.whole:
             return "series"
         if self.block_length == WEEK:
             return "weeks"
@@ -249,24 +261,16 @@ class Board(Strict):
     def later(self, forecasts: pd.DataFrame) -> pd.DataFrame:
         """Return the forecasts that models are compared by.
 
-        They are those of the later half of the cutoffs, or all if series are short.
+        They are those of the later half of the cutoffs, or all of whole series.
         """
-        if self.short:
-            return forecasts[
-                forecasts["unique_id"].astype(str).isin([*self.deviations])
-            ]
         return forecasts[forecasts["cutoff"] >= np.datetime64(self.middle)]
 
     def errors(self, later: pd.DataFrame) -> Errors:
         """Return the errors of some forecasts, also of models that have no scores."""
-        if self.short:
-            by_block = comparison.errors_by_series(
-                later, self.deviations, self.objective
-            )
-        else:
-            by_block = comparison.errors_by_block(
-                later, self.deviations, self.block_length, self.objective
-            )
+        length = None if self.whole else self.block_length
+        by_block = comparison.errors_by_block(
+            later, self.deviations, length, self.objective
+        )
         seeds = {
             name: Part(scores.seed_variance, scores.seeds)
             for name, scores in self.models.items()
@@ -279,26 +283,23 @@ class Board(Strict):
         return scores.rmse if self.objective == "mean" else scores.mae
 
 
-def is_recurrent(experiment: Experiment) -> bool:
-    """Return whether a model has a recurrent cell."""
-    return card(experiment).kind == "recurrent"
-
-
-def is_naive(experiment: Experiment) -> bool:
-    """Return whether a model learns nothing, such as the last value."""
-    return card(experiment).kind == "naive"
-
-
 def naive_of(experiments: Mapping[str, Experiment]) -> list[str]:
     """Return the names of the models that learn nothing."""
-    return [name for name in experiments if is_naive(experiments[name])]
+    return [name for name, model in experiments.items() if card(model).kind == "naive"]
+
+
+def recurrent_of(experiments: Mapping[str, Experiment]) -> list[str]:
+    """Return the names of the models that have a recurrent cell."""
+    return [
+        name for name, model in experiments.items() if card(model).kind == "recurrent"
+    ]
 
 
 def board(
     dataset: Dataset,
     table: pd.DataFrame,
     experiments: Mapping[str, Experiment],
-    delay: Array,
+    plan: Plan,
 ) -> tuple[pd.DataFrame, Board]:
     """Score all models and their combination, compare them, and choose who forecasts.
 
@@ -306,8 +307,7 @@ def board(
         dataset: the series.
         table: the forecasts of all models, as `backtest.cross_validate` returns them.
         experiments: the models.
-        delay: (steps,) number of origins after which an error is known
-            (`backtest.delay`).
+        plan: the cutoffs of the table.
 
     Returns:
         The mean forecasts over seeds, also of the combination: unique_id, ds, cutoff,
@@ -320,54 +320,50 @@ def board(
     by_value = ["unique_id", "ds", "cutoff", "model"]
     values = table.groupby(by_value, sort=False, as_index=False)
     forecasts = values[["y", "y_hat"]].mean()
-    cutoffs = forecasts["cutoff"].drop_duplicates().to_numpy()
-    middle = comparison.middle(cutoffs)
-    _require_measured(dataset, forecasts, middle)
     deviations = {
         name or dataset.name: scale.std for name, scale in dataset.scales.items()
     }
-
     objective = comparison.objective_of(dataset)
-
-    # The earlier half chooses models.
-    def mean_errors(rows: pd.DataFrame) -> dict[str, float]:
-        judged = comparison.scores(rows[rows["cutoff"] < middle], deviations)
-        errors = judged[MEASURE[objective]]
-        return {str(name): float(error) for name, error in errors.items()}
-
-    earlier = mean_errors(forecasts)
-    planned = dataset.fitted is not None and bool(dataset.fitted.windows.future)
-    members = _members(experiments, earlier, planned=planned)
+    measure = MEASURE[objective]
+    delay = backtest.delay(dataset, plan.stride)
     lowest = backtest.lowest_forecasts(dataset)
+
+    # The earlier half of the cutoffs chooses models; all cutoffs of whole series do.
+    cutoffs = forecasts["cutoff"].drop_duplicates().to_numpy()
+    middle = cutoffs.min() if plan.whole else comparison.middle(cutoffs)
+    end = cutoffs.max() + WEEK if plan.whole else middle
+    _require_measured(dataset, forecasts, middle, end)
+    choosing = forecasts[forecasts["cutoff"] < end]
+    earlier = comparison.scores(choosing, deviations)[measure].to_dict()
+    planned = dataset.fitted is not None and bool(dataset.fitted.windows.future)
+    members = _members(experiments, earlier, plan, planned=planned)
     if members:
-        combined = _combined(forecasts, members, lowest, delay, objective)
-        earlier |= mean_errors(combined)
+        shares = shares_of(members, experiments, plan)
+        combined = _combined(forecasts, members, lowest, delay, objective, shares)
+        of_combined = comparison.scores(combined[combined["cutoff"] < end], deviations)
+        earlier |= of_combined[measure].to_dict()
         forecasts = pd.concat([forecasts, combined], ignore_index=True)
     network, opponent, naive, rival = _chosen(dataset, experiments, earlier)
 
     # The later half compares them.
-    days = float(comparison.span(cutoffs[cutoffs >= middle]) / DAY)
-    horizon = (forecasts["ds"] - forecasts["cutoff"]).max()
-    block_length = max(WEEK, horizon.to_timedelta64())
     later = forecasts[forecasts["cutoff"] >= middle]
+    block_length, days = _blocks(later, deviations, plan)
     by_block = comparison.errors_by_block(later, deviations, block_length, objective)
     seeds = seed_parts(table[table["cutoff"] >= middle], deviations, objective)
     errors = Errors(by_block, days, seeds, objective)
     judged = comparison.scores(later, deviations)
-    unit = factor(deviations)
+    unit = factor(deviations, whole=plan.whole)
+    quantiles = _Quantiles(dataset, deviations, middle, plan)
     models = {}
-    forecasts = forecasts.assign(position=backtest.positions(dataset, forecasts["ds"]))
     for name, error in earlier.items():
-        wql, coverage = _quantile_scores(
-            forecasts[forecasts["model"] == name], lowest, middle, delay
-        )
+        wql, coverage = quantiles.scores(forecasts[forecasts["model"] == name])
         models[name] = ModelScores(
             **judged_by(judged.loc[name], unit),
             **errors.against(name, opponent),
             earlier=unit * error,
             wql=wql,
             coverage=coverage,
-            recurrent=name in experiments and is_recurrent(experiments[name]),
+            recurrent=name in recurrent_of(experiments),
         )
     with_naive = {}
     for side in (network, rival):
@@ -377,11 +373,12 @@ def board(
     if network is not None:
         verdict = errors.compared(network, opponent)
     rows = None if dataset.fitted is None else dataset.fitted.cleaning.rows
+    unit_name = dataset.scale.unit if len(deviations) == 1 else DEVIATIONS
     found = Board(
-        unit=dataset.scale.unit if len(deviations) == 1 else DEVIATIONS,
+        unit=USUAL_CHANGES if plan.whole else unit_name,
         middle=shown(middle),
         days=days,
-        block_days=float(block_length / DAY),
+        block_days=1.0 if block_length is None else float(block_length / DAY),
         deviations=deviations,
         models=by_error(models, objective),
         members=members,
@@ -393,11 +390,38 @@ def board(
         with_naive=with_naive,
         champion=opponent,
         objective=objective,
+        whole=plan.whole,
         monthly=isinstance(rows, str) and rows != "business",
         naives=naive_of(experiments),
     )
     found = found.model_copy(update={"champion": champion(found)})
-    return forecasts.drop(columns="position"), found
+    return forecasts, found
+
+
+def _blocks(
+    later: pd.DataFrame, deviations: Mapping[str, float], plan: Plan
+) -> tuple[np.timedelta64 | None, float]:
+    """Return the length of blocks, and the days that they span.
+
+    Of whole series each series is a block, without a length. A panel of enough series
+    counts as long enough for an interval.
+    """
+    if plan.whole:
+        return None, float(SEASON if len(deviations) >= FEWEST_SERIES else 0)
+    days = comparison.span(later["cutoff"].to_numpy()) / DAY
+    horizon = (later["ds"] - later["cutoff"]).max()
+    return max(WEEK, horizon.to_timedelta64()), float(days)
+
+
+def shares_of(
+    members: Sequence[str], experiments: Mapping[str, Experiment], plan: Plan
+) -> dict[str, float]:
+    """Return the fixed share of each member; none if errors weigh members."""
+    if not plan.whole:
+        return {}
+    return combination.fixed_shares(
+        {name: card(experiments[name]).kind == "network" for name in members}
+    )
 
 
 def champion(board: Board) -> str:
@@ -419,13 +443,11 @@ def _chosen(
     def best(names: Iterable[str]) -> str | None:
         return min(names, key=earlier.__getitem__, default=None)
 
-    network = best(name for name in experiments if is_recurrent(experiments[name]))
-    naive = best(name for name in experiments if is_naive(experiments[name]))
-    rival = best(
-        name
-        for name, model in experiments.items()
-        if not is_recurrent(model) and not is_naive(model)
-    )
+    recurrent = recurrent_of(experiments)
+    unfitted = naive_of(experiments)
+    network = best(recurrent)
+    naive = best(unfitted)
+    rival = best(name for name in experiments if name not in [*recurrent, *unfitted])
     if rival is not None and ENSEMBLE in earlier:
         single = earlier[rival] <= MARGIN * earlier[ENSEMBLE]
         rival = rival if single else ENSEMBLE
@@ -440,6 +462,7 @@ def _chosen(
 def _members(
     experiments: Mapping[str, Experiment],
     errors: Mapping[str, float],
+    plan: Plan,
     *,
     planned: bool = False,
 ) -> list[str]:
@@ -457,8 +480,15 @@ def _members(
     only if its error is below that of all models that see them. If that holds for a
     statistical model that looks back for years, the columns do not help, and members are
     as above.
+
+    Of whole series all fitted models without recurrence are members.
     """
-    candidates = [name for name in errors if not is_recurrent(experiments[name])]
+    recurrent = recurrent_of(experiments)
+    candidates = [name for name in errors if name not in recurrent]
+    if plan.whole:
+        naive = naive_of(experiments)
+        members = [name for name in experiments if name in {*candidates} - {*naive}]
+        return members if len(members) > 1 else []
     options = {name: experiments[name].model.options for name in candidates}
     if planned:
         seeing = [name for name in candidates if options[name].get("known")]
@@ -486,6 +516,7 @@ def _combined(
     lowest: Mapping[str, float],
     delay: Array,
     objective: Objective,
+    shares: Mapping[str, float],
 ) -> pd.DataFrame:
     """Return the rows of the combination of some models."""
     by_model = [forecasts[forecasts["model"] == name] for name in members]
@@ -496,6 +527,7 @@ def _combined(
         _by_origin(rows["unique_id"], delay)[:, 0],
         delay,
         objective,
+        [*shares.values()],
     )
     return rows.assign(
         model=ENSEMBLE, y_hat=np.maximum(values.ravel(), rows["unique_id"].map(lowest))
@@ -508,10 +540,10 @@ def _by_origin(column: "pd.Series[Any]", delay: Array) -> Array:
 
 
 def _require_measured(
-    dataset: Dataset, forecasts: pd.DataFrame, middle: np.datetime64
+    dataset: Dataset, forecasts: pd.DataFrame, middle: np.datetime64, end: np.datetime64
 ) -> None:
     measured = forecasts["cutoff"][forecasts["y"].notna()]
-    halves = {"earlier": measured < middle, "later": measured >= middle}
+    halves = {"earlier": measured < end, "later": measured >= middle}
     for half, known in halves.items():
         if not known.any():
             raise UnrollError(
@@ -562,55 +594,93 @@ def seed_parts(
     }
 
 
-def _quantile_scores(
-    rows: pd.DataFrame,
-    lowest: Mapping[str, float],
-    middle: np.datetime64,
-    delay: Array,
-) -> tuple[float | None, float | None]:
-    """Return a model's weighted quantile loss and the coverage of its 90 % intervals.
+@dataclass(frozen=True)
+class _Quantiles:
+    """Scores the quantiles of forecasts: the weighted quantile loss, and the coverage.
 
-    Both are of the later half and of at most `MOST_SERIES` series. They are None if too
-    few earlier errors are known for an interval.
-
-    Args:
-        rows: the forecasts of the model, with the column position in the cycle.
-        lowest: unique_id -> the smallest value that is forecast.
+    Attributes:
+        dataset: the series.
+        deviations: unique_id -> what its errors are divided by.
         middle: the first cutoff of the later half.
-        delay: (steps,) number of origins after which an error is known.
+        plan: the cutoffs.
     """
-    truth = _by_origin(rows["y"], delay)
-    forecasts = _by_origin(rows["y_hat"], delay)
-    ends = _by_origin(rows["unique_id"].map(lowest), delay)
-    later = _by_origin(rows["cutoff"] >= middle, delay)
-    positions = _by_origin(rows["position"], delay)
-    stacks = combination.stacks(_by_origin(rows["unique_id"], delay)[:, 0])
-    every = math.ceil(sum(map(len, stacks)) / MOST_SERIES)
-    truths = []
-    deciles = []
-    inside = []
-    for stack in stacks:
-        some = stack[::every]  # (series, origins)
-        places = positions[some]  # (series, origins, steps)
-        errors = intervals.of_open(truth[some] - forecasts[some], truth[some], places)
-        places = np.pad(places, ((0, 0), (0, 1), (0, 0)))
-        since = int(later[some][..., 0].argmax(axis=1).min())
-        levels = (*LEVELS, intervals.USUAL)
-        offsets = intervals.quantiles(errors, levels, delay, since, places)[:, :-1]
-        held = intervals.inside(errors, offsets)
-        known = np.isfinite(held) & later[some]  # (series, origins, steps)
+
+    dataset: Dataset
+    deviations: Mapping[str, float]
+    middle: np.datetime64
+    plan: Plan
+
+    def scores(self, rows: pd.DataFrame) -> tuple[float | None, float | None]:
+        """Return a model's weighted quantile loss and the coverage of 90 % intervals.
+
+        Both are None if too few errors are known for an interval.
+
+        Args:
+            rows: the forecasts of the model.
+        """
+        delay = backtest.delay(self.dataset, self.plan.stride)
+        truth = _by_origin(rows["y"], delay)
+        forecasts = _by_origin(rows["y_hat"], delay)
+        if self.plan.whole:
+            offsets = self._pooled(rows, truth - forecasts, delay)
+        else:
+            offsets = self._of_each(rows, truth, forecasts, delay)
+        held = intervals.inside(truth - forecasts, offsets)
+        known = np.isfinite(held)  # (origins, steps)
+        if not known.any():
+            return None, None
         # The outermost offsets are those of the 90 % interval; the forecast itself is
         # the median.
         offsets = np.insert(offsets[..., 1:-1], len(LEVELS), 0.0, axis=-1)
-        values = forecasts[some][..., None] + offsets
-        truths.append(truth[some][known])
-        deciles.append(np.maximum(values, ends[some][..., None])[known])
-        inside.append(held[known])
-    measured = np.concatenate(truths)
-    if not len(measured):
-        return None, None
-    wql = intervals.weighted_quantile_loss(measured, np.concatenate(deciles), DECILES)
-    return wql, float(np.concatenate(inside).mean())
+        lowest = rows["unique_id"].map(backtest.lowest_forecasts(self.dataset))
+        ends = _by_origin(lowest, delay)
+        deciles = np.maximum(forecasts[..., None] + offsets, ends[..., None])
+        wql = intervals.weighted_quantile_loss(truth[known], deciles[known], DECILES)
+        return wql, float(held[known].mean())
+
+    def _of_each(
+        self, rows: pd.DataFrame, truth: Array, forecasts: Array, delay: Array
+    ) -> Array:
+        """Return the quantiles (origins, steps, quantiles) of the errors of each series.
+
+        They are infinite before the later half, at closed times, and of other series
+        than at most `MOST_SERIES`.
+        """
+        later = _by_origin(rows["cutoff"] >= self.middle, delay)
+        places = backtest.positions(self.dataset, rows["ds"]).reshape(truth.shape)
+        levels = (*LEVELS, intervals.USUAL)
+        found = np.full((*truth.shape, 2 * len(levels)), np.inf)
+        stacks = combination.stacks(_by_origin(rows["unique_id"], delay)[:, 0])
+        every = math.ceil(sum(map(len, stacks)) / MOST_SERIES)
+        for stack in stacks:
+            some = stack[::every]  # (series, origins)
+            positions = places[some]  # (series, origins, steps)
+            errors = truth[some] - forecasts[some]
+            errors = intervals.of_open(errors, truth[some], positions)
+            positions = np.pad(positions, ((0, 0), (0, 1), (0, 0)))
+            since = int(later[some][..., 0].argmax(axis=1).min())
+            offsets = intervals.quantiles(errors, levels, delay, since, positions)
+            counts = later[some] & np.isfinite(errors)
+            found[some] = np.where(counts[..., None], offsets[:, :-1], np.inf)
+        return found
+
+    def _pooled(self, rows: pd.DataFrame, errors: Array, delay: Array) -> Array:
+        """Return the quantiles (origins, steps, quantiles) of the errors of all series.
+
+        Those of every second series are made from the errors of the others, and the
+        other way round. They are infinite if there are fewer than `FEWEST_SERIES`.
+        """
+        levels = (*LEVELS, intervals.USUAL)
+        names = rows["unique_id"].unique()
+        if len(names) < FEWEST_SERIES:
+            return np.full((*errors.shape, 2 * len(levels)), np.inf)
+        of_origin = rows["unique_id"].iloc[:: len(delay)]
+        sizes = of_origin.map(self.deviations).to_numpy()[:, None]
+        is_even = of_origin.isin(names[::2]).to_numpy()
+        even = intervals.pooled((errors / sizes)[~is_even], levels)
+        odd = intervals.pooled((errors / sizes)[is_even], levels)
+        offsets = np.where(is_even[:, None, None], even, odd)
+        return np.asarray(offsets * sizes[..., None])
 
 
 def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:

@@ -2,8 +2,11 @@
 
 import inspect
 import re
+import shlex
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import pydantic
@@ -92,6 +95,34 @@ def _names(value: Any) -> Any:
 Names = Annotated[list[str], pydantic.BeforeValidator(_names)]
 
 
+AS_FLAGS: ContextVar[bool] = ContextVar("AS_FLAGS", default=False)
+"""Whether texts name options as flags of a command, not as keywords of Python."""
+
+
+@contextmanager
+def naming_flags() -> Iterator[None]:
+    """Let the texts that are made meanwhile name options as flags."""
+    token = AS_FLAGS.set(True)
+    try:
+        yield
+    finally:
+        AS_FLAGS.reset(token)
+
+
+def argument(name: str, value: object = None) -> str:
+    """Return an option in the reader's words, with a value or without one.
+
+    In Python `decimal=','` or `decimal=`, on the command line `--decimal ,` or
+    `--decimal`.
+    """
+    if not AS_FLAGS.get():
+        return f"{name}=" if value is None else f"{name}={value!r}"
+    flag = f"--{name.replace('_', '-')}"
+    if name == "day_first":
+        return flag if value else "--month-first"
+    return flag if value is None else f"{flag} {shlex.quote(str(value))}"
+
+
 def is_title(text: str) -> bool:
     """Return whether a text can name a series, and so a folder and an MLflow model."""
     is_dots = set(text) <= {"."}
@@ -175,7 +206,8 @@ class Options(Strict):
         """
         every = [*names]
         for name in (*self.models, *self.without):
-            one_of(name, every, "models= and without=", most=MODELS)
+            both = f"{argument('models')} and {argument('without')}"
+            one_of(name, every, both, most=MODELS)
         wanted = {*(self.models or every)} - {*self.without}
         return [name for name in every if name in wanted or name in naive]
 

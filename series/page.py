@@ -65,7 +65,7 @@ def write(answer: Answer, folder: Path | None = None) -> None:
         else:
             several = menu(windows, forecast, USUAL)
         why = why_pictures(answer, windows)
-    if answer.board.comparison is not None and not answer.board.short:
+    if answer.board.comparison is not None and not answer.board.whole:
         pictures |= _weeks_picture(answer, folder / WEEKS)
     write_text(folder / PAGE, page(answer, forecast, USUAL, pictures, several, why))
 
@@ -181,7 +181,7 @@ def page(
         lstrip_blocks=True,
     )
     style = (FOLDER / "answer.css").read_text(encoding="utf-8")
-    unit = answer.forecaster.spec.fitted.windows.unit
+    unit = answer.forecaster.question.windows.unit
     rows = None
     number = 0
     lacking = ""

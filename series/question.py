@@ -6,22 +6,19 @@ Options that a user leaves out are proposed by the file's frequency and length. 
 
 import bisect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from pipeline.data import row_calendar, series
-from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, ceil_div
-from pipeline.data.preparations.series import from_table
+from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series import DAY, holidays_of
-from pipeline.data.series_options import Cleaning, CsvFormat, WindowSpec
+from pipeline.data.series_options import Cleaning
 from pipeline.data.timestamps import duration, shown
 from pipeline.errors import (
     UnrollError,
-    UnusableSeriesError,
     UsageError,
     one_line,
     printable,
@@ -32,9 +29,10 @@ from series.options import (
     Aggregate,
     Objective,
     Options,
+    argument,
     seconds_of,
 )
-from series.reading.files import column_named, table_of
+from series.reading.files import column_named
 from series.reading.profile import FileProfile
 
 HOUR = 3600
@@ -55,28 +53,11 @@ WINDOW_SHARE = 0.2
 YEARLY_WINDOW_SHARE = 1 / 3
 """Largest share of the rows that a window may span if rows are weeks or months."""
 
-SHORT = "since the file is short"
-"""The reason for less than the usual number of timesteps."""
-
-SERIES_SHORT = "since each series is short"
-"""The same reason, of several series."""
-
-MOST_NAMED = 5
-"""The most series that are named with the reasons why they cannot be used."""
-
-NEEDED = "are needed"
-"""Part of a reason that a smaller horizon or lookback may help against."""
-
 LOOKBACK_YEARS = {4: 3, 12: 2, 52: 1}
 """Timesteps of a year -> years that a window spans, if the rows suffice."""
 
 HISTORY_YEARS = {4: 10, 12: 10, 52: 5}
 """Timesteps of a year -> years that statistical models look back."""
-
-MOST_WINDOWS = 25_000
-"""Largest number of windows that a model learns from.
-
-Of more windows only every second, third, ... is taken."""
 
 TARGET_WORDS = (
     "^(y|ot|cnt|counts?|flow|close|orders?|volume|load|value|wert)$|last$|demand|power|"
@@ -140,7 +121,6 @@ class Proposal:
         positive: whether the target is never below 0.
         intermittent: whether it is then often 0, like rare sales.
         reasons: option that was proposed -> reason for its value.
-        leave_out: name of a series that cannot be used -> why.
     """
 
     target: str
@@ -157,7 +137,6 @@ class Proposal:
     positive: bool
     intermittent: bool
     reasons: dict[str, str] = field(default_factory=dict)
-    leave_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def by_multiples(self) -> bool:
@@ -216,7 +195,7 @@ def likely_target(profile: FileProfile) -> tuple[str, str]:
     why = "by its name" if _is_named(profile, best) else "by its unit"
     if scores[best] < 1:
         why = "the first that may be forecast"
-    return best, f"{why}; target= names another"
+    return best, f"{why}; {argument('target')} names another"
 
 
 def _words(profile: FileProfile, name: str) -> list[str]:
@@ -273,26 +252,20 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         aggregate=aggregate,
     )
     _require_whole_days(profile, step)
-    hour = _rows_of_hour(profile)
+    hour = rows_of_hour(profile)
     if wanted.step is None and hour > 1:
         reasons["step"] = (
-            f"each row is a timestep; step={hour} would forecast the {aggregate} of "
-            "each hour"
+            f"each row is a timestep; {argument('step', hour)} would forecast the "
+            f"{aggregate} of each hour"
         )
     values, unfinished = _timesteps(profile, target, cleaning)
     if step > 1 and (wanted.aggregate is None or unfinished):
         why = "as asked" if wanted.aggregate else AGGREGATES[aggregate]
         reasons["aggregate"] = why + unfinished
     defaults = _seasonal_defaults(profile, step)
-    short = SERIES_SHORT if profile.series_id else SHORT
     longest = _longest_window(profile, step, defaults)
     if wanted.horizon is None:
-        usual, why = defaults.horizon
-        if usual > DENSE_HORIZON:
-            usual = hour
-            why = "an hour"
-        horizon = min(usual, max(1, longest // 2))
-        reasons["horizon"] = why if horizon == usual else short
+        horizon, reasons["horizon"] = usual_horizon(profile, step)
     else:
         horizon = timesteps_of("horizon", wanted.horizon, cleaning, MOST_TIMESTEPS)
     if wanted.lookback is None:
@@ -302,7 +275,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
             fitting = [cycle for cycle in defaults.cycles if cycle <= most]
             cycle = max(fitting, default=1)
             lookback = most // cycle * cycle
-            why = short if most == longest else "since rows are dense"
+            why = _short(profile) if most == longest else "since rows are dense"
         reasons["lookback"] = why
     else:
         lookback = timesteps_of("lookback", wanted.lookback, cleaning, MOST_LOOKBACK)
@@ -327,6 +300,28 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         intermittent=is_intermittent(values),
         reasons=reasons,
     )
+
+
+def usual_horizon(profile: FileProfile, step: int) -> tuple[int, str]:
+    """Return the timesteps that are usually forecast of such rows, and the reason.
+
+    Args:
+        profile: the profile of the file.
+        step: rows of a timestep.
+    """
+    defaults = _seasonal_defaults(profile, step)
+    usual, why = defaults.horizon
+    if usual > DENSE_HORIZON:
+        usual = rows_of_hour(profile)
+        why = "an hour"
+    most = max(1, _longest_window(profile, step, defaults) // 2)
+    return (usual, why) if usual <= most else (most, _short(profile))
+
+
+def _short(profile: FileProfile) -> str:
+    """Return the reason for less than the usual number of timesteps."""
+    each = "each series" if profile.series_id else "the file"
+    return f"since {each} is short"
 
 
 def timesteps_of(name: str, wanted: int | str, cleaning: Cleaning, most: int) -> int:
@@ -378,8 +373,8 @@ def _timesteps(
     known = np.isfinite(table.values[:, 0])
     if not known.any():
         raise UsageError(
-            f"step={cleaning.timestep}: no timestep has half of its rows; pass a smaller "
-            "step=, or leave it out"
+            f"{argument('step', cleaning.timestep)}: no timestep has half of its rows; "
+            f"pass a smaller {argument('step')}, or leave it out"
         )
     last = table.timestamps.max(keepdims=True)
     unfinished = ""
@@ -403,8 +398,8 @@ def _require_whole_days(profile: FileProfile, step: int) -> None:
     timesteps = row_calendar.slots_per_day(profile.calendar, profile.freq * step)
     if rows != [count * step for count in timesteps]:
         raise UsageError(
-            f"step={step} does not divide the rows of each day, {rows}; pass another "
-            "step=, or leave it out"
+            f"{argument('step', step)} does not divide the rows of each day, {rows}; "
+            f"pass another {argument('step')}, or leave it out"
         )
 
 
@@ -451,8 +446,8 @@ def _target(profile: FileProfile, wanted: str | None, reasons: dict[str, str]) -
     if target in profile.columns:
         useless = profile.useless(target) or "no column of numbers"
         text = (
-            f"target={target!r}: it is {useless}, so there is nothing to forecast. "
-            f"Other columns: {others}"
+            f"{argument('target', target)}: it is {useless}, so there is nothing to "
+            f"forecast. Other columns: {others}"
         )
     raise UsageError(one_line(text))
 
@@ -481,13 +476,13 @@ def perhaps_known(profile: FileProfile, proposal: Proposal) -> str:
     for name in profile.targets:
         if name != target and _is_covariate(profile, name):
             return printable(
-                f"guessed   future: none; pass future={name!r} if the values of this "
-                "column are known beforehand, for example as a forecast"
+                f"guessed   future: none; pass {argument('future', name)} if the values "
+                "of this column are known beforehand, for example as a forecast"
             )
     return ""
 
 
-def _rows_of_hour(profile: FileProfile) -> int:
+def rows_of_hour(profile: FileProfile) -> int:
     """Return the rows of an hour if rows lie less than half an hour apart, else 1."""
     if profile.freq >= HOUR // 2 or HOUR % profile.freq:
         return 1
@@ -545,62 +540,6 @@ def _longest_window(profile: FileProfile, step: int, defaults: SeasonalDefaults)
     return max(longest, min(years, int(profile.length * YEARLY_WINDOW_SHARE)))
 
 
-def options(
-    profile: FileProfile, proposal: Proposal
-) -> tuple[CsvFormat, Cleaning, WindowSpec]:
-    """Return how a file is read, its rows are cleaned, and its windows are cut."""
-    target = profile.columns[proposal.target]
-    kept = {*profile.inputs, proposal.target, profile.series_id}
-    words = [name for name in profile.inputs if not profile.columns[name].numeric]
-    missing = [*profile.missing] or None
-    if missing is None and (words or proposal.future):
-        # An empty word is no category, and rows of known values to come have no target.
-        missing = [""]
-    csv = profile.form.model_copy(
-        update={
-            "target": proposal.target,
-            "series_id": profile.series_id,
-            "leave_out": [*proposal.leave_out],
-            "drop": [name for name in profile.columns if name not in kept],
-            "categories": words,
-            "missing": missing,
-        }
-    )
-    has_gaps = bool(profile.missing or profile.gaps or profile.series_id)
-    cycle = proposal.cycles[0] if proposal.cycles else None
-    spacing = profile.freq * proposal.step
-    cleaning = Cleaning(
-        spacing=spacing,
-        fill=fill_limit(spacing) if has_gaps else None,
-        repeat=cycle if has_gaps else None,
-        rows=profile.calendar,
-        timestep=proposal.step,
-        aggregate=proposal.aggregate,
-    )
-    windows = WindowSpec(
-        lookback=proposal.lookback,
-        horizon=proposal.horizon,
-        stride=ceil_div(profile.rows, MOST_WINDOWS * proposal.step),
-        unit=target.unit,
-        quantity=target.quantity,
-        week=bool(proposal.day) or profile.calendar == "business",
-        overlap=True,
-        partial=True,
-        future=proposal.future,
-        holidays=proposal.holidays,
-    )
-    return csv, cleaning, windows
-
-
-def fill_limit(spacing: int) -> int:
-    """Return the longest gap that is filled, in rows: six hours, or one longer row.
-
-    Args:
-        spacing: seconds from row to row.
-    """
-    return max(1, DAY // 4 // spacing)
-
-
 def is_short(profile: FileProfile, proposal: Proposal) -> bool:
     """Return whether series are too short to be cut into windows.
 
@@ -636,109 +575,3 @@ def too_far(profile: FileProfile, proposal: Proposal) -> str:
         f"models    those of short series, since a horizon of {rows:,} rows leaves too "
         f"few windows to train others, which take up to {most:,} rows"
     )
-
-
-def prepared(
-    name: str, profile: FileProfile, proposal: Proposal
-) -> tuple[Dataset, Proposal]:
-    """Cut the rows of files into windows.
-
-    Args:
-        name: the name of the data set.
-        profile: the profile of the files, with their rows.
-        proposal: the question.
-
-    Returns:
-        The data set, with the first half of the rows as the split "train"; and the
-        proposal, which leaves out series that cannot be used.
-
-    Raises:
-        UnrollError: the rows do not suffice; the text says what would help.
-        UsageError: horizon, lookback and step do not go together.
-    """
-    form, _, _ = options(profile, proposal)
-    table = table_of(replace(profile.file, form=form))
-    file = profile.file.paths[0].name
-
-    def windows_of(asked: Proposal) -> Dataset:
-        csv, cleaning, windows = options(profile, asked)
-        made = from_table(name, table, csv, cleaning, windows, TRAIN)
-        return replace(made, metric="mse") if asked.objective == "mean" else made
-
-    try:
-        return windows_of(proposal), proposal
-    except UnusableSeriesError as error:
-        doubtful = profile.reasons.get("series_id")
-        if doubtful is not None:
-            told_apart = (
-                f"its series are told apart by {profile.series_id!r}; {doubtful}"
-            )
-            raise UnrollError(
-                f"{file}: {some_reasons(error.reasons)}; {told_apart}"
-            ) from None
-        if error.every:
-            raise UnrollError(
-                f"{file}: none of the series can be used "
-                f"({some_reasons(error.reasons)}); {_few_rows(error.reasons)}"
-            ) from None
-        fewer = replace(proposal, leave_out=error.reasons)
-        return windows_of(fewer), fewer
-    except ValueError as error:
-        raise UsageError(
-            f"{error}; pass other values of horizon=, lookback= or step="
-        ) from None
-    except UnrollError as error:
-        raise UnrollError(f"{error}; {_cure(windows_of, proposal)}") from None
-
-
-def some_reasons(reasons: Mapping[str, str]) -> str:
-    """Return why series cannot be used, in words; of many series, only why the first.
-
-    Args:
-        reasons: name of a series -> why it cannot be used.
-    """
-    shown = [*reasons.items()]
-    if len(shown) > MOST_NAMED:
-        shown = shown[:1]
-    text = "; ".join(f"{name}: {reason}" for name, reason in shown)
-    more = len(reasons) - len(shown)
-    return f"{text}; and {more:,} more" if more else text
-
-
-def _few_rows(reasons: Mapping[str, str]) -> str:
-    """Return what helps, if anything but more rows does."""
-    if any(NEEDED in reason for reason in reasons.values()):
-        return "pass a smaller horizon= or lookback=, or add rows"
-    return "add rows"
-
-
-def not_forecast(reasons: Mapping[str, str], used: int) -> str:
-    """Return sentences on the series that are not forecast; "" if all are.
-
-    Args:
-        reasons: name of a series that is not forecast -> why.
-        used: the number of series that are forecast.
-    """
-    count = len(reasons)
-    if not count:
-        return ""
-    text = f"{count:,} of {count + used:,} series {'is' if count == 1 else 'are'} not "
-    if count <= MOST_NAMED:
-        text += f"forecast ({some_reasons(reasons)})."
-    else:
-        text += "forecast."
-        name, reason = next(iter(reasons.items()))
-        text += f" The first is {name} ({reason}); `left_out` has all with reasons."
-    return f"{text} To forecast {'it' if count == 1 else 'more'}, {_few_rows(reasons)}."
-
-
-def _cure(windows_of: Callable[[Proposal], Dataset], proposal: Proposal) -> str:
-    """Return what would help if the rows are too few, after trying it."""
-    try:
-        windows_of(replace(proposal, horizon=1, lookback=1))
-    except (UnrollError, ValueError):
-        return (
-            "no smaller horizon= or lookback= helps: give more rows, or pass another "
-            "target="
-        )
-    return "pass a smaller horizon= or lookback=, or add rows"

@@ -15,7 +15,7 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import ALONE
 from pipeline.errors import UnknownAheadError, UnrollError
-from series.question import fill_limit
+from series.options import argument
 from series.reading.files import FileRows, table_of
 from series.spec import SeriesQuestion
 
@@ -34,8 +34,8 @@ class Window:
         question: what the models were trained to answer.
         stamps: (rows,) datetime64[ms], in UTC if the preparation has a time zone.
         target: (rows,) measured values of the target, NaN where nothing was measured.
-        inputs: (timesteps, columns + calendar) float32, or float64 for short series,
-            whose values are not scaled; NaN before the lookback where there is no row.
+        inputs: (timesteps, columns + calendar) float32, or (timesteps, columns) float64
+            of a whole series; NaN before the lookback where there is no row.
         last: datetime64[ms], the number of the last row in time
             (`row_calendar.numbered`).
         unusual: lines about values far outside of the trained range.
@@ -86,8 +86,8 @@ def continued(window: Window, forecast: Array, ahead: int) -> Window:
         raise UnrollError(
             f"the models were trained for a horizon of {len(question.ahead)} timesteps, "
             f"and with columns that are known beforehand ({names}) they forecast no "
-            "further, even if the rows to come are given; pass a horizon= of at most "
-            "that, or answer the series anew with a longer horizon="
+            f"further, even if the rows to come are given; pass a {argument('horizon')} of at most "
+            f"that, or answer the series anew with a longer {argument('horizon')}"
         )
     cycle = _cycle(question, len(window.inputs))
     count = len(forecast)
@@ -95,13 +95,14 @@ def continued(window: Window, forecast: Array, ahead: int) -> Window:
     repeated = window.inputs[places].copy()  # (steps, columns)
     repeated[:, question.fitted.columns.index(question.csv.target)] = forecast
     times = window.times(ahead)[ahead - count :]
-    columns = series.calendar_columns(week=question.windows.week)
-    moments = np.asarray(times.tz_localize(None), dtype="datetime64[ms]")
-    repeated[:, -columns:] = series.calendar(
-        row_calendar.spread(moments, question.cleaning), week=question.windows.week
-    )
+    measured = len(question.fitted.columns)
+    if repeated.shape[1] > measured:
+        moments = np.asarray(times.tz_localize(None), dtype="datetime64[ms]")
+        repeated[:, measured:] = series.calendar(
+            row_calendar.spread(moments, question.cleaning), week=question.windows.week
+        )
     inputs = np.concatenate([window.inputs, repeated])[-len(window.inputs) :]
-    return replace(window, inputs=inputs.astype(np.float32))
+    return replace(window, inputs=inputs.astype(window.inputs.dtype))
 
 
 def _cycle(question: SeriesQuestion, timesteps: int) -> int:
@@ -247,6 +248,15 @@ def histories(
     return by_series
 
 
+def fill_limit(spacing: int) -> int:
+    """Return the longest gap that is filled, in rows: six hours, or one longer row.
+
+    Args:
+        spacing: seconds from row to row.
+    """
+    return max(1, series.DAY // 4 // spacing)
+
+
 def _fill_of_gapless(question: SeriesQuestion) -> int | None:
     """Return the longest gap, in rows, that is filled where train rows had no gap.
 
@@ -310,6 +320,54 @@ def latest(
     )
 
 
+def whole(
+    history: History, timesteps: int | None = None, until: np.datetime64 | None = None
+) -> Window:
+    """Return all rows of a series as a window, from its last gap on.
+
+    Args:
+        history: the rows.
+        timesteps: number of timesteps of the inputs; None for all rows.
+        until: the last row that models were fitted to; None if they are not yet.
+
+    Raises:
+        UnrollError: there is no row.
+    """
+    measured = history.measured.series
+    first = measured.start  # before it nothing was measured
+    count = len(measured.values) - first
+    if count < 1:
+        raise UnrollError(f"{history.name}: there is no row with a value")
+    window = latest(history, timesteps or count, None, 1)
+    new = 0.0
+    if until is not None:
+        later = int((measured.timestamps > until).sum())
+        new = later / max(1, count - later)
+    inputs = window.inputs[-count:, : len(history.question.fitted.columns)]
+    inputs = inputs.astype(np.float64)
+    # 32 bits do not hold a count above 16 million
+    exact = measured.values[-len(inputs) :, history.target]
+    column = inputs[:, history.target]
+    scaled = exact / history.question.scale.std
+    column[:] = np.where(np.isfinite(column), scaled, np.nan)
+    before = max(0, (timesteps or count) - len(inputs))
+    inputs = np.pad(inputs, ((before, 0), (0, 0)), constant_values=np.nan)
+    return replace(
+        window,
+        stamps=measured.timestamps[first:],
+        target=history.measured.target(history.target)[first:],
+        inputs=inputs,
+        new=new,
+    )
+
+
+def known(window: Window) -> Array:
+    """Return the values (rows,) of the target of a whole series, in its unit."""
+    question = window.question
+    values = window.inputs[:, question.fitted.columns.index(question.csv.target)]
+    return np.asarray(values[np.isfinite(values)] * question.scale.std)
+
+
 def _beforehand(
     question: SeriesQuestion,
     past: RowTable,
@@ -349,7 +407,7 @@ def _beforehand(
             raise UnknownAheadError(
                 f"{', '.join(ahead.columns[unknown])}{of} must be known beforehand, and "
                 f"nothing says so for {question.when(time)}",
-                "pass such rows as future=, or add them behind the last one",
+                f"pass such rows as {argument('future')}, or add them behind the last one",
             )
     return {name: ahead[name].to_numpy() for name in names}
 
@@ -368,7 +426,7 @@ def _planned(question: SeriesQuestion, plan: FileRows) -> Any:
     if not question.windows.future:
         raise UnrollError(
             f"{plan.paths[0].name} is not used: no column of {question.dataset} is known "
-            "beforehand; leave it out, or answer the series anew with future="
+            f"beforehand; leave it out, or answer the series anew with {argument('future')}"
         )
     header = [*plan.cells.columns]
     known = [name for name in question.windows.future if name in header]

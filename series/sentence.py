@@ -12,6 +12,7 @@ from series.comparison import (
     ModelComparison,
 )
 from series.leaderboard import ENSEMBLE, Board, in_months
+from series.options import argument
 
 PERCENT = f"{100 * BAND:.0f} %"
 """The largest difference that does not matter, as text."""
@@ -74,6 +75,9 @@ def title(board: Board, titles: Mapping[str, str], name: str) -> str:
     """Return a model in words, such as "the weighted median of six models"."""
     if name != ENSEMBLE:
         return titles.get(name, name)
+    if board.whole:
+        *first, last = [titles[member] for member in board.members]
+        return f"the mean of {', '.join(first)} and {last}"
     count = in_words(len(board.members))
     return f"the weighted {board.objective} of {count} models"
 
@@ -189,7 +193,7 @@ def hint(
             ", since models were chosen on the earlier half of the cutoffs, and the "
             "table shows the later half."
         )
-        if board.short:
+        if board.whole:
             why = "; a single model is preferred only with a lead of a third."
         texts.append(f"In the table {', and '.join(leads)}{why}")
     if ZERO in board.models:
@@ -198,6 +202,23 @@ def hint(
             "look at the weighted quantile loss and at the upper ends of the intervals."
         )
     return " ".join(texts)
+
+
+def of_late(reasons: str, count: int, used: int, by: str) -> str:
+    """Return a sentence on series that are too short or late; "" if there are none.
+
+    Args:
+        reasons: why they are, in words.
+        count: the number of these series.
+        used: the number of all series.
+        by: the model that forecasts them.
+    """
+    if not count:
+        return ""
+    return (
+        f"{count:,} of {used:,} series {'is' if count == 1 else 'are'} too short or too "
+        f"late for these models, and forecast by {by} ({reasons})."
+    )
 
 
 def of_known(columns: Sequence[str]) -> str:
@@ -217,7 +238,10 @@ def _zeros(count: int, mostly_zero: int | None) -> str:
     start = "Most values are 0"
     if count > 1:
         start = f"In {mostly_zero:,} of {count:,} series most values are 0"
-    return f"{start}, so their median is 0, which the mean absolute error rewards; objective='mean' forecasts sums."
+    return (
+        f"{start}, so their median is 0, which the mean absolute error rewards; "
+        f"{argument('objective', 'mean')} forecasts sums."
+    )
 
 
 def _lacking(board: Board, compared: ModelComparison) -> str:
@@ -227,7 +251,7 @@ def _lacking(board: Board, compared: ModelComparison) -> str:
             return "even twice the rows may not decide it"
         much = "twice" if compared.more == 2 else f"{compared.more:.2g} times"
         return f"about {much} the rows may decide it"
-    if board.short:
+    if board.whole:
         return f"A verdict takes {needed_for_interval(board)}, and this file has fewer"
     if board.days < SEASON:
         needed = SEASON / board.days
@@ -244,7 +268,7 @@ def _lacking(board: Board, compared: ModelComparison) -> str:
 
 def needed_for_interval(board: Board) -> str:
     """Return what an interval takes, where there is none: "12 weeks to compare on"."""
-    if board.short:
+    if board.whole:
         return f"{FEWEST_SERIES} series"
     if board.days < SEASON:
         return f"{SEASON // 7} weeks to compare on"
@@ -253,7 +277,7 @@ def needed_for_interval(board: Board) -> str:
 
 def span(board: Board) -> str:
     """Return what models are compared on, such as "the last 24 weeks of 20 series"."""
-    if board.short:
+    if board.whole:
         count = len(board.deviations)
         return f"{count:,} series" if count > 1 else "the last rows"
     weeks = int(board.days // 7)

@@ -3,16 +3,17 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import pandas as pd
 import pydantic
 
+from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.validation import Strict, nearest
+from series.reading import files
 
 Data: TypeAlias = (
     pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -102,22 +103,12 @@ def _relative(file: Path, folder: Path) -> str:
     return str(file)
 
 
-def files_of(data: Data, folder: Path, name: str) -> list[Path]:
-    """Return the files that hold the rows of some data.
-
-    Args:
-        data: a DataFrame, or paths. A DataFrame is written to FOLDER/NAME.parquet.
-        folder: the folder for a DataFrame.
-        name: the name for a DataFrame.
+def paths_of(data: Data) -> list[Path]:
+    """Return the paths of the files that hold the rows of some data.
 
     Raises:
-        UsageError: the data is neither a DataFrame nor paths, a file is not there, or
-            the DataFrame cannot be written.
+        UsageError: the data is neither a path nor several, or a file is not there.
     """
-    if isinstance(data, pd.DataFrame):
-        path = folder / f"{name}.parquet"
-        _write(data, path)
-        return [path]
     paths = [data] if isinstance(data, str | os.PathLike) else data
     if not isinstance(paths, Sequence) or not paths:
         raise UsageError(
@@ -126,6 +117,18 @@ def files_of(data: Data, folder: Path, name: str) -> list[Path]:
             f"{type(data).__name__} {one_line(repr(data)):.60}"
         )
     return [existing(path) for path in paths]
+
+
+def rows_of(data: Data, form: CsvFormat) -> files.FileRows:
+    """Return the rows of a DataFrame or of files, which are written in a known form.
+
+    Raises:
+        UsageError: as `paths_of`; or the DataFrame has a column of another type.
+        UnrollError: the files cannot be read.
+    """
+    if isinstance(data, pd.DataFrame):
+        return files.of_frame(plain_frame(data), form)
+    return files.read(paths_of(data), form)
 
 
 def existing(given: object) -> Path:
@@ -162,20 +165,6 @@ def existing(given: object) -> Path:
     return path.resolve()
 
 
-@contextmanager
-def naming_the_frame(folder: Path) -> Iterator[None]:
-    """Let errors say "the DataFrame" in place of a file that `files_of` wrote."""
-    try:
-        yield
-    except UnrollError as error:
-        text = str(error)
-        for path in folder.glob("*.parquet"):
-            text = text.replace(str(path), "the DataFrame")
-            text = text.replace(path.name, "the DataFrame")
-        error.args = (text,)
-        raise
-
-
 def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a DataFrame with its index as columns, and columns of plain types.
 
@@ -205,24 +194,11 @@ def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _write(frame: pd.DataFrame, path: Path) -> None:
-    rows = plain_frame(frame)
-    try:
-        rows.to_parquet(path, index=False)
-    # pyarrow's errors are of these kinds
-    except (TypeError, ValueError, NotImplementedError) as error:
-        raise UsageError(
-            "data has a column that is neither numbers, text nor timestamps "
-            f"({error!s:.160}); leave it out"
-        ) from None
-
-
-def plain_name(data: Data) -> str:
+def plain_name(rows: files.FileRows) -> str:
     """Return a name for a series, after its file; "series" for a DataFrame."""
-    if isinstance(data, pd.DataFrame):
+    if rows.in_memory:
         return "series"
-    first = Path(data if isinstance(data, str | os.PathLike) else data[0])
-    return slug(first.stem) or "series"
+    return slug(rows.paths[0].stem) or "series"
 
 
 def slug(text: str) -> str:

@@ -9,7 +9,7 @@ import pydantic
 
 from pipeline.config.params import Experiment, Name, Seed
 from pipeline.data import row_calendar, series
-from pipeline.data.dataset import Dataset, Scale
+from pipeline.data.dataset import Scale
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.data.series_options import (
@@ -20,14 +20,19 @@ from pipeline.data.series_options import (
     Statistics,
     WindowSpec,
 )
-from pipeline.errors import UnrollError
 from pipeline.validation import Strict, Timestamp
-from series import backtest, intervals
 from series.options import Objective
 
 Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
 Timesteps = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
 
+
+DAYS = 7
+
+SLOTS = 24
+
+POSITIONS = DAYS * SLOTS
+"""Number of positions in the cycle: the hours of a week."""
 
 MIDNIGHT = " 00:00:00"
 """End of a timestamp's text at midnight."""
@@ -80,10 +85,12 @@ class SeriesQuestion:
 
     @property
     def lowest(self) -> float:
-        """The smallest value that is forecast, in the target's unit
-        (`backtest.lowest_forecast`).
+        """The smallest value that is forecast, in the target's unit.
+
+        It is 0 if no row that was learnt from lies below 0, else minus infinity.
         """
-        return backtest.lowest_forecast(self.fitted, self.series)
+        column = self.fitted.columns.index(self.csv.target)
+        return -np.inf if self.statistics.low[column] < 0 else 0.0
 
     @property
     def spacing(self) -> int:
@@ -128,8 +135,17 @@ class SeriesQuestion:
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 
     def positions(self, times: pd.DatetimeIndex) -> Array:
-        """Return the positions of timestamps in the cycle (`intervals.positions`)."""
-        return intervals.positions(times, self.spacing * self.windows.step)
+        """Return the positions of timestamps in the week: its hour, or its day.
+
+        Args:
+            times: (n,) on the clock of the series.
+
+        Returns:
+            (n,) integers below `POSITIONS`; 0 if a timestep is longer than a day.
+        """
+        if self.spacing * self.windows.step > series.DAY:
+            return np.zeros(len(times), int)
+        return np.asarray(times.day_of_week.to_numpy() * SLOTS + times.hour)
 
     def when(self, stamp: Any) -> str:
         """Return a timestamp on the file's clock; the date alone for rows of days."""
@@ -197,35 +213,58 @@ class Member(Strict):
         return [f"seed_{seed}_{self.point}" for seed in self.seeds]
 
 
-class Spec(Strict):
-    """A forecaster as plain data, whatever its models.
+class PartSpec(Strict):
+    """The models of some series as plain data.
 
     Attributes:
-        name: the name of the experiment, or of the data set.
         dataset: the name of the data set.
         fitted: the preparation of the rows of each series.
+        members: the models that were fitted to all rows.
+        champions: the members that forecast if none is named. All members if it is
+            empty.
+        shares: the weight of each champion, if it is fixed; otherwise champions are
+            weighted by their errors (`combination`).
+        objective: what a forecast is, the mean or the median.
+        stride: rows from one origin to the next.
+        whole: whether models see whole series, each up to its last row.
         why: the reason why these models forecast.
-        until: the last row that the models were fitted to, if the errors since then
-            count; else None.
+        until: the last row that the models were fitted to.
     """
 
-    name: str
     dataset: str
     fitted: Preprocessing
+    members: Annotated[list[Member], pydantic.Field(min_length=1, max_length=100)]
+    champions: list[str] = pydantic.Field(default=[])
+    shares: dict[str, Annotated[float, pydantic.Field(gt=0, le=1)]] = pydantic.Field(
+        default={}
+    )
+    objective: Objective = "median"
+    stride: Count
+    whole: bool = False
     why: str = "as asked"
-    until: Timestamp | None = None
+    until: Timestamp
 
     @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "Spec":
-        """Check that the series have the columns of the windows."""
+    def _consistent(self) -> "PartSpec":
+        """Check that series and members have the columns and steps of the windows."""
+        self._require_columns()
+        names = {member.name for member in self.members}
+        unknown = {*self.champions, *self.shares} - names
+        if unknown:
+            raise ValueError(
+                f"champions must be members. Received: {min(unknown)!r:.80}"
+            )
+        for member in self.members:
+            self._require_shapes(member)
+        return self
+
+    def _require_columns(self) -> None:
         columns = self.fitted.columns
         target = self.fitted.csv.target
         if not self.fitted.series:
             raise ValueError("fitted.series must have a series")
-        if (
-            not {target, *self.fitted.windows.future} <= {*self.question.read}
-            or not self.question.csv.stamp
-        ):
+        read = {*self.question.read}
+        if not {target, *self.fitted.windows.future} <= read or not self.form.stamp:
             raise ValueError(
                 f"fitted.columns must have the target {target!r:.80} and windows.future, "
                 "and then the columns that are made from others; csv.stamp must name a "
@@ -241,7 +280,27 @@ class Spec(Strict):
         windows = self.fitted.windows
         if windows.lookback % windows.step:
             raise ValueError("fitted.windows.lookback must be a multiple of step")
-        return self
+
+    def _require_shapes(self, member: Member) -> None:
+        columns = self.fitted.columns
+        windows = self.fitted.windows
+        calendar = member.problem.calendar
+        expected = {
+            "columns": len(columns) + calendar,
+            "target": columns.index(self.fitted.csv.target),
+            "outputs": windows.horizon,
+        }
+        found = {
+            "columns": member.problem.input_shape[1],
+            "target": member.problem.target,
+            "outputs": member.problem.outputs,
+        }
+        usual = series.calendar_columns(week=windows.week)
+        if found != expected or calendar != usual * member.experiment.calendar:
+            raise ValueError(
+                f"members.{member.name}.problem must have {expected} and {usual} "
+                f"columns of the calendar or none. Received: {found}"
+            )
 
     @property
     def questions(self) -> dict[str, SeriesQuestion]:
@@ -260,58 +319,9 @@ class Spec(Strict):
         return next(iter(self.questions.values()))
 
     @property
-    def reach(self) -> int:
-        """The number of rows that the models look at."""
-        step = self.fitted.cleaning.timestep
-        return self.question.reach * step + 2 * (step - 1)  # of timesteps cut in two
-
-
-class ForecasterSpec(Spec):
-    """The content of forecaster.json.
-
-    Attributes:
-        members: the models that were fitted to all rows.
-        champions: the members that forecast if none is named: their median or mean,
-            weighted by their errors (`combination`). All members if it is empty.
-        objective: what a forecast is, the mean or the median.
-        stride: rows from one origin to the next.
-    """
-
-    members: Annotated[list[Member], pydantic.Field(min_length=1, max_length=100)]
-    champions: list[str] = pydantic.Field(default=[])
-    objective: Objective = "median"
-    stride: Count
-
-    @pydantic.model_validator(mode="after")
-    def _of_members(self) -> "ForecasterSpec":
-        """Check that members have the columns and steps of the windows."""
-        columns = self.fitted.columns
-        target = self.fitted.csv.target
-        windows = self.fitted.windows
-        unknown = {*self.champions} - {member.name for member in self.members}
-        if unknown:
-            raise ValueError(
-                f"champions must be members. Received: {min(unknown)!r:.80}"
-            )
-        for member in self.members:
-            calendar = member.problem.calendar
-            expected = {
-                "columns": len(columns) + calendar,
-                "target": columns.index(target),
-                "outputs": windows.horizon,
-            }
-            found = {
-                "columns": member.problem.input_shape[1],
-                "target": member.problem.target,
-                "outputs": member.problem.outputs,
-            }
-            usual = series.calendar_columns(week=windows.week)
-            if found != expected or calendar != usual * member.experiment.calendar:
-                raise ValueError(
-                    f"members.{member.name}.problem must have {expected} and {usual} "
-                    f"columns of the calendar or none. Received: {found}"
-                )
-        return self
+    def form(self) -> CsvFormat:
+        """The form of files."""
+        return self.fitted.csv
 
     @property
     def timesteps(self) -> int:
@@ -321,19 +331,21 @@ class ForecasterSpec(Spec):
     @property
     def reach(self) -> int:
         """The number of rows that the members look at."""
+        timestep = self.fitted.cleaning.timestep
+        # timesteps may be cut in two
+        reach = self.question.reach * timestep + 2 * (timestep - 1)
         longest = (self.timesteps - 1) * self.fitted.windows.step + 1
-        return max(super().reach, longest * self.fitted.cleaning.timestep)
+        return max(reach, longest * timestep)
 
 
-def fitted_of(data: Dataset) -> Preprocessing:
-    """Return the fitted preparation of a data set.
+class ForecasterSpec(Strict):
+    """The content of forecaster.json.
 
-    Raises:
-        UnrollError: the data set was prepared by an earlier Unroll.
+    Attributes:
+        name: the name of the answer.
+        parts: the models of some series each; a series in several is forecast by the
+            last of them.
     """
-    if data.fitted is None:
-        raise UnrollError(
-            f"{data.name} was prepared by an earlier Unroll; "
-            f"run `unroll repro evaluate@{data.name}`"
-        )
-    return data.fitted
+
+    name: str
+    parts: Annotated[list[PartSpec], pydantic.Field(min_length=1, max_length=2)]

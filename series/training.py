@@ -1,26 +1,37 @@
 """Fits of a model to windows: the choice of options, and of the windows to train on."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from pipeline.config.params import Experiment
+from pipeline.config.params import Experiment, Model, Training
 from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Windows
+from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
 from pipeline.training.job import Job, Trained
-from series import candidates
 from series.comparison import POWER, objective_of
+from series.models.recipes import recipe
 from series.models.residual import reach
-from series.recipes import recipe
 
 VALIDATION_SHARE = 0.15
 """Share of the windows, the last ones, on which options are chosen."""
 
 FEWEST_TO_CHOOSE = 20
 """Smallest number of windows, to train and to validate on, to choose options by."""
+
+BASES = ("mean", "last")
+"""The naive forecasts whose residual a network may learn (see `series.models.residual`).
+
+A series without a cycle has the last value alone."""
+
+STEPS = (250, 800)
+"""The numbers of steps that a network may be trained for.
+
+Few steps suit noisy series, many suit regular series."""
+
+MOST_EPOCHS = 30
+"""Largest number of times that a network learns from each window."""
 
 COMPLETE_SHARE = 0.5
 """Share of train windows with all targets, from which only these windows are taken."""
@@ -45,12 +56,12 @@ def select_options(
         With too few windows the first options are taken. A model that is no network is
         returned as it is.
     """
-    if not candidates.is_network(experiment):
+    if experiment.model.family != "residual":
         return experiment
     earlier, later = _halves(dataset, train)
     if min(len(earlier), len(later)) < FEWEST_TO_CHOOSE:
-        first = candidates.by_base(experiment)[0]
-        return candidates.by_steps(first, len(train))[0]
+        first = by_base(experiment)[0]
+        return by_steps(first, len(train))[0]
 
     def error(choice: Experiment) -> float:
         one_seed = choice.model_copy(update={"seeds": choice.seeds[:1]})
@@ -62,8 +73,40 @@ def select_options(
     def best(choices: list[Experiment]) -> Experiment:
         return choices[0] if len(choices) == 1 else min(choices, key=error)
 
-    with_base = best(candidates.by_base(experiment))
-    return best(candidates.by_steps(with_base, len(train)))
+    with_base = best(by_base(experiment))
+    return best(by_steps(with_base, len(train)))
+
+
+def is_network(experiment: Experiment) -> bool:
+    """Return whether a model is a network, dense or recurrent."""
+    return experiment.training.method == "numpy_adam"
+
+
+def by_base(experiment: Experiment) -> list[Experiment]:
+    """Return a network with each of the naive forecasts whose residual it may learn."""
+    if "base" in experiment.model.options:
+        return [experiment]
+    bases = BASES if experiment.model.options["cycles"] else BASES[1:]
+    options = experiment.model.model_dump()
+    models = [Model.model_validate(options | {"base": base}) for base in bases]
+    return [experiment.model_copy(update={"model": model}) for model in models]
+
+
+def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
+    """Return a network with each of the numbers of steps that it may be trained for.
+
+    Args:
+        experiment: the network, and how it is trained.
+        windows: number of windows that the network learns from, each at most
+            `MOST_EPOCHS` times.
+    """
+    options = experiment.training.model_dump()
+    most = max(1, MOST_EPOCHS * windows // options["batch_size"])
+    trainings = [
+        Training.model_validate(options | {"steps": steps})
+        for steps in sorted({min(steps, most) for steps in STEPS})
+    ]
+    return [experiment.model_copy(update={"training": each}) for each in trainings]
 
 
 def _halves(dataset: Dataset, train: Windows) -> tuple[Windows, Windows]:
@@ -102,8 +145,8 @@ def fit(
     elif not trainer.masks:
         train = complete_windows(train)
     splits = {
-        "train": with_lookback(experiment, train),
-        "test": with_lookback(experiment, test),
+        "train": with_lookback(experiment, dataset, train),
+        "test": with_lookback(experiment, dataset, test),
     }
     job = trainer.job(replace(dataset, splits={**splits}, scored=()))
     job = replace(job, splits=("test",))
@@ -111,16 +154,20 @@ def fit(
 
 
 def _require_no_gap(name: str, dataset: Dataset) -> None:
+    """Raise UnrollError unless the rows of each series are evenly spaced."""
     fitted = dataset.fitted
     if fitted is None or dataset.stamps is None:
         return
-    spacing = np.diff(
-        row_calendar.numbered(dataset.stamps, fitted.cleaning, fitted.csv.time_zone)
+    numbers = row_calendar.numbered(
+        dataset.stamps, fitted.cleaning, fitted.csv.time_zone
     )
-    if (spacing != spacing[0]).any():
+    spacing = np.diff(numbers)
+    if dataset.series_id is not None:
+        spacing = spacing[np.diff(dataset.series_id) == 0]
+    if (spacing != spacing[:1]).any():
         raise UnrollError(
-            f"{name}: the option `history` is for one series without gaps; leave the "
-            "option out"
+            f"{name}: the option `history` is for series without gaps; leave the option "
+            "out"
         )
 
 
@@ -136,31 +183,54 @@ def complete_windows(train: Windows) -> Windows:
     return replace(train, measured=None)
 
 
-def with_lookback(experiment: Experiment, windows: Windows) -> Windows:
+def with_lookback(
+    experiment: Experiment, dataset: Dataset, windows: Windows
+) -> Windows:
     """Return windows that reach as far back as a model looks.
 
-    They are longer for a model with the option `history`, with NaN before the series
+    They are longer for a model with the option `history`, with NaN before a series
     begins. They are shorter for a network of the family `residual`, which looks at a
     few enriched rows.
+
+    Args:
+        experiment: the model.
+        dataset: the series.
+        windows: the windows, as long as the data set says.
     """
     options = experiment.model.options
     if experiment.model.family == "residual":
         seen = reach(options["last"], options["cycles"]) * windows.step
         return replace(windows, lookback=min(seen, windows.lookback))
-    history = options.get("history") or 0
-    more = history * windows.step - windows.lookback
-    return _extended(windows, more) if more > 0 else windows
+    return extended(windows, options.get("history") or 0, dataset.series_id)
 
 
-def _extended(windows: Windows, more: int) -> Windows:
-    before = np.full((more, windows.series.shape[1]), np.nan, windows.series.dtype)
-    measured = windows.measured
-    if measured is not None:
-        measured = np.concatenate([np.zeros(more, bool), measured])
-    longer: dict[str, Any] = {
-        "series": np.concatenate([before, windows.series]),
-        "rows": windows.rows + more,
-        "lookback": windows.lookback + more,
-        "measured": measured,
-    }
-    return replace(windows, **longer)
+def extended(windows: Windows, timesteps: int, series_id: Array | None) -> Windows:
+    """Return windows of at least so many timesteps, with NaN before a series begins.
+
+    Args:
+        windows: the windows.
+        timesteps: the number of timesteps.
+        series_id: (rows,) the number of each row's series, in ascending order; None for
+            a single series.
+    """
+    more = timesteps * windows.step - windows.lookback
+    if more <= 0:
+        return windows
+    count = len(windows.series)
+    ids = np.zeros(count, int) if series_id is None else series_id
+    places = np.arange(count) + more * (1 + ids)  # of the rows among the rows of NaN
+    length = count + more * (1 + int(ids[-1]))
+    columns = windows.series.shape[1]
+    series = np.full((length, columns), np.nan, windows.series.dtype)
+    series[places] = windows.series
+    measured = None
+    if windows.measured is not None:
+        measured = np.zeros(length, bool)
+        measured[places] = windows.measured
+    return replace(
+        windows,
+        series=series,
+        rows=places[windows.rows],
+        lookback=windows.lookback + more,
+        measured=measured,
+    )

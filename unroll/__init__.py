@@ -35,11 +35,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.errors import UnrollError, UsageError
-    from series.answer import answer, load
+    from series.answer import answer, load, propose, read
     from series.judge import judge
     from unroll.project import Project
 
-__all__ = ["Project", "UnrollError", "UsageError", "answer", "judge", "load", "open"]
+__all__ = [
+    "Project",
+    "UnrollError",
+    "UsageError",
+    "answer",
+    "judge",
+    "load",
+    "open",
+    "propose",
+    "read",
+]
 
 LIBRARY = {
     "Project": "unroll.project",
@@ -48,6 +58,8 @@ LIBRARY = {
     "answer": "series.answer",
     "judge": "series.judge",
     "load": "series.answer",
+    "propose": "series.answer",
+    "read": "series.answer",
 }
 """Name of the library -> its module. The modules take a second to import."""
 

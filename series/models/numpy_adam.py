@@ -1,4 +1,5 @@
-"""Gradient descent in NumPy, for the small networks of the family `residual`.
+"""Gradient descent in NumPy, for the small networks of the families `residual` and
+`panel`.
 
 All seeds are trained side by side, for a fixed number of steps with Adam (Kingma and Ba
 2015, arXiv 1412.6980). The learning rate rises and then falls to 0 (Smith and Topin
@@ -55,6 +56,9 @@ SMALLEST = 1e-6
 FARTHEST = 5.0
 """Standard deviations from the mean at which inputs are clipped."""
 
+LARGEST_WEIGHT = 10.0
+"""How much a window counts at most, in means over all windows."""
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -79,6 +83,7 @@ def train(
     job: Job,
     *,
     steps: Annotated[int, Field(ge=1, le=1_000_000)] = 400,
+    epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None,
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 64,
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.015,
     loss: Literal["mae", "mse"] = "mae",
@@ -88,6 +93,7 @@ def train(
     Args:
         job: its `build` makes a `Residual`.
         steps: the number of steps, with one batch each.
+        epochs: the most times that a window is learnt from; None for no limit.
         batch_size: windows of a batch.
         learning_rate: the highest rate.
         loss: the loss that is minimised.
@@ -96,7 +102,9 @@ def train(
         DivergedError: the weights are not finite.
     """
     model: Residual = job.build()
-    rows, residuals = _examples(model, job.train)
+    rows, residuals, counts = _examples(model, job.train)
+    if epochs is not None:
+        steps = min(steps, epochs * max(1, len(rows) // batch_size))
     scaling = _scaling(rows, residuals)
     network = LAYERS[model.layer](rows.shape[-1], model.sizes, model.outputs)
     randoms = [np.random.default_rng(seed) for seed in job.seeds]
@@ -106,9 +114,15 @@ def train(
         rows = scaling.scaled(rows)
         targets = residuals / np.float32(scaling.residual)
         slope = np.sign if loss == "mae" else np.positive
-        minimise(
-            network, flat, rows, targets, randoms, slope, steps, batch_size, learning_rate
-        )  # fmt: skip
+        batches = _batches(len(rows), min(batch_size, len(rows)), randoms)
+        adam = _Adam(flat)
+        for step in range(1, steps + 1):
+            numbers = next(batches)  # (seeds, batch)
+            of_batch = None if counts is None else counts[numbers]
+            gradient = _gradient(
+                network, flat, rows[numbers], targets[numbers], slope, of_batch
+            )
+            adam.descend(flat, gradient, step, learning_rate * _share(step / steps))
         replicates = []
         for seed, weights in zip(job.seeds, flat, strict=True):
             if not np.isfinite(weights).all():
@@ -123,45 +137,6 @@ def train(
             replicates.append(Replicate(seed, predictions=predictions, weights=saved))
     layers = _layers(model, network)
     return Trained(replicates, network.size, save_array, layers, loss)
-
-
-def minimise(
-    network: Network,
-    flat: Array,
-    rows: Array,
-    targets: Array,
-    randoms: list[np.random.Generator],
-    slope: Callable[[Array], Array],
-    steps: int,
-    batch_size: int,
-    learning_rate: float,
-    sizes: Array | None = None,
-) -> None:
-    """Train the weights `flat` (seeds, size) in place.
-
-    Args:
-        network: the network.
-        flat: the initial weights of each seed.
-        rows: (windows, ...) standardised inputs.
-        targets: (windows, outputs), NaN where there is none.
-        randoms: for each seed, what draws its batches.
-        slope: errors -> slope of the loss.
-        steps: the number of steps, with one batch each.
-        batch_size: windows of a batch.
-        learning_rate: the highest rate.
-        sizes: (windows,) float32, how much the errors of each window count; None for
-            equally much.
-    """
-    batches = _batches(len(rows), min(batch_size, len(rows)), randoms)
-    adam = _Adam(flat)
-    for step in range(1, steps + 1):
-        numbers = next(batches)  # (seeds, batch)
-        counts = None if sizes is None else sizes[numbers]
-        gradient = _gradient(
-            network, flat, rows[numbers], targets[numbers], slope, counts
-        )
-        rate = learning_rate * _share(step / steps)
-        adam.descend(flat, gradient, step, rate)
 
 
 def load(model: Residual, weights: Array) -> Predict:
@@ -198,9 +173,8 @@ def _predict(
     """The forecasts (n,) or (n, outputs): naive ones plus the outputs of one network."""
     rows = scaling.scaled(model.rows(inputs))
     outputs, _ = network.forward(network.views(flat[None]), batched(rows[None]))
-    residuals = outputs[0].T  # (n, outputs)
-    forecasts = model.naive(inputs) + scaling.residual * residuals
-    return np.asarray(forecasts if model.outputs > 1 else forecasts[:, 0])
+    # (n, outputs)
+    return model.forecasts(inputs, scaling.residual * outputs[0].T)
 
 
 def _layers(model: Residual, network: Network) -> list[dict[str, Any]]:
@@ -222,17 +196,28 @@ def _layers(model: Residual, network: Network) -> list[dict[str, Any]]:
     ]
 
 
-def _examples(model: Residual, split: Examples) -> tuple[Array, Array]:
-    """The enriched rows of all windows, and the residuals (windows, outputs).
+def _examples(model: Residual, split: Examples) -> tuple[Array, Array, Array | None]:
+    """The enriched rows of all windows that count, and their residuals (windows, outputs).
 
-    A residual is a target less its naive forecast.
+    The third array has how much the errors (windows,) of each count, relative to their
+    mean; it is None if all count equally much.
     """
     rows = []
     residuals = []
+    weights = []
     for inputs, targets in chunks(split):
         rows.append(model.rows(inputs))
-        residuals.append(targets.reshape(len(inputs), -1) - model.naive(inputs))
-    return np.concatenate(rows), np.concatenate(residuals).astype(np.float32)
+        residuals.append(model.residuals(inputs, targets))
+        if model.weights is not None:
+            weights.append(model.weights(inputs))
+    every = np.concatenate(rows)
+    errors = np.concatenate(residuals).astype(np.float32)
+    if not weights:
+        return every, errors, None
+    counts = np.concatenate(weights)
+    some = counts > 0
+    relative = np.minimum(counts[some] / counts[some].mean(), LARGEST_WEIGHT)
+    return every[some], errors[some], relative.astype(np.float32)
 
 
 def _scaling(rows: Array, residuals: Array) -> Scaling:

@@ -42,6 +42,10 @@ class Residual:
         layer: the kind of the hidden layers.
         sizes: width of each hidden layer. A linear map to the outputs follows.
         outputs: how many values are forecast.
+        logarithms: whether naive forecasts, and the network's outputs that correct
+            them, are of the logarithms of the values.
+        weights: inputs -> how much the errors (n,) of each window count; None for
+            equally much. Nothing is learnt from windows that count 0.
     """
 
     rows: Callable[[Array], Array]
@@ -49,6 +53,22 @@ class Residual:
     layer: Literal["GRU", "LSTM", "Dense"]
     sizes: list[int]
     outputs: int
+    logarithms: bool = False
+    weights: Callable[[Array], Array] | None = None
+
+    def residuals(self, inputs: Array, targets: Array) -> Array:
+        """Return targets (n, outputs) less their naive forecasts, NaN where unknown."""
+        values = targets.reshape(len(inputs), -1)
+        if self.logarithms:
+            values = np.log(np.maximum(values, np.finfo(float).tiny))
+        return np.asarray(values - self.naive(inputs))
+
+    def forecasts(self, inputs: Array, residuals: Array) -> Array:
+        """Return the forecasts (n,) or (n, outputs) by residuals (n, outputs)."""
+        values = self.naive(inputs) + residuals
+        if self.logarithms:
+            values = np.exp(values)
+        return np.asarray(values if self.outputs > 1 else values[:, 0])
 
 
 def reach(last: int, cycles: list[int]) -> int:

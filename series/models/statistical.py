@@ -1,8 +1,9 @@
-"""Statistical models of one series, by statsmodels.
+"""Statistical models of one series, by statsmodels and statsforecast.
 
 A model is fitted to each window that it forecasts from.
 """
 
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -19,6 +20,13 @@ from pipeline.models import Cycles
 from pipeline.models.baselines import Baseline
 
 History = Annotated[int, Field(ge=2)] | None
+
+Cycle = Annotated[int, Field(ge=1)]
+"""Timesteps of a cycle; 1 without one."""
+
+FEWEST = {"theta": 5, "auto_ets": 8, "ces": 8}
+"""Model of statsforecast -> smallest number of rows; the last value stands in for it
+below that."""
 
 RECENT = 100
 """The latest values that a trend is fitted to; four cycles, if they are longer."""
@@ -44,7 +52,7 @@ def mstl(
         history: timesteps that the model looks back, for a series without gaps; None
             for the data set's lookback.
     """
-    return _each(problem, history, partial(_mstl, cycles=cycles))
+    return _each(problem, history, partial(_summed, partial(_mstl, cycles=cycles)))
 
 
 def ets(
@@ -59,7 +67,8 @@ def ets(
     With a cycle it has an additive season, with `trend` a damped trend. `history` is
     that of `mstl`.
     """
-    return _each(problem, history, partial(_ets, cycle=cycle, trend=trend))
+    parts = partial(_ets, cycle=cycle, trend=trend)
+    return _each(problem, history, partial(_summed, parts))
 
 
 def tsb(problem: Problem) -> Baseline:
@@ -109,13 +118,46 @@ def _tsb(values: Array) -> Array:
     return np.asarray((lowest + forecast)[:, 0])
 
 
+def seasonal_naive(
+    problem: Problem, *, cycle: Cycle, history: History = None
+) -> Baseline:
+    """The value one cycle before; the last value of a series that is shorter.
+
+    `history` is that of `mstl`.
+    """
+    return _each(problem, history, partial(_value_before, cycle=cycle))
+
+
+def theta(problem: Problem, *, cycle: Cycle = 1, history: History = None) -> Baseline:
+    """The optimised theta method (Fiorucci and others 2016, International Journal of
+    Forecasting 32). `history` is that of `mstl`.
+    """
+    return _each(problem, history, partial(_by_statsforecast, "theta", cycle=cycle))
+
+
+def auto_ets(
+    problem: Problem, *, cycle: Cycle = 1, history: History = None
+) -> Baseline:
+    """Exponential smoothing, of the form with the least AICc (Hyndman and others 2008,
+    "Forecasting with Exponential Smoothing"). `history` is that of `mstl`.
+    """
+    return _each(problem, history, partial(_by_statsforecast, "auto_ets", cycle=cycle))
+
+
+def ces(problem: Problem, *, cycle: Cycle = 1, history: History = None) -> Baseline:
+    """Complex exponential smoothing (Svetunkov and others 2022, Naval Research Logistics
+    69), for series of more than two cycles. Without a season its trends go too far, so
+    `theta` stands in for it. `history` is that of `mstl`.
+    """
+    return _each(problem, history, partial(_ces, cycle=cycle))
+
+
 def _each(
-    problem: Problem, history: int | None, parts: Callable[[Array, int], Array]
+    problem: Problem, history: int | None, forecast: Callable[[Array, int], Array]
 ) -> Baseline:
     """A baseline that forecasts each window by itself.
 
-    `parts` takes values and how many values ahead, and returns level, trend and season
-    (3, ahead), whose sum is the forecast.
+    `forecast` takes values and how many values ahead, and returns these (ahead,).
     """
     first = problem.horizon - 1
     ahead = first + problem.outputs
@@ -125,11 +167,52 @@ def _each(
         windows = inputs[:, -last:, problem.target].astype(np.float64)
         # Values are NaN where `history` reaches further back than the series.
         known = [window[~np.isnan(window)] for window in windows]
-        found = np.stack([parts(values, ahead)[:, first:] for values in known])
-        forecasts: Array = found.sum(axis=1)
+        forecasts = np.stack([forecast(values, ahead)[first:] for values in known])
         return forecasts if problem.outputs > 1 else forecasts[:, 0]
 
     return Baseline(predict)
+
+
+def _summed(parts: Callable[[Array, int], Array], values: Array, ahead: int) -> Array:
+    """The forecast (ahead,) of a model that returns level, trend and season."""
+    return np.asarray(parts(values, ahead).sum(axis=0))
+
+
+def _value_before(values: Array, ahead: int, *, cycle: int) -> Array:
+    """The values (ahead,) one cycle before, or the last value."""
+    last = values[-cycle:] if len(values) >= cycle else values[-1:]
+    return np.resize(last, ahead)
+
+
+def _ces(values: Array, ahead: int, *, cycle: int) -> Array:
+    """The forecast (ahead,) of complex exponential smoothing, or of theta."""
+    name = "ces" if len(values) > 2 * cycle else "theta"
+    return _by_statsforecast(name, values, ahead, cycle=cycle)
+
+
+def _by_statsforecast(name: str, values: Array, ahead: int, *, cycle: int) -> Array:
+    """The forecast (ahead,) of a model of `FEWEST`; the last value where it has none."""
+    # statsforecast compiles CES, which takes 20 s in each process without a cache
+    os.environ.setdefault("NIXTLA_NUMBA_CACHE", "1")
+    from statsforecast import models
+
+    classes = {
+        "theta": models.DynamicOptimizedTheta,
+        "auto_ets": models.AutoETS,
+        "ces": models.AutoCES,
+    }
+    naive = np.repeat(values[-1:], ahead)
+    if len(values) < FEWEST[name]:
+        return naive
+    model = classes[name](season_length=cycle if len(values) > 2 * cycle else 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a fit that did not converge
+        try:
+            found = model.forecast(values, ahead)["mean"]
+        # Too few rows for the form, or no form fits; statsforecast's errors are plain.
+        except Exception:  # noqa: BLE001
+            return naive
+    return np.where(np.isfinite(found), found, naive)
 
 
 def parts(problem: Mapping[str, Any], model: Model, inputs: Array) -> dict[str, Array]:
@@ -209,9 +292,28 @@ def ets_title(model: Options, _training: Options) -> str:
     return words if model.get("trend", True) else f"{words} without a trend"
 
 
-MODELS = {"mstl": mstl, "ets": ets, "tsb": tsb}
+def seasonal_naive_title(model: Options, _training: Options) -> str:
+    """Return the title, with the cycle."""
+    return f"the value {model['cycle']} timesteps before"
+
+
+MODELS = {
+    "mstl": mstl,
+    "ets": ets,
+    "tsb": tsb,
+    "seasonal_naive": seasonal_naive,
+    "theta": theta,
+    "auto_ets": auto_ets,
+    "ces": ces,
+}
 
 CARDS = {
+    "seasonal_naive": ModelCard(
+        kind="naive", gives="predictions", title=seasonal_naive_title
+    ),
+    "theta": ModelCard(kind="statistical", gives="predictions", title="Theta"),
+    "auto_ets": ModelCard(kind="statistical", gives="predictions", title="AutoETS"),
+    "ces": ModelCard(kind="statistical", gives="predictions", title="CES"),
     "mstl": ModelCard(kind="statistical", gives="predictions", title="MSTL"),
     "ets": ModelCard(kind="statistical", gives="predictions", title=ets_title),
     "tsb": ModelCard(kind="statistical", gives="predictions", title="TSB"),

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ import pandas as pd
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import one_of
+from series.options import Options, argument
 from series.reading import (
     files,
     layout,
@@ -24,11 +24,8 @@ from series.reading import (
     row_timestamps,
     timestamp_columns,
 )
-from series.reading.files import column_named
+from series.reading.files import FileRows, column_named
 from series.reading.profile import ColumnProfile, FileProfile
-
-if TYPE_CHECKING:
-    from series.options import Options
 
 NUMBERED = re.compile(r"^(?!.*#[A-Za-z]).*\d")
 """Pattern of a word that may be a number.
@@ -45,11 +42,11 @@ LONG = 50
 """Number of longest cells of a column that are looked at for marks of thousands."""
 
 
-def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
-    """Read files of one form, and return their profile.
+def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
+    """Return the profile of files of one form, or of a DataFrame.
 
     Args:
-        paths: CSV, Parquet or .xlsx files.
+        data: CSV, Parquet or .xlsx files; or the rows of a DataFrame.
         options: the user's options; what is left out is detected.
 
     Raises:
@@ -57,8 +54,15 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
         UsageError: something can be read in two ways; the line names the option that
             decides.
     """
-    form, texts, units, reasons = _written(paths, options)
-    rows = files.read(paths, form, texts)
+    if isinstance(data, FileRows):
+        rows = data
+        form = rows.form
+        units = list[str]()
+        reasons = dict[str, str]()
+    else:
+        form, texts, units, reasons = _written(data, options)
+        rows = files.read(data, form, texts)
+    paths = rows.paths
     header = list(rows.cells.columns)
     _require_table(rows, header)
     options = _of_columns(options, header)
@@ -67,7 +71,7 @@ def detect(paths: Sequence[Path], options: "Options") -> FileProfile:
     )
     names = [name for name in header if name not in stamp]
     if options.target is not None:
-        one_of(options.target, names, "target=")
+        one_of(options.target, names, argument("target"))
     measured, detected, why = row_timestamps.row_timestamps(
         rows, stamp, formats, options
     )
@@ -142,7 +146,7 @@ def _without_sentinels(
     )
 
 
-def _require_table(rows: files.FileRows, header: Sequence[str]) -> None:
+def _require_table(rows: FileRows, header: Sequence[str]) -> None:
     """Raise UnrollError or UsageError unless there are rows, and not too many columns."""
     path = rows.paths[0]
     if len(header) > MOST_COLUMNS:
@@ -155,13 +159,13 @@ def _require_table(rows: files.FileRows, header: Sequence[str]) -> None:
         raise UnrollError(f"{path} holds no rows; name a file with a header and rows")
 
 
-def _of_columns(options: "Options", header: Sequence[str]) -> "Options":
+def _of_columns(options: Options, header: Sequence[str]) -> Options:
     """Return options with the names of columns as the file has them."""
     stamp = [column_named(name, header) for name in options.stamp]
     lacking = [name for name in stamp if name not in header]
     if lacking:
         raise UsageError(
-            f"stamp= must name columns of the file: {', '.join(header):.2000}. "
+            f"{argument('stamp')} must name columns of the file: {', '.join(header):.2000}. "
             f"Received: {lacking[0]!r}"
         )
     target = None if options.target is None else column_named(options.target, header)
@@ -169,7 +173,7 @@ def _of_columns(options: "Options", header: Sequence[str]) -> "Options":
 
 
 def _written(
-    paths: Sequence[Path], options: "Options"
+    paths: Sequence[Path], options: Options
 ) -> tuple[CsvFormat, dict[Path, str], list[str], dict[str, str]]:
     """Return how files are written, by their first lines.
 
@@ -186,7 +190,7 @@ def _written(
     if len(encodings) > 1:
         raise UnrollError(
             f"{paths[0]} and others are written in {' and '.join(sorted(encodings))}; "
-            "pass encoding= if one fits all"
+            f"pass {argument('encoding')} if one fits all"
         )
     form, units = layout.layout(paths[0], texts[paths[0]], options.delimiter)
     form = form.model_copy(update={"encoding": encoding})
@@ -201,7 +205,7 @@ def _written(
 
 
 def _require_one_notation(
-    column: ColumnProfile, options: "Options", form: CsvFormat
+    column: ColumnProfile, options: Options, form: CsvFormat
 ) -> None:
     """Raise UsageError if a column has numbers of several notations."""
     # With a wrong decimal mark, numbers are words.
@@ -210,12 +214,12 @@ def _require_one_notation(
     numbered = [word for word in words if pattern.search(word)]
     if numbered and (column.numeric or options.decimal):
         word = numbered[0]
-        other = f"pass decimal={numbers.OTHER[form.decimal]!r}"
+        other = f"pass {argument('decimal', numbers.OTHER[form.decimal])}"
         cure = other if options.decimal else "write it like the others"
         raise UsageError(
             f"column {column.name!r} holds {word:.60} {column.words[word]:,} times "
             f"beside numbers with {form.decimal!r} as decimal mark; {cure}, or pass "
-            f"missing={word!r} if it means no value"
+            f"{argument('missing', word)} if it means no value"
         )
 
 

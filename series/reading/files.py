@@ -1,4 +1,4 @@
-"""The rows of CSV and Parquet files: their cells as written, and their numbers."""
+"""The rows of CSV and Parquet files, and of DataFrames: their cells and their numbers."""
 
 import csv
 import io
@@ -21,6 +21,7 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
+from series.options import argument
 from series.reading import numbers, timestamp_formats
 from series.reading.layout import text_of
 from series.reading.timestamp_formats import YEARS
@@ -32,12 +33,16 @@ PLAIN = re.compile(
 """Arrow's types of a Parquet file's columns that hold numbers, words or times."""
 
 
+FRAME = Path("the DataFrame")
+"""What stands for the path of a DataFrame."""
+
+
 @dataclass(frozen=True)
 class FileRows:
-    """The rows of one or more files of one form, or of a table in memory.
+    """The rows of one or more files of one form, or of a DataFrame.
 
     Attributes:
-        paths: of the files; for a table a name.
+        paths: of the files; `FRAME` for a DataFrame.
         form: how the files are written.
         typed: whether cells have types, as in Parquet; otherwise they are text.
         cells: the rows that hold something, of all files; the index has the number of
@@ -50,6 +55,11 @@ class FileRows:
     typed: bool
     cells: pd.DataFrame
     empty: int
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether they are the rows of a DataFrame."""
+        return FRAME in self.paths
 
     def place(self, row: int) -> str:
         """Return the file and the line of a row of `cells`."""
@@ -113,11 +123,26 @@ def read(
     return _rows_of(paths, form, frames, typed=is_parquet(paths[0]))
 
 
-def of_table(table: pd.DataFrame, form: CsvFormat) -> FileRows:
-    """Return the rows of a table in memory, whose numbers are numbers."""
-    path = Path("the table")
-    cells = table.set_axis(plain_names(table.columns, path), axis=1)
-    return _rows_of([path], form, [cells], typed=True)
+def of_frame(frame: pd.DataFrame, form: CsvFormat) -> FileRows:
+    """Return the rows of a DataFrame, with types as in Parquet.
+
+    Raises:
+        UsageError: a column holds neither numbers, text nor times.
+    """
+    import pyarrow as pa
+
+    try:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+    # pyarrow's errors are of these kinds
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise UsageError(
+            "data has a column that is neither numbers, text nor timestamps "
+            f"({error!s:.160}); leave it out"
+        ) from None
+    _require_plain(table.schema, FRAME, form)
+    cells = table.to_pandas(ignore_metadata=True)
+    cells = cells.set_axis(plain_names(cells.columns, FRAME), axis=1)
+    return _rows_of([FRAME], form, [cells], typed=True)
 
 
 def _rows_of(
@@ -183,16 +208,25 @@ def _parquet(path: Path, form: CsvFormat) -> pd.DataFrame:
 
     file = parquet.ParquetFile(path)
     plain_names(file.schema_arrow.names, path)
-    kept = [one for one in file.schema_arrow if one.name not in form.drop]
+    rows = file.read(_require_plain(file.schema_arrow, path, form))
+    rows.validate(full=True)  # of text, too: pandas decodes it when it is used
+    return rows.to_pandas(ignore_metadata=True)
+
+
+def _require_plain(schema: Any, path: Path, form: CsvFormat) -> list[str]:
+    """Return the columns of Arrow's schema that the form does not drop.
+
+    Raises:
+        UnrollError: one of them holds neither numbers, text nor times.
+    """
+    kept = [one for one in schema if one.name not in form.drop]
     odd = [one for one in kept if not PLAIN.match(str(one.type))]
     if odd:
         raise UnrollError(
             f"{path}: column {odd[0].name!r} holds {odd[0].type!s:.80}; save it as "
             "numbers, text or times, or leave it out"
         )
-    rows = file.read([one.name for one in kept])
-    rows.validate(full=True)  # of text, too: pandas decodes it when it is used
-    return rows.to_pandas(ignore_metadata=True)
+    return [one.name for one in kept]
 
 
 def plain_names(names: Iterable[object], path: Path) -> list[str]:
@@ -296,7 +330,8 @@ def values_of(rows: FileRows, columns: Sequence[str]) -> Array:
             holds = f"{text!r:.60}, not a finite number" if text else "no value"
             raise UnrollError(
                 f"{rows.place(row)}: column {column!r} holds {holds}; correct the "
-                "file, say what means no value with missing=, or leave the column out"
+                f"file, say what means no value with {argument('missing')}, or leave the "
+                "column out"
             )
     sentinels = numbers.values_of(pd.Series(missing, dtype="str"), CsvFormat())
     finite = sentinels[np.isfinite(sentinels)]
@@ -316,14 +351,14 @@ def in_utc(
         utc = timestamps.to_utc(written, zone, ends=ends, series_id=series_id)
     except (KeyError, ValueError, OSError):
         raise UsageError(
-            f"time_zone= must be a name such as Europe/Berlin. Received: {zone!r}"
+            f"{argument('time_zone')} must be a name such as Europe/Berlin. Received: {zone!r}"
         ) from None
     skipped = np.isnat(utc)
     if skipped.any():
         raise UsageError(
-            f"time_zone= does not fit: clocks of {zone} skipped the time "
+            f"{argument('time_zone')} does not fit: clocks of {zone} skipped the time "
             f"{written[skipped.argmax()]}; name the zone of the file, or leave "
-            "time_zone= out"
+            f"{argument('time_zone')} out"
         )
     return utc
 
@@ -343,7 +378,7 @@ def wrong_stamp(
         what = (
             f"lies outside of the years {YEARS[0]} to {YEARS[1]}, read as "
             f"{stamp_format}; correct it, or if most are right pass "
-            f"stamp={str(cells.name)!r}"
+            f"{argument('stamp', str(cells.name))}"
         )
     elif stamp_format == "ISO8601" and offsets.any() and not offsets.all():
         what = (

@@ -20,6 +20,7 @@ import pandas as pd
 
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
+from series.options import argument
 from series.reading import timestamp_formats
 from series.reading.numbers import plain_number
 from series.reading.timestamp_columns import NAMED
@@ -109,11 +110,12 @@ def text_of(path: Path, known: str | None = None) -> tuple[str, str, str]:
                 return data.decode(name).removeprefix("\ufeff"), name, ""
     except (LookupError, UnicodeError):  # a name that is no text of UTF-8
         raise UsageError(
-            "encoding= must be one that Python knows, such as latin-1. "
+            f"{argument('encoding')} must be one that Python knows, such as latin-1. "
             f"Received: {known!r}"
         ) from None
     raise UsageError(
-        f"{path} is not {known} text; pass another encoding=, such as latin-1"
+        f"{path} is not {known} text; pass another {argument('encoding')}, such as "
+        "latin-1"
     )
 
 
@@ -202,7 +204,9 @@ def layout(
         UsageError: the delimiter has several letters.
     """
     if delimiter is not None and len(delimiter) != 1:
-        raise UsageError(f"delimiter= must be one letter. Received: {delimiter!r}")
+        raise UsageError(
+            f"{argument('delimiter')} must be one letter. Received: {delimiter!r}"
+        )
     lines = _first_lines(text)
     if not lines and text:
         raise UnrollError(
@@ -227,7 +231,7 @@ def layout(
     raise UnrollError(
         f"{path} has no columns that a comma, a semicolon, a tab, a bar or white space "
         "divides alike; give each row as many cells as the header, without quotes "
-        "around a whole line, or pass delimiter=, one letter"
+        f"around a whole line, or pass {argument('delimiter')}, one letter"
     )
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from pipeline.data.examples import Array
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UsageError
+from series.options import argument
 
 CURRENCY = r"(?:[A-Z]{0,2}[$€£¥₹₽₩]|[A-Z]{3}|Fr\.|kr\.?|Rs\.?|zł|Kč)"
 
@@ -145,8 +146,8 @@ def marks(
     unsure = {one.mark: one.number for one in found if one.role in {"likely", "unsure"}}
     if known is None and len(decimals) > 1:
         raise UsageError(
-            f"{path}: columns have different decimal marks; pass decimal=',' or "
-            "decimal='.'"
+            f"{path}: columns have different decimal marks; pass "
+            f"{argument('decimal', ',')} or {argument('decimal', '.')}"
         )
     if not decimals and {" ", "'"} & {*thousands}:
         # In 1 234.567 the blank is the mark of thousands, so the point is of decimals.
@@ -157,8 +158,8 @@ def marks(
     if known is None and (has_doubts or (other == "." and other in unsure)):
         number = unsure.get(other) or next(iter(unsure.values()))
         raise UsageError(
-            f"{path}: {number} may be a whole number or a decimal; pass decimal=',' "
-            "or decimal='.'"
+            f"{path}: {number} may be a whole number or a decimal; pass "
+            f"{argument('decimal', ',')} or {argument('decimal', '.')}"
         )
     if other in unsure:
         thousands.append(other)

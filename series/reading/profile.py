@@ -15,6 +15,7 @@ from pipeline.data.examples import Array
 from pipeline.data.series_options import WEEKDAYS, CsvFormat
 from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import printable
+from series.options import argument
 from series.reading import calendars, timestamp_formats
 from series.reading.files import FileRows
 from series.reading.magnitudes import Odd
@@ -310,7 +311,7 @@ def _gaps(profile: FileProfile) -> str:
         return text
     return (
         f"{text}; the clock of {zone} skips such an hour in spring: pass "
-        f"time_zone={zone!r} if rows keep a clock like this"
+        f"{argument('time_zone', zone)} if rows keep a clock like this"
     )
 
 
@@ -392,7 +393,7 @@ def _unusual(profile: FileProfile, odd: Odd) -> str:
     what = f"without a break from {first} to {last}: is the sensor stuck?"
     if odd.beside is not None:
         word = str(odd.number).removesuffix(".0")
-        kept = f"It is kept; pass missing={word!r} if it means no value"
+        kept = f"It is kept; pass {argument('missing', word)} if it means no value"
         what = (
             f"first at {first}, far from all others; the nearest is "
             f"{odd.beside:.10g}. {'It counts as no value' if odd.missing else kept}"

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from pipeline.data.series_options import Cleaning
 from pipeline.data.series_options import Rows as CalendarRows
 from pipeline.data.timestamps import Regularity, duration, shown
 from pipeline.errors import UnrollError, UsageError, one_line
+from series.options import Options, argument
 from series.reading import (
     calendars,
     series_names,
@@ -24,9 +25,6 @@ from series.reading import (
 )
 from series.reading.files import FileRows, in_utc, wrong_stamp
 from series.reading.timestamp_formats import YEARS
-
-if TYPE_CHECKING:
-    from series.options import Options
 
 HEAD = 2000
 """Number of first rows in which the columns of the timestamp are looked for."""
@@ -88,7 +86,7 @@ class Reading:
 
 
 def stamp_columns(
-    head: pd.DataFrame, options: "Options", path: Path
+    head: pd.DataFrame, options: Options, path: Path
 ) -> tuple[list[str], list[str]]:
     """Return the columns of the timestamp, and the formats that the timestamp may have.
 
@@ -117,12 +115,13 @@ def stamp_columns(
             first, _ = timestamp_formats.parse(texts[name].head(1), formats[0])
             raise UsageError(
                 f"{path}: column {name!r} may hold times, from {shown(first[0])} on; "
-                f"pass stamp={name!r} if that is right"
+                f"pass {argument('stamp', name)} if that is right"
             )
     cells = [f"{name} ({texts[name].iloc[0]!r:.40})" for name in stamp or texts.columns]
     raise UsageError(
         f"{path}: no column holds times of a known form; name their column or columns "
-        "with stamp= and their form with stamp_format=, such as '%d.%m.%Y %H:%M' for "
+        f"with {argument('stamp')} and their form with {argument('stamp_format')}, such "
+        "as '%d.%m.%Y %H:%M' for "
         "31.01.2024 13:00 or excel for a spreadsheet's days since 1900, or write times "
         f"like 2024-01-31 13:00, of the years {YEARS[0]} to {YEARS[1]}. Columns and "
         f"first cells: {', '.join(cells):.2000}"
@@ -130,7 +129,7 @@ def stamp_columns(
 
 
 def row_timestamps(
-    rows: FileRows, stamp: Sequence[str], formats: Sequence[str], options: "Options"
+    rows: FileRows, stamp: Sequence[str], formats: Sequence[str], options: Options
 ) -> tuple[Timestamps, dict[str, Any], dict[str, str]]:
     """Return the timestamps of rows.
 
@@ -219,7 +218,7 @@ def row_timestamps(
 
 
 def _read(
-    rows: FileRows, cells: "pd.Series[Any]", formats: Sequence[str], options: "Options"
+    rows: FileRows, cells: "pd.Series[Any]", formats: Sequence[str], options: Options
 ) -> tuple[Reading, str]:
     """Return the timestamps by the format that fits all rows, and why it was chosen.
 
@@ -241,7 +240,7 @@ def _read(
             wrong.append(off)
     except (ValueError, re.error) as error:
         raise UsageError(
-            f"stamp_format= is no format of strptime: {one_line(str(error))}. "
+            f"{argument('stamp_format')} is no format of strptime: {one_line(str(error))}. "
             f"Received: {options.stamp_format!r}"
         ) from None
     right = [each for each, off in zip(readings, wrong, strict=True) if not off.any()]
@@ -269,7 +268,7 @@ def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
 
 
 def _most_even(
-    readings: Sequence[Reading], options: "Options", path: Path
+    readings: Sequence[Reading], options: Options, path: Path
 ) -> tuple[Reading, str]:
     """Return the reading by which rows are evenly spaced, and a reason if it is a guess.
 
@@ -299,10 +298,11 @@ def _most_even(
     if even[first] >= EVEN and even[second] <= even[first] * OTHER:
         return best, f"by {forms[1]} the rows would not be evenly spaced"
     if forms[0].startswith("%d.%m."):
-        return best, "with dots the day stands first; day_first=False says otherwise"
-    which = "stamp_format={!r} or stamp_format={!r}".format(*forms)
+        other = argument("day_first", False)
+        return best, f"with dots the day stands first; {other} says otherwise"
+    which = " or ".join(argument("stamp_format", form) for form in forms)
     if {form[:2] for form in forms} == {"%d", "%m"}:
-        which = "day_first=True or day_first=False"
+        which = f"{argument('day_first', True)} or {argument('day_first', False)}"
     raise UsageError(
         f"{path}: timestamps can be read as {forms[0]} or as {forms[1]}; pass {which}"
     )
@@ -403,9 +403,7 @@ def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Ar
         example = "sums of a month" if freq >= timestamps.DAY else "means of an hour"
         cure = f"make rows of equal distance first, such as {example}"
         if len(stamp) == 2:
-            cure += (
-                f"; or pass stamp={stamp[0]!r}, if {stamp[1]!r} is no part of the time"
-            )
+            cure += f"; or pass {argument('stamp', stamp[0])}, if {stamp[1]!r} is no part of the time"
         least, most = (
             duration(max(1, round(step / 1000))) for step in (steps.min(), steps.max())
         )

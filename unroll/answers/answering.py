@@ -18,54 +18,36 @@ from pipeline.errors import (
     one_line,
     printable,
 )
-from pipeline.files import read_checked, remove, write_json
 from pipeline.locks import alone
 from pipeline.provenance import fingerprint
-from pipeline.validation import Strict, validated
+from pipeline.validation import validated
 from pipeline.workspace import Workspace
 from series import FILE, page, seal
-from series.answer import Answer, Choose, load, require_same_question
+from series.answer import (
+    Answer,
+    Findings,
+    findings_of,
+    load,
+    propose,
+    read,
+    require_same_question,
+)
 from series.answer import answer as answer_series
 from series.options import MOST_TIMESTEPS, Options
-from series.question import propose
+from series.question import likely_target, usual_horizon
 from series.reading.files import column_named
-from series.reading.profile import FileProfile
+from series.reading.profile import FileProfile, described
 from series.source import LONGEST_NAME, RowsFile, existing, slug
 from unroll.answers.find import folder_of
-from unroll.answers.show import about, speaking_flags, with_flags
+from unroll.answers.show import about
 
 CACHE = ".cache"
 """The folder in an answer's folder that keeps finished parts."""
-
-RECORD = f"{CACHE}/asked.json"
-"""The file of the record, in the folder of an answer."""
 
 OTHER_NAME = "pass --name with another name"
 """What helps if the folder of an answer is taken."""
 
 
-class Asked(Strict):
-    """The content of asked.json.
-
-    Attributes:
-        files: the files, as they were when they were read.
-        options: the user's options.
-        code: version and hash of the code.
-        answered: whether the answer is finished; False while it is computed, and after
-            a stop.
-    """
-
-    files: list[RowsFile]
-    options: Options
-    code: str
-    answered: bool = True
-
-    def paths(self, folder: Path) -> list[Path]:
-        """Return the paths of the files; `RowsFile.found` says whether to read them."""
-        return [file.place(folder) for file in self.files]
-
-
-@speaking_flags()
 def answer(
     workspace: Workspace,
     names: Sequence[str],
@@ -99,7 +81,7 @@ def answer(
             f"{names[1]}, or name files alone"
         )
     if known is not None:
-        files = [file.found(known) for file in _record_of(known).files]
+        files = [file.found(known) for file in findings_of(known).files]
     if known is not None and name is None:
         folder = folder or known
         name = known.resolve().name
@@ -142,68 +124,46 @@ def of_files(
     is damaged is made anew. Without any option, the earlier options are taken. A
     finished answer for another target, horizon or objective stays.
     """
-    before = _record_before(folder, files)
+    before = _findings_before(folder, files)
     seal.require_plain(folder)  # nothing is written behind a link
     if before is not None and not options.given:
-        options = before.options
+        options = before.asked
         yes = True
-    now = _record_now(folder, files, options)
-    if now == before:
+    if before is not None and _is_current(before, folder, files, options):
         try:
             return load(folder)
         except UnrollError as error:
             _say(f"{error}. It is answered anew now.")
     is_new = not folder.exists()
-
-    def choose(profile: FileProfile) -> Options:
-        """Ask for what is open, and record the options for the next call."""
-        nonlocal now
-        if not yes and None in {options.target, options.horizon}:
-            now = now.model_copy(update={"options": ask_user(profile, options)})
-        if before is None or _asked_for(before.options) != _asked_for(now.options):
-            _require_same_question(folder, profile, now.options)
-        _write(folder, now.model_copy(update={"answered": False}))
-        return now.options
-
     busy = f"another process answers in {folder}; wait until it has ended"
     with alone(folder / CACHE / "command.lock", busy):
         try:
-            made = _made(folder, name, files, options, choose=choose, jobs=jobs)
+            profile = read(files, **options.given)
+            for line in described(profile):
+                _say(line)
+            asked = options if yes else ask_user(profile, options)
+            question = propose(profile, **asked.given)
+            if before is not None and _asked_for(before.asked) != _asked_for(asked):
+                cure = f"{OTHER_NAME}, or delete the folder"
+                rows = question.horizon * question.step
+                objective = asked.objective
+                require_same_question(folder, question.target, rows, objective, cure)
+            made = answer_series(
+                profile,
+                question,
+                **asked.given,
+                name=name,
+                jobs=jobs,
+                cache=folder / CACHE,
+                say=_say,
+            )
+            made.save(folder, replace_other=True)
         except UnrollError:
             if is_new:
                 shutil.rmtree(folder, ignore_errors=True)
-            # The next call without options must not repeat the options that failed.
-            elif before is None:
-                remove(folder / RECORD)
-            else:
-                _write(folder, before)
             raise
-        _write(folder, now)
-    return made
-
-
-def _made(
-    folder: Path,
-    name: str,
-    files: Sequence[Path],
-    options: Options,
-    *,
-    choose: Choose,
-    jobs: int,
-) -> Answer:
-    """Make and save an answer; print its progress."""
-    made = answer_series(
-        files,
-        **options.given,
-        name=name,
-        jobs=jobs,
-        cache=folder / CACHE,
-        say=_say,
-        choose=choose,
-    )
-    made.save(folder, replace_other=True)  # `of_files` has asked
-    saved = load(folder)
-    page.write(saved)
+        saved = load(folder)
+        page.write(saved)
     return saved
 
 
@@ -212,91 +172,56 @@ def _asked_for(options: Options) -> tuple[str | int | None, ...]:
     return options.target, options.horizon, options.objective
 
 
-def _require_same_question(
-    folder: Path, profile: FileProfile, options: Options
-) -> None:
-    """Raise UsageError if a folder holds an answer for another target, horizon or
-    objective.
-    """
-    if not (folder / FILE).is_file():
-        return
-    proposal = propose(profile, options)
-    cure = f"{OTHER_NAME}, or delete the folder"
-    rows = proposal.horizon * proposal.step
-    require_same_question(folder, proposal.target, rows, options.objective, cure)
-
-
 def _say(line: str) -> None:
-    print(printable(with_flags(line)), flush=True)
+    print(printable(line), flush=True)
 
 
-def _write(folder: Path, record: Asked) -> None:
-    write_json(folder / RECORD, record.model_dump())
-
-
-def _record_now(folder: Path, files: Sequence[Path], options: Options) -> Asked:
-    """Return the record that an answer in `folder` would have now.
+def _is_current(
+    before: Findings, folder: Path, files: Sequence[Path], options: Options
+) -> bool:
+    """Return whether an answer was made of the same files, options and code.
 
     Raises:
         UsageError: a file is not there.
     """
-    return Asked(
-        files=[RowsFile.of(existing(file), folder) for file in files],
-        options=options,
-        code=fingerprint.package(),
-    )
+    now = [RowsFile.of(existing(file), folder) for file in files]
+    code = fingerprint.package()
+    return (before.files, before.asked, before.code) == (now, options, code)
 
 
-def _record_before(folder: Path, files: Sequence[Path]) -> Asked | None:
-    """Return the record of the answer in a folder; None if there is no record.
+def _findings_before(folder: Path, files: Sequence[Path]) -> Findings | None:
+    """Return what the answer in a folder says; None if there is none, or it is damaged.
 
     Raises:
         UsageError: the folder holds something else, or the answer for other files.
     """
-    if (folder / RECORD).is_file():
-        asked = _record_of(folder)
-        paths = asked.paths(folder)
+    if (folder / FILE).is_file():
+        try:
+            before = findings_of(folder)
+        except UnrollError as error:
+            _say(f"{error}. It is answered anew now.")
+            return None
+        paths = [file.place(folder) for file in before.files]
         if not {file.resolve() for file in files} & {path.resolve() for path in paths}:
             names = ", ".join(os.path.relpath(path) for path in paths)
             raise UsageError(f"{folder} holds the answer for {names}; {OTHER_NAME}")
-        return asked
-    is_ours = (folder / FILE).is_file()  # an answer without its cache
-    # A call that was killed before it recorded its options has left the cache alone.
+        return before
+    # A call that was killed before it saved its answer has left the cache alone.
     others = folder.is_dir() and {path.name for path in folder.iterdir()} - {CACHE}
-    if folder.is_file() or (others and not is_ours):
+    if folder.is_file() or others:
         raise UsageError(f"{folder} exists and is no answer of Unroll's; {OTHER_NAME}")
     return None
 
 
 def facts_of(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what is known about the answer in a folder, as `unroll show` prints it.
-
-    The files and options are those of the record, which an answer that was sent may lack.
-    """
+    """Return what is known about the answer in a folder, as `unroll show` prints it."""
     answer = load(folder)
     known = about(answer)
     known["horizon"] = answer.rows_ahead
     known["models"] = [row["model"] for row in known["models"]]
-    if (folder / RECORD).is_file():
-        asked = _record_of(folder)
-        known["files"] = [file.path for file in asked.files]
-        known["options"] = asked.options.given
+    known["files"] = [file.path for file in answer.findings.files]
+    known["options"] = answer.findings.asked.given
     return {"answer": known}
-
-
-def _record_of(folder: Path) -> Asked:
-    """Read asked.json.
-
-    Raises:
-        UnrollError: it is missing or damaged, or the folder holds a link.
-    """
-    seal.require_plain(folder)
-    if not (folder / RECORD).is_file():
-        raise UnrollError(
-            f"{folder}/{CACHE} is missing; `unroll answer FILE` makes it again"
-        )
-    cure = f"remove {folder / CACHE}, and `unroll answer FILE` makes it again"
-    return read_checked(folder / RECORD, Asked, cure)
 
 
 def ask_user(profile: FileProfile, options: Options) -> Options:
@@ -308,13 +233,17 @@ def ask_user(profile: FileProfile, options: Options) -> Options:
     Raises:
         UsageError: an option is wrong, or there is no terminal to ask at.
     """
-    proposal = propose(profile, options)
     target = options.target
     horizon = options.horizon
-    rows = proposal.horizon * proposal.step
+    if not profile.targets:
+        return options  # what is proposed then says why
+    usual, _ = likely_target(profile)
+    step = options.step or 1
+    timesteps, _ = usual_horizon(profile, step)
+    rows = timesteps * step
     asks = target is None and len(profile.targets) > 1
     if (asks or horizon is None) and not sys.stdin.isatty():
-        flags = f"--target {shlex.quote(proposal.target)} --horizon {rows}"
+        flags = f"--target {shlex.quote(target or usual)} --horizon {rows}"
         raise UsageError(
             one_line(
                 "there is no terminal to ask for target and horizon; "
@@ -325,7 +254,7 @@ def ask_user(profile: FileProfile, options: Options) -> Options:
         question = f"What is to be forecast? ({', '.join(profile.targets)})"
         target = typer.prompt(
             printable(question),
-            default=proposal.target,
+            default=usual,
             value_proc=lambda text: _one_of(text, profile.targets),
         )
     if horizon is None:

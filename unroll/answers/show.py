@@ -1,36 +1,21 @@
 """An answer on the terminal, and as plain data."""
 
-import ast
-import contextlib
 import math
 import os
-import re
-import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pipeline.errors import UnknownAheadError, UnrollError, UsageError, printable
+from pipeline.errors import UnknownAheadError, UsageError, printable
 from pipeline.report.formatting import capital
 from series import judge, page, table
 from series.answer import Answer
-from series.options import Options
 from series.table import Table
 from unroll import terminal
 
 IMPORTANT = ("Change", "95 % interval", "Coverage", "CPU s")
 """Columns that a narrow terminal shows before others."""
-
-KEYWORD = re.compile(
-    rf"\b({'|'.join(Options.model_fields)})="
-    r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[\d.]*\d|(?=\W|$))"""
-)
-"""A keyword in a text of the library, alone or with a string or number as its value."""
-
-ORDERS = {"day_first=True": "--day-first", "day_first=False": "--month-first"}
-"""The keyword that has two flags."""
 
 
 def show(answer: Answer, level: float) -> None:
@@ -45,7 +30,7 @@ def show(answer: Answer, level: float) -> None:
         print(f"\nFile: {where / page.PAGE}, which has no forecast yet. {cure(where)}")
         print(f"Next: unroll predict {where} --future FILE")
         return
-    show_forecast(rows, level, answer.forecaster.spec.fitted.windows.unit)
+    show_forecast(rows, level, answer.forecaster.question.windows.unit)
     there = [
         name
         for name in (page.FORECAST, page.AHEAD, page.WEEKS, page.PAGE)
@@ -67,7 +52,7 @@ def show_models(answer: Answer) -> None:
     left_out: dict[str, list[str]] = {}
     for name, why in answer.findings.models_left_out.items():
         left_out.setdefault(why, []).append(name)
-    hint = printable(with_flags(answer.hint))
+    hint = printable(answer.hint)
     caption = [*filter(None, [hint, table.explained(answer.board)])]
     for why, names in left_out.items():
         caption.append(f"Left out: {', '.join(names)}: {why}")
@@ -88,7 +73,7 @@ def verdict(answer: Answer, against: Answer) -> str:
     try:
         text = judge.of_answers(answer, against).sentence
     except UsageError as error:
-        text = f"{capital(with_flags(str(error)))}."
+        text = f"{capital(str(error))}."
     return printable(text)
 
 
@@ -131,7 +116,7 @@ def show_groups(answer: Answer, by: str, *, as_json: bool) -> None:
         stamped = sums if lacking else table.with_text_stamps(sums)
         terminal.print_json({"scores": plain(scores), "sums": plain(stamped)})
         return
-    unit = answer.forecaster.spec.fitted.windows.unit
+    unit = answer.forecaster.question.windows.unit
     tables = [table.scores(scores, unit)]
     if not lacking:
         tables.append(table.sums(sums))
@@ -152,7 +137,7 @@ def about(answer: Answer) -> dict[str, Any]:
         "target": answer.target,
         "answer": answer.sentence,
         "outcome": answer.outcome,
-        "hint": with_flags(answer.hint),
+        "hint": answer.hint,
         "left_out": answer.left_out,
         "error_unit": answer.unit,
         "models": plain(answer.models),
@@ -180,29 +165,3 @@ def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
             if isinstance(value, float) and not math.isfinite(value):
                 row[key] = None
     return rows
-
-
-def with_flags(text: str) -> str:
-    """Return a text of the library with flags in place of its keywords.
-
-    "decimal=','" becomes "--decimal ,", quoted as a shell needs it.
-    """
-    for keyword, flag in ORDERS.items():
-        text = text.replace(keyword, flag)
-    return KEYWORD.sub(_flag, text)
-
-
-def _flag(match: re.Match[str]) -> str:
-    name, value = match.groups()
-    flag = "--" + name.replace("_", "-")
-    return f"{flag} {shlex.quote(str(ast.literal_eval(value)))}" if value else flag
-
-
-@contextlib.contextmanager
-def speaking_flags() -> Iterator[None]:
-    """Let the errors of the library name flags; also a decorator."""
-    try:
-        yield
-    except UnrollError as error:
-        error.args = (with_flags(str(error)),)
-        raise

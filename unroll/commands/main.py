@@ -25,6 +25,7 @@ from pipeline.errors import (
     without_password,
 )
 from pipeline.workspace import Workspace
+from series.options import naming_flags
 from stages.progress import CLEAR
 from unroll.app import app
 from unroll.commands import building, results, series_commands
@@ -45,7 +46,7 @@ LONGEST_LINE = 4000
 def invoke(arguments: Sequence[str]) -> None:
     """Run one command line, such as `["train", "waves", "node"]`; raise its errors."""
     command = typer.main.get_command(app)
-    with command.make_context("unroll", list(arguments)) as context:
+    with naming_flags(), command.make_context("unroll", list(arguments)) as context:
         command.invoke(context)
 
 

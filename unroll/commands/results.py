@@ -175,25 +175,23 @@ def predict(
     `unroll predict meter --horizon 48 --plot next.png` · `unroll predict meter --model ets --why`
     """
     from series.table import csv, write_xlsx
-    from unroll.answers.show import speaking_flags
     from unroll.results import predict
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
     if series and len(series) > 1:
         raise UsageError("name one --series; without --series all are forecast")
-    with speaking_flags():
-        predicted = predict.predict(
-            own_workspace(context),
-            name,
-            data,
-            level,
-            future or (),
-            horizon,
-            series[0] if series else None,
-            model,
-            why=why,
-        )
+    predicted = predict.predict(
+        own_workspace(context),
+        name,
+        data,
+        level,
+        future or (),
+        horizon,
+        series[0] if series else None,
+        model,
+        why=why,
+    )
     if plot:
         predict.draw(predicted, plot)
     if xlsx:
@@ -343,12 +341,9 @@ def register(
     `unroll register meter` · `unroll register meter --model ets` · `unroll register
     waves/gru`
     """
-    from unroll.answers.show import speaking_flags
     from unroll.results import tracking
 
-    with speaking_flags():
-        lines = [*tracking.register(own_workspace(context), name, model)]
-    for line in lines:
+    for line in tracking.register(own_workspace(context), name, model):
         print(line)
 
 

@@ -24,7 +24,7 @@ from pipeline.training import run_folder
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from series import FILE, intervals, page, seal
-from series.forecaster import BaseForecaster, OutsideRangeWarning
+from series.forecaster import Forecaster, OutsideRangeWarning
 from series.reading.files import read, values_of
 
 if TYPE_CHECKING:
@@ -128,14 +128,14 @@ def _model_of(opened: Store, run_id: str) -> str | None:
     return logged[0].model_id if logged else None
 
 
-def _description(forecaster: BaseForecaster) -> str:
+def _description(forecaster: Forecaster) -> str:
     """Return what goes into the model of an answer and what comes out."""
-    spec = forecaster.spec
-    windows = spec.fitted.windows
+    question = forecaster.question
+    windows = question.windows
     unit = f" in {windows.unit}" if windows.unit else ""
     return (
-        f"In: the last {spec.reach:,} rows or more, with the columns of the file. Out: "
-        f"{spec.fitted.csv.target}{unit} at the next {windows.horizon} timesteps, with "
+        f"In: the last {forecaster.reach:,} rows or more, with the columns of the file. Out: "
+        f"{question.csv.target}{unit} at the next {windows.horizon} timesteps, with "
         "an interval."
     )
 
@@ -152,7 +152,7 @@ def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> str:
         "target": answer.target,
         "horizon": str(answer.findings.horizon),
         "champion": answer.board.champion,
-        "forecasts by": answer.forecaster.spec.why,
+        "forecasts by": answer.forecaster.first.why,
     }
     # in place of the user's name and the command's path
     tags = {
@@ -305,7 +305,7 @@ async def _in_one_line(request: Any, call_next: Any) -> Any:
 def signature() -> "ModelSignature":
     """Return the columns of an answer, and the parameter of a request.
 
-    An answer has the columns of `BaseForecaster.after`. The columns of a request, which are
+    An answer has the columns of `Forecaster.after`. The columns of a request, which are
     those of the user's file, are in the example. MLflow would refuse whole numbers for
     a column of decimals, and repeat all rows of the request in its error. The model
     takes both, and its error is one line.
@@ -326,19 +326,17 @@ def signature() -> "ModelSignature":
     return ModelSignature(None, Schema(outputs), ParamSchema([level]))
 
 
-def _example(
-    files: Sequence[Path], forecaster: BaseForecaster
-) -> "pd.DataFrame | None":
+def _example(files: Sequence[Path], forecaster: Forecaster) -> "pd.DataFrame | None":
     """Return the last rows as a request: timestamps and words as text, and numbers.
 
     None means that no forecast can be made from these rows.
     """
-    question = forecaster.spec.question
+    question = forecaster.question
     rows = read([files[-1]], question.csv)
     columns = [*question.csv.stamp, *question.csv.words, *question.numbers]
     example = rows.cells[columns].astype(dict.fromkeys(question.csv.stamp, str))
     example[question.numbers] = values_of(rows, question.numbers)
-    example = example.tail(forecaster.spec.reach)
+    example = example.tail(forecaster.reach)
     with suppress(UnrollError), warnings.catch_warnings():
         # an example shows the form
         warnings.simplefilter("ignore", OutsideRangeWarning)

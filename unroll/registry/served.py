@@ -27,7 +27,7 @@ from pipeline.training.job import predict_split  # noqa: E402
 from pipeline.training.recipe import recipe  # noqa: E402
 from series import intervals  # noqa: E402
 from series.answer import load_forecaster  # noqa: E402
-from series.forecaster import BaseForecaster  # noqa: E402
+from series.forecaster import Forecaster  # noqa: E402
 
 
 class RefusedError(MlflowException):
@@ -93,7 +93,7 @@ class ServedExperiment:
 class ServedForecaster:
     """A forecaster that `mlflow.pyfunc` can call."""
 
-    def __init__(self, forecaster: BaseForecaster) -> None:
+    def __init__(self, forecaster: Forecaster) -> None:
         self.forecaster = forecaster
         # Loads the models now: the folder may be temporary, and no request should wait.
         forecaster.load_models()
@@ -109,7 +109,7 @@ class ServedForecaster:
             params: `level` of the prediction interval; by default `intervals.USUAL`.
 
         Returns:
-            The table of `BaseForecaster.after` for this level, with timestamps by ISO 8601.
+            The table of `Forecaster.after` for this level, with timestamps by ISO 8601.
             An end that is not known is None. There is a column `warning` if values are
             far outside the trained range.
 
@@ -138,7 +138,7 @@ class ServedForecaster:
 
 
 def load(folder: Path) -> ServedExperiment | ServedForecaster:
-    """Return the model of a folder: an experiment, or what `BaseForecaster.save` wrote.
+    """Return the model of a folder: an experiment, or what `Forecaster.save` wrote.
 
     Raises:
         UnrollError: a file is missing or damaged.

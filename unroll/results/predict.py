@@ -49,7 +49,7 @@ class Predicted:
     def origin(self) -> str:
         """The timestamp of the last row with a target."""
         last = max(window.stamps[-1] for window in self.windows.values())
-        return self.answer.forecaster.spec.question.when(last)
+        return self.answer.forecaster.question.when(last)
 
     @property
     def why(self) -> str:
@@ -60,7 +60,7 @@ class Predicted:
     @property
     def note(self) -> str:
         """A warning if the horizon is longer than the trained one; else ""."""
-        trained = self.answer.forecaster.spec.fitted.windows.horizon
+        trained = self.answer.forecaster.question.windows.horizon
         if len(self.table) <= trained * len(self.windows):
             return ""
         return (
@@ -158,12 +158,13 @@ def warn(text: str) -> None:
 
 def as_data(predicted: Predicted) -> dict[str, Any]:
     """Return the forecast as plain data. An unknown end of an interval is None."""
-    spec = predicted.answer.forecaster.spec
+    forecaster = predicted.answer.forecaster
+    windows = forecaster.question.windows
     return {
-        "name": spec.name,
+        "name": forecaster.name,
         "why": predicted.why,
-        "quantity": spec.fitted.windows.quantity,
-        "unit": spec.fitted.windows.unit,
+        "quantity": windows.quantity,
+        "unit": windows.unit,
         "origin": predicted.origin,
         "level": predicted.level,
         "note": predicted.note,
@@ -173,13 +174,13 @@ def as_data(predicted: Predicted) -> dict[str, Any]:
 
 def show(predicted: Predicted) -> None:
     """Print the forecaster, the last timestamp, and the forecast as a table."""
-    spec = predicted.answer.forecaster.spec
-    print(printable(f"{spec.name}: {predicted.why}"))
+    forecaster = predicted.answer.forecaster
+    print(printable(f"{forecaster.name}: {predicted.why}"))
     print(printable(f"After {predicted.origin}, in {predicted.file.name}:"))
     if predicted.note:
         print(predicted.note)
     print()
-    unit = spec.fitted.windows.unit
+    unit = forecaster.question.windows.unit
     if predicted.explains:
         show_table(table.why(predicted.table, unit))
     else:
@@ -203,7 +204,7 @@ def draw(predicted: Predicted, path: Path) -> None:
             f"--plot must name a .png, .svg or .pdf file. Received: {path.name!r}"
         )
     [(name, window)] = predicted.windows.items()
-    shown = name or predicted.answer.forecaster.spec.name
+    shown = name or predicted.answer.forecaster.name
     if predicted.explains:
         plot.why(path, predicted.table, title=f"{shown}, by {predicted.why}")
         return

@@ -220,11 +220,10 @@ def register(
         takes = "It takes windows as they are prepared"
     else:
         answer = load(folder).by_model(model)
-        spec = answer.forecaster.spec
         registered = model_registry.register(workspace, answer)
-        words = [spec.why]
+        words = [answer.forecaster.first.why]
         name = answer.name
-        takes = f"It takes the last {spec.reach:,} rows"
+        takes = f"It takes the last {answer.forecaster.reach:,} rows"
     if not registered.new:
         words.append("registered before")
     title = model_registry.title(name)

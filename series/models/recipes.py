@@ -6,13 +6,21 @@ from pipeline.errors import UnrollError
 from pipeline.models import baselines
 from pipeline.training.methods import boosting, least_squares, none
 from pipeline.training.recipe import Recipe, assembled
-from series.models import numpy_adam, poisson, residual, seasonal, statistical
+from series.models import (
+    numpy_adam,
+    panel,
+    poisson,
+    residual,
+    seasonal,
+    statistical,
+)
 
 FAMILIES = {
     "baselines": baselines,
     "seasonal": seasonal,
     "statistical": statistical,
     "residual": residual,
+    "panel": panel,
 }
 """`model.family` of an experiment -> its module."""
 
