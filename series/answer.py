@@ -10,6 +10,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -585,6 +586,7 @@ def answer(
     *,
     cache: str | os.PathLike[str] | None = None,
     say: Say | None = None,
+    in_process: bool = False,
     **options: Any,
 ) -> Answer:
     """Compare models on a series at cutoffs of its past, and fit the best model.
@@ -607,6 +609,8 @@ def answer(
         cache: a folder for fitted models, so that the same call goes on where it was
             stopped.
         say: called with lines of progress; by default they go to standard error.
+        in_process: whether models are fitted in this process, one after the other, and
+            not in processes of their own. A debugger sees them then.
         options: see below. What is left out is proposed by the rows.
 
     Returns:
@@ -625,7 +629,8 @@ def answer(
         seal.require_plain(kept)  # no lock behind a link
         busy = f"another process fits models in {kept}; wait until it has ended"
         # the server imports while the rows are read
-        with alone(kept / "lock", busy), Server(fits.PRELOAD) as server:
+        processes = nullcontext() if in_process else Server(fits.PRELOAD)
+        with alone(kept / "lock", busy), processes as server:
             profile = data
             if not isinstance(profile, FileProfile):
                 profile = read(profile, **_options_of(asked))

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,17 +106,25 @@ class Workers:
     """What fits models in processes.
 
     Attributes:
-        server: the server that starts the processes.
+        server: the server that starts the processes; None for this process.
         jobs: number of processes that work at a time.
         minutes: the time budget; models that are not done by then are left out, except
             naive ones. None for no limit.
         say: called with lines of progress.
     """
 
-    server: processes.Server
+    server: processes.Server | None
     jobs: int
     minutes: float | None
     say: Say
+
+    def run(
+        self, calls: Sequence[processes.Call], deadline: float = math.inf
+    ) -> Generator[processes.Ended, None, None]:
+        """Perform calls as `processes.run` does."""
+        if self.server is None:
+            return processes.run_here(calls, deadline)
+        return processes.run(calls, self.jobs, self.server, deadline=deadline)
 
     def tell(self, line: str) -> None:
         """Say a line, unless it is empty."""
@@ -252,7 +260,7 @@ def _performed(
         others = [call for call in calls if call not in naive]
         rounds = [(naive, math.inf), (others, time.monotonic() + 60 * minutes)]
     for some, deadline in rounds:
-        runs = processes.run(some, workers.jobs, workers.server, deadline=deadline)
+        runs = workers.run(some, deadline)
         with contextlib.closing(runs):
             for ended in runs:
                 name = ended.call.name
@@ -355,7 +363,7 @@ def refitted(
         cache.call(refit_one, name, experiment, plan, folder / name)
         for name, experiment in experiments.items()
     ]
-    runs = processes.run(calls, workers.jobs, workers.server)
+    runs = workers.run(calls)
     with contextlib.closing(runs):
         for ended in runs:
             require_no_mistake(ended)

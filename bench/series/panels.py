@@ -18,7 +18,7 @@ from bench import REPOSITORY, Say
 from bench.series.costs import metered, of_models
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError
-from series.short import local
+from series.models.statistical import forecast
 
 FILE = Path("m3", "M3.csv")
 """The path of the file in a mirror."""
@@ -63,10 +63,9 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
             errors.append(np.abs(own["y_hat"].to_numpy() - truth).mean() / scale)
             inside.append((own["lo-90"] <= truth) & (truth <= own["hi-90"]))
         rivals = {}
-        for model in ("seasonal_naive", "theta", "ets"):
-            forecast = local.MODELS[model]
+        for model in ("seasonal_naive", "theta", "auto_ets"):
             of_model = [
-                np.abs(forecast(past, horizon, cycle) - truth).mean() / scale
+                np.abs(forecast(model, past, horizon, cycle) - truth).mean() / scale
                 for (_, past, truth), scale in zip(series, scales, strict=True)
             ]
             rivals[model] = float(np.mean(of_model))

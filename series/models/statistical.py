@@ -125,14 +125,14 @@ def seasonal_naive(
 
     `history` is that of `mstl`.
     """
-    return _each(problem, history, partial(_value_before, cycle=cycle))
+    return _each(problem, history, partial(forecast, "seasonal_naive", cycle=cycle))
 
 
 def theta(problem: Problem, *, cycle: Cycle = 1, history: History = None) -> Baseline:
     """The optimised theta method (Fiorucci and others 2016, International Journal of
     Forecasting 32). `history` is that of `mstl`.
     """
-    return _each(problem, history, partial(_by_statsforecast, "theta", cycle=cycle))
+    return _each(problem, history, partial(forecast, "theta", cycle=cycle))
 
 
 def auto_ets(
@@ -141,7 +141,7 @@ def auto_ets(
     """Exponential smoothing, of the form with the least AICc (Hyndman and others 2008,
     "Forecasting with Exponential Smoothing"). `history` is that of `mstl`.
     """
-    return _each(problem, history, partial(_by_statsforecast, "auto_ets", cycle=cycle))
+    return _each(problem, history, partial(forecast, "auto_ets", cycle=cycle))
 
 
 def ces(problem: Problem, *, cycle: Cycle = 1, history: History = None) -> Baseline:
@@ -149,7 +149,7 @@ def ces(problem: Problem, *, cycle: Cycle = 1, history: History = None) -> Basel
     69), for series of more than two cycles. Without a season its trends go too far, so
     `theta` stands in for it. `history` is that of `mstl`.
     """
-    return _each(problem, history, partial(_ces, cycle=cycle))
+    return _each(problem, history, partial(forecast, "ces", cycle=cycle))
 
 
 def _each(
@@ -178,19 +178,24 @@ def _summed(parts: Callable[[Array, int], Array], values: Array, ahead: int) -> 
     return np.asarray(parts(values, ahead).sum(axis=0))
 
 
-def _value_before(values: Array, ahead: int, *, cycle: int) -> Array:
-    """The values (ahead,) one cycle before, or the last value."""
-    last = values[-cycle:] if len(values) >= cycle else values[-1:]
-    return np.resize(last, ahead)
+def forecast(name: str, values: Array, ahead: int, cycle: int) -> Array:
+    """Return the forecast (ahead,) of a model after the values (rows,) of a series.
+
+    Args:
+        name: "seasonal_naive", "theta", "auto_ets" or "ces".
+        values: the values, without NaN.
+        ahead: how many values are forecast.
+        cycle: timesteps of a cycle; 1 without one.
+    """
+    if name == "seasonal_naive":
+        last = values[-cycle:] if len(values) >= cycle else values[-1:]
+        return np.resize(last, ahead)
+    if name == "ces" and len(values) <= 2 * cycle:
+        name = "theta"
+    return _by_statsforecast(name, values, ahead, cycle)
 
 
-def _ces(values: Array, ahead: int, *, cycle: int) -> Array:
-    """The forecast (ahead,) of complex exponential smoothing, or of theta."""
-    name = "ces" if len(values) > 2 * cycle else "theta"
-    return _by_statsforecast(name, values, ahead, cycle=cycle)
-
-
-def _by_statsforecast(name: str, values: Array, ahead: int, *, cycle: int) -> Array:
+def _by_statsforecast(name: str, values: Array, ahead: int, cycle: int) -> Array:
     """The forecast (ahead,) of a model of `FEWEST`; the last value where it has none."""
     # statsforecast compiles CES, which takes 20 s in each process without a cache
     os.environ.setdefault("NIXTLA_NUMBA_CACHE", "1")
@@ -201,7 +206,7 @@ def _by_statsforecast(name: str, values: Array, ahead: int, *, cycle: int) -> Ar
         "auto_ets": models.AutoETS,
         "ces": models.AutoCES,
     }
-    naive = np.repeat(values[-1:], ahead)
+    naive: Array = np.repeat(values[-1:], ahead)
     if len(values) < FEWEST[name]:
         return naive
     model = classes[name](season_length=cycle if len(values) > 2 * cycle else 1)

@@ -4,12 +4,12 @@ builder takes."""
 import numpy as np
 import pandas as pd
 import pytest
+from series.recipes import recipe
 
 from series import candidates
 from series.options import Options
 from series.question import propose
 from series.reading.detect import detect
-from series.recipes import recipe
 
 
 def profiled(folder, values, freq="h", **wanted):

@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from series.short import backtest, local, networks
+from series.short.histories import Histories
+from series.short.offsets import offsets
 
 import unroll
 from pipeline.errors import UnrollError, UsageError
@@ -19,9 +22,6 @@ from series import answer as answers
 from series import fits, page, seal
 from series.forecaster import OutsideRangeWarning
 from series.judge import between
-from series.short import backtest, local, networks
-from series.short.histories import Histories
-from series.short.offsets import offsets
 from tests.series.here import run_here
 from tests.series.test_strangers import changed_arrays, changed_json
 
