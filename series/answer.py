@@ -32,10 +32,11 @@ from pipeline.processes import Server
 from pipeline.provenance import fingerprint
 from pipeline.validation import Strict, one_of, validated
 from series import FILE, accounts, contributions, fits, seal, sentence
+from series.combination import ENSEMBLE
 from series.compared import Compared, compare
 from series.fits import Say, Workers
 from series.forecaster import ARRAYS, SPEC, Forecaster
-from series.leaderboard import ENSEMBLE, Board
+from series.leaderboard import Board
 from series.options import (
     MODELS,
     MOST_TIMESTEPS,

@@ -12,7 +12,7 @@ from series.models import panel
 from series.preparation import Prepared, fitted_of
 from series.question import Proposal
 from series.reading.profile import FileProfile
-from series.training import STEPS
+from series.training import BATCH_SIZE, STEPS
 
 SEEDS = (0, 1, 2)
 """The seeds of each recurrent network."""
@@ -47,7 +47,7 @@ More values do not help."""
 SLOW_BOOSTING = BOOSTING | {"trees": 150, "learning_rate": 0.1}
 """The training of boosting without a base, which has more to learn."""
 
-NETWORK = {"method": "numpy_adam", "steps": STEPS[0], "batch_size": 64}
+NETWORK = {"method": "numpy_adam", "steps": STEPS[0], "batch_size": BATCH_SIZE}
 """The training of a network, without its highest learning rate."""
 
 GLOBAL_NETWORK = {

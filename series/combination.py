@@ -22,6 +22,9 @@ from pipeline.data.examples import Array, ceil_div
 from series.comparison import POWER
 from series.options import Objective
 
+ENSEMBLE = "combination"
+"""The name of the combination in the table of models."""
+
 DECAY = 0.95
 """The weight of an origin relative to the next one."""
 

@@ -169,22 +169,25 @@ def _compared(
     board = board.model_copy(update={"untrained": too_few})
     # A user may choose another model than the champion. To fit networks again takes
     # long, so those alone are kept that the user named.
+    needed = {*board.champions, *asked.models}
+    if prepared.whole:
+        needed |= {*board.members}
     members = {
         model: experiment
         for model, experiment in trained.items()
-        if model in [*board.champions, *asked.models]
-        or not training.is_network(experiment)
+        if model in needed or not training.is_network(experiment)
     }
+    are_kept = {*board.members} <= {*members}
     fixed, ahead = fits.refitted(cache, members, plan, weights, workers)
     titles = {model: card(own).short_title(own) for model, own in trained.items()}
     if sentence.ZERO in titles:
         titles[sentence.ZERO] = "always 0"
-    champions = leaderboard.shares_of(board.champions, trained, plan)
     spec = PartSpec(
         dataset=dataset.name,
         members=fixed,
         champions=board.champions,
-        shares=champions if len(champions) > 1 else {},
+        combined=board.members if are_kept else [],
+        shares=leaderboard.shares_of(board.members, trained, plan),
         objective=board.objective,
         fitted=of_all_rows(prepared),
         stride=plan.stride,

@@ -413,4 +413,5 @@ def refit_one(
         )
         for replicate in trained.replicates
     ]
-    write_npz(folder / "ahead.npz", {"ahead": np.mean(ahead, axis=0, dtype=np.float64)})
+    mean = np.asarray(sum(ahead, np.zeros(()))) / len(ahead)
+    write_npz(folder / "ahead.npz", {"ahead": mean})

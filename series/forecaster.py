@@ -23,7 +23,7 @@ from pipeline.training.job import Predict
 from pipeline.training.recipe import Recipe
 from pipeline.validation import one_of, validated
 from series import intervals, seal
-from series.combination import known_after, weighted_forecast
+from series.combination import ENSEMBLE, known_after, weighted_forecast
 from series.models.recipes import recipe, require_own_model
 from series.options import Options
 from series.question import timesteps_of
@@ -113,22 +113,33 @@ class Part:
         return [*self.spec.fitted.series]
 
     @property
-    def models(self) -> list[str]:
-        """The models that can forecast: the members."""
+    def members(self) -> list[str]:
+        """The names of the members."""
         return [member.name for member in self.spec.members]
+
+    @property
+    def models(self) -> list[str]:
+        """The models that can forecast: the members, and perhaps their combination."""
+        return [*self.members, *([ENSEMBLE] if self.spec.combined else [])]
 
     @cached_property
     def by_champions(self) -> "Part":
         """The part without the members that were not chosen."""
-        names = self.spec.champions or self.models
-        return self if names == self.models else self.of_models(names, self.spec.why)
+        names = self.spec.champions or self.members
+        return self if names == self.members else self.of_models(names, self.spec.why)
 
     def of_models(self, names: Sequence[str], why: str) -> "Part":
         """Return the part with some of its members, which `why` names in words."""
-        places = [self.models.index(name) for name in names]
+        places = [self.members.index(name) for name in names]
         members = [self.spec.members[place] for place in places]
         shares = self.spec.shares if len(names) > 1 else {}
-        changed = {"members": members, "champions": [], "shares": shares, "why": why}
+        changed = {
+            "members": members,
+            "champions": [],
+            "combined": [],
+            "shares": shares,
+            "why": why,
+        }
         arrays = {**self.arrays, "forecasts": self.arrays["forecasts"][places]}
         if AHEAD in arrays:
             arrays[AHEAD] = arrays[AHEAD][:, places]
@@ -273,7 +284,7 @@ class Part:
         return np.asarray(truth - combined)
 
     def _weighted(self, forecasts: Array, truth: Array, delay: Array) -> Array:
-        shares = [self.spec.shares[name] for name in self.models if self.spec.shares]
+        shares = [self.spec.shares[name] for name in self.members if self.spec.shares]
         return weighted_forecast(forecasts, truth, delay, self.spec.objective, shares)
 
     def _past_of_series(self, window: Window, delay: Array) -> _Past:
@@ -434,10 +445,11 @@ class Forecaster:
             UsageError: there is no such model.
         """
         one_of(model, self.models, "model")
-        parts = [
-            part.of_models([model], why) if model in part.models else part
-            for part in self.parts
-        ]
+        parts = []
+        for part in self.parts:
+            names = part.spec.combined if model == ENSEMBLE else [model]
+            has = model in part.models
+            parts.append(part.of_models(names, why) if has else part)
         return replace(self, parts=parts)
 
     def of_series(self, series: str) -> Part:

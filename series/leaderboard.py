@@ -24,6 +24,7 @@ from pipeline.evaluation.margin import Word
 from pipeline.validation import Strict, Timestamp
 from series import backtest, combination, comparison, intervals
 from series.backtest import Plan
+from series.combination import ENSEMBLE
 from series.comparison import (
     FEWEST_SERIES,
     POWER,
@@ -35,9 +36,6 @@ from series.comparison import (
 )
 from series.models.recipes import card
 from series.options import Objective
-
-ENSEMBLE = "combination"
-"""The name of the forecast combination in the table."""
 
 DEVIATIONS = "standard deviations"
 """The unit of errors over several series: standard deviations of their train rows."""

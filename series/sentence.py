@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pipeline.evaluation.intervals import FEWEST_BLOCKS
 from pipeline.evaluation.margin import BAND, Word
 from pipeline.report.formatting import in_words
+from series.combination import ENSEMBLE
 from series.comparison import (
     FEWEST_SERIES,
     SEASON,
     ModelComparison,
 )
-from series.leaderboard import ENSEMBLE, Board, in_months
+from series.leaderboard import Board, in_months
 from series.options import argument
 
 PERCENT = f"{100 * BAND:.0f} %"

@@ -222,8 +222,9 @@ class PartSpec(Strict):
         members: the models that were fitted to all rows.
         champions: the members that forecast if none is named. All members if it is
             empty.
-        shares: the weight of each champion, if it is fixed; otherwise champions are
-            weighted by their errors (`combination`).
+        combined: the members of the combination; empty if not all of them were kept.
+        shares: the weight of each of these, if it is fixed; otherwise they are weighted
+            by their errors (`combination`).
         objective: what a forecast is, the mean or the median.
         stride: rows from one origin to the next.
         whole: whether models see whole series, each up to its last row.
@@ -235,6 +236,7 @@ class PartSpec(Strict):
     fitted: Preprocessing
     members: Annotated[list[Member], pydantic.Field(min_length=1, max_length=100)]
     champions: list[str] = pydantic.Field(default=[])
+    combined: list[str] = pydantic.Field(default=[])
     shares: dict[str, Annotated[float, pydantic.Field(gt=0, le=1)]] = pydantic.Field(
         default={}
     )
@@ -249,7 +251,7 @@ class PartSpec(Strict):
         """Check that series and members have the columns and steps of the windows."""
         self._require_columns()
         names = {member.name for member in self.members}
-        unknown = {*self.champions, *self.shares} - names
+        unknown = {*self.champions, *self.combined, *self.shares} - names
         if unknown:
             raise ValueError(
                 f"champions must be members. Received: {min(unknown)!r:.80}"

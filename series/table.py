@@ -13,7 +13,8 @@ import pandas as pd
 from pipeline.errors import UsageError, printable
 from pipeline.evaluation.margin import change_text
 from pipeline.report.formatting import SMALL, exponent, number
-from series.leaderboard import ENSEMBLE, MEASURE, Board
+from series.combination import ENSEMBLE
+from series.leaderboard import MEASURE, Board
 from series.options import Objective
 from series.sentence import needed_for_interval
 from series.spec import MIDNIGHT

@@ -30,6 +30,9 @@ STEPS = (250, 800)
 
 Few steps suit noisy series, many suit regular series."""
 
+BATCH_SIZE = 64
+"""The windows of a step."""
+
 MOST_EPOCHS = 30
 """Largest number of times that a network learns from each window."""
 
@@ -101,7 +104,7 @@ def by_steps(experiment: Experiment, windows: int) -> list[Experiment]:
             `MOST_EPOCHS` times.
     """
     options = experiment.training.model_dump()
-    most = max(1, MOST_EPOCHS * windows // options["batch_size"])
+    most = max(1, MOST_EPOCHS * windows // options.get("batch_size", BATCH_SIZE))
     trainings = [
         Training.model_validate(options | {"steps": steps})
         for steps in sorted({min(steps, most) for steps in STEPS})

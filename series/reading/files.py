@@ -132,7 +132,9 @@ def of_frame(frame: pd.DataFrame, form: CsvFormat) -> FileRows:
     import pyarrow as pa
 
     try:
-        table = pa.Table.from_pandas(frame, preserve_index=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what pyarrow asks of pandas 4
+            table = pa.Table.from_pandas(frame, preserve_index=False)
     # pyarrow's errors are of these kinds
     except (TypeError, ValueError, NotImplementedError) as error:
         raise UsageError(

@@ -19,9 +19,14 @@ from pipeline.data.series_options import (
     WindowSpec,
 )
 from series import leaderboard
-from series.leaderboard import ENSEMBLE, Board
+from series.backtest import Plan
+from series.combination import ENSEMBLE
+from series.leaderboard import Board
 
 STEPS = 3
+
+WEEK = 7 * 86_400
+"""Seconds from row to row; longer than a day, so that no time of the day counts."""
 
 STD = 2.0
 """The standard deviation of each series."""
@@ -84,7 +89,7 @@ def dataset(series: tuple[str, ...] = ("x",), low: float = -9.0) -> Dataset:
     statistics = Statistics(mean=[3.0], std=[STD], low=[low], high=[9.0])
     fitted = Preprocessing(
         csv=CsvFormat(target="y", series_id="unique_id" if len(series) > 1 else None),
-        cleaning=Cleaning(),
+        cleaning=Cleaning(spacing=WEEK),
         windows=WindowSpec(lookback=4, horizon=STEPS),
         columns=["y"],
         series=dict.fromkeys(series if len(series) > 1 else (ALONE,), statistics),
@@ -137,14 +142,15 @@ def table(
     return pd.concat(parts)
 
 
-def board(
-    forecasts: pd.DataFrame, low: float = -9.0, delay: int = 1
-) -> tuple[pd.DataFrame, Board]:
+PLAN = Plan(origins=182, stride=STEPS)
+"""Cutoffs so far apart that all errors are known at the next one."""
+
+
+def board(forecasts: pd.DataFrame, low: float = -9.0) -> tuple[pd.DataFrame, Board]:
     """The board of a table of models of `FAMILIES`."""
     series = tuple(forecasts["unique_id"].drop_duplicates())
     experiments = {name: experiment(name) for name in forecasts["model"].unique()}
-    known = np.full(STEPS, delay)
-    return leaderboard.board(dataset(series, low), forecasts, experiments, known)
+    return leaderboard.board(dataset(series, low), forecasts, experiments, PLAN)
 
 
 def answered(forecasts: pd.DataFrame, found: Board) -> SimpleNamespace:

@@ -1,7 +1,6 @@
 """The library as a user calls it: an answer, its tables, its forecasts; and nothing
 that comes later is learnt from."""
 
-import contextlib
 import errno
 
 import numpy as np
@@ -10,29 +9,13 @@ import pytest
 
 from pipeline.errors import UnrollError, UsageError
 from series import answer as answers
-from series import candidates, fits, windowed
+from series import fits
 from series.forecaster import OutsideRangeWarning
 from series.judge import judge
-from tests.series.here import run_here
+from tests.support.answered import answered as in_process
 
 FEW = ("last_value", "cycle_7", "ridge", "ets")
 """Models that are fitted in a moment."""
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    every = candidates.candidates
-
-    def few(*arguments, **options):
-        return {
-            name: model
-            for name, model in every(*arguments, **options).items()
-            if name in FEW
-        }
-
-    monkeypatch.setattr(fits.processes, "run", run_here)
-    monkeypatch.setattr(windowed, "candidates", few)
-    monkeypatch.setattr(answers, "Server", lambda *_, **__: contextlib.nullcontext())
 
 
 def rows(count=420):
@@ -44,12 +27,8 @@ def rows(count=420):
 
 
 def answered(frame=None, **options):
-    return answers.answer(
-        rows() if frame is None else frame,
-        networks=False,
-        say=lambda _line: None,
-        **options,
-    )
+    data = rows() if frame is None else frame
+    return in_process(data, models=["ridge", "ets"], **options)
 
 
 def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast():
@@ -165,12 +144,13 @@ def test_a_saved_answer_is_the_same_wherever_it_lies(tmp_path):
 def test_a_cache_lets_the_same_call_go_on_and_notices_other_rows(tmp_path, monkeypatch):
     answer = answered(horizon=7, cache=tmp_path)
     fitted = []
+    usual = fits.backtest.cross_validate
 
-    def counted(calls, jobs, server, **options):
-        fitted.extend(call.name for call in calls if call.function is fits.fit_one)
-        return run_here(calls, jobs, server, **options)
+    def counted(name, *arguments):
+        fitted.append(name)
+        return usual(name, *arguments)
 
-    monkeypatch.setattr(fits.processes, "run", counted)
+    monkeypatch.setattr(fits.backtest, "cross_validate", counted)
     again = answered(horizon=7, cache=tmp_path)
     assert fitted == []
     pd.testing.assert_frame_equal(again.forecasts, answer.forecasts)
@@ -226,23 +206,25 @@ def test_wrong_arguments_say_what_is_expected_and_what_was_received(options, tex
         answered(**options)
 
 
-def test_options_are_chosen_once_the_lines_about_the_file_are_said():
+def test_rows_are_read_and_a_question_is_proposed_before_it_is_answered():
     said = []
-
-    def choose(profile):
-        said.append(profile.targets)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        answers.answer(rows(), say=said.append, choose=choose)
-    *lines, last = said
-    assert last == ["sales"]
-    assert any(line.startswith("column    sales: from") for line in lines)
+    whole = answers.answer(
+        rows(), horizon=7, models="ridge", in_process=True, say=said.append
+    )
+    profile = answers.read(rows())
+    question = answers.propose(profile, horizon=7)
+    assert (question.target, question.lookback) == ("sales", 56)
+    assert question.reasons["lookback"] == "eight weeks"
+    in_steps = in_process(profile, question, models="ridge")
+    pd.testing.assert_frame_equal(in_steps.forecasts, whole.forecasts)
+    assert any(line.startswith("column    sales: from") for line in said)
+    assert "guessed   lookback: 56, eight weeks" in said
+    assert whole.findings.asked.given == {"horizon": 7, "models": ["ridge"]}
 
 
 def test_an_error_in_a_dataframe_names_no_file():
     with pytest.raises(UsageError, match="^the DataFrame: no column holds times"):
-        answers.answer(pd.DataFrame({"sales": [1.5, 2.5, 3.5]}))
+        in_process(pd.DataFrame({"sales": [1.5, 2.5, 3.5]}))
 
 
 def fit_with_error(monkeypatch, model, error):
@@ -268,7 +250,11 @@ def test_a_model_that_cannot_be_fitted_is_left_out(monkeypatch):
     ("error", "kind", "text"),
     [
         (OSError(errno.ENOSPC, "full"), UnrollError, "ets: the disk is full"),
-        (KeyError("no"), RuntimeError, "ets: a mistake in the code: 'no'\nTraceback"),
+        (
+            KeyError("no"),
+            RuntimeError,
+            "ets: a mistake in the code, KeyError\nTraceback",
+        ),
     ],
 )
 def test_what_is_no_fault_of_a_model_ends_the_answer(monkeypatch, error, kind, text):
@@ -283,7 +269,9 @@ def test_a_mistake_in_a_last_fit_shows_its_log(monkeypatch):
         raise KeyError("no")
 
     monkeypatch.setattr(fits, "refit_one", failing)
-    with pytest.raises(RuntimeError, match="a mistake in the code: 'no'\nTraceback"):
+    with pytest.raises(
+        RuntimeError, match="a mistake in the code, KeyError\nTraceback"
+    ):
         answered(horizon=7, minutes=1e-9)
 
 
@@ -354,7 +342,7 @@ def test_hours_of_quarters_are_forecast_as_hours_that_were_summed_by_hand(tmp_pa
     expected = by_hand.forecast(of_hours, horizon=12)
     columns = ["ds", "y_hat", "lo-90", "hi-90"]
     pd.testing.assert_frame_equal(found[columns], expected[columns], rtol=1e-4)
-    reach = answer.forecaster.spec.reach
+    reach = answer.forecaster.reach
     last = answer.forecaster.forecast(later[-reach - 2 : -2])
     assert [*last["ds"]] == [*found["ds"][:6]], "so many rows suffice"
     with pytest.raises(UsageError, match="a timestep is 4 rows. Received: 30"):
@@ -384,15 +372,3 @@ def test_a_shop_that_is_closed_on_sundays_forecasts_0_there_and_nothing_else():
     earlier = made.forecast(frame[:-3], levels=0.9)
     closed = earlier["ds"].dt.day_of_week == 6
     assert ((earlier["hi-90"] == 0) == closed).all()
-
-
-def test_an_answer_of_an_earlier_version_has_intervals_by_the_step_alone():
-    made = answered(horizon=7)
-    forecaster = made.forecaster
-    arrays = {**forecaster.arrays}
-    del arrays["positions"]
-    old = type(forecaster)(forecaster.spec, arrays, forecaster.weights)
-    found = old.after(old.read(made.files), (0.9,))
-    now = made.forecast(levels=0.9)
-    np.testing.assert_allclose(found["y_hat"], now["y_hat"])
-    assert not np.allclose(found["hi-90"], now["hi-90"])

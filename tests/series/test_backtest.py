@@ -140,9 +140,8 @@ def test_windows_between_two_blocks_count_and_those_of_unknown_targets_do_not():
 
 def test_what_looks_back_further_than_windows_sees_all_that_there_is():
     windows = data().splits["train"]
-    seen = training.with_lookback(
-        experiment("statistical", "ets", "none", history=60), windows
-    )
+    tried = experiment("statistical", "ets", "none", history=60)
+    seen = training.with_lookback(tried, data(), windows)
     inputs, targets = seen.take(np.array([0, 20]))
     assert inputs.shape == (2, 60, 1)
     assert np.isnan(inputs[0, :12]).all()
@@ -159,7 +158,7 @@ def test_a_gap_is_told_of_where_more_than_a_window_is_seen():
         whole, stamps=whole.stamps + np.where(np.arange(400) < 50, 0, 3600)
     )
     with pytest.raises(
-        UnrollError, match="m: the option `history` is for one series without gaps"
+        UnrollError, match="m: the option `history` is for series without gaps"
     ):
         validated(broken, tried, 2, 1)
 

@@ -4,9 +4,9 @@ builder takes."""
 import numpy as np
 import pandas as pd
 import pytest
-from series.recipes import recipe
 
-from series import candidates
+from series import candidates, training
+from series.models.recipes import recipe
 from series.options import Options
 from series.question import propose
 from series.reading.detect import detect
@@ -27,7 +27,7 @@ def hourly(tmp_path):
 
 
 def test_hourly_rows_have_naive_fitted_statistical_and_recurrent_models(hourly):
-    found = candidates.candidates(*hourly)
+    found = candidates.of_windows(*hourly)
     naive = ["last_value", "cycle_24", "cycle_168"]
     fitted = ["ridge", "boosting", "boosting_own", "boosting_cycle"]
     assert [*found] == [
@@ -42,7 +42,7 @@ def test_hourly_rows_have_naive_fitted_statistical_and_recurrent_models(hourly):
         "ets_168",
         "mstl",
     ]
-    assert [name for name in found if candidates.is_network(found[name])] == [
+    assert [name for name in found if training.is_network(found[name])] == [
         "mlp",
         "mlp_mean",
         "gru",
@@ -54,24 +54,23 @@ def test_hourly_rows_have_naive_fitted_statistical_and_recurrent_models(hourly):
 
 
 def test_without_networks_the_others_are_the_same(hourly):
-    every = candidates.candidates(*hourly)
-    some = candidates.candidates(*hourly, networks=False)
+    every = candidates.of_windows(*hourly)
+    some = candidates.of_windows(*hourly, networks=False)
     assert some == {
-        name: model for name, model in every.items() if not candidates.is_network(model)
+        name: model for name, model in every.items() if not training.is_network(model)
     }
 
 
 def test_of_many_series_no_model_is_fitted_to_each_forecast(hourly):
-    most = candidates.MOST_WINDOW_FITS // 100
-    few = candidates.candidates(*hourly, series=most, origins=100)
-    many = candidates.candidates(*hourly, series=most + 1, origins=100)
+    few = candidates.of_windows(*hourly, candidates.MOST_WINDOW_FITS)
+    many = candidates.of_windows(*hourly, candidates.MOST_WINDOW_FITS + 1)
     assert {*few} - {*many} == {"ets", "ets_24", "ets_168", "mstl"}
 
 
 def test_rows_without_a_cycle_have_no_model_of_one(tmp_path):
     profile, proposal = profiled(tmp_path, np.arange(300) % 29, freq="7h")
     assert not proposal.cycles
-    found = candidates.candidates(profile, proposal)
+    found = candidates.of_windows(profile, proposal)
     assert [*found] == [
         "last_value",
         "ridge",
@@ -82,13 +81,13 @@ def test_rows_without_a_cycle_have_no_model_of_one(tmp_path):
         "lstm",
         "ets",
     ]
-    assert [
-        each.model.options["base"] for each in candidates.by_base(found["gru"])
-    ] == ["last"]
+    assert [each.model.options["base"] for each in training.by_base(found["gru"])] == [
+        "last"
+    ]
 
 
 def test_months_have_a_history(tmp_path):
-    found = candidates.candidates(
+    found = candidates.of_windows(
         *profiled(tmp_path, 5 + np.arange(200) % 29, freq="MS")
     )
     assert {
@@ -97,7 +96,7 @@ def test_months_have_a_history(tmp_path):
 
 
 def test_what_is_known_beforehand_is_told(tmp_path):
-    found = candidates.candidates(
+    found = candidates.of_windows(
         *profiled(tmp_path, 10 + np.arange(2000) % 29, future=["wind"], holidays="DE")
     )
     assert {
@@ -117,14 +116,14 @@ def test_what_is_known_beforehand_is_told(tmp_path):
 )
 def test_demand_that_is_often_0_has_a_model_of_its_own(tmp_path, values, intermittent):
     values = np.append(values, values[::-1])
-    found = candidates.candidates(*profiled(tmp_path, values, freq="D"))
+    found = candidates.of_windows(*profiled(tmp_path, values, freq="D"))
     assert ("tsb" in found) == intermittent
 
 
 def test_a_network_is_trained_for_fewer_steps_on_few_windows(hourly):
-    gru = candidates.candidates(*hourly)["gru"]
-    many = candidates.by_steps(gru, 5000)
-    few = candidates.by_steps(gru, 200)
-    assert tuple(each.training.options["steps"] for each in many) == candidates.STEPS
-    most = candidates.MOST_EPOCHS * 200 // candidates.BATCH_SIZE
+    gru = candidates.of_windows(*hourly)["gru"]
+    many = training.by_steps(gru, 5000)
+    few = training.by_steps(gru, 200)
+    assert tuple(each.training.options["steps"] for each in many) == training.STEPS
+    most = training.MOST_EPOCHS * 200 // 64
     assert [each.training.options["steps"] for each in few] == [most]

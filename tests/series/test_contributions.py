@@ -1,6 +1,5 @@
 """Why a model forecasts what it does, and answers by another model of the table."""
 
-import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +10,7 @@ import unroll
 from pipeline.errors import UsageError
 from pipeline.workspace import Workspace
 from series import answer as answers
-from series import candidates, fits, page
-from tests.series.here import run_here
+from series import candidates, page, training
 from unroll.results.predict import predict
 
 DAYS = 280
@@ -36,9 +34,7 @@ def plan():
 @pytest.fixture(scope="module")
 def made(plan, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(fits.processes, "run", run_here)
-        patched.setattr(answers, "Server", lambda *_, **__: contextlib.nullcontext())
-        patched.setattr(candidates, "STEPS", (3,))
+        patched.setattr(training, "STEPS", (3,))
         patched.setattr(candidates, "SEEDS", (0,))
         answer = unroll.answer(
             plan[:DAYS],
@@ -48,6 +44,7 @@ def made(plan, tmp_path_factory):
             future=["promo"],
             holidays="DE-BY",
             models=["ridge", "ets", "mstl", "gru", "boosting"],
+            in_process=True,
         )
     return unroll.load(answer.save(tmp_path_factory.mktemp("answer") / "shop"))
 
@@ -104,7 +101,8 @@ def test_the_combination_can_be_named_if_it_was_chosen(made, champion, asked, te
     models = {**made.board.models, "combination": made.board.models["boosting"]}
     changed = {"champion": champion, "models": models}
     board = made.board.model_copy(update=changed)
-    findings = made.findings.model_copy(update={"board": board})
+    part = made.findings.parts[0].model_copy(update={"board": board})
+    findings = made.findings.model_copy(update={"parts": [part]})
     with pytest.raises(UsageError, match=text):
         replace(made, findings=findings).by_model(asked)
 

@@ -1,19 +1,12 @@
 """Demand of many products by week, as a buyer orders it."""
 
-import contextlib
-
 import numpy as np
 import pandas as pd
 
-import unroll
-from series import answer as answers
-from series import fits
-from tests.series.here import run_here
+from tests.support.answered import answered
 
 
-def test_demand_is_forecast_by_its_mean_so_that_sums_are_right(monkeypatch):
-    monkeypatch.setattr(fits.processes, "run", run_here)
-    monkeypatch.setattr(answers, "Server", lambda *_, **__: contextlib.nullcontext())
+def test_demand_is_forecast_by_its_mean_so_that_sums_are_right():
     random = np.random.default_rng(1)
     stamps = pd.date_range("2022-01-03", periods=120, freq="7D")
     levels = [0.5, 1, 2, 4, 8, 16]
@@ -25,7 +18,7 @@ def test_demand_is_forecast_by_its_mean_so_that_sums_are_right(monkeypatch):
     frame = pd.concat(frames)
     sums = {}
     for objective in ("mean", "median"):
-        answer = unroll.answer(
+        answer = answered(
             frame,
             target="y",
             horizon=8,
@@ -38,9 +31,7 @@ def test_demand_is_forecast_by_its_mean_so_that_sums_are_right(monkeypatch):
     assert sums["median"] < 0.85 * expected
 
 
-def test_a_promotion_known_beforehand_multiplies_demand(monkeypatch):
-    monkeypatch.setattr(fits.processes, "run", run_here)
-    monkeypatch.setattr(answers, "Server", lambda *_, **__: contextlib.nullcontext())
+def test_a_promotion_known_beforehand_multiplies_demand():
     random = np.random.default_rng(2)
     stamps = pd.date_range("2022-01-03", periods=128, freq="7D")
     frames = []
@@ -61,7 +52,7 @@ def test_a_promotion_known_beforehand_multiplies_demand(monkeypatch):
         )
     frame = pd.concat(frames)
     late = frame["ds"] >= stamps[120]
-    answer = unroll.answer(
+    answer = answered(
         frame[~late].drop(columns="mean"),
         target="y",
         horizon=8,

@@ -19,7 +19,7 @@ from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from series import seal
 from series.answer import load_forecaster
-from series.forecaster import OutsideRangeWarning
+from series.forecaster import Forecaster, OutsideRangeWarning
 from series.reading import files
 from stages.source import source
 from tests.support.options import sections, typed
@@ -192,7 +192,7 @@ def test_at_an_origin_of_the_past_it_forecasts_what_the_run_said_there(
         expected = predictions[:, place].mean(axis=0)
         for each in (forecaster, apart):
             (window,) = each.windows(past).values()
-            (found,) = each.of_members(window.inputs)
+            (found,) = each.parts[0].of_members(window.inputs)
             np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
         forecast = forecaster.forecast(past)
         np.testing.assert_allclose(
@@ -221,19 +221,19 @@ def test_its_errors_are_those_of_the_run_at_origins_a_day_apart(workspace, name)
     predictions = (
         run.predictions[f"{run.points[-1]}_test"].mean(axis=0).reshape(len(test), -1)
     )
-    own = forecaster.arrays["forecasts"][0, -chosen.sum() :]
+    own = forecaster.parts[0].arrays["forecasts"][0, -chosen.sum() :]
     np.testing.assert_allclose(own, predictions[chosen], rtol=2e-5, atol=1e-5)
     truth = test.targets.reshape(len(test), -1)[chosen]
-    of_errors = forecaster.arrays["truth"][-chosen.sum() :]
+    of_errors = forecaster.parts[0].arrays["truth"][-chosen.sum() :]
     known = np.isfinite(of_errors)
     np.testing.assert_allclose(of_errors[known], truth[known], rtol=2e-5, atol=1e-5)
-    assert forecaster.spec.stride == 24
+    assert forecaster.first.stride == 24
 
 
 BAD = {
     "too few": (
         lambda rows: rows.tail(30),
-        "the table: a forecast needs the last 72 rows, and there are 30; add",
+        "the DataFrame: a forecast needs the last 72 rows, and there are 30; add",
     ),
     "no column": (
         lambda rows: rows.drop(columns="wind"),
@@ -338,20 +338,18 @@ def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
     _, _, forecaster = trained(workspace, "jena_hourly/ridge_calendar")
     window = forecaster.windows(rows())[""]
     steps = np.array([-99.0, -6.6, 0.0])  # in deviations of about 14.6 around 100
-    forecaster = replace(forecaster, cache={})
-    vars(forecaster)["predict"] = [[lambda _: steps]]
-    forecast, ends = forecaster.ahead(window)
+    [part] = forecaster.parts
+    part = replace(part, cache={})
+    vars(part)["predict"] = [[lambda _: steps]]
+    forecast, ends = Forecaster("load", [part]).ahead(window)
     low, high = ends.T
     assert (forecast[0], low[0], low[1]) == (0, 0, 0)
     assert min(low[2], forecast[1]) > 0
     assert (high > forecast).all()
-    few = replace(
-        forecaster,
-        arrays=forecaster.arrays
-        | {"truth": np.full_like(forecaster.arrays["truth"], np.nan)},
-    )
-    vars(few)["predict"] = forecaster.predict
-    _, ends = few.ahead(window)
+    unknown = np.full_like(part.arrays["truth"], np.nan)
+    few = replace(part, arrays=part.arrays | {"truth": unknown})
+    vars(few)["predict"] = part.predict
+    _, ends = Forecaster("load", [few]).ahead(window)
     assert (ends == [-np.inf, np.inf]).all(), "not known, and not 0"
 
 
@@ -372,7 +370,7 @@ def test_a_model_that_no_answer_has_is_not_loaded(
     folder = tmp_path / "model"
     trained(workspace, "later/ridge_calendar")[2].save(folder)
     spec = json.loads((folder / "forecaster.json").read_text(encoding="utf-8"))
-    spec["members"][0]["experiment"][section][option] = named
+    spec["parts"][0]["members"][0]["experiment"][section][option] = named
     (folder / "forecaster.json").write_text(json.dumps(spec), encoding="utf-8")
     seal.write(folder)
     with pytest.raises(UnrollError, match="which `unroll.answer` never makes"):

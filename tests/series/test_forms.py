@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.errors import UnrollError
 from series.options import Options
-from series.question import prepared, propose
+from series.preparation import cut_into_windows
+from series.question import propose
 from series.reading.detect import detect
 from series.reading.profile import described
 
@@ -22,7 +23,7 @@ def data_of(paths, **wanted):
     """The data set of files, and what is said of them."""
     profile = detect(paths, Options())
     proposal = propose(profile, Options(**wanted))
-    data, _ = prepared("load", profile, proposal)
+    data = cut_into_windows("load", profile, proposal).dataset
     return data, "\n".join(described(profile))
 
 

@@ -1,26 +1,15 @@
 """Columns that are known beforehand for many series: promotions and a temperature."""
 
-import contextlib
-
 import numpy as np
 import pandas as pd
 import pytest
 
-import unroll
 from pipeline.errors import UnknownAheadError, UnrollError
-from series import answer as answers
-from series import fits
 from series.forecaster import OutsideRangeWarning
-from tests.series.here import run_here
+from tests.support.answered import answered
 
 WEEKS = 128
 HORIZON = 4
-
-
-@pytest.fixture(autouse=True)
-def _here(monkeypatch):
-    monkeypatch.setattr(fits.processes, "run", run_here)
-    monkeypatch.setattr(answers, "Server", lambda *_, **__: contextlib.nullcontext())
 
 
 def shop(count=6):
@@ -50,7 +39,7 @@ def shop(count=6):
 
 
 def asked(frame, **options):
-    return unroll.answer(
+    return answered(
         frame, target="sales", horizon=HORIZON, models=["boosting"], **options
     )
 

@@ -3,9 +3,16 @@ import pandas as pd
 import pytest
 
 from pipeline.data.series import DAY
+from pipeline.data.series_options import (
+    Cleaning,
+    CsvFormat,
+    Preprocessing,
+    WindowSpec,
+)
 from series import intervals
 from series.combination import known_after
 from series.intervals import FEWEST, inside, quantiles, weighted_quantile_loss
+from series.spec import SeriesQuestion
 
 DAILY = known_after(4, 1, 4)
 """Four steps, an origin every fourth row: all errors are known one origin later."""
@@ -183,7 +190,7 @@ def weekly(rng, shape):
 
 def test_intervals_are_wide_where_errors_were_large_at_this_position():
     times = pd.date_range("2024-01-01", periods=204)  # a Monday
-    days = intervals.positions(times, DAY)
+    days = np.asarray(times.day_of_week * 24)
     places = np.lib.stride_tricks.sliding_window_view(days, 4)
     errors = weekly(np.random.default_rng(0), (200, 4))
     found = quantiles(errors, (0.9,), HOURLY, positions=places)
@@ -199,10 +206,35 @@ def test_intervals_are_wide_where_errors_were_large_at_this_position():
     np.testing.assert_allclose(found[:151], before, err_msg="from later errors")
 
 
-def test_positions_are_hours_of_the_week_and_none_for_longer_timesteps():
+@pytest.mark.parametrize(
+    ("spacing", "expected"),
+    [(1800, [5, 6 * 24 + 23]), (DAY, [5, 6 * 24 + 23]), (7 * DAY, [0, 0])],
+)
+def test_positions_are_hours_of_the_week_and_none_for_longer_timesteps(
+    spacing, expected
+):
     times = pd.DatetimeIndex(["2024-01-01 05:30", "2024-01-07 23:00"])
-    assert intervals.positions(times, 1800).tolist() == [5, 6 * 24 + 23]
-    assert intervals.positions(times, 7 * DAY).tolist() == [0, 0]
+    fitted = Preprocessing(
+        csv=CsvFormat(),
+        cleaning=Cleaning(spacing=spacing),
+        windows=WindowSpec(lookback=1),
+        columns=["y"],
+        series={},
+    )
+    found = SeriesQuestion("x", fitted, "").positions(times)
+    assert found.tolist() == expected
+
+
+def test_pooled_intervals_are_quantiles_of_the_errors_around_a_step():
+    errors = np.linspace(-1, 1, 201)[:, None] * np.array([1.0, 2.0, 3.0])
+    ends = intervals.pooled(errors, [0.5, 0.9])
+    assert (np.diff(ends, axis=1) >= 0).all()
+    np.testing.assert_allclose(ends[1, 0], -ends[1, -1])
+    assert ends[2, -1] > ends[0, -1]
+    late = np.where(np.arange(3) < 1, errors, np.nan)
+    grown = intervals.pooled(late, [0.9])
+    np.testing.assert_allclose(grown[2], np.sqrt(3) * grown[0])
+    assert np.isinf(intervals.pooled(np.full((4, 3), np.nan), [0.9])).all()
 
 
 def test_a_position_is_closed_where_all_values_are_0_and_not_by_chance():

@@ -4,8 +4,10 @@ import pytest
 from pipeline.errors import UnrollError
 from pipeline.evaluation.margin import Word
 from series import combination, intervals, leaderboard
-from series.leaderboard import ENSEMBLE, Board, mae_by_block
+from series.combination import ENSEMBLE
+from series.leaderboard import Board, mae_by_block
 from tests.series.boards import (
+    PLAN,
     STD,
     STEPS,
     board,
@@ -100,7 +102,7 @@ def test_models_that_look_back_for_years_are_combined_alone():
         "ridge": experiment("ridge"),
     }
     forecasts = table(dict.fromkeys(history, noisy(1.0)))
-    _, found = leaderboard.board(dataset(), forecasts, history, np.ones(STEPS, int))
+    _, found = leaderboard.board(dataset(), forecasts, history, PLAN)
     assert found.members == ["change", "ets", "mstl"]
 
 

@@ -9,11 +9,10 @@ import pytest
 from pipeline.errors import UnrollError, UsageError
 from series.backtest import folds, plan
 from series.options import Options
+from series.preparation import cut_into_windows, not_forecast
 from series.question import (
     is_short,
-    not_forecast,
     perhaps_known,
-    prepared,
     propose,
     too_far,
 )
@@ -163,7 +162,7 @@ def test_a_timestep_is_the_mean_or_the_sum_of_its_rows(
         f"guessed   aggregate: {reason}; the last timestep, at 2024-06-05 06:00:00, "
         "lacks rows and is left out"
     )
-    dataset, _ = prepared("a", profile, proposal)
+    dataset = cut_into_windows("a", profile, proposal).dataset
     expected = size * hours.mean(axis=1)
     expected[100] = size * hours[100, [0, 2, 3]].mean()
     expected[201] = np.nan
@@ -230,11 +229,12 @@ def test_one_short_series_among_long_ones_is_left_out(tmp_path):
     path = tmp_path / "a.csv"
     pd.concat(rows).to_csv(path, index=False)
     profile = detect([path], Options())
-    dataset, proposal = prepared("a", profile, propose(profile, Options()))
-    [(name, reason)] = proposal.leave_out.items()
+    prepared = cut_into_windows("a", profile, propose(profile, Options()))
+    dataset = prepared.dataset
+    [(name, reason)] = prepared.left_out.items()
     assert name == "short"
     assert "30 rows, 0 of them before 2021-05-31" in reason
-    assert not_forecast(proposal.leave_out, 2) == (
+    assert not_forecast(prepared.left_out, 2) == (
         f"1 of 3 series is not forecast (short: {reason}). To forecast it, pass a "
         "smaller horizon= or lookback=, or add rows."
     )
@@ -260,7 +260,7 @@ def test_a_horizon_that_leaves_no_windows_is_told_with_the_longest(tmp_path):
     profile = detect([tmp_path / "a.csv"], Options())
     longest = Options(horizon=111, lookback=56)
     assert not is_short(profile, propose(profile, longest))
-    data, _ = prepared("a", profile, propose(profile, longest))
+    data = cut_into_windows("a", profile, propose(profile, longest)).dataset
     assert len(folds(data, plan(data))[0].train.rows) > 0
     further = propose(profile, Options(horizon=112, lookback=56))
     assert is_short(profile, further)
@@ -277,9 +277,9 @@ def test_too_few_rows_get_an_advice_that_was_tried(tmp_path):
     pd.DataFrame({"day": days, "load": np.sin(np.arange(60))}).to_csv(path, index=False)
     profile = detect([path], Options())
     with pytest.raises(UnrollError, match="pass a smaller horizon= or lookback="):
-        prepared("a", profile, propose(profile, Options(lookback=50)))
+        cut_into_windows("a", profile, propose(profile, Options(lookback=50)))
     rows = [f"2021-01-{day:02d},{day // 16}\n" for day in range(1, 29)]
     path.write_text("".join(["day,load\n", *rows]))
     few = detect([path], Options())
     with pytest.raises(UnrollError, match="give more rows"):
-        prepared("a", few, propose(few, Options(horizon=1, lookback=2)))
+        cut_into_windows("a", few, propose(few, Options(horizon=1, lookback=2)))

@@ -2,13 +2,16 @@
 
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UsageError
-from series.source import files_of, plain_name
+from series.reading.files import FileRows
+from series.source import plain_name, rows_of
 
 HOURS = pd.date_range("2024-01-01", periods=5, freq="h")
 
@@ -27,14 +30,15 @@ HOURS = pd.date_range("2024-01-01", periods=5, freq="h")
         (pd.DataFrame({"ds": HOURS, "y": [1, "n/a", 2.5, None, 4]}), ["ds", "y"]),
     ],
 )
-def test_a_dataframe_becomes_a_file_with_its_index_where_that_says_something(
-    tmp_path, frame, columns
+def test_a_dataframe_has_its_index_as_a_column_where_that_says_something(
+    frame, columns
 ):
-    (path,) = files_of(frame, tmp_path, "rows")
-    written = pd.read_parquet(path)
-    assert [*written] == columns
-    assert len(written) == len(frame)
-    assert written[columns[0]].iloc[0] == HOURS[0]
+    rows = rows_of(frame, CsvFormat())
+    assert rows.in_memory
+    assert rows.typed
+    assert [*rows.cells] == columns
+    assert len(rows.cells) == len(frame)
+    assert rows.cells[columns[0]].iloc[0] == HOURS[0]
 
 
 @pytest.mark.parametrize(
@@ -80,16 +84,15 @@ def test_a_dataframe_becomes_a_file_with_its_index_where_that_says_something(
         ),
     ],
 )
-def test_what_is_no_series_says_what_is_expected(tmp_path, given, error, text):
+def test_what_is_no_series_says_what_is_expected(given, error, text):
     with pytest.raises(error, match=text):
-        files_of(given, tmp_path, "rows")
+        rows_of(given, CsvFormat())
 
 
-def test_what_is_attached_to_a_dataframe_is_left_out(tmp_path):
+def test_what_is_attached_to_a_dataframe_is_left_out():
     frame = pd.DataFrame({"ds": HOURS, "y": range(5)})
     frame.attrs = {"loaded": HOURS[0], "lock": threading.Lock()}
-    (path,) = files_of(frame, tmp_path, "rows")
-    assert len(pd.read_parquet(path)) == 5
+    assert len(rows_of(frame, CsvFormat()).cells) == 5
     assert frame.attrs["loaded"] == HOURS[0]
 
 
@@ -100,16 +103,19 @@ def test_a_pipe_and_a_folder_are_no_files(tmp_path):
         (tmp_path, "is a folder; name a CSV, Parquet or .xlsx file"),
     ):
         with pytest.raises(UsageError, match=text):
-            files_of(path, tmp_path, "rows")
+            rows_of(path, CsvFormat())
 
 
 @pytest.mark.parametrize(
-    ("data", "name"),
+    ("paths", "name"),
     [
-        ("Wörk/Meter 2 (kW).csv", "meter_2_kw"),
+        (["Wörk/Meter 2 (kW).csv"], "meter_2_kw"),
         (["a/b.csv", "a/c.csv"], "b"),
-        (pd.DataFrame({"y": np.ones(2)}), "series"),
+        (["???.csv"], "series"),
     ],
 )
-def test_a_name_is_made_of_the_file(data, name):
-    assert plain_name(data) == name
+def test_a_name_is_made_of_the_file(paths, name):
+    paths = [Path(path) for path in paths]
+    assert plain_name(FileRows(paths, CsvFormat(), False, pd.DataFrame(), 0)) == name
+    frame = pd.DataFrame({"y": np.ones(2)})
+    assert plain_name(rows_of(frame, CsvFormat())) == "series"

@@ -32,7 +32,7 @@ SCORES = pd.DataFrame(
 def test_the_legend_explains_the_error_that_the_table_shows(objective, error):
     scores = SimpleNamespace(low=None)
     board = SimpleNamespace(
-        short=False,
+        whole=False,
         days=30,
         models={"ets": scores, "ridge": scores},
         opponent="ridge",

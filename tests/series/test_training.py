@@ -9,7 +9,7 @@ import pytest
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
-from series import candidates, training
+from series import training
 
 HOURS = 600
 
@@ -61,7 +61,7 @@ def days():
 def test_a_network_corrects_the_naive_forecast_that_suits_the_series(
     walk, days, monkeypatch
 ):
-    monkeypatch.setattr(candidates, "STEPS", (5,))
+    monkeypatch.setattr(training, "STEPS", (5,))
     assert (
         training.select_options(
             "m", network(), walk, walk.splits["train"]
@@ -100,11 +100,8 @@ def test_several_series_are_validated_on_at_the_same_times():
 def test_of_few_windows_the_first_options_are_taken(walk):
     train = replace(walk.splits["train"], rows=np.arange(48, 90))
     settled = training.select_options("m", network(), walk, train)
-    assert settled.model.options["base"] == candidates.BASES[0]
-    assert (
-        settled.training.options["steps"]
-        == candidates.MOST_EPOCHS * 42 // candidates.BATCH_SIZE
-    )
+    assert settled.model.options["base"] == training.BASES[0]
+    assert settled.training.options["steps"] == training.MOST_EPOCHS * 42 // 64
 
 
 def test_other_models_are_left_as_they_are(walk):
@@ -117,5 +114,5 @@ def test_other_models_are_left_as_they_are(walk):
 
 def test_a_network_is_handed_no_more_than_it_looks_at(walk):
     windows = replace(walk.splits["train"], lookback=48)
-    assert training.with_lookback(network(), windows).lookback == 6 + 24
-    assert training.with_lookback(network(last=40), windows).lookback == 48
+    assert training.with_lookback(network(), walk, windows).lookback == 6 + 24
+    assert training.with_lookback(network(last=40), walk, windows).lookback == 48

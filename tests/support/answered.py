@@ -1,6 +1,5 @@
 """A small answer with a model of each kind, in seconds."""
 
-import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +7,10 @@ import pandas as pd
 import pytest
 
 from series import answer as answers
-from series import candidates, fits, leaderboard, page, windowed
+from series import leaderboard, page, training
 from series.answer import Answer
-from tests.series.here import run_here
 
-FEW = ("last_value", "ridge", "boosting_own", "mlp", "gru")
+FEW = ("ridge", "boosting_own", "mlp", "gru")
 
 
 def rows(count: int = 300) -> pd.DataFrame:
@@ -23,25 +21,21 @@ def rows(count: int = 300) -> pd.DataFrame:
     return pd.DataFrame({"day": days, "sales": 50 + 5 * week + 3 * noise})
 
 
+def answered(data, question=None, **options) -> Answer:
+    """Answer in this process, without a word."""
+    return answers.answer(
+        data, question, in_process=True, say=lambda _line: None, **options
+    )
+
+
 def small_answer(folder: Path) -> Answer:
     """Answer `rows`, in a file beside the folder; load what was saved."""
-    every = candidates.candidates
-
-    def few(*arguments, **options):
-        models = every(*arguments, **options)
-        return {name: models[name] for name in FEW}
-
     file = folder.with_suffix(".csv")
     rows().to_csv(file, index=False)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(windowed, "candidates", few)
-        patched.setattr(answers, "Server", lambda *_, **__: contextlib.nullcontext())
-        patched.setattr(fits.processes, "run", run_here)
-        patched.setattr(candidates, "STEPS", (4, 5))
+        patched.setattr(training, "STEPS", (4, 5))
         patched.setattr(leaderboard, "MARGIN", 0.0)
-        made = answers.answer(
-            file, target="sales", horizon=7, jobs=1, say=lambda _: None
-        )
+        made = answered(file, target="sales", horizon=7, models=FEW)
     made.save(folder)
     saved = answers.load(folder)
     page.write(saved)

@@ -124,6 +124,7 @@ def of_files(
     is damaged is made anew. Without any option, the earlier options are taken. A
     finished answer for another target, horizon or objective stays.
     """
+    files = [existing(file) for file in files]
     before = _findings_before(folder, files)
     seal.require_plain(folder)  # nothing is written behind a link
     if before is not None and not options.given:
@@ -179,12 +180,8 @@ def _say(line: str) -> None:
 def _is_current(
     before: Findings, folder: Path, files: Sequence[Path], options: Options
 ) -> bool:
-    """Return whether an answer was made of the same files, options and code.
-
-    Raises:
-        UsageError: a file is not there.
-    """
-    now = [RowsFile.of(existing(file), folder) for file in files]
+    """Return whether an answer was made of the same files, options and code."""
+    now = [RowsFile.of(file, folder) for file in files]
     code = fingerprint.package()
     return (before.files, before.asked, before.code) == (now, options, code)
 

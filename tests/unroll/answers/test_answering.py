@@ -1,9 +1,10 @@
 """The flow of `unroll answer`, with a stand-in for the library: what is asked, kept,
 and said at once."""
 
-import json
+import inspect
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -12,9 +13,11 @@ import typer
 
 from pipeline.errors import UnrollError, UsageError
 from pipeline.locks import alone
-from series.options import Options
-from series.reading.detect import detect
+from series import answer as answers
+from series.options import Arguments, Options, argument, naming_flags
+from series.source import RowsFile
 from tests.support import REPOSITORY
+from tests.support.answered import answered
 from unroll.answers import answering, show
 from unroll.commands.main import invoke
 
@@ -32,21 +35,37 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def usual():
+    """A real answer, which stands for each that would be made."""
+    days = pd.date_range("2024-01-01", periods=60)
+    load = [day * day % 17 for day in range(60)]
+    rows = pd.DataFrame({"day": days, "load": load})
+    return answered(rows, models="last_value")
+
+
 @pytest.fixture
-def library(monkeypatch):
-    """The calls of the library, which here leaves nothing but answer.json."""
+def library(monkeypatch, usual):
+    """The calls of the library, which here computes nothing."""
     calls = []
 
-    def make(folder, name, files, options, choose, **_):
-        options = choose(detect(files, options))
-        calls.append((name, [file.name for file in files], options.given))
-        (folder / "answer.json").write_text("{}")
-        return SimpleNamespace(folder=folder, sentence="No.")
+    def make(profile, question, *, name, **options):
+        for key in ("jobs", "cache", "say"):
+            del options[key]
+        paths = profile.file.paths
+        calls.append((name, [path.name for path in paths], options))
+        changed = {
+            "name": name,
+            "files": [RowsFile.of(path, usual.folder) for path in paths],
+            "asked": Options(**options),
+            "target": question.target,
+            "horizon": question.horizon,
+        }
+        findings = usual.findings.model_copy(update=changed)
+        return replace(usual, findings=findings)
 
-    monkeypatch.setattr(answering, "_made", make)
-    monkeypatch.setattr(
-        answering, "load", lambda folder: SimpleNamespace(folder=folder, sentence="No.")
-    )
+    monkeypatch.setattr(answering, "answer_series", make)
+    monkeypatch.setattr(answering.page, "write", lambda *_: None)
     monkeypatch.setattr(show, "show", lambda *_: None)
     return calls
 
@@ -73,19 +92,12 @@ def test_the_same_question_is_answered_at_once_and_without_options_it_is_the_one
     ]
 
 
-@pytest.mark.usefixtures("here")
-def test_a_damaged_answer_is_made_anew(library, monkeypatch, capsys):
+@pytest.mark.parametrize("file", ["answer.json", "forecaster.json"])
+def test_a_damaged_answer_is_made_anew(here, library, capsys, file):
     answer("--target", "load", "--horizon", "7")
-
-    def damaged(folder):
-        raise UnrollError(f"{folder.name}/answer.json was edited")
-
-    monkeypatch.setattr(answering, "load", damaged)
-    answer()
-    assert (
-        "meter/answer.json was edited. It is answered anew now."
-        in capsys.readouterr().out
-    )
+    (here / "meter" / file).write_text("{}")
+    answer("--target", "load", "--horizon", "7")
+    assert f"meter/{file}" in capsys.readouterr().out
     assert [options for *_, options in library] == 2 * [
         {"target": "load", "horizon": 7}
     ]
@@ -121,43 +133,49 @@ def test_a_folder_of_something_else_stays_as_it_is(here):
 def test_what_fails_leaves_no_folder_and_what_is_stopped_goes_on(
     here, library, monkeypatch
 ):
-    def fail(error):
-        def make(_, __, files, options, choose, **___):
-            choose(detect(files, options))
+    def failing(error):
+        def make(*_, **__):
             raise error
 
         return make
 
     with monkeypatch.context() as patch:
-        patch.setattr(answering, "_made", fail(UnrollError("too few rows")))
+        patch.setattr(answering, "answer_series", failing(UnrollError("too few rows")))
         with pytest.raises(UnrollError, match="too few rows"):
             answer("--yes")
         assert not (here / "meter").exists()
-        patch.setattr(answering, "_made", fail(KeyboardInterrupt()))
+        patch.setattr(answering, "answer_series", failing(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             answer("--target", "wind", "--horizon", "2")
+    assert [path.name for path in (here / "meter").iterdir()] == [".cache"]
     with pytest.raises(
         UsageError, match="'meter' is no answer here, nor in params.yaml"
     ):
         invoke(["predict", "meter"])
-    answer()
-    assert library == [("meter", ["meter.csv"], {"target": "wind", "horizon": 2})]
+    answer("--target", "wind", "--horizon", "2")
     with monkeypatch.context() as patch:
-        patch.setattr(answering, "_made", fail(UsageError("no such column")))
-        with pytest.raises(UsageError, match="no such column"):
-            answer("--target", "load", "--horizon", "2")
+        patch.setattr(answering, "answer_series", failing(UsageError("no such model")))
+        with pytest.raises(UsageError, match="no such model"):
+            answer("--target", "wind", "--horizon", "2", "--models", "nonsense")
     answer()
-    assert len(library) == 1, "the answer of before is there, with its options"
+    expected = {"target": "wind", "horizon": 2}
+    assert library == [("meter", ["meter.csv"], expected)], "what failed is forgotten"
 
 
-@pytest.mark.usefixtures("library")
-def test_files_beside_the_name_of_an_answer_are_refused(here):
+def test_an_answer_for_another_question_stays(here, library):
+    answer("--target", "wind", "--horizon", "2")
+    text = "holds the answer for wind, 2 rows ahead. Asked was load, 2 rows ahead; pass"
+    with pytest.raises(UsageError, match=text):
+        answer("--target", "load", "--horizon", "2")
+    assert len(library) == 1
+    assert answers.load(here / "meter").target == "wind"
+
+
+@pytest.mark.usefixtures("library", "here")
+def test_files_beside_the_name_of_an_answer_are_refused():
     answer("--yes")
     with pytest.raises(UsageError, match=r"meter is an answer, .* leave out new.csv"):
         invoke(["answer", "meter", "new.csv"])
-    (here / "meter" / ".cache" / "asked.json").write_text("{")
-    with pytest.raises(UnrollError, match=r"is damaged.*remove .*meter/.cache, and"):
-        answer("--yes")
 
 
 def test_one_call_works_in_a_folder_and_one_that_was_killed_early_does_not_bar_it(
@@ -182,20 +200,6 @@ def test_nothing_is_written_behind_a_link_in_an_answer_that_was_sent(here):
     with pytest.raises(UnrollError, match=r"meter/.cache is a link"):
         answer("--yes")
     assert not any((here / "elsewhere").iterdir())
-
-
-def test_options_that_failed_in_a_folder_that_was_there_are_forgotten(
-    here, monkeypatch
-):
-    def fail(_, __, files, options, choose, **___):
-        choose(detect(files, options))
-        raise UsageError("no such model")
-
-    (here / "meter").mkdir()
-    monkeypatch.setattr(answering, "_made", fail)
-    with pytest.raises(UsageError, match="no such model"):
-        answer("--yes", "--models", "nonsense")
-    assert not (here / "meter" / ".cache" / "asked.json").exists()
 
 
 def test_what_is_open_is_asked_on_a_terminal_and_refused_elsewhere(
@@ -286,34 +290,27 @@ def test_the_first_line_comes_before_all_that_takes_long_to_import():
 
 
 def test_every_option_of_the_library_is_one_of_the_command():
-    import inspect
-
-    from series.answer import answer as library_answer
-
-    known = {*inspect.signature(library_answer).parameters}
-    assert {*Options.model_fields} == known - {
-        "data",
-        "name",
-        "jobs",
-        "cache",
-        "say",
-        "choose",
+    known = {*inspect.signature(answers.answer).parameters}
+    assert known >= {*Arguments.model_fields}
+    assert known - {*Arguments.model_fields} == {
+        *["data", "question", "cache", "say", "in_process"]
     }
-    assert json.loads(Options().model_dump_json())["networks"] is True
 
 
-def test_the_keywords_of_the_library_are_flags_of_the_command():
-    assert show.with_flags("pass other values of horizon= or time_zone=, or a=1") == (
-        "pass other values of --horizon or --time-zone, or a=1"
-    )
-    assert show.with_flags("pass decimal=',', missing='<1 \\'' or stamp='when'") == (
-        """pass --decimal ,, --missing '<1 '"'"'' or --stamp when"""
-    )
-    assert show.with_flags("step=4 would do") == "--step 4 would do"
-    assert show.with_flags("target='sales': it is") == "--target sales: it is"
-    assert show.with_flags("day_first=True or day_first=False, for -1") == (
-        "--day-first or --month-first, for -1"
-    )
-    told = pytest.raises(UsageError, match="^pass a smaller --horizon$")
-    with told, show.speaking_flags():
-        raise UsageError("pass a smaller horizon=")
+@pytest.mark.parametrize(
+    ("name", "value", "keyword", "flag"),
+    [
+        ("horizon", None, "horizon=", "--horizon"),
+        ("time_zone", None, "time_zone=", "--time-zone"),
+        ("step", 4, "step=4", "--step 4"),
+        ("decimal", ",", "decimal=','", "--decimal ,"),
+        ("missing", "<1 '", """missing="<1 '\"""", """--missing '<1 '"'"''"""),
+        ("day_first", True, "day_first=True", "--day-first"),
+        ("day_first", False, "day_first=False", "--month-first"),
+    ],
+)
+def test_an_option_has_the_name_that_its_reader_types(name, value, keyword, flag):
+    assert argument(name, value) == keyword
+    with naming_flags():
+        assert argument(name, value) == flag
+    assert argument(name, value) == keyword

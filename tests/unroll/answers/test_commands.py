@@ -2,6 +2,7 @@
 and quick models."""
 
 import contextlib
+import functools
 import io
 import json
 import shutil
@@ -12,31 +13,19 @@ import pytest
 
 import unroll
 from pipeline.errors import UnrollError, UsageError
-from series.candidates import candidates
-from tests.series.here import run_here
 from unroll.commands.main import invoke
 
 DAYS = 120
 MODELS = ("last_value", "cycle_7", "ridge", "gru")
 
 
-def few(*arguments, **options):
-    """Few candidates, whose networks have one seed."""
-    every = candidates(*arguments, **options)
-    return {
-        name: every[name].model_copy(update={"seeds": every[name].seeds[:1]})
-        for name in MODELS
-        if name in every
-    }
-
-
 @contextlib.contextmanager
 def quickly():
-    """Few candidates, fitted in this process."""
+    """Networks of one seed, and models that are fitted in this process."""
+    here = functools.partial(unroll.answer, in_process=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("series.windowed.candidates", few)
-        patch.setattr("series.answer.Server", lambda *_, **__: contextlib.nullcontext())
-        patch.setattr("series.fits.processes.run", run_here)
+        patch.setattr("series.candidates.SEEDS", (0,))
+        patch.setattr("unroll.answers.answering.answer_series", here)
         yield
 
 
@@ -44,7 +33,10 @@ def answered(folder, name, rows, *flags):
     """What `unroll answer` prints in a folder with the file of these rows."""
     rows.to_csv(folder / f"{name}.csv", index=False)
     with quickly():
-        return printed(folder, "answer", f"{name}.csv", "--yes", "--jobs", "2", *flags)
+        words = ["answer", f"{name}.csv", "--yes", *flags]
+        if "--no-networks" not in flags:
+            words += ["--models", "gru"]
+        return printed(folder, *words, "--models", "ridge")
 
 
 def printed(folder, *words):
@@ -112,7 +104,7 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
     assert "<h2>Why this forecast</h2>" in page
 
     monkeypatch.setattr("unroll.answers.answering.answer_series", None)
-    monkeypatch.setattr("series.forecaster.BaseForecaster.read", None)  # no row is read
+    monkeypatch.setattr("series.forecaster.Forecaster.read", None)  # no row is read
     assert (
         printed(folder, "answer", "shop.csv").splitlines()[1:]
         == text[text.index("\nshop: ") + 1 :].splitlines()
@@ -249,11 +241,7 @@ def test_an_answer_is_listed_and_compared(shop, tmp_path, capsys):
     assert compared[0]["comparison"] == verdict
     facts = printed(folder, "show", "shop").splitlines()
     assert "  files: [../shop.csv]" in facts
-    assert [
-        line
-        for line in facts
-        if line.startswith("  options: ") and "lookback: 14" in line
-    ]
+    assert "    lookback: 14" in facts
     shown = printed(folder, "compare", "shop/")
     assert "coverage" in shown.lower()
     assert "weighted quantile loss" in shown
@@ -264,14 +252,15 @@ def test_what_somebody_else_asked_is_read_by_a_schema_and_no_link_is_followed(
 ):
     folder, _ = shop
     shutil.copytree(folder / "shop", tmp_path / "theirs")
-    asked = tmp_path / "theirs" / ".cache" / "asked.json"
-    asked.write_text('{"files": [], "options": [], "code": "", "answered": true}')
-    with pytest.raises(UnrollError, match=r"asked.json is damaged \(options must be"):
+    answer = tmp_path / "theirs" / "answer.json"
+    found = json.loads(answer.read_text())
+    answer.write_text(json.dumps(found | {"asked": []}))
+    with pytest.raises(UnrollError, match=r"answer.json is damaged \(asked must be"):
         printed(tmp_path, "answer", "theirs")
     (tmp_path / "secret.json").write_text('{"secret": 1}')
-    asked.unlink()
-    asked.symlink_to(tmp_path / "secret.json")
-    with pytest.raises(UnrollError, match=r"asked.json is a link"):
+    answer.unlink()
+    answer.symlink_to(tmp_path / "secret.json")
+    with pytest.raises(UnrollError, match=r"answer.json is a link"):
         printed(tmp_path, "answer", "theirs")
 
 
@@ -297,7 +286,7 @@ def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
         assert "\n2024-05-20" in printed(tmp_path, "answer", "shop")
     printed(tmp_path, "predict", "shop")
     assert "hint" not in capsys.readouterr().err
-    assert unroll.load(tmp_path / "shop").forecaster.spec.fitted.windows.lookback == 14
+    assert unroll.load(tmp_path / "shop").forecaster.question.windows.lookback == 14
 
 
 @pytest.mark.parametrize(
@@ -343,7 +332,7 @@ def test_of_several_series_each_one_has_its_forecast(tmp_path):
     assert "(late: 9 rows, 0 of them before" in text
     about = json.loads((tmp_path / "shops" / "answer.json").read_text("utf-8"))
     assert about["series_left_out"] == {}
-    assert about["late"]["reasons"]["late"].startswith("9 rows, 0 of them before")
+    assert about["parts"][1]["late"]["late"].startswith("9 rows, 0 of them before")
     table = pd.read_csv(io.StringIO(printed(tmp_path, "predict", "shops", "--csv")))
     assert table.groupby("unique_id")["ds"].first().to_dict() == {
         "a": "2024-04-30",
@@ -351,9 +340,8 @@ def test_of_several_series_each_one_has_its_forecast(tmp_path):
         "late": "2024-04-30",
     }
     late = printed(tmp_path, "predict", "shops", "--series", "late")
-    assert late.startswith(
-        f"shops: {unroll.load(tmp_path / 'shops').forecaster.late.spec.why}\n"
-    )
+    forecaster = unroll.load(tmp_path / "shops").forecaster
+    assert late.startswith(f"shops: {forecaster.why('late')}\n")
     assert not (tmp_path / "shops" / "forecast.svg").exists()
     text = printed(
         tmp_path, "predict", "shops", "--series", "b", "--plot", tmp_path / "b.svg"

@@ -1,0 +1,220 @@
+"""What holds for every saved answer, whether of one series or of several, cut into
+windows or seen as a whole, with late ones or without."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import unroll
+from pipeline.errors import UnrollError, UsageError
+from series import answer as answers
+from series import seal
+from series.forecaster import ARRAYS, SPEC
+from tests.support.answered import answered
+
+LEVEL = {"A": 50, "B": 80, "C": 20}
+
+
+def daily(names="A", count=200):
+    """Daily sales with a week, one series after the other."""
+    days = pd.date_range("2022-01-01", periods=count)
+    frames = []
+    for name in names:
+        noise = np.random.default_rng(ord(name)).normal(size=count)
+        sales = LEVEL.get(name, 10) + np.resize([0, 4, 5, 3, 2, 8, 9], count) + noise
+        family = "food" if name in "AD" else "toys"
+        frame = pd.DataFrame({"unique_id": name, "ds": days, "sales": sales})
+        frames.append(frame.assign(family=family))
+    return pd.concat(frames, ignore_index=True)
+
+
+def with_late_ones():
+    """Two long series, one that begins late, one with three rows, one without a
+    value."""
+    rows = daily("ABCDE")
+    day = rows.groupby("unique_id").cumcount()
+    begins = rows["unique_id"].map({"C": 160, "D": 197}).fillna(0)
+    rows.loc[rows["unique_id"] == "E", "sales"] = np.nan
+    return rows[day >= begins]
+
+
+def monthly(names, count=40):
+    """Months with a trend and a season, each series at a level of its own."""
+    time = np.arange(count)
+    stamps = pd.date_range(end="2024-12-01", periods=count, freq="MS")
+    frames = []
+    for name in names:
+        random = np.random.default_rng(ord(name))
+        season = 1 + 0.2 * np.sin(2 * np.pi * time / 12)
+        sales = 10.0 ** (ord(name) - 65) * (20 + 0.3 * time) * season
+        sales *= np.exp(random.normal(0, 0.03, count))
+        frames.append(pd.DataFrame({"unique_id": name, "ds": stamps, "sales": sales}))
+    return pd.concat(frames, ignore_index=True)
+
+
+KINDS = {
+    "one": (daily().drop(columns=["unique_id", "family"]), ["ridge"], "last_value"),
+    "several": (daily("AB"), ["ridge"], "cycle_7"),
+    "short": (monthly("ABC"), ["theta"], "cycle_12"),
+    "one short": (monthly("A", 11).drop(columns="unique_id"), ["theta"], "last_value"),
+    "late": (with_late_ones(), ["ridge"], "cycle_7"),
+}
+"""Kind of series -> rows, the models that are tried, and a naive one."""
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request, tmp_path_factory):
+    """The name of a kind, the answer, and the folder that it was saved in."""
+    rows, models, _ = KINDS[request.param]
+    made = answered(rows, target="sales", horizon=4, models=models)
+    folder = tmp_path_factory.mktemp("answers") / "shop"
+    made.save(folder)
+    return request.param, made, folder
+
+
+@pytest.fixture
+def loaded(kind, tmp_path):
+    """The answer as it is read from another place."""
+    moved = tmp_path / "moved"
+    shutil.copytree(kind[2], moved)
+    return unroll.load(moved)
+
+
+def test_it_says_and_forecasts_the_same_wherever_it_lies(kind, loaded):
+    _, made, _ = kind
+    assert loaded.sentence == made.sentence
+    assert loaded.hint == made.hint
+    assert loaded.left_out == made.left_out
+    for table in ("models", "forecasts"):
+        pd.testing.assert_frame_equal(getattr(loaded, table), getattr(made, table))
+    pd.testing.assert_frame_equal(loaded.scores(), made.scores())
+    pd.testing.assert_frame_equal(loaded.forecast(), made.forecast())
+
+
+def test_its_intervals_are_known_nested_and_wider_further_ahead(loaded):
+    forecast = loaded.forecast(levels=(0.5, 0.9), horizon=12)
+    ends = forecast[["lo-90", "lo-50", "y_hat", "hi-50", "hi-90"]].to_numpy()
+    assert np.isfinite(ends).all()
+    assert (np.diff(ends, axis=1) >= 0).all()
+    widths = (ends[:, -1] - ends[:, 0]).reshape(-1, 12)
+    assert (widths[:, -1] > widths[:, 3]).all()
+    first = forecast.groupby("unique_id", sort=False).head(4).reset_index(drop=True)
+    pd.testing.assert_frame_equal(loaded.forecast(levels=(0.5, 0.9)), first)
+
+
+def test_another_of_its_models_forecasts_if_it_is_named(kind, loaded):
+    rows, _, naive = KINDS[kind[0]]
+    by_naive = loaded.forecast(model=naive).groupby("unique_id")["y_hat"].first()
+    names = (
+        rows["unique_id"] if "unique_id" in rows else pd.Series("series", rows.index)
+    )
+    back = -1 if naive == "last_value" else -int(naive.removeprefix("cycle_"))
+    for name, own in rows["sales"].groupby(names):
+        if name not in loaded.left_out:
+            value = own.iloc[back if len(own) > 7 else -1]
+            assert by_naive[name] == pytest.approx(value, rel=1e-6)
+    if loaded.late:
+        usual = loaded.forecast()
+        is_late = usual["unique_id"].isin(loaded.late)
+        by_ridge = loaded.forecast(model="ridge")
+        pd.testing.assert_frame_equal(by_ridge[is_late], usual[is_late])
+    with pytest.raises(UsageError, match="model must be one of: "):
+        loaded.forecast(model="foo")
+
+
+def test_it_forecasts_from_new_rows_of_the_same_form(kind, loaded):
+    rows, _, _ = KINDS[kind[0]]
+    usual = loaded.forecast()
+    fewer = rows[rows["ds"] < rows["ds"].max()]
+    earlier = loaded.forecast(fewer)
+    assert {*earlier["unique_id"]} == {*usual["unique_id"]}
+    assert earlier["ds"].min() == rows["ds"].max()
+    pd.testing.assert_frame_equal(loaded.forecast(rows), usual)
+    with pytest.raises(UnrollError, match="^the DataFrame has no column 'sales'"):
+        loaded.forecast(rows.rename(columns={"sales": "sold"}))
+
+
+def test_it_is_refused_in_one_line_if_a_file_is_damaged(loaded):
+    for name in (SPEC, ARRAYS, answers.TABLE):
+        file = loaded.folder / name
+        content = file.read_bytes()
+        file.write_bytes(content[:-1])
+        with pytest.raises(UnrollError, match=f"{name} has another SHA-256") as told:
+            unroll.load(loaded.folder)
+        assert "\n" not in str(told.value)
+        file.write_bytes(content)
+    arrays = dict(np.load(loaded.folder / ARRAYS))
+    arrays["0.truth"] = arrays["0.truth"][:, :2]
+    np.savez(loaded.folder / ARRAYS, **arrays)
+    seal.write(loaded.folder, answers.SECONDS, *answers.SHOWN)
+    with pytest.raises(UnrollError, match=r"forecaster\.npz .*arrays must be of"):
+        unroll.load(loaded.folder)
+
+
+def test_saved_again_it_leaves_what_lies_beside_it(loaded):
+    (loaded.folder / ".cache").mkdir()
+    (loaded.folder / "notes.txt").write_text("mine")
+    loaded.save(loaded.folder)
+    assert (loaded.folder / ".cache").is_dir()
+    assert (loaded.folder / "notes.txt").read_text() == "mine"
+
+
+@pytest.fixture(scope="module")
+def late():
+    rows, models, _ = KINDS["late"]
+    return answered(rows, target="sales", horizon=4, models=models)
+
+
+def test_every_series_is_forecast_or_named_with_its_reason(late):
+    assert late.series_left_out == {"E": "there is no row with a value"}
+    assert [*late.late] == ["C", "D"]
+    assert late.late["D"].startswith("3 rows, 0 of them before")
+    sizes = late.forecast().groupby("unique_id").size()
+    assert sizes.to_dict() == dict.fromkeys("ABCD", 4)
+    assert "1 of 5 series is not forecast (E: there is no row" in late.hint
+    assert "2 of 5 series are too short or too late for these models" in late.hint
+    only = with_late_ones().query("unique_id in ['C', 'D']")
+    assert {*late.forecaster.forecast(only)["unique_id"]} == {"C", "D"}
+    with pytest.raises(UnrollError, match="'Z', a word that"):
+        late.forecaster.forecast(only.assign(unique_id="Z"))
+
+
+def test_scores_are_those_of_the_compared_cutoffs_in_the_unit_of_the_file(late):
+    scores = late.scores().set_index("unique_id")
+    assert [*scores.index] == ["A", "B", "C", "D", "total"]
+    own = late.board.later(late.forecasts)
+    own = own[(own["model"] == late.board.champion) & (own["unique_id"] == "A")]
+    errors = own["y_hat"] - own["y"]
+    assert scores.loc["A", "mae"] == pytest.approx(errors.abs().mean())
+    assert scores.loc["A", "rmse"] == pytest.approx((errors**2).mean() ** 0.5)
+    assert scores.loc["A", "bias"] == pytest.approx(errors.sum() / own["y"].sum())
+    assert scores.loc["A", "naive_model"] == late.board.naive
+
+
+def test_a_table_of_all_series_is_judged_by_those_of_the_board(late):
+    table = late.forecasts[late.forecasts["model"] == "last_value"]
+    assert {*table["unique_id"]} == {"A", "B", "C"}
+    judgement = unroll.judge(table[["unique_id", "ds", "cutoff", "y_hat"]], late)
+    error = late.models.set_index("model").loc["last_value", "mae"]
+    assert judgement.mae == pytest.approx(error)
+
+
+def test_groups_are_columns_with_one_value_for_each_series(late):
+    scores = late.scores("family").set_index("family")
+    whole = late.scores().set_index("unique_id")
+    weights = whole.loc[["B", "C"], "values"]
+    expected = np.average(whole.loc[["B", "C"], "mae"], weights=weights)
+    assert scores.loc["toys", "mae"] == pytest.approx(expected)
+    assert scores.loc["total", "mae"] == pytest.approx(whole.loc["total", "mae"])
+    sums = late.sums("family")
+    forecast = late.forecast()
+    by_hand = forecast[forecast["unique_id"].isin(["A", "D"])].groupby("ds")["y_hat"]
+    food = sums[sums["family"] == "food"]
+    np.testing.assert_allclose(food["y_hat"], by_hand.sum())
+    assert (food["series"] == 2).all()
+    total = sums[sums["family"] == "total"]["y_hat"].sum()
+    assert total == pytest.approx(forecast["y_hat"].sum())
+    with pytest.raises(UsageError, match="by must be one of: family, "):
+        late.scores("sales")
