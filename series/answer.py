@@ -460,7 +460,7 @@ class Answer:
         if model in {None, board.champion}:
             return self
         kept = sorted({*self.forecaster.models, board.champion})
-        if model == ENSEMBLE and model in board.models:
+        if model == ENSEMBLE and model in {*board.models} - {*kept}:
             raise UsageError(
                 "the combination was not chosen, so it cannot forecast. These can: "
                 f"{', '.join(kept)}"

@@ -234,20 +234,20 @@ PATHS = ("../../../../elsewhere", "/tmp/elsewhere", "a/b", "..", "gru\x00")  # n
 @pytest.mark.parametrize("name", PATHS)
 def test_a_name_that_becomes_a_path_has_the_pattern_of_a_name(folder, name):
     def of_member(data):
-        data["members"][0]["name"] = name
+        data["parts"][0]["members"][0]["name"] = name
 
     edit(folder, SPEC, of_member)
     before = sorted(folder.parent.rglob("*"))
-    assert f"{SPEC} is damaged (members.0.name must be" in forecast_of(folder)
-    edit(folder, SPEC, lambda data: data["members"][0].update(name="mlp", point=name))
-    assert "members.0.point must be 'best' or 'final'" in forecast_of(folder)
+    assert f"{SPEC} is damaged (parts.0.members.0.name must be" in forecast_of(folder)
+    edit(folder, SPEC, lambda data: data["parts"][0]["members"][0].update(name="mlp", point=name))
+    assert "parts.0.members.0.point must be 'best' or 'final'" in forecast_of(folder)
     edit(folder, FILE, lambda data: data.update(name=name))
     assert "name must be a name of 1 to 200 characters" in forecast_of(folder)
     assert sorted(folder.parent.rglob("*")) == before
 
 
 @pytest.mark.parametrize(
-    "place", ["weights", "weights/mlp", "weights/mlp/seed_0_final.npz", FILE, ".cache"]
+    "place", ["weights", "weights/0/mlp", "weights/0/mlp/seed_0_final.npz", FILE, ".cache"]
 )
 def test_no_link_in_an_answer_is_followed(folder, tmp_path, place):
     path = folder / place
@@ -291,7 +291,7 @@ def test_a_model_or_a_method_of_the_reader_is_not_run(folder, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
 
     def name_it(data):
-        data["members"][0]["experiment"]["training"]["method"] = "mine"
+        data["parts"][0]["members"][0]["experiment"]["training"]["method"] = "mine"
 
     edit(folder, SPEC, name_it)
     assert "trained by mine, which `unroll.answer` never makes" in forecast_of(folder)

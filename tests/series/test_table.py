@@ -141,8 +141,9 @@ def test_a_forecast_has_the_digits_that_its_intervals_leave():
 
 
 def test_the_page_says_what_the_answer_says_and_runs_nothing():
-    spec = SimpleNamespace(
-        why="a <model>", fitted=SimpleNamespace(windows=SimpleNamespace(unit="kW"))
+    forecaster = SimpleNamespace(
+        first=SimpleNamespace(why="a <model>"),
+        question=SimpleNamespace(windows=SimpleNamespace(unit="kW")),
     )
     answer = SimpleNamespace(
         name="meter",
@@ -152,9 +153,9 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
         hint="More rows would tell.",
         models=SCORES,
         board=SimpleNamespace(
-            unit="kW", short=False, objective="median", models={}, members=[]
+            unit="kW", whole=False, objective="median", models={}, members=[]
         ),
-        forecaster=SimpleNamespace(spec=spec),
+        forecaster=forecaster,
         series_left_out={"P<1": "there is no row with a value"},
     )
     caption = {"Caption.": "<?xml?><svg id='s'></svg>"}
