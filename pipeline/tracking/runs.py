@@ -30,10 +30,9 @@ from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
 from pipeline.tracking import models, store
 from pipeline.tracking.store import Points, Store, StoreError
-from pipeline.training import run_folder, tasks
+from pipeline.training import run_folder
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Run
-from pipeline.training.tasks import RECORD, RUN, Task
 from pipeline.workspace import Workspace, dvc_experiment
 
 if TYPE_CHECKING:
@@ -53,39 +52,47 @@ COMMITTED = " (committed)"
 
 @dataclass(frozen=True)
 class RunOnDisk:
-    """A run to log.
+    """A run to log, as it was read.
 
     Attributes:
         name: the full name of its experiment, such as waves/gru.
         experiment: the experiment's section of params.yaml.
         folder: the run's folder.
         record: the file of the run's record, which need not exist.
+        data: its data set.
+        run: what the folder holds.
     """
 
     name: str
     experiment: Experiment
     folder: Path
     record: Path
+    data: Dataset
+    run: Run
 
 
 def on_disk(workspace: Workspace, name: str, experiment: Experiment) -> RunOnDisk:
-    """Return the run of an experiment in runs/, which need not exist."""
+    """Read the run of an experiment in runs/.
+
+    Raises:
+        UnrollError: a file is missing or damaged.
+    """
     where = (experiment.dataset, own_name(name))
-    return RunOnDisk(name, experiment, workspace.run(*where), workspace.record(*where))
+    folder = workspace.run(*where)
+    run = run_folder.load(folder)
+    prepared = workspace.prepared(experiment.dataset)
+    data = dataset.load(prepared, calendar=experiment.calendar)
+    return RunOnDisk(name, experiment, folder, workspace.record(*where), data, run)
 
 
-def trained(workspace: Workspace, task: Task) -> bool:
-    """Log the finished run of a task, and return whether the store can be used.
+def trained(workspace: Workspace, finished: RunOnDisk) -> bool:
+    """Log the run that a training has left, and return whether the store can be used.
 
     If logging fails, print a warning; the training goes on.
     """
-    folder = tasks.finished(workspace, task)
-    finished = RunOnDisk(
-        task.whole_name, task.experiment, folder / RUN, folder / RECORD
-    )
     try:
         with store.opened(workspace) as opened:
-            log(opened, workspace, finished)
+            log(opened, finished)
     except UnrollError as error:
         sys.stderr.write(
             f"warning: not recorded in MLflow: {error}. "
@@ -115,8 +122,8 @@ def track(
     """
     known: dict[str, MlflowRun] | None = None
     for name, experiment in experiments.items():
-        found = on_disk(workspace, name, experiment)
-        if not (found.folder / "run.json").exists():
+        folder = workspace.run(experiment.dataset, own_name(name))
+        if not (folder / "run.json").exists():
             yield name, "not built"
             continue
         try:
@@ -125,13 +132,14 @@ def track(
                 if known is None:
                     current = opened.search(store.CURRENT)
                     known = {run.data.tags["fingerprint"]: run for run in current}
-                logged = known.get(fingerprint.folder(found.folder))
+                logged = known.get(fingerprint.folder(folder))
                 action = "present"
                 if logged is None:
-                    log(opened, workspace, found)
+                    log(opened, on_disk(workspace, name, experiment))
                     action = "recorded"
                 elif _lacks_metrics(workspace, logged):
-                    _add_metrics(opened, workspace, found, logged)
+                    found = on_disk(workspace, name, experiment)
+                    _add_metrics(opened, found, logged)
                     action = "updated"
         except StoreError:
             raise
@@ -140,7 +148,7 @@ def track(
         yield name, action
 
 
-def log(opened: Store, workspace: Workspace, found: RunOnDisk) -> "MlflowRun":
+def log(opened: Store, found: RunOnDisk) -> "MlflowRun":
     """Log a run, unless it was logged before.
 
     Returns:
@@ -148,22 +156,18 @@ def log(opened: Store, workspace: Workspace, found: RunOnDisk) -> "MlflowRun":
         `dvc exp` keep a tag of their own.
 
     Raises:
-        UnrollError: the run is damaged, or params.yaml has changed since the training.
+        UnrollError: params.yaml has changed since the training.
     """
     client = opened.client
     mark = fingerprint.folder(found.folder)
-    data = dataset.load(
-        workspace.prepared(found.experiment.dataset),
-        calendar=found.experiment.calendar,
-    )
-    group = opened.experiment(store.title(data))
+    group = opened.experiment(store.title(found.data))
     same = f"tags.experiment = '{own_name(found.name)}'"
     for left in opened.search(f"{same} and attributes.status = 'RUNNING'", group):
         client.set_terminated(left.info.run_id, "KILLED")  # with its process
     logged = opened.search(
         f"tags.fingerprint = '{mark}' and attributes.status = 'FINISHED'", group
     )
-    run_id = logged[0].info.run_id if logged else _log(opened, group, found, data, mark)
+    run_id = logged[0].info.run_id if logged else _log(opened, group, found, mark)
     variant = client.get_run(run_id).data.tags.get("dvc_experiment")
     for other in opened.search(f"{same} and {store.CURRENT}", group):
         if other.data.tags.get("dvc_experiment") == variant:
@@ -172,19 +176,14 @@ def log(opened: Store, workspace: Workspace, found: RunOnDisk) -> "MlflowRun":
     return client.get_run(run_id)
 
 
-def _log(
-    opened: Store,
-    group: str,
-    found: RunOnDisk,
-    data: Dataset,
-    mark: str,
-) -> str:
+def _log(opened: Store, group: str, found: RunOnDisk, mark: str) -> str:
     """Log a run and return the id of the parent run.
 
     MLflow compares runs by the metric that was logged first, so scores come first.
     """
     experiment = found.experiment
-    run = run_folder.load(found.folder)
+    data = found.data
+    run = found.run
     if run.summary.fingerprint["params"] != fingerprint.params(experiment):
         raise UnrollError(
             f"params.yaml says otherwise of {found.name} by now; "
@@ -192,7 +191,7 @@ def _log(
         )
     scores = _scores(data, run)
     facts = _facts(run)
-    times, made_in = _origin(found)
+    times, made_in = _origin(found.record, mark)
     tags = {**_tags(found.name, data), **made_in}
     name = own_name(found.name)
     options = parameters(name, experiment)
@@ -256,22 +255,15 @@ def _lacks_metrics(workspace: Workspace, logged: "MlflowRun") -> bool:
     return data.metric in metrics and not needed <= metrics
 
 
-def _add_metrics(
-    opened: Store, workspace: Workspace, found: RunOnDisk, parent: "MlflowRun"
-) -> None:
+def _add_metrics(opened: Store, found: RunOnDisk, parent: "MlflowRun") -> None:
     """Log the scores of a logged run that it lacks: of a metric that is new."""
-    data = dataset.load(
-        workspace.prepared(found.experiment.dataset),
-        calendar=found.experiment.calendar,
-    )
-    run = run_folder.load(found.folder)
-    scores = _scores(data, run)
+    scores = _scores(found.data, found.run)
     of_run = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
     logged = {parent: over_seeds(scores)}
     for child in opened.search(of_run, parent.info.experiment_id):
         seed = int(child.data.tags["seed"])
         # params.yaml may have other seeds by now
-        logged[child] = _of_seed(scores, run.summary.seeds.index(seed))
+        logged[child] = _of_seed(scores, found.run.summary.seeds.index(seed))
     for one, metrics in logged.items():
         new = {key: metrics[key] for key in metrics.keys() - one.data.metrics.keys()}
         opened.log(one.info.run_id, [(0, new)])
@@ -377,12 +369,14 @@ def _tags(name: str, data: Dataset) -> dict[str, str]:
     return tags
 
 
-def _origin(found: RunOnDisk) -> tuple[tuple[int, int] | None, dict[str, str]]:
+def _origin(file: Path, mark: str) -> tuple[tuple[int, int] | None, dict[str, str]]:
     """Return the start and end of a run in milliseconds, and tags for where it was
-    made. Return None and no tags if there is no record of the run.
+    made. Return None and no tags if there is no record of the run in the file.
+
+    `mark` is the hash of the run's files (`fingerprint.folder`).
     """
     try:
-        record = records.read(found.record, found.folder)
+        record = records.read(file, mark)
     except UnrollError:
         return None, {}
     start = int(datetime.fromisoformat(record.started).timestamp() * 1000)

@@ -171,8 +171,9 @@ def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, Any]:
         if "fingerprint" in run:
             made["fingerprint"] = fingerprint.brief(run["fingerprint"])
         try:
+            own = fingerprint.folder(workspace.run(dataset, name))
             made["record"] = record.read(
-                workspace.record(dataset, name), workspace.run(dataset, name)
+                workspace.record(dataset, name), own
             ).model_dump()
         except UnrollError as error:
             made["no_record"] = str(error)

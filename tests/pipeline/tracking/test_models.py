@@ -79,10 +79,11 @@ def log(workspace, name, section):
         experiment.model_dump(), hashes_of(prepared), {}, "lock"
     )
     run_folder.save(trainer.train(job), job, folder, made_of.fingerprint)
+    record = folder.with_suffix(".json")
+    run = run_folder.load(folder)
+    found = runs.RunOnDisk(name, experiment, folder, record, job.dataset, run)
     with store.opened(workspace) as opened:
-        record = folder.with_suffix(".json")
-        found = runs.RunOnDisk(name, experiment, folder, record)
-        return runs.log(opened, workspace, found)
+        return runs.log(opened, found)
 
 
 def model_of(workspace, run):

@@ -25,6 +25,7 @@ from pipeline.training import run_folder, tasks
 from pipeline.training.tasks import Task
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
+from stages.train import Finished
 from tests.support import fake_runs
 
 PARAMS = """
@@ -87,7 +88,7 @@ class Tracked:
         finished = tasks.finished(self.workspace, task)
         shutil.copytree(folder, finished / tasks.RUN)
         shutil.copyfile(path, finished / tasks.RECORD)
-        runs.trained(self.workspace, task)
+        Finished(self.workspace, [task]).log(task)
         shutil.rmtree(finished)
 
     def track(self):
