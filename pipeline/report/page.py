@@ -19,7 +19,6 @@ from pipeline.report import charts
 from pipeline.report.formatting import capital, number, short, title
 from pipeline.report.result_tables import (
     SIGNS,
-    WITHOUT_QUESTION,
     above_floor,
     band_sentence,
     change_sentence,
@@ -29,15 +28,9 @@ from pipeline.report.result_tables import (
     headlines_table,
     scores_table,
 )
-from pipeline.report.results import (
-    NOTES,
-    AnswerText,
-    Evaluated,
-    Results,
-    error_text,
-    sentence,
-)
+from pipeline.report.results import Evaluated, Results, error_text
 from pipeline.report.titles import explained
+from pipeline.report.wording import NOTES, WITHOUT_QUESTION, AnswerText, sentence
 
 FOLDER = Path(__file__).parent
 

@@ -4,14 +4,13 @@ Page, terminal and `--json` show the same tables.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from pipeline.config.params import own_name
-from pipeline.evaluation.answers import Note
 from pipeline.evaluation.claims import Outcome, Verdict
 from pipeline.evaluation.margin import BAND, Comparison, Word
 from pipeline.evaluation.schema import About, Entry, Scores
@@ -20,8 +19,6 @@ from pipeline.report import titles
 from pipeline.report.formatting import (
     DASH,
     between,
-    capital,
-    comparison_text,
     measured,
     published,
     shape,
@@ -29,7 +26,14 @@ from pipeline.report.formatting import (
     spread,
     title,
 )
-from pipeline.report.results import NOTES, AnswerText, Evaluated, Results
+from pipeline.report.results import Evaluated, Results
+from pipeline.report.wording import (
+    WITHOUT_QUESTION,
+    AnswerText,
+    band_text,
+    comparison_text,
+    meanings,
+)
 
 SIGNS: dict[str, str] = {Outcome.HOLDS: "✓", Outcome.FAILS: "✗"}
 
@@ -128,10 +132,6 @@ FIGURES = (
     TableColumn("verdict", "Verdict", numeric=False),
 )
 """The columns of a published figure and of what became of it."""
-
-WITHOUT_QUESTION = {Word.HELPS: "less error", Word.HURTS: "more error"}
-"""Outcome -> its word in the row of a model without recurrence, and in all rows of a data
-set whose question is not asked."""
 
 DOCUMENT = TableColumn("document", "Document", numeric=False)
 """The column of a claim's document, which the page shows as groups of rows."""
@@ -332,15 +332,6 @@ def change_sentence(dataset: Evaluated, opponent: str | None) -> str:
     return f"{against}. It is a geometric mean over {draws}, with its 95 % interval."
 
 
-def meanings(notes: Iterable[Note]) -> str:
-    """Return what the notes beside answers mean, as sentences."""
-    return " ".join(
-        f"{capital(note)}: {NOTES[note]}"
-        for note in dict.fromkeys(notes)
-        if note in NOTES and note != Note.UNTUNED
-    )
-
-
 def _sentences(*sentences: tuple[object, str]) -> str:
     """Return as one text the sentences whose condition holds."""
     return " ".join(text for holds, text in sentences if holds and text)
@@ -373,11 +364,6 @@ def above_floor(dataset: Evaluated) -> str:
     change, _ = comparison_text(compared, dataset.about.metric)
     part = abs(BAND * compared.change / compared.band)
     return f"The change of {change} is {100 * part:.0f} % of the error above the floor."
-
-
-def band_text(comparison: Comparison) -> str:
-    """Return which changes do not matter, as a sentence without its full stop."""
-    return f"A change within ±{100 * comparison.band:.2g} % does not matter"
 
 
 def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:

@@ -12,7 +12,7 @@ from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError, without_password
 from pipeline.provenance.places import CODE, project_folder
 from pipeline.report import results, titles
-from pipeline.report.results import AnswerText
+from pipeline.report.wording import AnswerText
 from pipeline.tracking import login, runs, store
 from pipeline.workspace import Workspace
 from series.answer import load
