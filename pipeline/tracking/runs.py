@@ -46,6 +46,9 @@ PREFIXES: dict[Split, str] = {"test": "", "validation": "validation_"}
 DIGEST = 8
 """The length of a data set's digest, as MLflow's own."""
 
+SECTIONS = ("features", "rows", "model", "training")
+"""Sections of an experiment whose options are parameters, such as `model.units`."""
+
 COMMITTED = " (committed)"
 """The ending of the name of a run that has committed results."""
 
@@ -181,63 +184,77 @@ def _log(opened: Store, group: str, found: RunOnDisk, mark: str) -> str:
 
     MLflow compares runs by the metric that was logged first, so scores come first.
     """
-    experiment = found.experiment
-    data = found.data
     run = found.run
-    if run.summary.fingerprint["params"] != fingerprint.params(experiment):
+    if run.summary.fingerprint["params"] != fingerprint.params(found.experiment):
         raise UnrollError(
             f"params.yaml says otherwise of {found.name} by now; "
             "`unroll repro` trains it anew"
         )
-    scores = _scores(data, run)
+    scores = _scores(found.data, run)
     facts = _facts(run)
     times, made_in = _origin(found.record, mark)
-    tags = {**_tags(found.name, data), **made_in}
-    name = own_name(found.name)
-    options = parameters(name, experiment)
-    parent_metrics = over_seeds(scores)
-    parent_metrics |= {fact: fmean(values) for fact, values in facts.items()}
+    metrics = over_seeds(scores)
+    metrics |= {fact: fmean(values) for fact, values in facts.items()}
     if times:
-        parent_metrics["seconds"] = (times[1] - times[0]) / 1000
-    label = name + (store.MARK if data.stand_in else "")
-    if "dvc_experiment" in tags:
-        label += f" [{tags['dvc_experiment']}]"
-    note = store.note(experiment, data, parent_metrics)
-    own = {**tags, "fingerprint": mark, store.NOTE: note}
-    with _run(opened, group, label, own, times) as parent:
-        opened.log(parent, [(0, parent_metrics), *_curves(run.history)], options)
-        _log_data(opened, parent, data, run)
-        for file in ("run.json", "history.csv"):
-            opened.client.log_artifact(parent, str(found.folder / file))
-        weights = found.folder / "weights"
-        if any(weights.iterdir()):
-            opened.client.log_artifacts(parent, str(weights), "weights")
-        to = models.Place(group, parent, name, options)
-        model = models.log_experiment(opened, to, experiment, data, run, weights)
+        metrics["seconds"] = (times[1] - times[0]) / 1000
+    tags = _tags(found.name, found.data) | made_in
+    label = _label(tags, found.data)
+    options = parameters(own_name(found.name), found.experiment)
+    note = store.note(found.experiment, found.data, metrics)
+    own_tags = {**tags, "fingerprint": mark, store.NOTE: note}
+    with _run(opened, group, label, own_tags, times) as parent:
+        opened.log(parent, [(0, metrics), *_curves(run.history)], options)
+        _log_data(opened, parent, found)
+        to = models.Place(group, parent, own_name(found.name), options)
+        model = _log_files(opened, to, found)
         for index, seed in enumerate(run.summary.seeds):
-            own_tags = {**tags, "seed": str(seed), "mlflow.parentRunId": parent}
-            history = run.history[run.history["seed"] == seed]
-            with _run(opened, group, f"{label} seed {seed}", own_tags, times) as child:
+            of_child = {**tags, "seed": str(seed), "mlflow.parentRunId": parent}
+            with _run(opened, group, f"{label} seed {seed}", of_child, times) as child:
                 own_model = None if index else model  # that of the first seed
-                own_options = {**options, "seed": str(seed)}
                 of_seed = _of_seed(scores | facts, index)
+                history = run.history[run.history["seed"] == seed]
+                own_options = {**options, "seed": str(seed)}
                 opened.log(child, [(0, of_seed)], own_options, own_model)
                 opened.log(child, _curves(history))
     return parent
 
 
-def _log_data(opened: Store, run_id: str, data: Dataset, run: Run) -> None:
-    """Log a run's data set as its input: its shapes, sizes and digest."""
+def _label(tags: Mapping[str, str], data: Dataset) -> str:
+    """Return the name of a run on MLflow's page."""
+    label = tags["experiment"] + (store.MARK if data.stand_in else "")
+    variant = tags.get("dvc_experiment")
+    return f"{label} [{variant}]" if variant else label
+
+
+def _log_files(opened: Store, to: models.Place, found: RunOnDisk) -> str | None:
+    """Log the files and the model of a run, and return the model's id, if it has one."""
+    for file in ("run.json", "history.csv"):
+        opened.client.log_artifact(to.run_id, str(found.folder / file))
+    weights = found.folder / "weights"
+    if any(weights.iterdir()):
+        opened.client.log_artifacts(to.run_id, str(weights), "weights")
+    return models.log_experiment(
+        opened, to, found.experiment, found.data, found.run, weights
+    )
+
+
+def _log_data(opened: Store, run_id: str, found: RunOnDisk) -> None:
+    """Log a run's data set as its input: its shapes, sizes and digest.
+
+    MLflow's own `NumpyDataset` would need every window at once, and its `MetaDataset`
+    has no sizes.
+    """
     from mlflow.data.schema import TensorDatasetSchema
     from mlflow.entities import Dataset as LoggedDataset
     from mlflow.entities import DatasetInput, InputTag
 
+    data = found.data
     example = data.splits["train"].take(np.arange(1))
     schemas = TensorDatasetSchema(*map(models.schema, example))
     sizes = {split: len(examples) for split, examples in data.splits.items()}
     logged = LoggedDataset(
         name=data.name,
-        digest=run.summary.fingerprint["data"][:DIGEST],
+        digest=found.run.summary.fingerprint["data"][:DIGEST],
         source_type="local",
         source=json.dumps({"uri": f"data/prepared/{data.name}"}),
         schema=json.dumps(schemas.to_dict()),
@@ -294,7 +311,7 @@ def _run(
     group: str,
     label: str,
     tags: Mapping[str, str],
-    times: tuple[int, int] | None,
+    times: tuple[int, int] | None = None,
 ) -> Iterator[str]:
     """Yield the id of a new MLflow run. The run ends as FAILED if the block raises."""
     start, end = times or (None, None)
@@ -391,23 +408,15 @@ def _origin(file: Path, mark: str) -> tuple[tuple[int, int] | None, dict[str, st
 def parameters(name: str, experiment: Experiment) -> dict[str, str]:
     """Return place in params.yaml -> option of an experiment, defaults included."""
     chosen = recipe(name, experiment)
-    own = (
-        *("dataset", "seeds", "calendar", "residual", "standardise", "in_unit"),
-        *("share", "trials", "repeats"),
-    )
-    flat = {key: getattr(experiment, key) for key in own}
-    sections = {
-        "features": experiment.features or {},
-        "rows": experiment.rows or {},
-        "model": {
-            "family": experiment.model.family,
-            "name": experiment.model.name,
-            **chosen.build.keywords,
-        },
-        "training": {"method": experiment.training.method, **chosen.method.keywords},
-    }
-    for section, options in sections.items():
-        flat |= {f"{section}.{key}": value for key, value in options.items()}
+    options = experiment.model_dump()
+    options["model"] |= chosen.build.keywords
+    options["training"] |= chosen.method.keywords
+    flat = {}
+    for key, value in options.items():
+        if key in SECTIONS:
+            flat |= {f"{key}.{inner}": one for inner, one in (value or {}).items()}
+        else:
+            flat[key] = value
     return {
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in flat.items()
@@ -481,6 +490,7 @@ def log_committed(opened: Store, workspace: Workspace, config: Params) -> list[s
             for run in opened.search(store.CURRENT, group)
             if "dvc_experiment" not in run.data.tags
         }
+        experiments = config.experiments_of(data_set)
         for name, entry in evaluation.experiments.items():
             logged = current.get(name)
             has_run = (workspace.run(data_set, name) / "run.json").exists()
@@ -492,27 +502,35 @@ def log_committed(opened: Store, workspace: Workspace, config: Params) -> list[s
                 continue
             if logged:
                 opened.client.set_tag(logged.info.run_id, "current", "false")
-            experiment = config.experiments_of(data_set)[name]
-            metrics = _committed_metrics(entry, about.metric)
-            note = store.note(experiment, about, metrics)
-            tags = {
-                "experiment": name,
-                "dataset": data_set,
-                "committed": "true",
-                "current": "true",
-                "fingerprint": mark,
-                "mlflow.source.name": f"results/evaluations/{data_set}/evaluation.json",
-                "mlflow.source.type": "LOCAL",
-                store.NOTE: f"Committed results, trained elsewhere. {note}",
-            }
-            label = f"{name}{store.MARK if about.stand_in else ''}{COMMITTED}"
-            run = opened.client.create_run(group, None, tags, label)
-            options = parameters(name, experiment)
-            opened.log(run.info.run_id, [(0, metrics)], options)
-            opened.client.set_terminated(
-                run.info.run_id, "FINISHED", run.info.start_time
-            )
+            _log_entry(opened, group, about, name, experiments[name], entry, mark)
     return shown
+
+
+def _log_entry(
+    opened: Store,
+    group: str,
+    about: About,
+    name: str,
+    experiment: Experiment,
+    entry: Entry,
+    mark: str,
+) -> None:
+    """Log the committed results of one experiment, with their hash as the fingerprint."""
+    metrics = _committed_metrics(entry, about.metric)
+    note = store.note(experiment, about, metrics)
+    tags = {
+        "experiment": name,
+        "dataset": about.name,
+        "committed": "true",
+        "current": "true",
+        "fingerprint": mark,
+        "mlflow.source.name": f"results/evaluations/{about.name}/evaluation.json",
+        "mlflow.source.type": "LOCAL",
+        store.NOTE: f"Committed results, trained elsewhere. {note}",
+    }
+    label = f"{name}{store.MARK if about.stand_in else ''}{COMMITTED}"
+    with _run(opened, group, label, tags) as run:
+        opened.log(run, [(0, metrics)], parameters(name, experiment))
 
 
 def _committed_metrics(entry: Entry, metric: str) -> dict[str, float]:
