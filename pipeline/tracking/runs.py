@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -411,7 +411,7 @@ def parameters(name: str, experiment: Experiment) -> dict[str, str]:
     options = experiment.model_dump()
     options["model"] |= chosen.build.keywords
     options["training"] |= chosen.method.keywords
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in options.items():
         if key in SECTIONS:
             flat |= {f"{key}.{inner}": one for inner, one in (value or {}).items()}
