@@ -76,20 +76,11 @@ class Finished:
         folder = tasks.finished(self._workspace, task)
         run = self._read(task, folder / RUN)
         if self._reachable:
+            files = (folder / RUN, folder / RECORD)
             found = runs.RunOnDisk(
-                task.whole_name,
-                task.experiment,
-                folder / RUN,
-                folder / RECORD,
-                self._data(task),
-                run,
+                task.whole_name, task.experiment, *files, run, self._data(task)
             )
             self._reachable = runs.trained(self._workspace, found)
-
-    @property
-    def metric(self) -> str:
-        """The measure of the data set, by which its runs are scored."""
-        return self._data(self._wanted[0]).metric
 
     def scores(self) -> dict[str, float | None]:
         """Return full name of an experiment -> the score of its run on test.
@@ -101,6 +92,11 @@ class Finished:
             if task not in self._scores:
                 self._read(task, self._workspace.run(task.dataset, task.name))
         return {task.whole_name: self._scores[task] for task in self._wanted}
+
+    @property
+    def metric(self) -> str:
+        """The measure of the data set, by which its runs are scored."""
+        return self._data(self._wanted[0]).metric
 
     def _read(self, task: Task, folder: Path) -> Run:
         """Read the run of a task, and keep its score."""

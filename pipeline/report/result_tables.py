@@ -183,10 +183,11 @@ def dataset_tables(
         for name, entry in dataset.experiments.items()
         if not only or name in only
     }
-    opponent = dataset.opponent if against else None
-    scores = scores_table(dataset, shown, opponent)
-    groups = groups_table(dataset, shown)
-    return [table for table in (scores, groups) if table.rows]
+    tables = [
+        scores_table(dataset, shown, dataset.opponent if against else None),
+        groups_table(dataset, shown),
+    ]
+    return [table for table in tables if table.rows]
 
 
 def scores_table(
@@ -251,8 +252,7 @@ def _score_rows(
         score = entry.score(metric)
         rows.append((score.mean if score else worst, _experiment_row(dataset, name)))
         if dataset.several(name):
-            mean = _mean_row(dataset, name)
-            row = dict.fromkeys(columns, TableCell()) | mean
+            row = dict.fromkeys(columns, TableCell()) | _mean_row(dataset, name)
             known = row["test_best"].value
             rows.append((worst if known is None else known, row))
     for words, value in dataset.floors.items():
@@ -274,8 +274,9 @@ def _mean_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
     for key, mean in means.items():
         if mean is not None:
             cells[key] = TableCell(measured(mean, metric), value=mean)
-    recurrent = dataset.experiments[name].recurrent
-    return cells | _against(dataset, dataset.comparisons.get(name), recurrent=recurrent)
+    compared = dataset.comparisons.get(name)
+    entry = dataset.experiments[name]
+    return cells | _against(dataset, compared, recurrent=entry.recurrent)
 
 
 def _caption(dataset: Evaluated, opponent: str | None) -> str:
@@ -407,10 +408,9 @@ def _against(
     outcomes = {answer.outcome for answer in dataset.answers}
     if outcomes == {Word.NOT_ASKED} or not recurrent:
         word = WITHOUT_QUESTION.get(comparison.outcome, word)
-    ends = [comparison.low, comparison.high]
     return {
         "against": TableCell(change, value=comparison.change),
-        "interval": TableCell(interval, value=ends),
+        "interval": TableCell(interval, value=[comparison.low, comparison.high]),
         "word": TableCell(word, value=comparison.outcome),
     }
 
@@ -431,8 +431,7 @@ def _epochs(entry: Entry) -> TableCell:
     epochs = entry.epochs
     if stat is None:
         return TableCell(short(epochs) if epochs else DASH, value=epochs)
-    ends = sorted({int(stat.min), int(stat.max)})
-    text = "-".join(map(str, ends))
+    text = "-".join(map(str, sorted({int(stat.min), int(stat.max)})))
     return TableCell(text, f"of {epochs}", value=stat.model_dump(mode="json"))
 
 

@@ -260,8 +260,9 @@ def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Res
         stages.insert(0, params.source_stage(section.source))
         stage = next((stage for stage in stages if stage in failed), "")
         command = "official" if name in elsewhere else "repro"
-        cure = f"no failure is recorded; `unroll {command}` builds it"
-        reason = failed.get(stage, cure)
+        reason = failed.get(
+            stage, f"no failure is recorded; `unroll {command}` builds it"
+        )
         if name not in evaluations:
             missing.append(Missing(name, [*experiments], stage, reason))
             continue

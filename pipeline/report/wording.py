@@ -87,11 +87,14 @@ def direction(comparison: Comparison) -> str:
 
     The outcomes *helps* and *hurts* say the direction themselves, so theirs is "".
     """
-    said = {Word.SAME: "slightly {} error", Word.OPEN: "{} error, which may not matter"}
-    words = said.get(comparison.outcome)
-    if words is None or comparison.low <= 0 <= comparison.high:
+    if comparison.low <= 0 <= comparison.high:
         return ""
-    return words.format("less" if comparison.high < 0 else "more")
+    side = "less" if comparison.high < 0 else "more"
+    said = {
+        Word.SAME: f"slightly {side} error",
+        Word.OPEN: f"{side} error, which may not matter",
+    }
+    return said.get(comparison.outcome, "")
 
 
 def remarks(comparison: Comparison | None, notes: Iterable[str]) -> list[str]:
@@ -201,14 +204,13 @@ def _by(comparison: Comparison, change: str, other: str) -> str:
         other: the title of the other model.
     """
     side = "less" if comparison.change < 0 else "more"
-    if not comparison.relative:
-        if comparison.change == 0:
-            return f"the same error as {other}"
-        measure, size = change.split(" ", 1)
-        return f"{side} error than {other}, by {size.lstrip('+-')} in {measure}"
-    if float(f"{comparison.change:.3f}") == 0:  # as it is shown
+    shown = f"{comparison.change:.3f}" if comparison.relative else comparison.change
+    if float(shown) == 0:
         return f"the same error as {other}"
-    return f"{change.replace('+', '').removeprefix('-')} {side} error than {other}"
+    if comparison.relative:
+        return f"{change.replace('+', '').removeprefix('-')} {side} error than {other}"
+    measure, size = change.split(" ", 1)
+    return f"{side} error than {other}, by {size.lstrip('+-')} in {measure}"
 
 
 def _with_remarks(said: str, remarks: Iterable[str]) -> str:
@@ -256,8 +258,8 @@ class Pair:
         asked = f"Does {network} help, compared with {other}?"
         if self.comparison is None:
             return f"{asked} {capital(self.words)}"
-        answer = self._said(self.comparison, SAID[self.comparison.outcome])
-        return f"{asked} {answer}"
+        said = SAID[self.comparison.outcome]
+        return f"{asked} {self._said(self.comparison, said)}"
 
     @property
     def unknown(self) -> str:
@@ -330,5 +332,4 @@ def sentence(answers: Sequence[Answer]) -> str:
     if undecided:
         is_open = "is open" if undecided == 1 else "are open"
         parts.append(f"{in_words(undecided)} {is_open}")
-    asked_of = f"{QUESTION} Of {in_words(total)} questions{about}, "
-    return asked_of + "; ".join(parts)
+    return f"{QUESTION} Of {in_words(total)} questions{about}, {'; '.join(parts)}"

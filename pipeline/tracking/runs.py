@@ -62,16 +62,16 @@ class RunOnDisk:
         experiment: the experiment's section of params.yaml.
         folder: the run's folder.
         record: the file of the run's record, which need not exist.
-        data: its data set.
         run: what the folder holds.
+        data: the data set.
     """
 
     name: str
     experiment: Experiment
     folder: Path
     record: Path
-    data: Dataset
     run: Run
+    data: Dataset
 
 
 def on_disk(workspace: Workspace, name: str, experiment: Experiment) -> RunOnDisk:
@@ -81,11 +81,16 @@ def on_disk(workspace: Workspace, name: str, experiment: Experiment) -> RunOnDis
         UnrollError: a file is missing or damaged.
     """
     where = (experiment.dataset, own_name(name))
-    folder = workspace.run(*where)
-    run = run_folder.load(folder)
-    prepared = workspace.prepared(experiment.dataset)
-    data = dataset.load(prepared, calendar=experiment.calendar)
-    return RunOnDisk(name, experiment, folder, workspace.record(*where), data, run)
+    return RunOnDisk(
+        name,
+        experiment,
+        workspace.run(*where),
+        workspace.record(*where),
+        run_folder.load(workspace.run(*where)),
+        dataset.load(
+            workspace.prepared(experiment.dataset), calendar=experiment.calendar
+        ),
+    )
 
 
 def trained(workspace: Workspace, finished: RunOnDisk) -> bool:
@@ -133,16 +138,17 @@ def track(
             # Opened for each run, so that a training that ends now need not wait.
             with store.opened(workspace) as opened:
                 if known is None:
-                    current = opened.search(store.CURRENT)
-                    known = {run.data.tags["fingerprint"]: run for run in current}
+                    known = {
+                        run.data.tags["fingerprint"]: run
+                        for run in opened.search(store.CURRENT)
+                    }
                 logged = known.get(fingerprint.folder(folder))
                 action = "present"
                 if logged is None:
                     log(opened, on_disk(workspace, name, experiment))
                     action = "recorded"
                 elif _lacks_metrics(workspace, logged):
-                    found = on_disk(workspace, name, experiment)
-                    _add_metrics(opened, found, logged)
+                    _add_metrics(opened, on_disk(workspace, name, experiment), logged)
                     action = "updated"
         except StoreError:
             raise
@@ -210,11 +216,14 @@ def _log(opened: Store, group: str, found: RunOnDisk, mark: str) -> str:
         for index, seed in enumerate(run.summary.seeds):
             of_child = {**tags, "seed": str(seed), "mlflow.parentRunId": parent}
             with _run(opened, group, f"{label} seed {seed}", of_child, times) as child:
-                own_model = None if index else model  # that of the first seed
                 of_seed = _of_seed(scores | facts, index)
                 history = run.history[run.history["seed"] == seed]
-                own_options = {**options, "seed": str(seed)}
-                opened.log(child, [(0, of_seed)], own_options, own_model)
+                opened.log(
+                    child,
+                    [(0, of_seed)],
+                    {**options, "seed": str(seed)},
+                    None if index else model,  # it is that of the first seed
+                )
                 opened.log(child, _curves(history))
     return parent
 
@@ -260,8 +269,8 @@ def _log_data(opened: Store, run_id: str, found: RunOnDisk) -> None:
         schema=json.dumps(schemas.to_dict()),
         profile=json.dumps(sizes),
     )
-    context = InputTag("mlflow.data.context", "training")
-    opened.client.log_inputs(run_id, [DatasetInput(logged, [context])])
+    tags = [InputTag("mlflow.data.context", "training")]
+    opened.client.log_inputs(run_id, [DatasetInput(logged, tags)])
 
 
 def _lacks_metrics(workspace: Workspace, logged: "MlflowRun") -> bool:

@@ -156,8 +156,11 @@ def _by_dataset(every: Params, names: Sequence[str]) -> dict[str, set[str]]:
     """
     chosen: dict[str, set[str]] = {}
     for name in names:
-        valid = [*every.datasets, *every.runs]
-        one_of(name, valid, "the name of a data set or experiment")
+        one_of(
+            name,
+            [*every.datasets, *every.runs],
+            "the name of a data set or experiment",
+        )
         dataset, _, experiment = name.partition("/")
         chosen.setdefault(dataset, set()).add(experiment)
     for dataset in {*names} & {*every.datasets}:
@@ -205,12 +208,16 @@ def committed_params(workspace: Workspace) -> Params:
     Raises:
         UnrollError: git cannot read them, for example outside git.
     """
-    names = [workspace.params.name, TEMPLATES, OFFICIAL]
-    listed = git(workspace.root, "ls-tree", "--name-only", "HEAD", *names)
+    listed = git(
+        workspace.root,
+        *("ls-tree", "--name-only", "HEAD"),
+        *(workspace.params.name, TEMPLATES, OFFICIAL),
+    )
     with TemporaryDirectory() as folder:
         for name in listed.split():
-            text = git(workspace.root, "show", f"HEAD:./{name}")
-            write_text(Path(folder, name), text)
+            write_text(
+                Path(folder, name), git(workspace.root, "show", f"HEAD:./{name}")
+            )
         return params.parse_all(Path(folder, workspace.params.name))
 
 
@@ -246,14 +253,14 @@ def _with_published(
     caption = table.caption
     if figures:
         caption += f" {PUBLISHED_CAPTION}"
-    columns = (*table.columns, column)
-    return replace(table, caption=caption, columns=columns, rows=tuple(rows))
+    return replace(
+        table, caption=caption, columns=(*table.columns, column), rows=tuple(rows)
+    )
 
 
 def _lacking(results: Results, dataset: str) -> str:
     """Return a sentence with the number of experiments that are not built, or ""."""
-    names = [absent.name for absent in results.missing]
-    count = sum(name.startswith(f"{dataset}/") for name in names)
+    count = sum(absent.name.startswith(f"{dataset}/") for absent in results.missing)
     if not count:
         return ""
     return f" {count} of its experiments {'is' if count == 1 else 'are'} not built."
@@ -330,12 +337,13 @@ def claims(project: Project, documents: Sequence[str] = ()) -> ResultTable:
                 f"`unroll compare {document}` shows its figures"
             )
         one_of(document, known, "the document")
-    verdicts = [
-        verdict
-        for verdict in results.verdicts
-        if not documents or verdict.claim.document in documents
-    ]
-    table = claims_table(verdicts)
+    table = claims_table(
+        [
+            verdict
+            for verdict in results.verdicts
+            if not documents or verdict.claim.document in documents
+        ]
+    )
     rows = tuple({**row, "about": TableCell(row["claim"].small)} for row in table.rows)
     *columns, why = table.columns
     table = replace(table, columns=(*columns, ABOUT, why), rows=rows)

@@ -70,8 +70,7 @@ def track(workspace: Workspace) -> dict[str, str]:
     if store.is_empty(workspace):
         return {}
     with store.opened(workspace) as opened:
-        lines = answered
-        return runs.describe(opened, workspace, lines)
+        return runs.describe(opened, workspace, answered)
 
 
 def _answers(workspace: Workspace) -> dict[str, list[str]]:

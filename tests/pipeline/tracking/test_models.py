@@ -81,7 +81,7 @@ def log(workspace, name, section):
     run_folder.save(trainer.train(job), job, folder, made_of.fingerprint)
     record = folder.with_suffix(".json")
     run = run_folder.load(folder)
-    found = runs.RunOnDisk(name, experiment, folder, record, job.dataset, run)
+    found = runs.RunOnDisk(name, experiment, folder, record, run, job.dataset)
     with store.opened(workspace) as opened:
         return runs.log(opened, found)
 
