@@ -174,7 +174,10 @@ def test_a_run_in_the_place_of_another_is_not_taken_for_it(two, capsys):
 def test_one_experiment_is_trained_and_its_folder_alone_is_replaced(two, capsys):
     before = content(two.runs("waves"))
     trainable.write(two, linear=RIDGE)
-    train(two, "waves", "linear")
+    trained = train(two, "waves", "linear")
+    shutil.move(two.prepared("waves"), two.root / "away")
+    assert 0 < trained.scores()["waves/linear"] < 1, "nothing is read again"
+    shutil.move(two.root / "away", two.prepared("waves"))
     assert sorted(path.name for path in two.runs("waves").iterdir()) == [
         "last_value",
         "linear",
@@ -300,8 +303,7 @@ def test_a_network_has_the_same_bytes_killed_or_not_and_for_any_number_of_jobs(
     process.send_signal(signal.SIGKILL)
     last_output(process, family)
     train(killed, "waves", jobs=4)
-    log = killed.log("waves/node").read_text()
-    assert "where it was interrupted" in log
+    assert "where it was interrupted" in killed.log("waves/node").read_text()
     assert not checkpoint.exists()
     assert content(killed.runs("waves")) == content(whole.runs("waves"))
     assert not list(killed.scratch.glob(".*"))

@@ -30,8 +30,7 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
         name: the experiment with its data set, such as jena_hourly/gru.
 
     """
-    config = params.load(workspace.params)
-    experiment = config.experiment(name)
+    experiment = params.load(workspace.params).experiment(name)
     about = experiment.dataset
     prepared = workspace.prepared(about)
     data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)
@@ -54,8 +53,7 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
         stride=stride,
     )
     arrays = backtest.arrays(data, _past_forecasts(data, run, stride), [key])
-    weights = workspace.run(about, key) / "weights"
-    return Forecaster(spec, arrays, {key: weights})
+    return Forecaster(spec, arrays, {key: workspace.run(about, key) / "weights"})
 
 
 def _past_forecasts(data: Dataset, run: Run, stride: int) -> pd.DataFrame:

@@ -86,8 +86,7 @@ def test_what_was_answered_and_judged_is_read_by_all_that_shows_it(copy):
 
 
 def test_answers_that_are_missing_or_older_than_their_evaluation_are_made_anew(copy):
-    config = params.load(copy.params)
-    built = schema.load_all(copy, config)
+    built = schema.load_all(copy, params.load(copy.params))
     recorded = answers.load(copy)
     known = built["waves"].experiments
     fewer = built["waves"].model_copy(update={"experiments": {"node": known["node"]}})

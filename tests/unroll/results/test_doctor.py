@@ -59,8 +59,7 @@ def test_data_sets_that_todays_code_would_build_anew_are_named(miniature):
             dep["md5"] = "0" * 32 + ".dir"
     plain_yaml.write(whole, lock)
     shutil.rmtree(miniature.root / "data/prepared/jena")
-    told = findings(project)["data sets"]
-    assert told == doctor.said_of(["waves"], ["jena"])
+    assert findings(project)["data sets"] == doctor.said_of(["waves"], ["jena"])
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,7 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     assert facts["experiment"]["metrics"] == {"mse": 0.003}
     assert f"  fingerprint: {fingerprint.brief(ingredients)}" in lines(facts)
     assert facts["experiment"]["no_record"].startswith("no record on this machine")
-    every = params.load(workspace.params)
-    section = every.experiment("waves/linear")
+    section = params.load(workspace.params).experiment("waves/linear")
     record.write(
         workspace,
         workspace.record("waves", "linear"),
