@@ -132,8 +132,7 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Fin
             failure runs/NAME is as it was.
         KeyboardInterrupt: the training was stopped by Ctrl-C or a request to end.
     """
-    config = params.load(workspace.params)
-    wanted = tasks_of(workspace, config, name, only)
+    wanted = tasks_of(workspace, params.load(workspace.params), name, only)
     with workspace.stage("train", name):
         waiting, missing = _waiting_and_missing(workspace, wanted)
         text = f"{name}: {len(missing)} of {len(wanted)} experiments to train"
@@ -285,10 +284,14 @@ def _train(
     expected = {task: _expected_seconds(workspace, task) for task in missing}
     with contextlib.closing(performed(workspace, expected, jobs)) as results:
         for result in results:
+            name = result.task.whole_name
             if result.error:
-                failed.append(f"{result.task.whole_name}: {result.error}")
-            else:
+                failed.append(f"{name}: {result.error}")
+                continue
+            try:
                 finished.log(result.task)
+            except UnrollError as error:
+                failed.append(f"{name}: {error}")
     return failed + _outdated(workspace, missing)
 
 

@@ -91,17 +91,18 @@ class Project:
             for split, by_measure in entry.chosen.items():
                 for measure, stat in by_measure.items():
                     low, high = stat.mean_ci or (None, None)
-                    row = {
-                        "experiment": f"{dataset}/{name}",
-                        "recurrent": entry.recurrent,
-                        "split": split,
-                        "measure": measure,
-                        "mean": stat.mean,
-                        "low": low,
-                        "high": high,
-                        "seeds": len(stat.values),
-                    }
-                    rows.append(row)
+                    rows.append(
+                        {
+                            "experiment": f"{dataset}/{name}",
+                            "recurrent": entry.recurrent,
+                            "split": split,
+                            "measure": measure,
+                            "mean": stat.mean,
+                            "low": low,
+                            "high": high,
+                            "seeds": len(stat.values),
+                        }
+                    )
         return pd.DataFrame(rows)
 
     def answer(self, dataset: str) -> "list[Answer]":

@@ -283,6 +283,25 @@ def test_data_or_code_that_change_while_it_trains_are_noticed(two, monkeypatch):
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
 
 
+def test_a_run_that_cannot_be_read_is_a_training_that_failed(two, monkeypatch):
+    before = content(two.runs("waves"))
+    trainable.write(two, linear=RIDGE, last_value=LAST_VALUE)
+
+    def run(*arguments, original=pool.run):
+        for result in original(*arguments):
+            left = tasks.finished(two, result.task) / tasks.RUN
+            (left / "history.csv").unlink()
+            yield result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "run", run)
+        with pytest.raises(UnrollError, match=r"1 of 1 trainings failed .*is damaged"):
+            train(two, "waves")
+    shutil.rmtree(two.scratch / "finished")
+    assert content(two.runs("waves")) == before
+    trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
+
+
 def test_a_network_has_the_same_bytes_killed_or_not_and_for_any_number_of_jobs(
     tmp_path,
 ):

@@ -47,8 +47,7 @@ def doctor(project: Project) -> list[tuple[str, bool, str]]:
             findings.append((name, True, check(of)))
         except UnrollError as error:
             findings.append((name, False, str(error)))
-    for name, text in _variables().items():
-        findings.append((name, True, text))
+    findings += [(name, True, text) for name, text in _variables().items()]
     return [(name, fit, printable(one_line(text))) for name, fit, text in findings]
 
 

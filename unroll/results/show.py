@@ -52,17 +52,18 @@ def listing(project: Project, names: Collection[str] = ()) -> list[dict[str, Any
         if names and dataset not in names:
             continue
         for name, experiment in config.experiments_of(dataset).items():
-            row = {
-                "experiment": f"{dataset}/{name}",
-                "dataset": dataset,
-                "model": f"{experiment.model.family}.{experiment.model.name}",
-                "method": experiment.training.method,
-                "epochs": experiment.training.options.get("epochs"),
-                "seeds": experiment.seeds,
-                "score": _score(workspace, dataset, name),
-                "built": (workspace.run(dataset, name) / "run.json").exists(),
-            }
-            rows.append(row)
+            rows.append(
+                {
+                    "experiment": f"{dataset}/{name}",
+                    "dataset": dataset,
+                    "model": f"{experiment.model.family}.{experiment.model.name}",
+                    "method": experiment.training.method,
+                    "epochs": experiment.training.options.get("epochs"),
+                    "seeds": experiment.seeds,
+                    "score": _score(workspace, dataset, name),
+                    "built": (workspace.run(dataset, name) / "run.json").exists(),
+                }
+            )
     return rows
 
 
@@ -171,8 +172,7 @@ def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, Any]:
     run = _built(workspace.run(dataset, name) / "run.json", run_folder.Summary)
     made: dict[str, Any] = {"built": run}
     if run:
-        if "fingerprint" in run:
-            made["fingerprint"] = fingerprint.brief(run["fingerprint"])
+        made["fingerprint"] = fingerprint.brief(run["fingerprint"])
         try:
             own = fingerprint.folder(workspace.run(dataset, name))
             made["record"] = record.read(
