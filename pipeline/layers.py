@@ -1,4 +1,5 @@
-"""Layers of Keras whose training has the same bits whatever the processor's caches.
+"""Layers of Keras whose training has the same bits whatever the processor's caches, and
+the embedding of words.
 
 The gradient of weights is a product over all rows of a batch. In the form that
 TensorFlow derives, XLA hands this product to Eigen. Eigen splits a long sum by the size
@@ -15,6 +16,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python import xla
+
+from pipeline.data.problem import Problem
 
 
 def barrier(value: Any) -> Any:
@@ -125,3 +128,44 @@ def time_pooling(pooling: str) -> Any:
         pooling: a key of `POOLS`.
     """
     return TimePooling(POOLS[pooling])
+
+
+def check_embedding(
+    problem: Problem, embedding: int, word_dropout: float = 0.0
+) -> None:
+    """Raise ValueError for words without an embedding, or an embedding without words.
+
+    Word dropout needs words as well.
+    """
+    if bool(problem.vocabulary) != bool(embedding):
+        raise ValueError(
+            "`embedding` must be set where inputs are words, and only there"
+        )
+    if word_dropout and not problem.vocabulary:
+        raise ValueError(
+            f"`word_dropout` is for words. Received: {word_dropout} for values"
+        )
+
+
+def add_embedding(
+    model: keras.Sequential,
+    problem: Problem,
+    width: int,
+    *,
+    word_dropout: float = 0.0,
+    skip_padding: bool,
+) -> None:
+    """Add an embedding of word numbers (batch, timesteps) to a model.
+
+    Args:
+        model: the model.
+        problem: with words.
+        width: the width of a word's vector.
+        word_dropout: the share of words whose whole vector is 0 in training. Keras'
+            dropout divides the other vectors by the share that is left.
+        skip_padding: whether the layers behind skip padding, by Keras' mask.
+    """
+    model.add(keras.layers.Embedding(problem.vocabulary, width, mask_zero=skip_padding))
+    if word_dropout:
+        one_of_each_word = (None, None, 1)
+        model.add(keras.layers.Dropout(word_dropout, noise_shape=one_of_each_word))

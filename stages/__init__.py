@@ -13,7 +13,9 @@ A training goes from the command to the run folder like this:
    the model and the method, and `Recipe.job` joins them to the data. The method, in
    `pipeline.training.methods`, returns a `Trained`.
 5. `run_folder.save` writes the run, and `provenance.record` its record, into
-   .unroll/finished. `train` logs them in MLflow (`pipeline.tracking.runs`).
+   .unroll/finished. `train.Finished` reads the run once, and logs it in MLflow
+   (`pipeline.tracking.runs`).
 6. When all tasks of the data set have ended, `tasks.take` puts them into
-   runs/DATASET/EXPERIMENT and records/.
+   runs/DATASET/EXPERIMENT and records/. The command prints the scores that `Finished`
+   knows.
 """

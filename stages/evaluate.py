@@ -28,6 +28,7 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
     """
     config = params.load(workspace.params)
     experiments = config.experiments_of(name)
+    params.require_prepared(workspace, name, f"evaluate@{name}")
     with workspace.stage("evaluate", name):
         data = dataset.load(workspace.prepared(name))
         runs = {

@@ -101,6 +101,7 @@ def trial(
         UnrollError: the data set is not prepared, or the loss is not finite.
     """
     [whole] = params.load(workspace.params).experiments_of(name, experiment).values()
+    params.require_prepared(workspace, name, f"prepare@{name}")
     changed = whole.trial(epochs, seeds)
     trainer = recipe(experiment, changed)
     path = workspace.trial(name, experiment)

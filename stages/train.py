@@ -9,7 +9,7 @@ are not trained again.
 import contextlib
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -18,14 +18,16 @@ from pipeline.config import params
 from pipeline.config.params import Experiment, Params
 from pipeline.config.registry import METHODS, MODELS, full_name
 from pipeline.data import dataset
-from pipeline.data.dataset import Description
+from pipeline.data.dataset import Dataset, Description
 from pipeline.errors import UnrollError, UsageError
+from pipeline.evaluation.scores import on_test
 from pipeline.files import remove
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, places, record
 from pipeline.provenance.fingerprint import Code
-from pipeline.training import tasks
-from pipeline.training.tasks import RUN, Result, Task
+from pipeline.training import run_folder, tasks
+from pipeline.training.run_folder import Run
+from pipeline.training.tasks import RECORD, RUN, Result, Task
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import pool, progress
@@ -46,7 +48,68 @@ ONE_COLUMN = ("daily_cycle", "seasonal_naive", "delayed")
 """Baselines that forecast the column of the target alone."""
 
 
-def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> None:
+class Finished:
+    """Finished runs and their data sets, each read once, for MLflow and for the scores.
+
+    Args:
+        workspace: the workspace of the prepared data sets and the runs.
+        wanted: the tasks of the runs.
+    """
+
+    def __init__(self, workspace: Workspace, wanted: Sequence[Task]) -> None:
+        self._workspace = workspace
+        self._wanted = wanted
+        self._scores: dict[Task, float | None] = {}
+        self._load = cache(dataset.load)
+        # A store that cannot be reached would hold up the trainings once for each run.
+        self._reachable = True
+
+    def log(self, task: Task) -> None:
+        """Read the run that a training has just left, and log it in MLflow.
+
+        Raises:
+            UnrollError: a file is damaged. A failure of MLflow is a warning.
+        """
+        # It is heavy; where nothing is trained, MLflow need not be imported.
+        from pipeline.tracking import runs
+
+        folder = tasks.finished(self._workspace, task)
+        run = self._read(task, folder / RUN)
+        if self._reachable:
+            files = (folder / RUN, folder / RECORD)
+            found = runs.RunOnDisk(
+                task.whole_name, task.experiment, *files, run, self._data(task)
+            )
+            self._reachable = runs.trained(self._workspace, found)
+
+    def scores(self) -> dict[str, float | None]:
+        """Return full name of an experiment -> the score of its run on test.
+
+        Raises:
+            UnrollError: a run or the data set is damaged.
+        """
+        for task in self._wanted:
+            if task not in self._scores:
+                self._read(task, self._workspace.run(task.dataset, task.name))
+        return {task.whole_name: self._scores[task] for task in self._wanted}
+
+    @property
+    def metric(self) -> str:
+        """The measure of the data set, by which its runs are scored."""
+        return self._data(self._wanted[0]).metric
+
+    def _read(self, task: Task, folder: Path) -> Run:
+        """Read the run of a task, and keep its score."""
+        run = run_folder.load(folder)
+        self._scores[task] = on_test(self._data(task), run)
+        return run
+
+    def _data(self, task: Task) -> Dataset:
+        prepared = self._workspace.prepared(task.dataset)
+        return self._load(prepared, calendar=task.experiment.calendar)
+
+
+def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Finished:
     """Fill runs/NAME with a run of each experiment of a data set in params.yaml, and
     remove all other runs there.
 
@@ -60,19 +123,22 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
             its run folder is replaced.
         jobs: most experiments to train at once.
 
+    Returns:
+        The runs, with their scores.
+
     Raises:
         UsageError: a name or an option is wrong.
         UnrollError: the data set is not prepared, or a training has failed. After a
             failure runs/NAME is as it was.
         KeyboardInterrupt: the training was stopped by Ctrl-C or a request to end.
     """
-    config = params.load(workspace.params)
-    wanted = tasks_of(workspace, config, name, only)
+    wanted = tasks_of(workspace, params.load(workspace.params), name, only)
     with workspace.stage("train", name):
         waiting, missing = _waiting_and_missing(workspace, wanted)
         text = f"{name}: {len(missing)} of {len(wanted)} experiments to train"
         progress.line(text, last=True)
-        failed = _train(workspace, config, missing, jobs)
+        finished = Finished(workspace, wanted)
+        failed = _train(workspace, finished, missing, jobs)
         if failed:
             raise UnrollError(
                 f"{len(failed)} of {len(missing)} trainings failed ({'; '.join(failed)})"
@@ -86,6 +152,7 @@ def train(workspace: Workspace, name: str, only: str = "", jobs: int = 1) -> Non
                 if path.name not in names:
                     remove(path)
         tasks.remove_old(workspace)
+    return finished
 
 
 def train_ahead(workspace: Workspace, names: Sequence[str], jobs: int) -> None:
@@ -106,7 +173,7 @@ def train_ahead(workspace: Workspace, names: Sequence[str], jobs: int) -> None:
                 missing += _waiting_and_missing(workspace, wanted)[1]
         if missing:
             progress.line(f"{len(missing)} experiments to train", last=True)
-        _train(workspace, config, missing, jobs)
+        _train(workspace, Finished(workspace, missing), missing, jobs)
 
 
 def tasks_of(
@@ -125,11 +192,12 @@ def tasks_of(
             loss; or an experiment cannot answer what its data set asks for.
         UnrollError: the data set is not prepared.
     """
-    config.dataset(name)  # it is there
+    experiments = config.experiments_of(name, only)
+    params.require_prepared(workspace, name, f"prepare@{name}")
     code = code or Code(places.CODE)
     data = dataset.describe(workspace.prepared(name))
     wanted = []
-    for key, experiment in config.experiments_of(name, only).items():
+    for key, experiment in experiments.items():
         place = f"experiments.{name}.{key}"
         method = experiment.training.method
         full_name(MODELS, experiment.model.family, f"{place}.model.family")
@@ -198,9 +266,12 @@ def _holds_run(folder: Path, task: Task) -> bool:
 
 
 def _train(
-    workspace: Workspace, config: Params, missing: Sequence[Task], jobs: int
+    workspace: Workspace, finished: Finished, missing: Sequence[Task], jobs: int
 ) -> list[str]:
     """Train tasks. Their runs wait for their stage (`tasks.take`).
+
+    This process logs the runs, and not the training's own: MLflow's first model takes
+    half a second in each process.
 
     Return a line for each task that has failed.
 
@@ -209,22 +280,19 @@ def _train(
     """
     if not missing:
         return []
-    # It is heavy; where nothing is trained, MLflow need not be imported.
-    from pipeline.tracking import runs
-
     failed = []
-    # This process logs runs and not the training's own: MLflow's first model takes half
-    # a second in each process. A store that cannot be reached would hold up the
-    # trainings once for each run.
-    reachable = True
     expected = {task: _expected_seconds(workspace, task) for task in missing}
     with contextlib.closing(performed(workspace, expected, jobs)) as results:
         for result in results:
+            name = result.task.whole_name
             if result.error:
-                failed.append(f"{result.task.whole_name}: {result.error}")
-            elif reachable:
-                reachable = runs.trained(workspace, result.task)
-    return failed + _outdated(workspace, config, missing)
+                failed.append(f"{name}: {result.error}")
+                continue
+            try:
+                finished.log(result.task)
+            except UnrollError as error:
+                failed.append(f"{name}: {error}")
+    return failed + _outdated(workspace, missing)
 
 
 def performed(
@@ -273,9 +341,7 @@ def performed(
             yield result
 
 
-def _outdated(
-    workspace: Workspace, config: Params, trained: Sequence[Task]
-) -> list[str]:
+def _outdated(workspace: Workspace, trained: Sequence[Task]) -> list[str]:
     """Remove finished runs whose data or code has changed since their training began.
 
     Return a line for each.
@@ -283,8 +349,9 @@ def _outdated(
     code = Code(places.CODE)
     lines = []
     for task in trained:
-        [now] = tasks_of(workspace, config, task.dataset, task.name, code)
-        if now.fingerprint != task.fingerprint:
+        prepared = workspace.prepared(task.dataset)
+        now = fingerprint.ingredients(prepared, task.experiment, code)
+        if now != task.made_of:
             remove(tasks.finished(workspace, task))
             lines.append(
                 f"{task.whole_name}: its data or the code has changed since this began"

@@ -13,7 +13,7 @@ from dvc.repo import Repo
 from pipeline.config import params, plain_yaml
 from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, SOURCES
 from pipeline.metrics import MEASURES
-from pipeline.provenance import record
+from pipeline.provenance import fingerprint, record
 from pipeline.provenance.fingerprint import Code
 from tests.support import REPOSITORY
 from unroll import projects
@@ -31,10 +31,9 @@ def due(miniature):
 
 def test_every_run_has_a_record_of_all_that_it_was_made_of(built):
     for name, experiment in params.load(built.workspace.params).runs.items():
-        run = record.read(
-            built.workspace.record(experiment.dataset, params.own_name(name)),
-            built.workspace.run(experiment.dataset, params.own_name(name)),
-        )
+        where = (experiment.dataset, params.own_name(name))
+        mark = fingerprint.folder(built.workspace.run(*where))
+        run = record.read(built.workspace.record(*where), mark)
         assert run.params == experiment.model_dump()
         assert f"pipeline.models.{experiment.model.family}" in run.modules
         assert "arrays.npz" in run.files

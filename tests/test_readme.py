@@ -20,14 +20,9 @@ from pipeline.files import read_json
 from pipeline.report.formatting import capital, in_words
 from pipeline.report.page import as_html
 from pipeline.report.result_tables import headlines_table, plain
-from pipeline.report.results import (
-    AnswerText,
-    error_text,
-    load,
-    paragraphs,
-    sentence,
-)
+from pipeline.report.results import error_text, load, paragraphs
 from pipeline.report.titles import explained
+from pipeline.report.wording import AnswerText, sentence
 from pipeline.workspace import Workspace
 from unroll.projects import CHOSEN
 

@@ -1,6 +1,7 @@
 """Unroll in Python: a project's experiments, scores, answers, trainings and forecasts.
 
-The commands print the same values.
+The commands `list`, `show`, `compare`, `claims` and `doctor` read a project by it, too.
+They start without the libraries that only some methods need.
 """
 
 import os
@@ -10,55 +11,31 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-
-from pipeline import metrics
 from pipeline.config import params
 from pipeline.config.params import Experiment, Params, merged, own_name
-from pipeline.data import dataset as datasets
-from pipeline.data.dataset import Dataset
-from pipeline.data.download import Context
-from pipeline.data.examples import compared
 from pipeline.errors import UnrollError, UsageError
-from pipeline.evaluation import (
-    answers,
-    intervals,
-    margin,
-    schema,
-    scores,
-)
-from pipeline.evaluation.answers import Answer
-from pipeline.evaluation.margin import Comparison
-from pipeline.evaluation.schema import Evaluation
-from pipeline.report.results import REASONS, current_answers
-from pipeline.training import keras_models, run_folder
-from pipeline.training.job import Callback, Trained
-from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll.results.compare import why_unknown
 
-Predictions = npt.ArrayLike | Trained | str
-"""Predictions of the test examples: an array, a result of `train`, or the name of an
-experiment whose run lies on disk. An array is (seeds, n) or (seeds, n, values) in model
-units; for one seed it may be (n,) or (n, values).
-"""
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
 
+    from pipeline.data.dataset import Dataset
+    from pipeline.evaluation.answers import Answer
+    from pipeline.evaluation.margin import Comparison
+    from pipeline.evaluation.schema import Evaluation
+    from pipeline.report.results import Results
+    from pipeline.training.job import Callback, Trained
 
-class TrainedExperiment(Trained):
-    """Every replicate of an experiment, which a notebook shows in one line."""
-
-    def __repr__(self) -> str:
-        """Return the seeds, the number of parameters, and the attributes to look at."""
-        seeds = ", ".join(str(replicate.seed) for replicate in self.replicates)
-        return (
-            f"<trained: seeds {seeds}; {self.parameters:,} parameters; each of "
-            "`replicates` has history, best_epoch, predictions and weights>"
-        )
+    Predictions = npt.ArrayLike | Trained | str
+    """Predictions of the test examples: an array, a result of `train`, or the name of
+    an experiment whose run lies on disk. An array is (seeds, n) or (seeds, n, values)
+    in model units; for one seed it may be (n,) or (n, values).
+    """
 
 
 class Project:
@@ -74,6 +51,8 @@ class Project:
         self.workspace = Workspace(folder.resolve())
         # TensorFlow takes its number of threads only before its first operation.
         if "tensorflow" in sys.modules:
+            from pipeline.training import keras_models
+
             with suppress(UsageError):
                 keras_models.start()
 
@@ -82,7 +61,19 @@ class Project:
         """params.yaml, checked."""
         return params.load(self.workspace.params)
 
-    def scores(self, dataset: str) -> pd.DataFrame:
+    @property
+    def every(self) -> Params:
+        """params.yaml and official.yaml as one, checked: all that has results."""
+        return params.load_all(self.workspace.params)
+
+    @property
+    def results(self) -> "Results":
+        """The results of all data sets that are built, as page and terminal show them."""
+        from pipeline.report import results
+
+        return results.load(self.workspace, self.every)
+
+    def scores(self, dataset: str) -> "pd.DataFrame":
         """Return each experiment's measures on each split: the mean over seeds and its
         95 % interval.
 
@@ -93,25 +84,28 @@ class Project:
         >>> scores.loc[scores["mean"].idxmin(), "experiment"]
         'waves/tuned_lstm'
         """
+        import pandas as pd
+
         rows = []
         for name, entry in self._evaluation(dataset).experiments.items():
             for split, by_measure in entry.chosen.items():
                 for measure, stat in by_measure.items():
                     low, high = stat.mean_ci or (None, None)
-                    row = {
-                        "experiment": f"{dataset}/{name}",
-                        "recurrent": entry.recurrent,
-                        "split": split,
-                        "measure": measure,
-                        "mean": stat.mean,
-                        "low": low,
-                        "high": high,
-                        "seeds": len(stat.values),
-                    }
-                    rows.append(row)
+                    rows.append(
+                        {
+                            "experiment": f"{dataset}/{name}",
+                            "recurrent": entry.recurrent,
+                            "split": split,
+                            "measure": measure,
+                            "mean": stat.mean,
+                            "low": low,
+                            "high": high,
+                            "seeds": len(stat.values),
+                        }
+                    )
         return pd.DataFrame(rows)
 
-    def answer(self, dataset: str) -> list[Answer]:
+    def answer(self, dataset: str) -> "list[Answer]":
         """Answer whether a recurrent network helps: first for tuned networks, if there
         are any, then for untuned ones.
 
@@ -121,10 +115,13 @@ class Project:
         >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
         (-0.15, -0.21, -0.09)
         """
+        from pipeline.evaluation import answers
+        from pipeline.report.results import current_answers
+
         recorded = answers.load(self.workspace)
         return current_answers(recorded, dataset, self._evaluation(dataset))
 
-    def compare(self, experiment: str, other: str) -> Comparison:
+    def compare(self, experiment: str, other: str) -> "Comparison":
         """Compare two experiments of one data set on test, the first against the other,
         like `unroll compare`.
 
@@ -134,16 +131,20 @@ class Project:
         >>> comparison.outcome, round(comparison.change, 2)
         (<Word.HELPS: 'helps'>, -0.18)
         """
-        comparison = answers.between(self.workspace, self.params, experiment, other)
-        if comparison is None:
-            dataset = self.params.experiment(experiment).dataset
-            why = why_unknown(self._evaluation(dataset), experiment, other)
-            raise UnrollError(
-                f"{experiment} and {other} are not compared, because {why}"
-            )
-        return comparison
+        from pipeline.evaluation import answers
+        from pipeline.report.wording import Pair
 
-    def data(self, dataset: str, *, calendar: bool = False) -> Dataset:
+        evaluation = answers.evaluation_of(
+            self.workspace, self.every, experiment, other
+        )
+        pair = Pair(evaluation, experiment, other)
+        if pair.comparison is None:
+            raise UnrollError(
+                f"{experiment} and {other} are not compared, because {pair.unknown}"
+            )
+        return pair.comparison
+
+    def data(self, dataset: str, *, calendar: bool = False) -> "Dataset":
         """Return the examples of a data set.
 
         A data set that is not prepared yet is made in memory, from UNROLL_MIRROR or the
@@ -152,6 +153,9 @@ class Project:
         >>> project.data("waves").splits["test"].inputs.shape
         (6000, 50, 1)
         """
+        from pipeline.data import dataset as datasets
+        from pipeline.data.download import Context
+
         every = self.params
         section = every.dataset(dataset)
         folder = self.workspace.prepared(dataset)
@@ -174,12 +178,12 @@ class Project:
     def train(
         self,
         experiment: str,
-        *callbacks: Callback,
-        data: Dataset | None = None,
+        *callbacks: "Callback",
+        data: "Dataset | None" = None,
         seeds: int | Sequence[int] = 1,
         model: Mapping[str, Any] | None = None,
         **training: Any,
-    ) -> Trained:
+    ) -> "Trained":
         """Train an experiment in memory, also with other options:
         `model={"units": 8}, epochs=20`.
 
@@ -190,6 +194,9 @@ class Project:
         >>> trained.parameters, len(trained.replicates)
         (3, 2)
         """
+        from pipeline.data.dataset import shortened
+        from pipeline.training.recipe import recipe
+
         section = self.params.experiment(experiment)
         options = {"model": dict(model or {}), "training": training, "seeds": seeds}
         chosen = recipe(
@@ -198,11 +205,10 @@ class Project:
         )
         if data is None:
             whole = self.data(section.dataset, calendar=section.calendar)
-            data = datasets.shortened(whole, section.share)
-        trained = chosen.train(chosen.job(data, *callbacks))
-        return TrainedExperiment(**vars(trained))
+            data = shortened(whole, section.share)
+        return chosen.train(chosen.job(data, *callbacks))
 
-    def predictions(self, experiment: str, split: str = "test") -> npt.NDArray[Any]:
+    def predictions(self, experiment: str, split: str = "test") -> "npt.NDArray[Any]":
         """Return the predictions of a run on disk for a split, in model units.
 
         The array is (seeds, n) or (seeds, n, values).
@@ -210,6 +216,8 @@ class Project:
         >>> project.predictions("waves/node").shape[1:] == project.data("waves").splits["test"].targets.shape
         True
         """
+        from pipeline.training import run_folder
+
         section = self.params.experiment(experiment)
         folder = self.workspace.run(section.dataset, own_name(experiment))
         run = run_folder.load_for(folder, section.dataset, section.seeds)
@@ -222,8 +230,11 @@ class Project:
         return run.predictions[f"{run.points[-1]}_{split}"]
 
     def judge(
-        self, dataset: str, predictions: Predictions, against: Predictions | None = None
-    ) -> Comparison:
+        self,
+        dataset: str,
+        predictions: "Predictions",
+        against: "Predictions | None" = None,
+    ) -> "Comparison":
         """Compare predictions of any library by the rule that compares experiments.
 
         By default they are compared with the strongest model without recurrence, whose
@@ -234,6 +245,9 @@ class Project:
         >>> print(project.judge("waves", on_a_line, against=project.train("waves/last_value")))
         helps: -56 % error (-57 to -54 %)
         """
+        from pipeline.evaluation import answers, intervals, margin, scores
+        from pipeline.report.wording import REASONS
+
         data = self.data(dataset)
         if scores.few_blocks(data, "test") is not None:
             raise UnrollError(f"{dataset}: {REASONS[answers.FEW_WEEKS]}; add rows")
@@ -252,14 +266,23 @@ class Project:
             difference, float(others.mean()), self.params.dataset(dataset).floor
         )
 
-    def _evaluation(self, dataset: str) -> Evaluation:
-        self.params.dataset(dataset)  # raises UsageError for an unknown name
-        return schema.load_built(self.workspace, self.params, dataset)
+    def _evaluation(self, dataset: str) -> "Evaluation":
+        from pipeline.evaluation import schema
+
+        every = self.every
+        every.dataset(dataset)  # raises UsageError for an unknown name
+        return schema.load_built(self.workspace, every, dataset)
 
     def _losses(
-        self, data: Dataset, predictions: Predictions
-    ) -> npt.NDArray[np.float64]:
+        self, data: "Dataset", predictions: "Predictions"
+    ) -> "npt.NDArray[np.float64]":
         """Return the loss of each test example (seeds, n)."""
+        import numpy as np
+
+        from pipeline import metrics
+        from pipeline.data.examples import compared
+        from pipeline.training.job import Trained
+
         targets = compared(data.splits["test"])
         if isinstance(predictions, str):
             values = self.predictions(predictions)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import pydantic
 
 from pipeline.config import plain_yaml, registry
-from pipeline.errors import UsageError
+from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import Strict, one_of, validated
 from pipeline.workspace import Workspace
 
@@ -398,6 +398,16 @@ def built_by(workspace: Workspace, stage: str) -> str:
     of_official = official(workspace.params).get("datasets", {})
     command = "official" if stage.partition("@")[2] in of_official else f"repro {stage}"
     return f"`{workspace.program} {command}` builds it"
+
+
+def require_prepared(workspace: Workspace, name: str, stage: str) -> None:
+    """Raise UnrollError, with the command for a stage, if a data set is not prepared."""
+    folder = workspace.prepared(name)
+    if not folder.is_dir():
+        raise UnrollError(
+            f"{folder.relative_to(workspace.root)} is missing; "
+            f"{built_by(workspace, stage)}"
+        )
 
 
 def templates(path: Path) -> dict[str, Any]:

@@ -41,10 +41,6 @@ RULE = (LEVEL, BAND, FREEDOM, FEWEST_BLOCKS)
 SEARCHES = 3
 """Searches for the options of a tuned model, whose scatter is then in the interval."""
 
-NEAR = 0.05
-"""A tuned model has `SEARCHES` searches if its error on validation is at most this
-fraction above that of its side's best model: one search may have been unlucky."""
-
 
 class Note(StrEnum):
     """A caution that stands beside the word of an answer."""
@@ -136,12 +132,10 @@ def compare(evaluation: Evaluation, name: str, other: str) -> Comparison | None:
     return margin.compare(difference, error, evaluation.dataset.floor)
 
 
-def between(
+def evaluation_of(
     workspace: Workspace, config: Params, experiment: str, other: str
-) -> Comparison | None:
-    """Compare two experiments of params.yaml, of one data set, on test.
-
-    Return None if there are too few seeds or test rows, or no predictions.
+) -> Evaluation:
+    """Read the evaluation of two experiments of one data set, by their full names.
 
     Raises:
         UsageError: there is no such experiment, or they are of two data sets.
@@ -159,7 +153,7 @@ def between(
             raise UnrollError(
                 f"{name} is not built; {built_by(workspace, f'evaluate@{dataset}')}"
             )
-    return compare(evaluation, own_name(experiment), own_name(other))
+    return evaluation
 
 
 def cautions(evaluation: Evaluation, name: str, other: str) -> list[Note]:
@@ -201,28 +195,6 @@ def _choosing_errors(evaluation: Evaluation, names: Iterable[str]) -> dict[str, 
         if score is not None and entry.share == 1 and not entry.repeats:
             errors[name] = as_errors(about.metric, score)
     return errors
-
-
-def lacking_searches(evaluation: Evaluation) -> dict[str, int]:
-    """Return the tuned models that should be searched again -> their searches so far.
-
-    They have fewer than `SEARCHES` searches, and are their side's best model, or `NEAR`
-    it. A data set without tuned recurrent networks has none.
-    """
-    entries = evaluation.experiments
-    tuned = [
-        name for name in entries if entries[name].recurrent and entries[name].trials
-    ]
-    others = [name for name in entries if not entries[name].recurrent]
-    lacking = {}
-    for side in (tuned, others) if tuned else ():
-        errors = _choosing_errors(evaluation, side)
-        for name, error in errors.items():
-            count = len(evaluation.searches(name))
-            near = error <= (1 + NEAR) * min(errors.values())
-            if near and entries[name].trials and count < SEARCHES:
-                lacking[name] = count
-    return lacking
 
 
 def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:

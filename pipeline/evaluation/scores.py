@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any, Literal
 
 import numpy as np
@@ -110,6 +111,19 @@ def measures(
         values["mae_unit"] = values["mae"] * dataset.scale.std
         values["rmse_unit"] = math.sqrt(values["mse"]) * dataset.scale.std
     return values
+
+
+def on_test(dataset: Dataset, run: Run) -> float | None:
+    """Return the data set's measure on test, in model units, as the mean over seeds.
+
+    The weights are those that validation has chosen. A run without predictions has no
+    score.
+    """
+    predictions = run.predictions.get(f"{run.points[-1]}_test")
+    if predictions is None:
+        return None
+    targets = compared(dataset.splits["test"])
+    return fmean(score(dataset.metric, of_seed, targets) for of_seed in predictions)
 
 
 def steps_in_phase(predictions: Array, targets: Array) -> int:

@@ -5,16 +5,12 @@ A builder takes a `Problem` and keyword-only options. Their types are the schema
 options in params.yaml. Options that several builders have are defined here.
 """
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from pipeline.data.examples import Array
-from pipeline.data.problem import Problem
-
-if TYPE_CHECKING:
-    import keras
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -71,46 +67,3 @@ def recent_changes(target: Array, last: int) -> list[Array]:
         begins = np.maximum(ends - span, 0)
         columns.append(now - (sums[:, ends] - sums[:, begins]) / (ends - begins))
     return columns
-
-
-def check_embedding(
-    problem: Problem, embedding: int, word_dropout: float = 0.0
-) -> None:
-    """Raise ValueError for words without an embedding, or an embedding without words.
-
-    Word dropout needs words as well.
-    """
-    if bool(problem.vocabulary) != bool(embedding):
-        raise ValueError(
-            "`embedding` must be set where inputs are words, and only there"
-        )
-    if word_dropout and not problem.vocabulary:
-        raise ValueError(
-            f"`word_dropout` is for words. Received: {word_dropout} for values"
-        )
-
-
-def add_embedding(
-    model: "keras.Sequential",
-    problem: Problem,
-    width: int,
-    *,
-    word_dropout: float,
-    skip_padding: bool,
-) -> None:
-    """Add an embedding of word numbers (batch, timesteps) to a model.
-
-    Args:
-        model: the model.
-        problem: with words.
-        width: the width of a word's vector.
-        word_dropout: the share of words whose whole vector is 0 in training. Keras'
-            dropout divides the other vectors by the share that is left.
-        skip_padding: whether the layers behind skip padding, by Keras' mask.
-    """
-    import keras
-
-    model.add(keras.layers.Embedding(problem.vocabulary, width, mask_zero=skip_padding))
-    if word_dropout:
-        one_of_each_word = (None, None, 1)
-        model.add(keras.layers.Dropout(word_dropout, noise_shape=one_of_each_word))

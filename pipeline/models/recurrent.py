@@ -9,15 +9,7 @@ from pydantic import Field
 
 from pipeline.config.model_card import Color, ModelCard, Options
 from pipeline.data.problem import Problem
-from pipeline.models import (
-    Last,
-    Rate,
-    Size,
-    Width,
-    add_embedding,
-    check_embedding,
-    look_back,
-)
+from pipeline.models import Last, Rate, Size, Width, look_back
 
 if TYPE_CHECKING:
     import keras
@@ -105,7 +97,7 @@ def build(
     """
     import keras
 
-    from pipeline.layers import Dense, time_pooling
+    from pipeline.layers import Dense, check_embedding, time_pooling
 
     check_embedding(problem, embedding, word_dropout)
     every = problem.each_step or _is_repeated(problem)
@@ -115,36 +107,20 @@ def build(
     backward = direction == "backward"
     model = keras.Sequential()
     if problem.vocabulary:
-        _add_words(
-            model,
-            problem,
-            embedding,
-            backward=backward,
-            word_dropout=word_dropout,
-            skip_padding=pools or word_dropout > 0,
-        )
+        # Words are reversed before they are embedded, so that padding stays in front.
+        _add_words(model, problem, embedding, word_dropout, backward, pools)
     else:
         _add_values(model, problem)
     if before:
         model.add(Dense(before, activation="relu"))
+    common = {"dropout": dropout, "recurrent_dropout": recurrent_dropout, **of_keras_2}
     cells = [
-        {
-            "units": width,
-            "activation": activation,
-            "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout,
-            **of_keras_2,
-        }
+        {"units": width, "activation": activation, **common}
         for width in widths or [units] * layers
     ]
     cells[-1]["activation"] = top_activation or activation
-    loop = _loop(
-        cell,
-        cells,
-        every=sequences or every or pools,
-        # Words are reversed before they are embedded, so that padding stays in front.
-        backward=backward and not problem.vocabulary,
-    )
+    turned = backward and not problem.vocabulary
+    loop = _loop(cell, cells, every=sequences or every or pools, backward=turned)
     model.add(keras.layers.Bidirectional(loop) if direction == "both" else loop)
     if pools:
         model.add(time_pooling(pooling))
@@ -153,7 +129,8 @@ def build(
     if hidden:
         model.add(Dense(hidden, activation="gelu"))
     if head:
-        _add_output(model, problem, every=every)
+        outputs = 1 if every else problem.outputs
+        model.add(Dense(outputs, activation="sigmoid" if problem.classify else None))
     return model
 
 
@@ -194,35 +171,29 @@ def _check(
         )
 
 
-def _add_output(model: "keras.Sequential", problem: Problem, *, every: bool) -> None:
-    """Add the last layer: one output for `every` state, else all for the last one."""
-    from pipeline.layers import Dense
-
-    outputs = 1 if every else problem.outputs
-    model.add(Dense(outputs, activation="sigmoid" if problem.classify else None))
-
-
 def _add_words(
     model: "keras.Sequential",
     problem: Problem,
     width: int,
-    *,
-    backward: bool,
     word_dropout: float,
-    skip_padding: bool,
+    backward: bool,
+    pools: bool,
 ) -> None:
-    """Add the input of word numbers and their vectors to a model.
-
-    `width` is the vectors' width.
-    """
+    """Add the input of word numbers and their vectors of a width to a model."""
     import keras
+
+    from pipeline.layers import add_embedding
 
     model.add(keras.Input((None,), dtype="int32"))
     if backward:
         same = lambda shape: shape  # noqa: E731
         model.add(keras.layers.Lambda(_last_word_first, output_shape=same))
     add_embedding(
-        model, problem, width, word_dropout=word_dropout, skip_padding=skip_padding
+        model,
+        problem,
+        width,
+        word_dropout=word_dropout,
+        skip_padding=pools or word_dropout > 0,
     )
 
 

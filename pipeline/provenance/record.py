@@ -107,8 +107,12 @@ def write(workspace: Workspace, path: Path, folder: Path, made_of: Ingredients) 
         sys.stderr.write(f"warning: no record of where {folder} was made: {why:.200}\n")
 
 
-def read(path: Path, folder: Path) -> Record:
-    """Return the record of the run in `folder`.
+def read(path: Path, run: str) -> Record:
+    """Return the record of a run.
+
+    Args:
+        path: the file of the record.
+        run: `fingerprint.folder` of the run.
 
     Raises:
         UnrollError: the run has no record here, or the record is damaged.
@@ -118,7 +122,7 @@ def read(path: Path, folder: Path) -> Record:
             "no record on this machine: taken from DVC's cache, or made elsewhere"
         )
     record = read_checked(path, Record)
-    if record.run != fingerprint.folder(folder):
+    if record.run != run:
         raise UnrollError(
             "no record of this run: the one on this machine is of another, which DVC "
             "has replaced since"

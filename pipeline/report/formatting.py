@@ -1,9 +1,8 @@
 """Numbers as text: enough digits to compare, the same everywhere."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from pipeline.evaluation.margin import Comparison, Word, change_text
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
 
@@ -117,45 +116,6 @@ def published(value: float, metric: str, unit: str = "") -> str:
         return f"{short(round(100 * value, 6))} %"
     ending = unit if metric.endswith("_unit") else ""
     return f"{short(value)} {ending}".rstrip()
-
-
-def comparison_text(comparison: Comparison, metric: str) -> tuple[str, str]:
-    """Return the change in error and its interval as text.
-
-    For example "-4.4 %" and "-7.4 to -1.4 %". If the opponent has no error, the texts
-    are the difference of the errors and its interval.
-    """
-    ends = (comparison.change, comparison.low, comparison.high)
-    if comparison.relative:
-        return change_text(*ends)
-    scale = 100 if metric == "accuracy" else 1
-    mean, low, high = [_signed(scale * end) for end in ends]
-    return f"{title(metric)} {mean}", f"{low} to {high}"
-
-
-def direction(comparison: Comparison) -> str:
-    """Return "slightly less error" or the like if the interval excludes 0, else "".
-
-    The outcomes *helps* and *hurts* say the direction themselves, so theirs is "".
-    """
-    said = {Word.SAME: "slightly {} error", Word.OPEN: "{} error, which may not matter"}
-    words = said.get(comparison.outcome)
-    if words is None or comparison.low <= 0 <= comparison.high:
-        return ""
-    return words.format("less" if comparison.high < 0 else "more")
-
-
-def remarks(comparison: Comparison | None, notes: Iterable[str]) -> list[str]:
-    """Return what stands beside the word of an answer: the direction of the change, if
-    it is sure and the word does not say it, and the notes.
-    """
-    known = direction(comparison) if comparison else ""
-    return [words for words in (known, *notes) if words]
-
-
-def _signed(value: float) -> str:
-    sign = "-" if value < 0 else "+"
-    return sign + number(abs(value), 3)
 
 
 def shape(lengths: list[int | None]) -> str:

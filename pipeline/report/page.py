@@ -19,7 +19,6 @@ from pipeline.report import charts
 from pipeline.report.formatting import capital, number, short, title
 from pipeline.report.result_tables import (
     SIGNS,
-    WITHOUT_QUESTION,
     above_floor,
     band_sentence,
     change_sentence,
@@ -29,15 +28,9 @@ from pipeline.report.result_tables import (
     headlines_table,
     scores_table,
 )
-from pipeline.report.results import (
-    NOTES,
-    AnswerText,
-    Evaluated,
-    Results,
-    error_text,
-    sentence,
-)
+from pipeline.report.results import Evaluated, Results, error_text
 from pipeline.report.titles import explained
+from pipeline.report.wording import NOTES, WITHOUT_QUESTION, AnswerText, sentence
 
 FOLDER = Path(__file__).parent
 
@@ -209,17 +202,18 @@ def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
         shown = {other.preparation for other in networks.values()}
         if network.preparation in shown or network.experiment not in dataset.titles:
             continue
-        first = {"seeds": network.seeds[:SEEDS], "weights": network.weights[:SEEDS]}
-        networks[dataset.name] = network.model_copy(update=first)
+        networks[dataset.name] = network.model_copy(
+            update={"seeds": network.seeds[:SEEDS], "weights": network.weights[:SEEDS]}
+        )
     return networks
 
 
 def _labels(dataset: Evaluated, names: Iterable[str]) -> dict[str, str]:
     """Return the titles of models: short, or in full if two would be the same."""
-    trials = {name: dataset.experiments[name].trials for name in names}
     shown = {
-        name: dataset.short[name] + (", tuned" if searched else "")
-        for name, searched in trials.items()
+        name: dataset.short[name]
+        + (", tuned" if dataset.experiments[name].trials else "")
+        for name in names
     }
     counts = Counter(shown.values())
     return {
@@ -232,8 +226,7 @@ def _line(dataset: Evaluated, unit: float) -> float | None:
     """Return the error of the best model without recurrence on test, over its searches."""
     if dataset.opponent is None:
         return None
-    metric = dataset.about.metric
-    mean = dataset.evaluation.mean_score("test", dataset.opponent, metric)
+    mean = dataset.evaluation.mean_score("test", dataset.opponent, dataset.about.metric)
     return None if mean is None else unit * mean
 
 

@@ -4,14 +4,13 @@ Page, terminal and `--json` show the same tables.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from pipeline.config.params import own_name
-from pipeline.evaluation.answers import Note
 from pipeline.evaluation.claims import Outcome, Verdict
 from pipeline.evaluation.margin import BAND, Comparison, Word
 from pipeline.evaluation.schema import About, Entry, Scores
@@ -20,8 +19,6 @@ from pipeline.report import titles
 from pipeline.report.formatting import (
     DASH,
     between,
-    capital,
-    comparison_text,
     measured,
     published,
     shape,
@@ -29,7 +26,14 @@ from pipeline.report.formatting import (
     spread,
     title,
 )
-from pipeline.report.results import NOTES, AnswerText, Evaluated, Results
+from pipeline.report.results import Evaluated, Results
+from pipeline.report.wording import (
+    WITHOUT_QUESTION,
+    AnswerText,
+    band_text,
+    comparison_text,
+    meanings,
+)
 
 SIGNS: dict[str, str] = {Outcome.HOLDS: "✓", Outcome.FAILS: "✗"}
 
@@ -129,10 +133,6 @@ FIGURES = (
 )
 """The columns of a published figure and of what became of it."""
 
-WITHOUT_QUESTION = {Word.HELPS: "less error", Word.HURTS: "more error"}
-"""Outcome -> its word in the row of a model without recurrence, and in all rows of a data
-set whose question is not asked."""
-
 DOCUMENT = TableColumn("document", "Document", numeric=False)
 """The column of a claim's document, which the page shows as groups of rows."""
 
@@ -183,10 +183,11 @@ def dataset_tables(
         for name, entry in dataset.experiments.items()
         if not only or name in only
     }
-    opponent = dataset.opponent if against else None
-    scores = scores_table(dataset, shown, opponent)
-    groups = groups_table(dataset, shown)
-    return [table for table in (scores, groups) if table.rows]
+    tables = [
+        scores_table(dataset, shown, dataset.opponent if against else None),
+        groups_table(dataset, shown),
+    ]
+    return [table for table in tables if table.rows]
 
 
 def scores_table(
@@ -251,8 +252,7 @@ def _score_rows(
         score = entry.score(metric)
         rows.append((score.mean if score else worst, _experiment_row(dataset, name)))
         if dataset.several(name):
-            mean = _mean_row(dataset, name)
-            row = dict.fromkeys(columns, TableCell()) | mean
+            row = dict.fromkeys(columns, TableCell()) | _mean_row(dataset, name)
             known = row["test_best"].value
             rows.append((worst if known is None else known, row))
     for words, value in dataset.floors.items():
@@ -274,8 +274,9 @@ def _mean_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
     for key, mean in means.items():
         if mean is not None:
             cells[key] = TableCell(measured(mean, metric), value=mean)
-    recurrent = dataset.experiments[name].recurrent
-    return cells | _against(dataset, dataset.comparisons.get(name), recurrent=recurrent)
+    compared = dataset.comparisons.get(name)
+    entry = dataset.experiments[name]
+    return cells | _against(dataset, compared, recurrent=entry.recurrent)
 
 
 def _caption(dataset: Evaluated, opponent: str | None) -> str:
@@ -332,15 +333,6 @@ def change_sentence(dataset: Evaluated, opponent: str | None) -> str:
     return f"{against}. It is a geometric mean over {draws}, with its 95 % interval."
 
 
-def meanings(notes: Iterable[Note]) -> str:
-    """Return what the notes beside answers mean, as sentences."""
-    return " ".join(
-        f"{capital(note)}: {NOTES[note]}"
-        for note in dict.fromkeys(notes)
-        if note in NOTES and note != Note.UNTUNED
-    )
-
-
 def _sentences(*sentences: tuple[object, str]) -> str:
     """Return as one text the sentences whose condition holds."""
     return " ".join(text for holds, text in sentences if holds and text)
@@ -373,11 +365,6 @@ def above_floor(dataset: Evaluated) -> str:
     change, _ = comparison_text(compared, dataset.about.metric)
     part = abs(BAND * compared.change / compared.band)
     return f"The change of {change} is {100 * part:.0f} % of the error above the floor."
-
-
-def band_text(comparison: Comparison) -> str:
-    """Return which changes do not matter, as a sentence without its full stop."""
-    return f"A change within ±{100 * comparison.band:.2g} % does not matter"
 
 
 def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
@@ -421,10 +408,9 @@ def _against(
     outcomes = {answer.outcome for answer in dataset.answers}
     if outcomes == {Word.NOT_ASKED} or not recurrent:
         word = WITHOUT_QUESTION.get(comparison.outcome, word)
-    ends = [comparison.low, comparison.high]
     return {
         "against": TableCell(change, value=comparison.change),
-        "interval": TableCell(interval, value=ends),
+        "interval": TableCell(interval, value=[comparison.low, comparison.high]),
         "word": TableCell(word, value=comparison.outcome),
     }
 
@@ -445,8 +431,7 @@ def _epochs(entry: Entry) -> TableCell:
     epochs = entry.epochs
     if stat is None:
         return TableCell(short(epochs) if epochs else DASH, value=epochs)
-    ends = sorted({int(stat.min), int(stat.max)})
-    text = "-".join(map(str, ends))
+    text = "-".join(map(str, sorted({int(stat.min), int(stat.max)})))
     return TableCell(text, f"of {epochs}", value=stat.model_dump(mode="json"))
 
 

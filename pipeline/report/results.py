@@ -1,13 +1,10 @@
-"""The results of a workspace, for the page and for `compare`.
-
-They are evaluations, answers in words, verdicts, and the missing data sets with the
-reasons.
+"""The results of a workspace, for the page and for `compare`: evaluations, answers,
+verdicts, and the missing data sets with the reasons.
 """
 
 import math
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,74 +14,25 @@ from pipeline.config.model_card import card
 from pipeline.config.params import Params, official
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, claims, schema
-from pipeline.evaluation.answers import Answer, AnswersFile, Networks, Note
+from pipeline.evaluation.answers import Answer, AnswersFile
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.intervals import as_errors
-from pipeline.evaluation.margin import Comparison, Word
+from pipeline.evaluation.margin import Comparison
 from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.files import damaged, read_table
 from pipeline.metrics import MEASURES
 from pipeline.report import titles
-from pipeline.report.formatting import (
-    capital,
-    comparison_text,
-    in_words,
-    number,
-    remarks,
-    title,
-)
+from pipeline.report.formatting import capital, in_words, number, title
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
-
-NOTES: dict[str, str] = {
-    Note.UNTUNED: "Nobody searched for options of the network. Its opponent may be "
-    "tuned.",
-    Note.ONE_SEARCH: "At least one of the two had fewer than three searches for its "
-    "options, so another search may give another answer.",
-    Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
-    Note.NOT_CONVERGED: "More epochs may make one of the two better: its search "
-    "found so, or the last epoch of an untuned one was the best for "
-    "every seed.",
-}
-"""What stands beside the word of an answer -> its meaning, in sentences."""
 
 PARAGRAPHS = re.compile(
     r"<!-- end of (?P<dataset>\w+) -->\n(?P<text>.*?)(?=\n## |\Z)", re.DOTALL
 )
 """The pattern of a data set's paragraphs in docs/results.md: the text between the
 sentences that are made from results and the next heading."""
-
-
-QUESTION = "Does a recurrent network help?"
-
-SAID = {
-    Word.HELPS: "It helps",
-    Word.HURTS: "It hurts",
-    Word.SAME: "It makes no difference that matters",
-    Word.OPEN: "The question is open",
-    Word.NOT_ASKED: "The question is not asked",
-}
-"""The word of an answer -> the answer to "Does a recurrent network help?"."""
-
-COUNTED = {
-    Word.HELPS: "helps in {}",
-    Word.HURTS: "hurts in {}",
-    Word.SAME: "makes no difference that matters in {}",
-}
-"""The word of several answers -> its words in their sentence."""
-
-REASONS = {
-    answers.NOTHING: "there is no recurrent network, or nothing to compare it with",
-    answers.NO_PAST: "one value goes in, so there is no past to use",
-    answers.FEW_SEEDS: "there are too few seeds",
-    answers.FEW_WEEKS: (
-        "the test rows are fewer than four weeks, or than four horizons if a horizon is "
-        "longer"
-    ),
-}
-"""Why nothing is compared -> the same with subject and verb."""
 
 
 @dataclass(frozen=True)
@@ -226,91 +174,6 @@ class Evaluated:
         return table
 
 
-@dataclass(frozen=True)
-class AnswerText:
-    """The texts of one answer of a data set."""
-
-    dataset: Evaluated
-    answer: Answer
-
-    @property
-    def tuned(self) -> bool:
-        """True if the question is about tuned networks."""
-        return self.answer.networks == Networks.TUNED
-
-    @property
-    def change(self) -> tuple[str, str]:
-        """The change in error and its interval; empty if nothing is compared."""
-        if self.answer.comparison is None:
-            return "", ""
-        return comparison_text(self.answer.comparison, self.dataset.about.metric)
-
-    @property
-    def beside(self) -> list[str]:
-        """What stands beside the word (`remarks`)."""
-        return remarks(self.answer.comparison, self.answer.notes)
-
-    @property
-    def effect(self) -> str:
-        """The change with its interval, or the reason why there is none."""
-        change, interval = self.change
-        if self.answer.relative and change:
-            change += " error"
-        return f"{change} ({interval})" if interval else change or self.answer.reason
-
-    @property
-    def reason(self) -> str:
-        """Why nothing is compared, with subject and verb."""
-        return REASONS.get(self.answer.reason, self.answer.reason)
-
-    def sentence(self, *, short: bool = False) -> str:
-        """Return what was compared and how much error it had, without a full stop.
-
-        With `short` the models have no options.
-        """
-        if self.answer.outcome == Word.NOT_ASKED:
-            return capital(self.reason)
-        network, other = [
-            titles.with_article(self.dataset.named(name, short=short))
-            for name in self.answer.compared
-        ]
-        comparison = self.answer.comparison
-        if comparison is None:
-            return capital(
-                f"{network} and {other} are not compared, because {self.reason}"
-            )
-        amount, interval = self.change
-        ends = f" (95 % interval: {interval})" if interval else ""
-        side = "less" if comparison.change < 0 else "more"
-        change = comparison.change
-        if comparison.relative:
-            change = float(f"{change:.3f}")  # as it is shown
-        if change == 0:
-            by = f"the same error as {other}"
-        elif not comparison.relative:
-            measure, size = amount.split(" ", 1)
-            by = f"{side} error than {other}, by {size.lstrip('+-')} in {measure}"
-        else:
-            by = (
-                f"{amount.replace('+', '').removeprefix('-')} {side} error than {other}"
-            )
-        comma = "," if ", " in network else ""
-        return capital(f"{network}{comma} had {by}{ends}")
-
-    @property
-    def line(self) -> str:
-        """The question and its answer in one line: its word, the remarks and the
-        sentence.
-        """
-        beside = [remark for remark in self.beside if remark != Note.UNTUNED]
-        remarks = f" ({'; '.join(beside)})" if beside else ""
-        question = f"Does recurrence help in {self.answer.networks}?"
-        said = f"{question} {SAID[self.answer.outcome]}{remarks}"
-        if self.answer.outcome == Word.NOT_ASKED:
-            return f"{said}, because {self.reason}"
-        return f"{said}: {self.sentence()}"
-
-
 def error_text(dataset: Evaluated, name: str | None) -> str:
     """Return a model's error on test as text; "" without a score.
 
@@ -333,41 +196,6 @@ def error_words(about: About, error: float) -> str:
     if about.metric == "mae" and about.scale.unit:
         return f"{number(error * about.scale.std, 3)} {about.scale.unit}"
     return f"{title(about.metric)} {number(error, 3)}"
-
-
-def sentence(answers: Sequence[Answer]) -> str:
-    """Return a sentence that counts the words of the answers about tuned networks.
-
-    If no networks are tuned, it counts all answers.
-    """
-    if not answers:
-        return "Nothing is built yet"
-    asked = [
-        one
-        for one in answers
-        if Note.STAND_IN not in one.notes and one.outcome != Word.NOT_ASKED
-    ]
-    if not asked:
-        return "No figure here is a result"
-    tuned = [one for one in asked if one.networks == Networks.TUNED]
-    counts = Counter(one.outcome for one in tuned or asked)
-    total = counts.total()
-    about = " about tuned networks" if tuned else ""
-    if total == 1:
-        (word,) = counts
-        return f"{QUESTION} One question{about} is asked. {SAID[word]}"
-    texts = [
-        words.format(in_words(counts[word]))
-        for word, words in COUNTED.items()
-        if counts[word]
-    ]
-    listed = " and ".join(filter(None, [", ".join(texts[:-1]), *texts[-1:]]))
-    start = f"{QUESTION} Of {in_words(total)} questions{about}, "
-    undecided = counts[Word.OPEN]
-    is_open = f"{in_words(undecided)} {'is' if undecided == 1 else 'are'} open"
-    if not listed:
-        return f"{start}{is_open}"
-    return f"{start}it {listed}{f'; {is_open}' if undecided else ''}"
 
 
 @dataclass(frozen=True)
@@ -396,12 +224,14 @@ class Results:
         missing: the data sets and experiments without an evaluation.
         verdicts: one for each claim whose experiments are in params.yaml.
         unused: the number of other claims, which are left out.
+        params: params.yaml and official.yaml.
     """
 
     built: list[Evaluated]
     missing: list[Missing]
     verdicts: list[Verdict]
     unused: int
+    params: Params
 
 
 def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Results:
@@ -430,8 +260,9 @@ def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Res
         stages.insert(0, params.source_stage(section.source))
         stage = next((stage for stage in stages if stage in failed), "")
         command = "official" if name in elsewhere else "repro"
-        cure = f"no failure is recorded; `unroll {command}` builds it"
-        reason = failed.get(stage, cure)
+        reason = failed.get(
+            stage, f"no failure is recorded; `unroll {command}` builds it"
+        )
         if name not in evaluations:
             missing.append(Missing(name, [*experiments], stage, reason))
             continue
@@ -451,7 +282,7 @@ def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Res
         built.append(evaluated)
     known = claims.known(published, params)
     verdicts = [claims.judge(claim, evaluations) for claim in known]
-    return Results(built, missing, verdicts, len(published) - len(known))
+    return Results(built, missing, verdicts, len(published) - len(known), params)
 
 
 def current_answers(

@@ -200,8 +200,9 @@ def log(
 
     client = opened.client
     tags = {store.NOTE: description}
-    options = dict(to.options)
-    model = client.create_logged_model(to.group, to.name, to.run_id, tags, options)
+    model = client.create_logged_model(
+        to.group, to.name, to.run_id, tags, dict(to.options)
+    )
     pins = machine.installed([*machine.locked(), *ALSO_NEEDED])
     with tempfile.TemporaryDirectory() as scratch:
         path = str(Path(scratch, "model"))

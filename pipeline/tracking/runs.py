@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,10 +30,9 @@ from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
 from pipeline.tracking import models, store
 from pipeline.tracking.store import Points, Store, StoreError
-from pipeline.training import run_folder, tasks
+from pipeline.training import run_folder
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Run
-from pipeline.training.tasks import RECORD, RUN, Task
 from pipeline.workspace import Workspace, dvc_experiment
 
 if TYPE_CHECKING:
@@ -47,45 +46,61 @@ PREFIXES: dict[Split, str] = {"test": "", "validation": "validation_"}
 DIGEST = 8
 """The length of a data set's digest, as MLflow's own."""
 
+SECTIONS = ("features", "rows", "model", "training")
+"""Sections of an experiment whose options are parameters, such as `model.units`."""
+
 COMMITTED = " (committed)"
 """The ending of the name of a run that has committed results."""
 
 
 @dataclass(frozen=True)
 class RunOnDisk:
-    """A run to log.
+    """A run to log, as it was read.
 
     Attributes:
         name: the full name of its experiment, such as waves/gru.
         experiment: the experiment's section of params.yaml.
         folder: the run's folder.
         record: the file of the run's record, which need not exist.
+        run: what the folder holds.
+        data: the data set.
     """
 
     name: str
     experiment: Experiment
     folder: Path
     record: Path
+    run: Run
+    data: Dataset
 
 
 def on_disk(workspace: Workspace, name: str, experiment: Experiment) -> RunOnDisk:
-    """Return the run of an experiment in runs/, which need not exist."""
+    """Read the run of an experiment in runs/.
+
+    Raises:
+        UnrollError: a file is missing or damaged.
+    """
     where = (experiment.dataset, own_name(name))
-    return RunOnDisk(name, experiment, workspace.run(*where), workspace.record(*where))
+    return RunOnDisk(
+        name,
+        experiment,
+        workspace.run(*where),
+        workspace.record(*where),
+        run_folder.load(workspace.run(*where)),
+        dataset.load(
+            workspace.prepared(experiment.dataset), calendar=experiment.calendar
+        ),
+    )
 
 
-def trained(workspace: Workspace, task: Task) -> bool:
-    """Log the finished run of a task, and return whether the store can be used.
+def trained(workspace: Workspace, finished: RunOnDisk) -> bool:
+    """Log the run that a training has left, and return whether the store can be used.
 
     If logging fails, print a warning; the training goes on.
     """
-    folder = tasks.finished(workspace, task)
-    finished = RunOnDisk(
-        task.whole_name, task.experiment, folder / RUN, folder / RECORD
-    )
     try:
         with store.opened(workspace) as opened:
-            log(opened, workspace, finished)
+            log(opened, finished)
     except UnrollError as error:
         sys.stderr.write(
             f"warning: not recorded in MLflow: {error}. "
@@ -115,23 +130,25 @@ def track(
     """
     known: dict[str, MlflowRun] | None = None
     for name, experiment in experiments.items():
-        found = on_disk(workspace, name, experiment)
-        if not (found.folder / "run.json").exists():
+        folder = workspace.run(experiment.dataset, own_name(name))
+        if not (folder / "run.json").exists():
             yield name, "not built"
             continue
         try:
             # Opened for each run, so that a training that ends now need not wait.
             with store.opened(workspace) as opened:
                 if known is None:
-                    current = opened.search(store.CURRENT)
-                    known = {run.data.tags["fingerprint"]: run for run in current}
-                logged = known.get(fingerprint.folder(found.folder))
+                    known = {
+                        run.data.tags["fingerprint"]: run
+                        for run in opened.search(store.CURRENT)
+                    }
+                logged = known.get(fingerprint.folder(folder))
                 action = "present"
                 if logged is None:
-                    log(opened, workspace, found)
+                    log(opened, on_disk(workspace, name, experiment))
                     action = "recorded"
                 elif _lacks_metrics(workspace, logged):
-                    _add_metrics(opened, workspace, found, logged)
+                    _add_metrics(opened, on_disk(workspace, name, experiment), logged)
                     action = "updated"
         except StoreError:
             raise
@@ -140,7 +157,7 @@ def track(
         yield name, action
 
 
-def log(opened: Store, workspace: Workspace, found: RunOnDisk) -> "MlflowRun":
+def log(opened: Store, found: RunOnDisk) -> "MlflowRun":
     """Log a run, unless it was logged before.
 
     Returns:
@@ -148,22 +165,18 @@ def log(opened: Store, workspace: Workspace, found: RunOnDisk) -> "MlflowRun":
         `dvc exp` keep a tag of their own.
 
     Raises:
-        UnrollError: the run is damaged, or params.yaml has changed since the training.
+        UnrollError: params.yaml has changed since the training.
     """
     client = opened.client
     mark = fingerprint.folder(found.folder)
-    data = dataset.load(
-        workspace.prepared(found.experiment.dataset),
-        calendar=found.experiment.calendar,
-    )
-    group = opened.experiment(store.title(data))
+    group = opened.experiment(store.title(found.data))
     same = f"tags.experiment = '{own_name(found.name)}'"
     for left in opened.search(f"{same} and attributes.status = 'RUNNING'", group):
         client.set_terminated(left.info.run_id, "KILLED")  # with its process
     logged = opened.search(
         f"tags.fingerprint = '{mark}' and attributes.status = 'FINISHED'", group
     )
-    run_id = logged[0].info.run_id if logged else _log(opened, group, found, data, mark)
+    run_id = logged[0].info.run_id if logged else _log(opened, group, found, mark)
     variant = client.get_run(run_id).data.tags.get("dvc_experiment")
     for other in opened.search(f"{same} and {store.CURRENT}", group):
         if other.data.tags.get("dvc_experiment") == variant:
@@ -172,80 +185,92 @@ def log(opened: Store, workspace: Workspace, found: RunOnDisk) -> "MlflowRun":
     return client.get_run(run_id)
 
 
-def _log(
-    opened: Store,
-    group: str,
-    found: RunOnDisk,
-    data: Dataset,
-    mark: str,
-) -> str:
+def _log(opened: Store, group: str, found: RunOnDisk, mark: str) -> str:
     """Log a run and return the id of the parent run.
 
     MLflow compares runs by the metric that was logged first, so scores come first.
     """
-    experiment = found.experiment
-    run = run_folder.load(found.folder)
-    if run.summary.fingerprint["params"] != fingerprint.params(experiment):
+    run = found.run
+    if run.summary.fingerprint["params"] != fingerprint.params(found.experiment):
         raise UnrollError(
             f"params.yaml says otherwise of {found.name} by now; "
             "`unroll repro` trains it anew"
         )
-    scores = _scores(data, run)
+    scores = _scores(found.data, run)
     facts = _facts(run)
-    times, made_in = _origin(found)
-    tags = {**_tags(found.name, data), **made_in}
-    name = own_name(found.name)
-    options = parameters(name, experiment)
-    parent_metrics = over_seeds(scores)
-    parent_metrics |= {fact: fmean(values) for fact, values in facts.items()}
+    times, made_in = _origin(found.record, mark)
+    metrics = over_seeds(scores)
+    metrics |= {fact: fmean(values) for fact, values in facts.items()}
     if times:
-        parent_metrics["seconds"] = (times[1] - times[0]) / 1000
-    label = name + (store.MARK if data.stand_in else "")
-    if "dvc_experiment" in tags:
-        label += f" [{tags['dvc_experiment']}]"
-    note = store.note(experiment, data, parent_metrics)
-    own = {**tags, "fingerprint": mark, store.NOTE: note}
-    with _run(opened, group, label, own, times) as parent:
-        opened.log(parent, [(0, parent_metrics), *_curves(run.history)], options)
-        _log_data(opened, parent, data, run)
-        for file in ("run.json", "history.csv"):
-            opened.client.log_artifact(parent, str(found.folder / file))
-        weights = found.folder / "weights"
-        if any(weights.iterdir()):
-            opened.client.log_artifacts(parent, str(weights), "weights")
-        to = models.Place(group, parent, name, options)
-        model = models.log_experiment(opened, to, experiment, data, run, weights)
+        metrics["seconds"] = (times[1] - times[0]) / 1000
+    tags = _tags(found.name, found.data) | made_in
+    label = _label(tags, found.data)
+    options = parameters(own_name(found.name), found.experiment)
+    note = store.note(found.experiment, found.data, metrics)
+    own_tags = {**tags, "fingerprint": mark, store.NOTE: note}
+    with _run(opened, group, label, own_tags, times) as parent:
+        opened.log(parent, [(0, metrics), *_curves(run.history)], options)
+        _log_data(opened, parent, found)
+        to = models.Place(group, parent, own_name(found.name), options)
+        model = _log_files(opened, to, found)
         for index, seed in enumerate(run.summary.seeds):
-            own_tags = {**tags, "seed": str(seed), "mlflow.parentRunId": parent}
-            history = run.history[run.history["seed"] == seed]
-            with _run(opened, group, f"{label} seed {seed}", own_tags, times) as child:
-                own_model = None if index else model  # that of the first seed
-                own_options = {**options, "seed": str(seed)}
+            of_child = {**tags, "seed": str(seed), "mlflow.parentRunId": parent}
+            with _run(opened, group, f"{label} seed {seed}", of_child, times) as child:
                 of_seed = _of_seed(scores | facts, index)
-                opened.log(child, [(0, of_seed)], own_options, own_model)
+                history = run.history[run.history["seed"] == seed]
+                opened.log(
+                    child,
+                    [(0, of_seed)],
+                    {**options, "seed": str(seed)},
+                    None if index else model,  # it is that of the first seed
+                )
                 opened.log(child, _curves(history))
     return parent
 
 
-def _log_data(opened: Store, run_id: str, data: Dataset, run: Run) -> None:
-    """Log a run's data set as its input: its shapes, sizes and digest."""
+def _label(tags: Mapping[str, str], data: Dataset) -> str:
+    """Return the name of a run on MLflow's page."""
+    label = tags["experiment"] + (store.MARK if data.stand_in else "")
+    variant = tags.get("dvc_experiment")
+    return f"{label} [{variant}]" if variant else label
+
+
+def _log_files(opened: Store, to: models.Place, found: RunOnDisk) -> str | None:
+    """Log the files and the model of a run, and return the model's id, if it has one."""
+    for file in ("run.json", "history.csv"):
+        opened.client.log_artifact(to.run_id, str(found.folder / file))
+    weights = found.folder / "weights"
+    if any(weights.iterdir()):
+        opened.client.log_artifacts(to.run_id, str(weights), "weights")
+    return models.log_experiment(
+        opened, to, found.experiment, found.data, found.run, weights
+    )
+
+
+def _log_data(opened: Store, run_id: str, found: RunOnDisk) -> None:
+    """Log a run's data set as its input: its shapes, sizes and digest.
+
+    MLflow's own `NumpyDataset` would need every window at once, and its `MetaDataset`
+    has no sizes.
+    """
     from mlflow.data.schema import TensorDatasetSchema
     from mlflow.entities import Dataset as LoggedDataset
     from mlflow.entities import DatasetInput, InputTag
 
+    data = found.data
     example = data.splits["train"].take(np.arange(1))
     schemas = TensorDatasetSchema(*map(models.schema, example))
     sizes = {split: len(examples) for split, examples in data.splits.items()}
     logged = LoggedDataset(
         name=data.name,
-        digest=run.summary.fingerprint["data"][:DIGEST],
+        digest=found.run.summary.fingerprint["data"][:DIGEST],
         source_type="local",
         source=json.dumps({"uri": f"data/prepared/{data.name}"}),
         schema=json.dumps(schemas.to_dict()),
         profile=json.dumps(sizes),
     )
-    context = InputTag("mlflow.data.context", "training")
-    opened.client.log_inputs(run_id, [DatasetInput(logged, [context])])
+    tags = [InputTag("mlflow.data.context", "training")]
+    opened.client.log_inputs(run_id, [DatasetInput(logged, tags)])
 
 
 def _lacks_metrics(workspace: Workspace, logged: "MlflowRun") -> bool:
@@ -256,22 +281,15 @@ def _lacks_metrics(workspace: Workspace, logged: "MlflowRun") -> bool:
     return data.metric in metrics and not needed <= metrics
 
 
-def _add_metrics(
-    opened: Store, workspace: Workspace, found: RunOnDisk, parent: "MlflowRun"
-) -> None:
+def _add_metrics(opened: Store, found: RunOnDisk, parent: "MlflowRun") -> None:
     """Log the scores of a logged run that it lacks: of a metric that is new."""
-    data = dataset.load(
-        workspace.prepared(found.experiment.dataset),
-        calendar=found.experiment.calendar,
-    )
-    run = run_folder.load(found.folder)
-    scores = _scores(data, run)
+    scores = _scores(found.data, found.run)
     of_run = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
     logged = {parent: over_seeds(scores)}
     for child in opened.search(of_run, parent.info.experiment_id):
         seed = int(child.data.tags["seed"])
         # params.yaml may have other seeds by now
-        logged[child] = _of_seed(scores, run.summary.seeds.index(seed))
+        logged[child] = _of_seed(scores, found.run.summary.seeds.index(seed))
     for one, metrics in logged.items():
         new = {key: metrics[key] for key in metrics.keys() - one.data.metrics.keys()}
         opened.log(one.info.run_id, [(0, new)])
@@ -302,7 +320,7 @@ def _run(
     group: str,
     label: str,
     tags: Mapping[str, str],
-    times: tuple[int, int] | None,
+    times: tuple[int, int] | None = None,
 ) -> Iterator[str]:
     """Yield the id of a new MLflow run. The run ends as FAILED if the block raises."""
     start, end = times or (None, None)
@@ -377,12 +395,14 @@ def _tags(name: str, data: Dataset) -> dict[str, str]:
     return tags
 
 
-def _origin(found: RunOnDisk) -> tuple[tuple[int, int] | None, dict[str, str]]:
+def _origin(file: Path, mark: str) -> tuple[tuple[int, int] | None, dict[str, str]]:
     """Return the start and end of a run in milliseconds, and tags for where it was
-    made. Return None and no tags if there is no record of the run.
+    made. Return None and no tags if there is no record of the run in the file.
+
+    `mark` is the hash of the run's files (`fingerprint.folder`).
     """
     try:
-        record = records.read(found.record, found.folder)
+        record = records.read(file, mark)
     except UnrollError:
         return None, {}
     start = int(datetime.fromisoformat(record.started).timestamp() * 1000)
@@ -397,23 +417,15 @@ def _origin(found: RunOnDisk) -> tuple[tuple[int, int] | None, dict[str, str]]:
 def parameters(name: str, experiment: Experiment) -> dict[str, str]:
     """Return place in params.yaml -> option of an experiment, defaults included."""
     chosen = recipe(name, experiment)
-    own = (
-        *("dataset", "seeds", "calendar", "residual", "standardise", "in_unit"),
-        *("share", "trials", "repeats"),
-    )
-    flat = {key: getattr(experiment, key) for key in own}
-    sections = {
-        "features": experiment.features or {},
-        "rows": experiment.rows or {},
-        "model": {
-            "family": experiment.model.family,
-            "name": experiment.model.name,
-            **chosen.build.keywords,
-        },
-        "training": {"method": experiment.training.method, **chosen.method.keywords},
-    }
-    for section, options in sections.items():
-        flat |= {f"{section}.{key}": value for key, value in options.items()}
+    options = experiment.model_dump()
+    options["model"] |= chosen.build.keywords
+    options["training"] |= chosen.method.keywords
+    flat: dict[str, Any] = {}
+    for key, value in options.items():
+        if key in SECTIONS:
+            flat |= {f"{key}.{inner}": one for inner, one in (value or {}).items()}
+        else:
+            flat[key] = value
     return {
         key: value if isinstance(value, str) else json.dumps(value)
         for key, value in flat.items()
@@ -487,6 +499,7 @@ def log_committed(opened: Store, workspace: Workspace, config: Params) -> list[s
             for run in opened.search(store.CURRENT, group)
             if "dvc_experiment" not in run.data.tags
         }
+        experiments = config.experiments_of(data_set)
         for name, entry in evaluation.experiments.items():
             logged = current.get(name)
             has_run = (workspace.run(data_set, name) / "run.json").exists()
@@ -498,27 +511,35 @@ def log_committed(opened: Store, workspace: Workspace, config: Params) -> list[s
                 continue
             if logged:
                 opened.client.set_tag(logged.info.run_id, "current", "false")
-            experiment = config.experiments_of(data_set)[name]
-            metrics = _committed_metrics(entry, about.metric)
-            note = store.note(experiment, about, metrics)
-            tags = {
-                "experiment": name,
-                "dataset": data_set,
-                "committed": "true",
-                "current": "true",
-                "fingerprint": mark,
-                "mlflow.source.name": f"results/evaluations/{data_set}/evaluation.json",
-                "mlflow.source.type": "LOCAL",
-                store.NOTE: f"Committed results, trained elsewhere. {note}",
-            }
-            label = f"{name}{store.MARK if about.stand_in else ''}{COMMITTED}"
-            run = opened.client.create_run(group, None, tags, label)
-            options = parameters(name, experiment)
-            opened.log(run.info.run_id, [(0, metrics)], options)
-            opened.client.set_terminated(
-                run.info.run_id, "FINISHED", run.info.start_time
-            )
+            _log_entry(opened, group, about, name, experiments[name], entry, mark)
     return shown
+
+
+def _log_entry(
+    opened: Store,
+    group: str,
+    about: About,
+    name: str,
+    experiment: Experiment,
+    entry: Entry,
+    mark: str,
+) -> None:
+    """Log the committed results of one experiment, with their hash as the fingerprint."""
+    metrics = _committed_metrics(entry, about.metric)
+    note = store.note(experiment, about, metrics)
+    tags = {
+        "experiment": name,
+        "dataset": about.name,
+        "committed": "true",
+        "current": "true",
+        "fingerprint": mark,
+        "mlflow.source.name": f"results/evaluations/{about.name}/evaluation.json",
+        "mlflow.source.type": "LOCAL",
+        store.NOTE: f"Committed results, trained elsewhere. {note}",
+    }
+    label = f"{name}{store.MARK if about.stand_in else ''}{COMMITTED}"
+    with _run(opened, group, label, tags) as run:
+        opened.log(run, [(0, metrics)], parameters(name, experiment))
 
 
 def _committed_metrics(entry: Entry, metric: str) -> dict[str, float]:

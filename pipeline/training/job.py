@@ -112,7 +112,7 @@ class Replicate:
     weights: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """Every replicate of an experiment.
 
@@ -129,6 +129,14 @@ class Trained:
     save: Save
     layers: list[dict[str, Any]] = field(default_factory=list)
     loss: str | None = None
+
+    def __repr__(self) -> str:
+        """Return a line for notebooks: the seeds, and the attributes to look at."""
+        seeds = ", ".join(str(replicate.seed) for replicate in self.replicates)
+        return (
+            f"<trained: seeds {seeds}; {self.parameters:,} parameters; each of "
+            "`replicates` has history, best_epoch, predictions and weights>"
+        )
 
 
 def chunks(

@@ -11,9 +11,9 @@ import pytest
 from filelock import FileLock
 
 from pipeline.config import params, plain_yaml
-from pipeline.tracking import runs, store
+from pipeline.tracking import store
 from stages.perform import perform
-from stages.train import tasks_of
+from stages.train import Finished, tasks_of
 from tests.faults.conftest import FaultyWorkspace
 from unroll.results.tracking import track
 
@@ -141,7 +141,7 @@ def test_a_store_that_fails_costs_a_training_a_warning(
     shutil.copyfile(database, recorded.root / "mlflow.db")
     with cause(fault, recorded.root / "mlflow.db", monkeypatch):
         perform(recorded.workspace, task)
-        runs.trained(recorded.workspace, task)
+        Finished(recorded.workspace, [task]).log(task)
         line = capsys.readouterr().err.splitlines()[-1]
         assert line.startswith("warning: not recorded in MLflow: ")
         assert says in line

@@ -236,9 +236,8 @@ def test_no_process_outlives_its_caller(slow, number, tmp_path):
         with Server([preload]) as server:
             list(run([call], 1, server))
     """
-    command = [sys.executable, "-c", textwrap.dedent(code)]
     caller = subprocess.Popen(
-        command,
+        [sys.executable, "-c", textwrap.dedent(code)],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

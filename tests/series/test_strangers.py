@@ -239,7 +239,11 @@ def test_a_name_that_becomes_a_path_has_the_pattern_of_a_name(folder, name):
     edit(folder, SPEC, of_member)
     before = sorted(folder.parent.rglob("*"))
     assert f"{SPEC} is damaged (parts.0.members.0.name must be" in forecast_of(folder)
-    edit(folder, SPEC, lambda data: data["parts"][0]["members"][0].update(name="mlp", point=name))
+    edit(
+        folder,
+        SPEC,
+        lambda data: data["parts"][0]["members"][0].update(name="mlp", point=name),
+    )
     assert "parts.0.members.0.point must be 'best' or 'final'" in forecast_of(folder)
     edit(folder, FILE, lambda data: data.update(name=name))
     assert "name must be a name of 1 to 200 characters" in forecast_of(folder)
@@ -247,7 +251,8 @@ def test_a_name_that_becomes_a_path_has_the_pattern_of_a_name(folder, name):
 
 
 @pytest.mark.parametrize(
-    "place", ["weights", "weights/0/mlp", "weights/0/mlp/seed_0_final.npz", FILE, ".cache"]
+    "place",
+    ["weights", "weights/0/mlp", "weights/0/mlp/seed_0_final.npz", FILE, ".cache"],
 )
 def test_no_link_in_an_answer_is_followed(folder, tmp_path, place):
     path = folder / place

@@ -122,8 +122,7 @@ def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypat
     ):
         monkeypatch.setenv(name, miniature.environment[name])
     model = {"family": "baselines", "name": "linear", "last": 2}
-    training = {"method": "least_squares", "ridge": 1.0}
-    section = {"model": model, "training": training}
+    section = {"model": model, "training": {"method": "least_squares", "ridge": 1.0}}
     sections = {"ridge": section, "ridge_calendar": section | {"calendar": True}}
     miniature.change(lambda data: data["experiments"].update(jena=sections))
     train(miniature.workspace, "jena", jobs=2)

@@ -174,7 +174,10 @@ def test_a_run_in_the_place_of_another_is_not_taken_for_it(two, capsys):
 def test_one_experiment_is_trained_and_its_folder_alone_is_replaced(two, capsys):
     before = content(two.runs("waves"))
     trainable.write(two, linear=RIDGE)
-    train(two, "waves", "linear")
+    trained = train(two, "waves", "linear")
+    shutil.move(two.prepared("waves"), two.root / "away")
+    assert 0 < trained.scores()["waves/linear"] < 1, "nothing is read again"
+    shutil.move(two.root / "away", two.prepared("waves"))
     assert sorted(path.name for path in two.runs("waves").iterdir()) == [
         "last_value",
         "linear",
@@ -280,6 +283,25 @@ def test_data_or_code_that_change_while_it_trains_are_noticed(two, monkeypatch):
     trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
 
 
+def test_a_run_that_cannot_be_read_is_a_training_that_failed(two, monkeypatch):
+    before = content(two.runs("waves"))
+    trainable.write(two, linear=RIDGE, last_value=LAST_VALUE)
+
+    def run(*arguments, original=pool.run):
+        for result in original(*arguments):
+            left = tasks.finished(two, result.task) / tasks.RUN
+            (left / "history.csv").unlink()
+            yield result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "run", run)
+        with pytest.raises(UnrollError, match=r"1 of 1 trainings failed .*is damaged"):
+            train(two, "waves")
+    shutil.rmtree(two.scratch / "finished")
+    assert content(two.runs("waves")) == before
+    trainable.write(two, linear=LINEAR, last_value=LAST_VALUE)
+
+
 def test_a_network_has_the_same_bytes_killed_or_not_and_for_any_number_of_jobs(
     tmp_path,
 ):
@@ -300,8 +322,7 @@ def test_a_network_has_the_same_bytes_killed_or_not_and_for_any_number_of_jobs(
     process.send_signal(signal.SIGKILL)
     last_output(process, family)
     train(killed, "waves", jobs=4)
-    log = killed.log("waves/node").read_text()
-    assert "where it was interrupted" in log
+    assert "where it was interrupted" in killed.log("waves/node").read_text()
     assert not checkpoint.exists()
     assert content(killed.runs("waves")) == content(whole.runs("waves"))
     assert not list(killed.scratch.glob(".*"))

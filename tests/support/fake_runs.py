@@ -168,18 +168,6 @@ def dataset(name: str, preparation: str, *, stand_in: bool = False) -> Dataset:
     facts = {"rows": 2000, "protocol": "as_published", "gaps": 3, "quantities": 14}
     facts |= {"validation batches": 5, "horizon in hours": 25.0}
     scale = Scale(mean=8.8, std=8.85, unit="°C", quantity="temperature")
-    if preparation == "long_forecast":
-        groups = {"as published": np.arange(512)}
-        return Dataset(
-            name,
-            "forecast",
-            "mse",
-            splits,
-            groups=groups,
-            period=24,
-            stand_in=stand_in,
-            facts=facts,
-        )
     return Dataset(
         name,
         "forecast",

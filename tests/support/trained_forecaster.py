@@ -31,8 +31,7 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
         name: the experiment with its data set, such as jena_hourly/gru.
 
     """
-    config = params.load(workspace.params)
-    experiment = config.experiment(name)
+    experiment = params.load(workspace.params).experiment(name)
     about = experiment.dataset
     prepared = workspace.prepared(about)
     data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)

@@ -6,12 +6,11 @@ import contextlib
 import math
 import os
 import time
-from statistics import fmean
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
-from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_checked
 from pipeline.validation import Metrics
@@ -194,17 +193,16 @@ def train(
             "--epochs and --seed are for one experiment; name it behind the data set: "
             f"unroll train {name} EXPERIMENT"
         )
-    _require_prepared(workspace, name, f"prepare@{name}", experiment)
     if dry:
         from stages.perform import trial
 
         print(os.path.relpath(trial(workspace, name, experiment, epochs, seed)))
         return
-    train(workspace, name, experiment, jobs)
+    trained = train(workspace, name, experiment, jobs)
     # `unroll repro` and the demo end with answers, which say more.
     if BUILD in os.environ:
         return
-    _show_scores(workspace, name, experiment)
+    _show_scores(workspace, trained.metric, trained.scores())
     unroll = workspace.program
     # DVC goes on to the stage `evaluate` by itself.
     if "DVC_STAGE" in os.environ:
@@ -214,51 +212,28 @@ def train(
         print(f"Next: {first}, then `{unroll} compare {name}`.")
 
 
-def _show_scores(workspace: Workspace, name: str, only: str) -> None:
-    """Print the score on test of all runs of a data set, or of the run `only`, beside
-    the score of its last evaluation.
-
-    It is the mean over seeds of the data set's metric, with the weights that validation
-    has chosen.
-    """
-    from pipeline.data import dataset
-    from pipeline.data.examples import compared
-    from pipeline.metrics import score
-    from pipeline.training import run_folder
-
-    data = dataset.load(workspace.prepared(name))
-    targets = compared(data.splits["test"])
-    rows = []
-    for key in params.load(workspace.params).experiments_of(name, only):
-        run = run_folder.load(workspace.run(name, key))
-        here = ""
-        predictions = run.predictions.get(f"{run.points[-1]}_test")
-        if predictions is not None:
-            scores = [score(data.metric, of_seed, targets) for of_seed in predictions]
-            here = f"{fmean(scores):.4g}"
-        before = ""
-        with contextlib.suppress(UnrollError):  # it is not evaluated, or damaged
-            evaluated = read_checked(workspace.metrics(name) / f"{key}.json", Metrics)
-            before = f"{evaluated.root.get(data.metric, math.nan):.4g}"
-        rows.append([f"{name}/{key}", here, before])
-    header = ("run", f"{data.metric} on test", "evaluated before")
-    show_table(header, rows, numeric=header[1:])
-
-
-def _require_prepared(
-    workspace: Workspace, name: str, target: str, experiment: str = ""
+def _show_scores(
+    workspace: Workspace, metric: str, scores: Mapping[str, float | None]
 ) -> None:
-    """Raise UnrollError, with the command for a stage, if a data set is not prepared.
+    """Print the scores of runs on test, beside those of their last evaluation.
 
-    A wrong name is told first.
+    Args:
+        workspace: the workspace of the runs.
+        metric: the measure of their data set.
+        scores: full name of an experiment -> its score.
     """
-    params.load(workspace.params).experiments_of(name, experiment)
-    folder = workspace.prepared(name)
-    if not folder.is_dir():
-        raise UnrollError(
-            f"{os.path.relpath(folder, workspace.root)} is missing; "
-            f"{params.built_by(workspace, target)}"
-        )
+    rows = []
+    for run, score in scores.items():
+        here = "" if score is None else f"{score:.4g}"
+        before = ""
+        dataset, _, name = run.partition("/")
+        with contextlib.suppress(UnrollError):  # it is not evaluated, or damaged
+            file = workspace.metrics(dataset) / f"{name}.json"
+            evaluated = read_checked(file, Metrics).root
+            before = f"{evaluated.get(metric, math.nan):.4g}"
+        rows.append([run, here, before])
+    header = ("run", f"{metric} on test", "evaluated before")
+    show_table(header, rows, numeric=header[1:])
 
 
 @app.command(rich_help_panel="Stages")
@@ -269,7 +244,6 @@ def evaluate(context: typer.Context, name: DataSet) -> None:
     """
     from stages.evaluate import evaluate
 
-    _require_prepared(context.obj, name, f"evaluate@{name}")
     evaluate(context.obj, name)
     print(os.path.relpath(context.obj.metrics(name)))
 

@@ -54,37 +54,31 @@ def compare(
     compare shop --by family`
     """
     from unroll.answers import find
+    from unroll.project import Project
     from unroll.results import compare
 
     workspace = own_workspace(context)
     pair = find.pair(names or [], workspace)
     if pair is not None:
-        from series.answer import load
-        from series.judge import between
-
-        judgement = between(load(pair[0]), *pair[1:])
-        if as_json:
-            print_json(judgement.model_dump(mode="json"))
-        else:
-            print(judgement.sentence)
+        _compare_models(*pair, as_json=as_json)
         return
     folders, others = find.split(names or [], workspace, context.obj)
-    shown = compare.Tables([])
-    if others or not folders or (not names and compare.evaluation_times(workspace)):
-        shown = compare.compare(context.obj, others)
     answers = _loaded(folders, named=bool(names))
     if by is not None:
         if len(answers) != 1 or others:
             raise UsageError("--by is for one answer; name it")
-        from unroll.answers import show
+        from unroll.answers.show import show_groups
 
-        show.show_groups(answers[0], by, as_json=as_json)
+        show_groups(answers[0], by, as_json=as_json)
         return
+    shown = compare.Tables([])
+    if others or not folders or (not names and compare.evaluation_times(workspace)):
+        shown = compare.compare(Project(context.obj.root), others)
     verdict = ""
     if names and len(answers) == 2 and not others:
-        from unroll.answers import show
+        from unroll.answers.show import verdict as verdict_on
 
-        verdict = show.verdict(*answers)
+        verdict = verdict_on(*answers)
     if as_json:
         data = [*shown.as_data(), *_about(answers)]
         if verdict:
@@ -92,14 +86,35 @@ def compare(
         print_json(data)
         return
     compare.show(shown)
-    for number, answer in enumerate(answers):
-        from unroll.answers.show import show_models
-
-        if shown.tables or number:
-            print()
-        show_models(answer)
+    if shown.tables and answers:
+        print()
+    _show_models(answers)
     if verdict:
         print(f"\n{verdict}")
+
+
+def _compare_models(folder: Path, model: str, other: str, *, as_json: bool) -> None:
+    """Print the verdict on two models of an answer."""
+    from series.answer import load
+    from series.judge import between
+
+    judgement = between(load(folder), model, other)
+    if as_json:
+        print_json(judgement.model_dump(mode="json"))
+    else:
+        print(judgement.sentence)
+
+
+def _show_models(answers: "Sequence[Answer]") -> None:
+    """Print the models of answers, a table for each."""
+    if not answers:  # the import takes a second
+        return
+    from unroll.answers.show import show_models
+
+    for number, answer in enumerate(answers):
+        if number:
+            print()
+        show_models(answer)
 
 
 def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":
@@ -108,10 +123,12 @@ def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":
     A damaged one is an error if the user named it; else it is a line, and the others
     are returned.
     """
+    if not folders:  # the import takes a second
+        return []
+    from series.answer import load
+
     answers = []
     for folder in folders:
-        from series.answer import load  # takes a second
-
         try:
             answers.append(load(folder))
         except UnrollError as error:
@@ -219,9 +236,11 @@ def claims(
 
     `unroll claims` · `unroll claims 002` · `unroll claims --json`
     """
+    from unroll.project import Project
     from unroll.results import compare
 
-    shown = compare.Tables([compare.claims(context.obj, documents or [])])
+    project = Project(context.obj.root)
+    shown = compare.Tables([compare.claims(project, documents or [])])
     if as_json:
         print_json(*shown.as_data())
     else:
@@ -246,6 +265,7 @@ def list_(
     `unroll list` · `unroll list waves` · `unroll list --json`
     """
     from unroll.answers import find
+    from unroll.project import Project
     from unroll.results import show
 
     workspace = own_workspace(context)
@@ -254,7 +274,7 @@ def list_(
     others = [name for name in names or () if name not in known]
     rows = []
     if others or not folders or (not names and workspace.params.is_file()):
-        rows = show.listing(context.obj, others)
+        rows = show.listing(Project(context.obj.root), others)
     answers = _loaded(folders, named=bool(names))
     if as_json:
         print_json([*rows, *_about(answers)])
@@ -282,13 +302,14 @@ def show(
     `unroll show jena/gru_dropout` · `unroll show waves --json` · `unroll show meter`
     """
     from unroll.answers.find import folder_of, refuse_answer
+    from unroll.project import Project
     from unroll.results import show
 
     folder = folder_of(name, own_workspace(context))
     if folder is None:
         shown_by = f"`unroll compare {name.partition('/')[0]}` shows its models"
         refuse_answer(name, own_workspace(context), shown_by)
-        facts = show.show(context.obj, name)
+        facts = show.show(Project(context.obj.root), name)
     else:
         from unroll.answers.answering import facts_of
 
@@ -467,14 +488,15 @@ def _mark(folder: Path, jobs: int) -> set[bool | None]:
 
 @app.command(rich_help_panel="Learning")
 def doctor(context: typer.Context) -> None:
-    """Check packages, every value of params.yaml and claims.yaml, and the disk; say
-    how to mend what is wrong.
+    """Check packages and every value of params.yaml; name the data sets that today's
+    code would build anew, and the variables that count.
 
     `unroll doctor` · `unroll --root .demo doctor`
     """
+    from unroll.project import Project
     from unroll.results.doctor import doctor
 
-    findings = doctor(context.obj)
+    findings = doctor(Project(context.obj.root))
     for check, ok, text in findings:
         print(f"{'ok  ' if ok else 'FAIL'} {check}: {text}")
     raise typer.Exit(0 if all(ok for _, ok, _ in findings) else 1)

@@ -20,7 +20,6 @@ from pipeline.files import damaged
 from pipeline.provenance import fingerprint
 from pipeline.tracking import models, runs, store
 from pipeline.tracking.store import Store
-from pipeline.training import run_folder
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from series import FILE, intervals, page, seal
@@ -97,14 +96,13 @@ def register_experiment(
             that predicts, or the store cannot be used.
     """
     found = runs.on_disk(workspace, name, experiment)
-    run_folder.load(found.folder)
     if not models.predicts(own_name(name), experiment):
         raise UnrollError(
             f"{name} has no model: what its training method, "
             f"{experiment.training.method}, leaves is not enough to predict"
         )
     with store.opened(workspace) as opened:
-        run = runs.log(opened, workspace, found)
+        run = runs.log(opened, found)
         run_id = run.info.run_id
         model = _model_of(opened, run_id)
         if model is None:

@@ -7,43 +7,33 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import OFFICIAL, TEMPLATES, Params, built_by, own_name
+from pipeline.config.params import OFFICIAL, TEMPLATES, Params, built_by
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers
-from pipeline.evaluation.answers import Note
 from pipeline.evaluation.claims import Verdict
-from pipeline.evaluation.margin import Comparison, Word
-from pipeline.evaluation.schema import Evaluation
-from pipeline.evaluation.scores import MIN_SEEDS
+from pipeline.evaluation.margin import Word
 from pipeline.files import write_text
 from pipeline.provenance.git import git
-from pipeline.report.formatting import DASH, capital, in_words, remarks
+from pipeline.report.formatting import DASH
 from pipeline.report.result_tables import (
     DOCUMENT,
     ResultTable,
     TableCell,
     TableColumn,
     as_data,
-    band_text,
     claims_table,
     dataset_tables,
     heading,
-    meanings,
     plain,
     published_cell,
 )
-from pipeline.report.results import (
-    REASONS,
-    SAID,
-    AnswerText,
-    Results,
-    error_text,
-    load,
-)
+from pipeline.report.results import Results, error_text
+from pipeline.report.wording import AnswerText, Pair, band_text, meanings
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
 from unroll.dvc_lock import LOCK, locked
+from unroll.project import Project
 
 ABOUT = TableColumn("about", "Experiment and measure", numeric=False)
 """The column of claims that names what a claim is rebuilt by."""
@@ -82,52 +72,6 @@ ANSWER_HEADINGS = (
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two experiments and their comparison.
-
-    Attributes:
-        experiment, against: the names of the experiments.
-        comparison: the comparison; None if their difference is not known.
-        unknown: why it is not known, as a clause.
-        searches: the numbers of searches that the two stand for.
-        notes: the cautions that stand beside the outcome.
-    """
-
-    experiment: str
-    against: str
-    comparison: Comparison | None
-    unknown: str = ""
-    searches: Sequence[int] = (1, 1)
-    notes: Sequence[Note] = ()
-
-    @property
-    def words(self) -> str:
-        """The outcome, and the change in error."""
-        if self.comparison is None:
-            return f"{Word.OPEN}, because {self.unknown}"
-        outcome = self.comparison.outcome
-        beside = "; ".join(remarks(self.comparison, self.notes))
-        said = f"{outcome} ({beside})" if beside else outcome
-        return f"{said}: {self.comparison.amount}"
-
-    @property
-    def line(self) -> str:
-        """The question that two experiments ask, and the answer."""
-        names = (self.experiment, self.against)
-        network, other = map(_with_searches, names, self.searches)
-        asked = f"Does {network} help, compared with {other}?"
-        if self.comparison is None:
-            return f"{asked} {capital(self.words)}"
-        answer = SAID[self.comparison.outcome]
-        return f"{asked} {answer}{self.words.removeprefix(self.comparison.outcome)}"
-
-
-def _with_searches(name: str, count: int) -> str:
-    """Return an experiment's name, and that it stands for several searches."""
-    return f"{name} (the mean of its {in_words(count)} searches)" if count > 1 else name
-
-
-@dataclass(frozen=True)
 class Tables:
     """What `compare` shows.
 
@@ -160,11 +104,11 @@ class Tables:
         return data
 
 
-def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
+def compare(project: Project, names: Sequence[str]) -> Tables:
     """Return the tables of data sets, or of experiments side by side.
 
     Args:
-        workspace: the workspace of the build.
+        project: the project of the build.
         names: of data sets and experiments. Without names the tables are those of all
             data sets, then that of the claims.
 
@@ -173,20 +117,14 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
             are of two data sets.
         UnrollError: a named data set or experiment is not built, or nothing is.
     """
-    every = params.load_all(workspace.params)
-    chosen: dict[str, set[str]] = {}
-    for name in names:
-        valid = [*every.datasets, *every.runs]
-        one_of(name, valid, "the name of a data set or experiment")
-        dataset, _, experiment = name.partition("/")
-        chosen.setdefault(dataset, set()).add(experiment)
-    for dataset in {*names} & {*every.datasets}:
-        chosen[dataset] = set()  # all of its experiments
-    if len(names) == 2 and len({*names}) == 1:
-        raise UsageError(f"{names[0]} is named twice; name two experiments")
-    are_two = len(names) == 2 and {*names} <= {*every.runs}
-    results = load(workspace, every)
+    workspace = project.workspace
+    results = project.results
+    every = results.params
+    chosen = _by_dataset(every, names)
     _require_built(workspace, results, names)
+    pair = None
+    if len(names) == 2 and {*names} <= {*every.runs}:
+        pair = Pair(answers.evaluation_of(workspace, every, *names), *names)
     edited = _edited(workspace, every)
     tables: list[ResultTable] = []
     for evaluated in results.built:
@@ -197,49 +135,48 @@ def compare(workspace: Workspace, names: Sequence[str]) -> Tables:
         note = "" if only else _lacking(results, evaluated.name)
         if names:
             note += _edited_since(workspace, every, evaluated.name, only)
-        scores, *others = dataset_tables(evaluated, only, against=not are_two)
+        scores, *others = dataset_tables(evaluated, only, against=pair is None)
         scores = _with_published(scores, results.verdicts, edited)
         tables += [
             replace(table, caption=table.caption + note) for table in (scores, *others)
         ]
     if not names and results.verdicts:
         tables.append(claims_table(results.verdicts))
-    if not are_two:
-        return Tables(tables)
-    experiment, other = names
-    comparison = answers.between(workspace, every, experiment, other)
-    caption = tables[0].caption
-    if comparison and comparison.relative:
-        caption += f" {CHANGE_CAPTION} {band_text(comparison)}."
-    [evaluation] = [each.evaluation for each in results.built if each.name in chosen]
-    notes = answers.cautions(evaluation, *map(own_name, names)) if comparison else []
-    caption = " ".join([caption, meanings(notes)]).rstrip()
-    tables[0] = replace(tables[0], caption=caption, answers=())
-    unknown = "" if comparison else why_unknown(evaluation, experiment, other)
-    searches = [len(evaluation.searches(own_name(name))) for name in names]
-    pair = Pair(experiment, other, comparison, unknown, searches, notes)
+    if pair:
+        tables[0] = _of_pair(tables[0], pair)
     return Tables(tables, pair)
 
 
-def why_unknown(evaluation: Evaluation, experiment: str, other: str) -> str:
-    """Return why two experiments of a data set are not compared, as a clause."""
-    if evaluation.few_weeks():
-        return REASONS[answers.FEW_WEEKS]
-    names = [own_name(experiment), own_name(other)]
-    entries = evaluation.experiments
-    few = [
-        each
-        for each in names
-        if entries[each].varies and len(entries[each].seeds) < MIN_SEEDS
-    ]
-    if few:
-        return (
-            f"{' and '.join(few)} {'has' if len(few) == 1 else 'have'} fewer than "
-            f"{MIN_SEEDS} seeds; `seeds: {MIN_SEEDS}` in params.yaml gives more"
+def _by_dataset(every: Params, names: Sequence[str]) -> dict[str, set[str]]:
+    """Return data set -> those of its experiments that are named; empty for all.
+
+    Raises:
+        UsageError: a name is neither a data set nor an experiment, or stands alone
+            twice.
+    """
+    chosen: dict[str, set[str]] = {}
+    for name in names:
+        one_of(
+            name,
+            [*every.datasets, *every.runs],
+            "the name of a data set or experiment",
         )
-    if len({entries[each].repeats or each for each in names}) == 1:
-        return "they are two searches for one model"
-    return "the predictions of one of them are not known"
+        dataset, _, experiment = name.partition("/")
+        chosen.setdefault(dataset, set()).add(experiment)
+    for dataset in {*names} & {*every.datasets}:
+        chosen[dataset] = set()
+    if len(names) == 2 and len({*names}) == 1:
+        raise UsageError(f"{names[0]} is named twice; name two experiments")
+    return chosen
+
+
+def _of_pair(table: ResultTable, pair: Pair) -> ResultTable:
+    """Return the table of two experiments with what their comparison needs to be read."""
+    caption = table.caption
+    if pair.comparison and pair.comparison.relative:
+        caption += f" {CHANGE_CAPTION} {band_text(pair.comparison)}."
+    caption = " ".join([caption, meanings(pair.notes)]).rstrip()
+    return replace(table, caption=caption, answers=())
 
 
 def _edited(workspace: Workspace, now: Params) -> set[str]:
@@ -271,12 +208,16 @@ def committed_params(workspace: Workspace) -> Params:
     Raises:
         UnrollError: git cannot read them, for example outside git.
     """
-    names = [workspace.params.name, TEMPLATES, OFFICIAL]
-    listed = git(workspace.root, "ls-tree", "--name-only", "HEAD", *names)
+    listed = git(
+        workspace.root,
+        *("ls-tree", "--name-only", "HEAD"),
+        *(workspace.params.name, TEMPLATES, OFFICIAL),
+    )
     with TemporaryDirectory() as folder:
         for name in listed.split():
-            text = git(workspace.root, "show", f"HEAD:./{name}")
-            write_text(Path(folder, name), text)
+            write_text(
+                Path(folder, name), git(workspace.root, "show", f"HEAD:./{name}")
+            )
         return params.parse_all(Path(folder, workspace.params.name))
 
 
@@ -312,14 +253,14 @@ def _with_published(
     caption = table.caption
     if figures:
         caption += f" {PUBLISHED_CAPTION}"
-    columns = (*table.columns, column)
-    return replace(table, caption=caption, columns=columns, rows=tuple(rows))
+    return replace(
+        table, caption=caption, columns=(*table.columns, column), rows=tuple(rows)
+    )
 
 
 def _lacking(results: Results, dataset: str) -> str:
     """Return a sentence with the number of experiments that are not built, or ""."""
-    names = [absent.name for absent in results.missing]
-    count = sum(name.startswith(f"{dataset}/") for name in names)
+    count = sum(absent.name.startswith(f"{dataset}/") for absent in results.missing)
     if not count:
         return ""
     return f" {count} of its experiments {'is' if count == 1 else 'are'} not built."
@@ -378,7 +319,7 @@ def _trained(workspace: Workspace, dataset: str) -> dict[str, Any] | None:
     return sections
 
 
-def claims(workspace: Workspace, documents: Sequence[str] = ()) -> ResultTable:
+def claims(project: Project, documents: Sequence[str] = ()) -> ResultTable:
     """Return the table of claims of some documents or of all.
 
     Unless one document is named, rows have a column for the document.
@@ -387,22 +328,22 @@ def claims(workspace: Workspace, documents: Sequence[str] = ()) -> ResultTable:
         UsageError: a document has no claims.
         UnrollError: params.yaml or claims.yaml is wrong, or a file is damaged.
     """
-    wanted = params.load_all(workspace.params)
-    results = load(workspace, wanted)
+    results = project.results
     known = [verdict.claim.document for verdict in results.verdicts]
     for document in documents:
-        if document in wanted.datasets:
+        if document in results.params.datasets:
             raise UsageError(
                 f"{document} is a data set, not a document; "
                 f"`unroll compare {document}` shows its figures"
             )
         one_of(document, known, "the document")
-    verdicts = [
-        verdict
-        for verdict in results.verdicts
-        if not documents or verdict.claim.document in documents
-    ]
-    table = claims_table(verdicts)
+    table = claims_table(
+        [
+            verdict
+            for verdict in results.verdicts
+            if not documents or verdict.claim.document in documents
+        ]
+    )
     rows = tuple({**row, "about": TableCell(row["claim"].small)} for row in table.rows)
     *columns, why = table.columns
     table = replace(table, columns=(*columns, ABOUT, why), rows=rows)
@@ -494,9 +435,8 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
     Raises:
         UnrollError: params.yaml, claims.yaml or an evaluation is damaged.
     """
-    every = params.load_all(workspace.params)
     rows = []
-    for evaluated in load(workspace, every).built:
+    for evaluated in Project(workspace.root).results.built:
         if evaluated.name not in names:
             continue
         for answer in evaluated.answers:

@@ -1,59 +1,54 @@
-"""The command `doctor`: checks of this machine, params.yaml and claims.yaml."""
+"""The command `doctor`: checks of this machine, of params.yaml, and of what was built."""
 
+import json
 import os
 import platform
 import shlex
-import shutil
+from collections.abc import Sequence
+from typing import Any
 
 from pipeline import numerics
-from pipeline.config import params
-from pipeline.config.params import OFFICIAL
+from pipeline.config.params import OFFICIAL, official
+from pipeline.config.registry import EXTENSIONS
 from pipeline.errors import UnrollError, one_line, printable
-from pipeline.evaluation import answers, claims, schema
 from pipeline.provenance import fingerprint, machine
-from pipeline.provenance.git import git
-from pipeline.provenance.places import CODE, REQUIREMENTS, project_folder, project_of
-from pipeline.validation import one_of
-from pipeline.workspace import Workspace
+from pipeline.provenance.places import (
+    CODE,
+    NUMERICS,
+    PACKAGES,
+    REQUIREMENTS,
+    project_folder,
+    project_of,
+)
+from unroll.dvc_lock import LOCK, locked
+from unroll.project import Project
+from unroll.repro import OF_DATASET, dvc
 from unroll.results.show import sections
 
-ROOM = 3 * 1024**3
-"""The most bytes that a full build takes, with its DVC cache."""
 
-
-def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:
+def doctor(project: Project) -> list[tuple[str, bool, str]]:
     """Return the name of each check, whether it passed, and a finding or an advice.
 
     A failure does not stop the other checks.
     """
+    root = project.workspace.root
     # Outside of a project, the four documents that come with the package are checked.
-    looked_at = Workspace(project_folder(workspace.root))
+    looked_at = Project(project_folder(root))
     checks = [
-        ("unroll", _unroll, workspace),
-        ("packages", _packages, workspace),
+        ("unroll", _unroll, project),
+        ("packages", _packages, project),
         ("params.yaml", _params, looked_at),
     ]
-    if looked_at.claims.exists():  # a project for own series has none
-        checks.append(("claims.yaml", _claims, looked_at))
-    if looked_at.answers.exists():
-        checks.append(("searches", _searches, looked_at))
-    checks.append(("folder", _folder, workspace))
-    if (workspace.root / ".git").exists():
-        checks.append(("git", _git, workspace))
+    if (root / LOCK).exists():
+        checks.append(("data sets", _data_sets, project))
     findings = []
     for name, check, of in checks:
         try:
             findings.append((name, True, check(of)))
         except UnrollError as error:
             findings.append((name, False, str(error)))
-    for name, text in _variables().items():
-        findings.append((name, True, text))
+    findings += [(name, True, text) for name, text in _variables().items()]
     return [(name, fit, printable(one_line(text))) for name, fit, text in findings]
-
-
-def _git(workspace: Workspace) -> str:
-    git(workspace.root, "rev-parse", "--git-dir")
-    return "reads this repository"
 
 
 def _variables() -> dict[str, str]:
@@ -72,16 +67,16 @@ def _variables() -> dict[str, str]:
     return said
 
 
-def _unroll(workspace: Workspace) -> str:
+def _unroll(project: Project) -> str:
     installed = "in its checkout" if project_of(CODE) == CODE else "installed"
     text = f"{fingerprint.package()}, {installed}"
-    if workspace.params.is_file():
+    if project.workspace.params.is_file():
         return text
     return f"{text}; no project here, so what follows is about the four documents"
 
 
-def _packages(workspace: Workspace) -> str:
-    lock = project_folder(workspace.root, REQUIREMENTS) / REQUIREMENTS
+def _packages(project: Project) -> str:
+    lock = project_folder(project.workspace.root, REQUIREMENTS) / REQUIREMENTS
     locked = machine.locked(lock)
     installed = machine.installed(locked)
     others = [
@@ -99,61 +94,52 @@ def _packages(workspace: Workspace) -> str:
     raise UnrollError(f"the versions of {named} differ from {lock.name}; {cure}")
 
 
-def _params(workspace: Workspace) -> str:
-    config = params.load_all(workspace.params)
+def _params(project: Project) -> str:
+    config = project.every
     for name in {*config.sources, *config.datasets, *config.runs}:
         sections(config, name)
-    official = params.official(workspace.params)
+    counted = (
+        f"; {OFFICIAL} is counted, too" if official(project.workspace.params) else ""
+    )
     return (
         f"{len(config.sources)} sources, {len(config.datasets)} data sets, "
-        f"{len(config.runs)} experiments, all valid"
-        f"{f'; {OFFICIAL} is counted, too' if official else ''}"
+        f"{len(config.runs)} experiments, all valid{counted}"
     )
 
 
-def _claims(workspace: Workspace) -> str:
-    config = params.load_all(workspace.params)
-    published = claims.load(workspace.claims)
-    here = len(claims.known(published, config))
-    if here == len(published):
-        return f"{here} claims, all about experiments that exist"
-    # The demo has the documents' claims, and a part of their experiments.
-    documents = params.load_all(Workspace(project_folder(CODE)).params)
-    for number, claim in enumerate(published, 1):
-        for name in claim.experiments:
-            if name not in documents.runs:
-                one_of(name, config.runs, f"claims.yaml: claim {number}: experiment")
-    return f"{len(published)} claims, {here} of them about experiments of this folder"
+def _data_sets(project: Project) -> str:
+    """Say which data sets were built by other code than today's.
+
+    It is what `dvc status` says of the code that their stages depend on. Files that
+    are not on this machine do not count.
+    """
+    root = project.workspace.root
+    edited = set()
+    for stage, changes in json.loads(dvc(root, "status", "--json")).items():
+        kind, _, name = stage.partition("@")
+        if kind in OF_DATASET and any(map(_is_of_code, changes)):
+            edited.add(name)
+    built = locked(root / LOCK)
+    names = [name for name in project.params.experiments if f"evaluate@{name}" in built]
+    old = [name for name in names if name in edited]
+    current = [name for name in names if name not in edited]
+    return said_of(old, current)
 
 
-def _searches(workspace: Workspace) -> str:
-    config = params.load(workspace.params)
-    few = [
-        f"{dataset}/{name} {count}"
-        for dataset, evaluation in schema.load_all(workspace, config).items()
-        for name, count in answers.lacking_searches(evaluation).items()
-    ]
-    of_whom = f"models within {100 * answers.NEAR:g} % of their side's best"
-    if not few:
-        return f"all {of_whom} have {answers.SEARCHES} searches or more"
-    return (
-        f"{len(few)} {of_whom} have fewer than {answers.SEARCHES} searches: "
-        f"{', '.join(few)}"
-    )
+def said_of(old: Sequence[str], current: Sequence[str]) -> str:
+    """Return one line on the data sets that are out of date, and on the others."""
+    if not old:
+        return f"all {len(current)} were built by today's code"
+    said = ", ".join(old)
+    if not current:
+        said = "every data set"
+    elif len(old) > len(current):
+        said = f"every data set other than {', '.join(current)}"
+    return f"out of date against today's code: {said}; `unroll repro` builds them"
 
 
-def _folder(workspace: Workspace) -> str:
-    if not workspace.root.is_dir():
-        raise UnrollError(f"{workspace.root} is no folder; `unroll --root` names one")
-    if not os.access(workspace.root, os.W_OK):
-        raise UnrollError(
-            f"you may not write to {workspace.root}; change its permissions, or work in "
-            "another folder"
-        )
-    free = shutil.disk_usage(workspace.root).free
-    if free < ROOM:
-        raise UnrollError(
-            f"the disk has {free / 1e9:.1f} GB free, and a full build takes up to "
-            f"{ROOM / 1e9:.1f} GB; free some room"
-        )
-    return f"writable, {free / 1e9:.0f} GB free"
+def _is_of_code(change: Any) -> bool:
+    """Return whether a change of a stage, as DVC tells it, is one of code."""
+    paths = change.get("changed deps", {}) if isinstance(change, dict) else {}
+    code = {*PACKAGES, EXTENSIONS}
+    return any(path == NUMERICS or path.partition("/")[0] in code for path in paths)

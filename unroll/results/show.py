@@ -16,6 +16,7 @@ from pipeline.files import read_checked
 from pipeline.validation import Metrics, one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
+from unroll.project import Project
 from unroll.terminal import DOCUMENT
 
 SHA256 = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
@@ -33,7 +34,7 @@ COLUMNS = (
 """The headings of the table of experiments."""
 
 
-def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str, Any]]:
+def listing(project: Project, names: Collection[str] = ()) -> list[dict[str, Any]]:
     """Return a mapping for each experiment of these data sets, or of all data sets.
 
     The order is that of params.yaml.
@@ -42,7 +43,8 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
         UsageError: a name is no data set.
         UnrollError: params.yaml is missing or wrong.
     """
-    config = params.load_all(workspace.params)
+    config = project.every
+    workspace = project.workspace
     for name in names:
         config.dataset(name)  # raises UsageError for an unknown name
     rows = []
@@ -50,17 +52,18 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
         if names and dataset not in names:
             continue
         for name, experiment in config.experiments_of(dataset).items():
-            row = {
-                "experiment": f"{dataset}/{name}",
-                "dataset": dataset,
-                "model": f"{experiment.model.family}.{experiment.model.name}",
-                "method": experiment.training.method,
-                "epochs": experiment.training.options.get("epochs"),
-                "seeds": experiment.seeds,
-                "score": _score(workspace, dataset, name),
-                "built": (workspace.run(dataset, name) / "run.json").exists(),
-            }
-            rows.append(row)
+            rows.append(
+                {
+                    "experiment": f"{dataset}/{name}",
+                    "dataset": dataset,
+                    "model": f"{experiment.model.family}.{experiment.model.name}",
+                    "method": experiment.training.method,
+                    "epochs": experiment.training.options.get("epochs"),
+                    "seeds": experiment.seeds,
+                    "score": _score(workspace, dataset, name),
+                    "built": (workspace.run(dataset, name) / "run.json").exists(),
+                }
+            )
     return rows
 
 
@@ -106,7 +109,7 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
     )
 
 
-def show(workspace: Workspace, name: str) -> dict[str, Any]:
+def show(project: Project, name: str) -> dict[str, Any]:
     """Return options and build of the source, the data set or the experiment of a name.
 
     A source and a data set may have the same name. Then both are returned.
@@ -116,7 +119,8 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
             valid ones.
         UnrollError: a file of the build is damaged.
     """
-    config = params.load_all(workspace.params)
+    config = project.every
+    workspace = project.workspace
     known = [*config.sources, *config.datasets, *config.runs]
     if name not in known and DOCUMENT.fullmatch(name):
         raise UsageError(
@@ -168,11 +172,11 @@ def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, Any]:
     run = _built(workspace.run(dataset, name) / "run.json", run_folder.Summary)
     made: dict[str, Any] = {"built": run}
     if run:
-        if "fingerprint" in run:
-            made["fingerprint"] = fingerprint.brief(run["fingerprint"])
+        made["fingerprint"] = fingerprint.brief(run["fingerprint"])
         try:
+            own = fingerprint.folder(workspace.run(dataset, name))
             made["record"] = record.read(
-                workspace.record(dataset, name), workspace.run(dataset, name)
+                workspace.record(dataset, name), own
             ).model_dump()
         except UnrollError as error:
             made["no_record"] = str(error)

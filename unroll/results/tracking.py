@@ -12,7 +12,7 @@ from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError, without_password
 from pipeline.provenance.places import CODE, project_folder
 from pipeline.report import results, titles
-from pipeline.report.results import AnswerText
+from pipeline.report.wording import AnswerText
 from pipeline.tracking import login, runs, store
 from pipeline.workspace import Workspace
 from series.answer import load
@@ -70,8 +70,7 @@ def track(workspace: Workspace) -> dict[str, str]:
     if store.is_empty(workspace):
         return {}
     with store.opened(workspace) as opened:
-        lines = answered
-        return runs.describe(opened, workspace, lines)
+        return runs.describe(opened, workspace, answered)
 
 
 def _answers(workspace: Workspace) -> dict[str, list[str]]:

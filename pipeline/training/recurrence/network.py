@@ -1,5 +1,6 @@
 """A Keras model whose recurrent layer runs in the loops of `through_time`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -289,37 +290,47 @@ class RecurrentLayer:
             for cell, keras_cell in zip(self._cells, self._keras_cells, strict=True)
         ]
         loops = ThroughTime(cells, sequence, self._every, self._pools)
-        nested = self._weights(cells)
-        flat = tf.nest.flatten(nested)
-
-        # TensorFlow differentiates what is in front of `run` (from Keras' variables to
-        # `flat`) and behind it. For `run` it asks `gradient`. All tensors must come in
-        # as arguments, also the buffers, which have no gradient.
-        @tf.custom_gradient  # type: ignore[untyped-decorator]
-        def run(source: Tensor, *tensors: Tensor) -> Any:
-            weights = tf.nest.pack_sequence_as(nested, tensors[: len(flat)])
-            states, carried, filled = loops.forward(
-                source, weights, tensors[len(flat) :], train=True
-            )
-
-            def gradient(grad_output: Tensor, *_: Tensor) -> Any:
-                axes = (1, 2, 0) if self._every else (1, 0)
-                grad_source, grad_weights = loops.backward(
-                    source,
-                    weights,
-                    states,
-                    carried,
-                    filled,
-                    tf.transpose(grad_output, axes),
-                )
-                none = [None] * len(filled)
-                return grad_source, *tf.nest.flatten(grad_weights), *none
-
-            output = self._output(loops, states, carried, filled)
-            return (output, *filled), gradient
-
-        output, *filled = run(self._source(), *flat, *buffers)
+        weights = self._weights(cells)
+        # All tensors must come in as arguments, also the buffers, which have no gradient.
+        run = tf.custom_gradient(lambda *given: self._run(loops, weights, *given))
+        output, *filled = run(self._source(), *tf.nest.flatten(weights), *buffers)
         return sequence.unordered(output), tuple(filled)
+
+    def _run(
+        self,
+        loops: ThroughTime,
+        like: list[list[Tensor]],
+        source: Tensor,
+        *given: Tensor,
+    ) -> tuple[tuple[Tensor, ...], Callable[..., tuple[Any, ...]]]:
+        """Run the loops forward; return output and buffers, and their gradient.
+
+        TensorFlow differentiates what is in front of it (from Keras' variables to the
+        given weights) and behind it, and asks the function for the rest.
+
+        Args:
+            loops: the loops.
+            like: the weights, in the structure of the given ones.
+            source: as `_source` returns it.
+            given: the weights in a row, then the buffers.
+        """
+        count = len(tf.nest.flatten(like))
+        weights = tf.nest.pack_sequence_as(like, given[:count])
+        states, carried, filled = loops.forward(
+            source, weights, given[count:], train=True
+        )
+
+        def gradient(grad_output: Tensor, *_: Tensor) -> tuple[Any, ...]:
+            axes = (1, 2, 0) if self._every else (1, 0)
+            turned = tf.transpose(grad_output, axes)
+            grad_source, grad_weights = loops.backward(
+                source, weights, states, carried, filled, turned
+            )
+            none = [None] * len(filled)
+            return grad_source, *tf.nest.flatten(grad_weights), *none
+
+        output = self._output(loops, states, carried, filled)
+        return (output, *filled), gradient
 
     def _output(
         self,

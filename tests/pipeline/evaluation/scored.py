@@ -14,13 +14,12 @@ def small(kind="forecast", targets=(0.0, 1.0, 2.0, 3.0), unit="", **options):
     targets = np.array(targets)
     examples = Arrays(np.zeros((len(targets), 2, 1)), targets)
     metric = "accuracy" if kind == "classify" else "mse"
-    scale = Scale(mean=5.0, std=2.0, unit=unit)
     return Dataset(
         "d",
         kind,
         metric,
         {"train": examples, "test": examples},
-        **{"scale": scale} | options,
+        **{"scale": Scale(mean=5.0, std=2.0, unit=unit)} | options,
     )
 
 

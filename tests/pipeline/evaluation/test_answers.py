@@ -211,18 +211,6 @@ def test_a_search_that_was_lucky_on_validation_does_not_choose():
     assert answers.strongest(evaluation, ["gru", "lstm"]) == "lstm"
 
 
-def test_a_tuned_model_near_its_sides_best_lacks_searches_until_it_has_three():
-    whole = searched([[0.3, 0.31]]).model_dump()
-    experiments = whole["experiments"]
-    for name, score in {"near": 0.209, "far": 0.211}.items():
-        final = experiments["gru"]["final"] | {"validation": {"mae": stat(score)}}
-        experiments[name] = experiments["gru"] | {"final": final}
-    evaluation = Evaluation.model_validate(whole)
-    assert answers.lacking_searches(evaluation) == {"gru": 1, "near": 1}
-    assert answers.lacking_searches(searched([[0.3, 0.31]] * 3)) == {}
-    assert answers.lacking_searches(evaluated(280, 0.3, 0.5)) == {}, "none is tuned"
-
-
 def test_a_search_that_did_not_converge_is_told_of_the_first_one():
     whole = searched([[0.3, 0.31]] * 3).model_dump()
     whole["experiments"]["gru_3"]["converged"] = False

@@ -11,6 +11,7 @@ from pipeline.evaluation.schema import metrics
 from pipeline.files import read_json, write_json
 from pipeline.workspace import Workspace
 from stages.report import report
+from unroll.project import Project
 from unroll.results.compare import compare
 from unroll.results.show import listing
 
@@ -43,7 +44,7 @@ def test_each_experiment_has_its_measures_on_test_and_its_own_one_on_validation(
     assert (
         next(
             row["score"]
-            for row in listing(evaluated)
+            for row in listing(Project(evaluated.root))
             if row["experiment"] == "jena_hourly/gru"
         )
         == gru.best["test"]["mae"].mean
@@ -75,7 +76,7 @@ def test_what_was_answered_and_judged_is_read_by_all_that_shows_it(copy):
     assert [answer.outcome for answer in unroll.open(copy.root).answer("waves")] == [
         "helps"
     ]
-    (table,) = compare(copy, ["waves"]).tables
+    (table,) = compare(Project(copy.root), ["waves"]).tables
     sentence = table.answers[0]
     assert sentence.startswith(
         "Does recurrence help in untuned networks? It helps: SimpleRNN()"
@@ -85,8 +86,7 @@ def test_what_was_answered_and_judged_is_read_by_all_that_shows_it(copy):
 
 
 def test_answers_that_are_missing_or_older_than_their_evaluation_are_made_anew(copy):
-    config = params.load(copy.params)
-    built = schema.load_all(copy, config)
+    built = schema.load_all(copy, params.load(copy.params))
     recorded = answers.load(copy)
     known = built["waves"].experiments
     fewer = built["waves"].model_copy(update={"experiments": {"node": known["node"]}})
@@ -99,19 +99,19 @@ def test_answers_that_are_missing_or_older_than_their_evaluation_are_made_anew(c
     older = read_json(copy.answers)
     older["answers"]["waves"]["untuned"]["outcome"] = "not asked"
     write_json(copy.answers, older)
-    waves, imdb = compare(copy, ["waves", "imdb"]).tables
+    waves, imdb = compare(Project(copy.root), ["waves", "imdb"]).tables
     assert waves.answers
     assert "not asked" not in waves.answers[0]
     assert "stand-in" in imdb.answers[0]
     copy.answers.unlink()
     assert unroll.open(copy.root).answer("waves")
-    assert compare(copy, ["waves"]).tables[0].answers == waves.answers
+    assert compare(Project(copy.root), ["waves"]).tables[0].answers == waves.answers
     copy.answers.write_text("{}", encoding="utf-8")
     with pytest.raises(
         UnrollError,
         match=r"answers\.json is damaged .*; delete it and run `unroll repro`",
     ):
-        compare(copy, ["waves"])
+        compare(Project(copy.root), ["waves"])
 
 
 @pytest.mark.parametrize(

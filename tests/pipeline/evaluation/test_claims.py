@@ -283,8 +283,7 @@ def test_an_interval_around_0_or_below_it_is_no_narrow_one(values, outcome):
     gap = statistics(values)
     entries = known["d"].experiments
     entries["e"] = entries["e"].model_copy(update={"gap": gap})
-    said = figure("-1.0", metric="gap", width=1.1)
-    assert judge(said, known).outcome == outcome
+    assert judge(figure("-1.0", metric="gap", width=1.1), known).outcome == outcome
 
 
 @pytest.mark.parametrize(

@@ -86,16 +86,14 @@ def regressions(series, waves):
 
 def forecast(probability, coefficients, wave):
     """Return the mean forecast of all pairs for one timestep: (series,)."""
-    of_pairs = (coefficients * wave).sum(axis=-1)
-    return np.average(of_pairs, axis=1, weights=probability)
+    return np.average((coefficients * wave).sum(axis=-1), axis=1, weights=probability)
 
 
 def regressors():
     """Return sine and cosine at both frequencies: (timesteps, pairs, 4)."""
     centres = (np.arange(PAIRS) + 0.5) / PAIRS
     least = sines.LEAST[:, 1]
-    greatest = sines.GREATEST[:, 1]
-    slow, fast = least[:, None] + (greatest - least)[:, None] * centres
+    slow, fast = least[:, None] + (sines.GREATEST[:, 1] - least)[:, None] * centres
     phases = np.arange(sines.VALUES)[:, None, None] * np.stack(
         [np.repeat(slow, PAIRS), np.tile(fast, PAIRS)], axis=-1
     )

@@ -76,8 +76,7 @@ def test_without_seeds_and_with_independent_rows_it_is_the_t_test_of_pairs_of_sh
 
 def test_where_an_error_is_none_the_errors_themselves_are_compared():
     losses = np.random.default_rng(0).exponential(size=(1, 40))
-    others = np.zeros((1, 40))
-    difference = intervals.difference(losses, others, np.arange(40))
+    difference = intervals.difference(losses, np.zeros((1, 40)), np.arange(40))
     expected = stats.ttest_1samp(losses[0], 0)
     assert not difference.log
     assert difference.interval() == pytest.approx(tuple(expected.confidence_interval()))

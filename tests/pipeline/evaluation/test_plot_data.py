@@ -100,8 +100,7 @@ def test_weeks_of_a_series_are_the_best_the_median_and_the_worst_and_no_target_c
         period=day,
         stamps=stamps,
     )
-    week = rows // (7 * day)
-    off = np.array([0.0, 5, 1, 4, 3, 2])[week]
+    off = np.array([0.0, 5, 1, 4, 3, 2])[rows // (7 * day)]
     run = of(
         {"final_test": [windows.targets + (off if outputs == 1 else off[:, None])]}
     )

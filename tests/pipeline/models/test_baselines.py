@@ -37,13 +37,12 @@ def test_linear_and_lags_take_the_last_timesteps_and_the_last_calendar(calendar)
     ):
         hour = example[-1, 2:4]
         season = example[-1, 4:]
-        products = [a * b for a in hour for b in season]
         assert of_linear.tolist() == [
             *example[-2, :2],
             *example[-1, :2],
             *hour,
             *season,
-            *products,
+            *[a * b for a in hour for b in season],
         ]
         assert of_lags.tolist() == [
             *example[-4:, 1],

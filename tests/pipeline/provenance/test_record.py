@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
-from pipeline.provenance import places, record
+from pipeline.provenance import fingerprint, places, record
 from pipeline.provenance.fingerprint import Ingredients
 from pipeline.workspace import Workspace
 
@@ -23,14 +23,16 @@ def workspace(tmp_path):
 
 
 def test_a_record_of_another_run_is_none(workspace):
+    file = workspace.record(*NAME)
+    run = fingerprint.folder(workspace.run(*NAME))
     with pytest.raises(
         UnrollError, match="no record on this machine: taken from DVC's cache"
     ):
-        record.read(workspace.record(*NAME), workspace.run(*NAME))
-    record.write(workspace, workspace.record(*NAME), workspace.run(*NAME), MADE_OF)
-    write_text(workspace.run(*NAME) / "history.csv", "seed,epoch\n")
+        record.read(file, run)
+    record.write(workspace, file, workspace.run(*NAME), MADE_OF)
+    assert record.read(file, run).run == run
     with pytest.raises(UnrollError, match="no record of this run"):
-        record.read(workspace.record(*NAME), workspace.run(*NAME))
+        record.read(file, "another")
 
 
 def test_a_record_that_cannot_be_written_costs_one_line(workspace, capsys):

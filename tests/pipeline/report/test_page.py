@@ -17,7 +17,8 @@ from pipeline.report.charts import Axis
 from pipeline.report.formatting import DASH, capital
 from pipeline.report.page import as_html, page
 from pipeline.report.result_tables import dataset_tables, scores_table
-from pipeline.report.results import AnswerText, Evaluated, load, sentence
+from pipeline.report.results import Evaluated, load
+from pipeline.report.wording import AnswerText, sentence
 from tests.pipeline.evaluation.scored import of, params_of, small
 
 VOID = {"meta", "link", "br", "wbr", "hr", "img", "input"}

@@ -11,13 +11,9 @@ from pipeline.evaluation.intervals import Difference, Part
 from pipeline.evaluation.margin import compare
 from pipeline.evaluation.schema import Stat
 from pipeline.report import titles
-from pipeline.report.formatting import (
-    comparison_text,
-    measured,
-    published,
-    spread,
-)
+from pipeline.report.formatting import measured, published, spread
 from pipeline.report.result_tables import plain, published_cell, rebuilt_cell
+from pipeline.report.wording import comparison_text
 from pipeline.workspace import Workspace
 from series.table import alike
 from tests.support import REPOSITORY

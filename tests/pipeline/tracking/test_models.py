@@ -79,10 +79,11 @@ def log(workspace, name, section):
         experiment.model_dump(), hashes_of(prepared), {}, "lock"
     )
     run_folder.save(trainer.train(job), job, folder, made_of.fingerprint)
+    record = folder.with_suffix(".json")
+    run = run_folder.load(folder)
+    found = runs.RunOnDisk(name, experiment, folder, record, run, job.dataset)
     with store.opened(workspace) as opened:
-        record = folder.with_suffix(".json")
-        found = runs.RunOnDisk(name, experiment, folder, record)
-        return runs.log(opened, workspace, found)
+        return runs.log(opened, found)
 
 
 def model_of(workspace, run):
@@ -112,8 +113,7 @@ def test_a_model_predicts_what_its_run_did_in_the_unit_of_the_data(
     inputs = about.splits["test"].inputs
     expected = stored * about.scale.std + about.scale.mean
     np.testing.assert_allclose(loaded.predict(inputs), expected, rtol=0, atol=1e-6)
-    example = loaded.predict(loaded.input_example)
-    assert example.shape == expected[:1].shape
+    assert loaded.predict(loaded.input_example).shape == expected[:1].shape
     files = Path(model.artifact_location.removeprefix("file://"))
     weights = sorted((files / "data" / "model").glob("weights.*"))
     seed = section.get("seeds", [0])[0]
@@ -137,8 +137,7 @@ def test_a_run_has_its_data_set_a_description_and_a_signature(workspace):
         "validation": 100,
         "test": 92,
     }
-    source = mlflow.data.get_source(logged.dataset)
-    assert source.uri == "data/prepared/next"
+    assert mlflow.data.get_source(logged.dataset).uri == "data/prepared/next"
     note = run.data.tags["mlflow.note.content"]
     error = f"MSE on test: {run.data.metrics['mse']:.4g}, and MAE"
     assert note.startswith("SimpleRNN(1), no output layer, by hand, rate 0.01, trained")
@@ -152,6 +151,5 @@ def test_a_run_has_its_data_set_a_description_and_a_signature(workspace):
     assert model.params == run.data.params
     assert {metric.key for metric in model.metrics} >= {"mse", "validation_mae"}
     files = model.artifact_location.removeprefix("file://")
-    signature = Model.load(files).signature
-    (inputs,) = signature.inputs.inputs
+    (inputs,) = Model.load(files).signature.inputs.inputs
     assert (inputs.shape, inputs.type) == ((-1, 8, 1), np.dtype(np.float32))

@@ -1,10 +1,8 @@
-"""The records, read back through MLflow's own client."""
+"""The records of trained runs, read back through MLflow's own client."""
 
-import itertools
 import json
 import platform
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlparse
@@ -13,307 +11,225 @@ import numpy as np
 import pytest
 
 from pipeline.config import params
-from pipeline.data import dataset as datasets
 from pipeline.errors import UnrollError
-from pipeline.evaluation import answers
-from pipeline.files import hashes_of, read_json, write_json, write_text
+from pipeline.files import read_json, write_json, write_text
 from pipeline.locks import alone
 from pipeline.metrics import MEASURES
-from pipeline.provenance import fingerprint, record
+from pipeline.provenance import fingerprint
 from pipeline.tracking import runs, store
 from pipeline.training import run_folder, tasks
-from pipeline.training.tasks import Task
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
-from tests.support import fake_runs
+from stages.perform import perform
+from stages.train import Finished, tasks_of
+from tests.support import fake_runs, trainable
+from tests.support.trainable import LAST_VALUE
 
-PARAMS = """
-sources: {{air: {{kind: jena}}}}
-datasets: {{{0}: {{source: air, preparation: {{name: series, protocol: as_published}}}}}}
-experiments:
-  {0}:
-    gru:
-      seeds: [0, 3]
-      model: {{family: recurrent, name: gru, units: 4}}
-      training: {{method: keras, optimizer: adam, loss: mae, epochs: 20, batch_size: 8}}
-    last: {{model: {{family: baselines, name: last_value}}, training: {{method: none}}}}
-"""
-numbers = itertools.count()
+TRAINING = {"method": "by_hand", "learning_rate": 0.01, "epochs": 5}
+NODE = trainable.NODE | {"seeds": [0, 3], "training": TRAINING}
+LONGER = NODE | {"training": TRAINING | {"epochs": 6}}
 
 
-@dataclass(frozen=True)
-class Tracked:
-    """A workspace with a data set, and the stages as far as MLflow hears of them."""
+def train(workspace, name):
+    """Train, log and keep a run as the stage does, but in this process."""
+    [task] = tasks_of(workspace, params.load(workspace.params), "waves", name)
+    perform(workspace, task)
+    Finished(workspace, [task]).log(task)
+    tasks.take(workspace, task)
 
-    workspace: Workspace
-    data: str
 
-    @property
-    def params(self):
-        return params.load(self.workspace.params)
+def track(workspace):
+    """Full name of an experiment -> what was done."""
+    return dict(runs.track(workspace, params.load(workspace.params).runs))
 
-    def experiment(self, name):
-        return self.params.experiments_of(self.data)[name]
 
-    def folder(self, name):
-        return self.workspace.run(self.data, name)
+def search(workspace, query="", title="waves"):
+    """Runs of a data set, newest first."""
+    with store.opened(workspace) as opened:
+        group = opened.client.get_experiment_by_name(title)
+        return opened.search(query, group.experiment_id) if group else []
 
-    def leave(self, name, weights="w"):
-        """What a training leaves on disk, and what it was made of."""
-        experiment = self.experiment(name)
-        folder = self.folder(name)
-        shutil.rmtree(folder, ignore_errors=True)
-        fake_runs.run(
-            self.workspace,
-            datasets.load(self.workspace.prepared(self.data)),
-            name,
-            experiment,
+
+def status(workspace, query=""):
+    return sorted({run.info.status for run in search(workspace, query)})
+
+
+def read(workspace):
+    """Name of a run -> all that MLflow says of it, but for ids and times."""
+    with store.opened(workspace) as opened:
+        client = opened.client
+    records = {}
+    for run in search(workspace):
+        number = run.info.run_id
+        tags = dict(run.data.tags)
+        parent = tags.pop("mlflow.parentRunId", None)
+        files = Path(unquote(urlparse(run.info.artifact_uri).path))
+        records[run.info.run_name] = SimpleNamespace(
+            status=run.info.status,
+            parent=client.get_run(parent).info.run_name if parent else None,
+            tags=tags,
+            params=run.data.params,
+            metrics=run.data.metrics,
+            curves={
+                name: {
+                    point.step: point.value
+                    for point in client.get_metric_history(number, name)
+                }
+                for name in run.data.metrics
+            },
+            files={
+                path.relative_to(files).as_posix(): path.read_bytes()
+                for path in files.rglob("*.*")
+            },
         )
-        write_text(folder / "weights" / "seed_0_final.weights.h5", weights)
-        files = hashes_of(self.workspace.prepared(self.data))
-        made_of = fingerprint.Ingredients(experiment.model_dump(), files, {}, "lock")
-        write_json(
-            folder / "run.json",
-            read_json(folder / "run.json") | {"fingerprint": made_of.fingerprint},
-        )
-        return made_of
+    return records
 
-    def train(self, name, weights="w"):
-        made_of = self.leave(name, weights)
-        folder = self.folder(name)
-        path = self.workspace.record(self.data, name)
-        record.write(self.workspace, path, folder, made_of)
-        task = Task(name, self.experiment(name), made_of)
-        finished = tasks.finished(self.workspace, task)
-        shutil.copytree(folder, finished / tasks.RUN)
-        shutil.copyfile(path, finished / tasks.RECORD)
-        runs.trained(self.workspace, task)
-        shutil.rmtree(finished)
 
-    def track(self):
-        """Experiment, within its data set -> what was done."""
-        actions = dict(runs.track(self.workspace, self.params.runs))
-        return {params.own_name(name): action for name, action in actions.items()}
+@pytest.fixture(scope="module")
+def empty(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is out of reach by then
+    """A workspace with an empty store, which takes seconds to make, and a data set."""
+    root = tmp_path_factory.mktemp("tracking") / "a folder, ä"
+    workspace = trainable.waves(root, node=NODE, last=LAST_VALUE)
+    with store.opened(workspace):
+        pass
+    return workspace
 
-    def search(self, query="", mark=""):
-        """Runs that there are, newest first."""
-        with store.opened(self.workspace) as opened:
-            group = opened.client.get_experiment_by_name(self.data + mark)
-            return opened.search(query, group.experiment_id) if group else []
 
-    def read(self):
-        """Experiment and seed (None: the parent) -> all that MLflow says of it, but for
-        ids and times."""
-        with store.opened(self.workspace) as opened:
-            client = opened.client
-        records = {}
-        for run in self.search():
-            tags = dict(run.data.tags)
-            files = Path(unquote(urlparse(run.info.artifact_uri).path))
-            parent = tags.pop("mlflow.parentRunId", None)
-            metrics = run.data.metrics
-            records[tags["experiment"], tags.get("seed")] = SimpleNamespace(
-                name=run.info.run_name,
-                status=run.info.status,
-                parent=client.get_run(parent).info.run_name if parent else None,
-                tags=tags,
-                params=run.data.params,
-                metrics=metrics,
-                curves={
-                    name: [
-                        (point.step, point.value)
-                        for point in client.get_metric_history(run.info.run_id, name)
-                    ]
-                    for name in metrics
-                },
-                files={
-                    str(file.relative_to(files)): file.read_text("utf-8")
-                    for file in files.rglob("*.*")
-                },
-            )
-        return records
+@pytest.fixture(scope="module")
+def whole(empty, tmp_path_factory):
+    """Both experiments trained and evaluated."""
+    root = tmp_path_factory.mktemp("whole") / "copy"
+    workspace = Workspace(shutil.copytree(empty.root, root))
+    train(workspace, "node")
+    train(workspace, "last")
+    evaluate(workspace, "waves")
+    return workspace
+
+
+@pytest.fixture
+def lab(empty, tmp_path):
+    """A workspace of its own."""
+    return Workspace(shutil.copytree(empty.root, tmp_path / "lab"))
 
 
 def full_disk(*_, **_options):
     raise OSError("disk full")
 
 
-def status(*some_runs):
-    return sorted({run.info.status for run in some_runs})
-
-
-def make(workspace, data, *, stand_in=False):
-    write_text(workspace.params, PARAMS.format(data))
-    datasets.save(
-        fake_runs.dataset(data, "series", stand_in=stand_in), workspace.prepared(data)
-    )
-    return Tracked(workspace, data)
-
-
-@pytest.fixture(scope="module")
-def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is out of reach by then
-    """All share a store: making one takes seconds."""
-    workspace = Workspace(tmp_path_factory.mktemp("tracking") / "a folder, ä")
-    with store.opened(workspace):
-        pass
-    shutil.copy(store.database(workspace), workspace.root / "empty.db")
-    return workspace
-
-
-@pytest.fixture
-def lab(workspace):
-    """A data set of its own."""
-    return make(workspace, f"air_{next(numbers)}")
-
-
-@pytest.fixture
-def other(workspace, tmp_path):
-    """A workspace of its own."""
-    shutil.copy(workspace.root / "empty.db", tmp_path / "mlflow.db")
-    return Workspace(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def whole(workspace):
-    """Both experiments trained and evaluated: the evaluation, and what MLflow says."""
-    lab = make(workspace, "whole")
-    lab.train("gru")
-    lab.train("last")
-    return lab, evaluate(lab.workspace, lab.data), lab.read()
-
-
 def test_a_child_has_every_epoch_and_its_scores(whole):
-    lab, evaluated, records = whole
-    child = records["gru", "3"]
-    run = run_folder.load(lab.folder("gru"))
-    for name, values in (
-        run.history.query("seed == 3").set_index("epoch").drop(columns="seed").items()
-    ):
-        assert child.curves[f"epoch/{name}"] == [*values.items()]
-    metrics = {"best_epoch": run.summary.best_epochs[1], "epochs": 20}
+    child = read(whole)["node seed 3"]
+    run = run_folder.load(whole.run("waves", "node"))
+    history = run.history.query("seed == 3").set_index("epoch").drop(columns="seed")
+    for name, values in history.items():
+        assert child.curves[f"epoch/{name}"] == dict(values)
+    scores = evaluate(whole, "waves").experiments["node"].best
+    metrics = {"best_epoch": run.summary.best_epochs[1], "epochs": 5}
     for split, prefix in (("test", ""), ("validation", "validation_")):
         for measure in ("mae", "mse"):
-            metrics[f"{prefix}{measure}"] = (
-                evaluated.experiments["gru"].best[split][measure].values[1]
-            )
+            metrics[f"{prefix}{measure}"] = scores[split][measure].values[1]
     assert child.metrics.items() >= metrics.items()
-    assert (child.parent, child.status, child.files) == ("gru", "FINISHED", {})
+    assert (child.parent, child.status, child.files) == ("node", "FINISHED", {})
 
 
 def test_the_parent_has_the_metrics_of_dvc_options_with_defaults_tags_and_files(whole):
-    lab, _, records = whole
-    parent = records["gru", None]
-    run = run_folder.load(lab.folder("gru"))
+    records = read(whole)
+    parent = records["node"]
+    folder = whole.run("waves", "node")
+    run = run_folder.load(folder)
     options = {
         "seeds": "[0, 3]",
-        "model.units": "4",
-        "training.learning_rate": "0.001",
-        "training.patience": "null",
+        "model.units": "1",
+        "training.learning_rate": "0.01",
+        "model.dropout": "0.0",
     }
     assert parent.params.items() >= options.items()
-    assert parent.curves["epoch/train_loss"] == [
-        *run.history.groupby("epoch")["train_loss"].mean().items()
-    ]
+    by_epoch = run.history.groupby("epoch")["train_loss"].mean()
+    assert parent.curves["epoch/train_loss"] == dict(by_epoch)
     assert parent.metrics["best_epoch"] == sum(run.summary.best_epochs) / 2
     assert parent.metrics["parameters"] == run.summary.parameters
-    of_dvc = lab.workspace.metrics(lab.data)
-    gru = read_json(of_dvc / "gru.json")
-    gru["validation_mae"] = gru.pop("val")
-    assert parent.metrics.items() >= gru.items(), "to the last digit"
-    compared_by_default = ["mae", "mae_std", "validation_mae", "validation_mae_std"]
+    node = read_json(whole.metrics("waves") / "node.json")
+    node["validation_mse"] = node.pop("val")
+    assert parent.metrics.items() >= node.items(), "to the last digit"
+    compared_by_default = ["mse", "mse_std", "validation_mse", "validation_mse_std"]
     assert [*parent.metrics][:4] == compared_by_default
-    assert {"mse_std", "validation_mse_std"} <= parent.metrics.keys()
-    assert [*records["last", None].metrics][:2] == ["mae", "validation_mae"]
-    last = read_json(of_dvc / "last.json")
-    assert records["last", "0"].metrics["mae"] == last["mae"]
-    tags = {
-        "fingerprint": fingerprint.folder(lab.folder("gru")),
-        "current": "true",
-    }
+    assert {"mae_std", "validation_mae_std"} <= parent.metrics.keys()
+    assert [*records["last"].metrics][:2] == ["mse", "validation_mse"]
+    last = read_json(whole.metrics("waves") / "last.json")
+    assert records["last seed 0"].metrics["mse"] == last["mse"]
+    tags = {"fingerprint": fingerprint.folder(folder), "current": "true"}
     assert parent.tags.items() >= (tags | {"python": platform.python_version()}).items()
-    assert sorted(parent.files) == [
-        "history.csv",
-        "run.json",
-        "weights/seed_0_final.weights.h5",
-    ]
+    assert parent.files == {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*.*")
+        if path.name not in {"predictions.npz", "sha256.json"}
+    }
 
 
 def test_what_is_logged_later_is_what_is_logged_at_the_end_of_a_training_and_once(
-    whole, other
+    whole, lab
 ):
-    for folder in ("runs", "results", "records"):
-        shutil.copytree(whole[0].workspace.root / folder, other.root / folder)
-    lab = make(other, "whole")
-    database = other.root / "mlflow.db"
-    assert lab.track() == {"gru": "recorded", "last": "recorded"}
-    assert lab.read() == whole[2]
-    before = database.read_bytes()
-    assert lab.track() == {"gru": "present", "last": "present"}
-    assert database.read_bytes() == before
+    for folder in ("runs", "records"):
+        shutil.copytree(whole.root / folder, lab.root / folder)
+    assert track(lab) == {"waves/node": "recorded", "waves/last": "recorded"}
+    assert read(lab) == read(whole)
+    before = store.database(lab).read_bytes()
+    assert track(lab) == {"waves/node": "present", "waves/last": "present"}
+    assert store.database(lab).read_bytes() == before
 
 
 def test_a_new_metric_reaches_runs_that_are_logged_already_once(lab, monkeypatch):
-    lab.train("gru")
-    lab.train("last")
-    before = lab.read()
+    train(lab, "node")
+    train(lab, "last")
+    before = read(lab)
     monkeypatch.setitem(MEASURES, "again", MEASURES["mae"])
-    assert lab.track() == {"gru": "updated", "last": "updated"}
-    assert lab.track() == {"gru": "present", "last": "present"}
-    after = lab.read()
-    for key, logged in before.items():
+    assert {*track(lab).values()} == {"updated"}
+    assert {*track(lab).values()} == {"present"}
+    after = read(lab)
+    for name, logged in before.items():
         new = {
-            name: value for name, value in after[key].metrics.items() if "again" in name
+            metric.replace("mae", "again"): value
+            for metric, value in logged.metrics.items()
+            if "mae" in metric and "epoch" not in metric
         }
-        assert after[key].metrics == logged.metrics | new
-        assert new == {
-            name.replace("mae", "again"): value
-            for name, value in logged.metrics.items()
-            if "mae" in name and "unit" not in name and "epoch" not in name
-        }
-        assert after[key].curves.items() >= logged.curves.items()
+        assert new
+        assert after[name].metrics == logged.metrics | new
+        assert after[name].curves.items() >= logged.curves.items()
 
 
-def test_committed_results_are_shown_until_the_experiment_is_trained_here(whole, other):
-    shutil.copytree(whole[0].workspace.root / "results", other.root / "results")
-    write_text(other.params, PARAMS.format("whole"))
-    lab = Tracked(other, "whole")
+def test_committed_results_are_shown_until_the_experiment_is_trained_here(whole, lab):
+    shutil.copytree(whole.root / "results", lab.root / "results")
 
     def shown():
-        with store.opened(other) as opened:
-            names = runs.log_committed(opened, other, lab.params)
-        current = {run.info.run_name: run for run in lab.search(store.CURRENT)}
-        return names, current
+        with store.opened(lab) as opened:
+            names = runs.log_committed(opened, lab, params.load(lab.params))
+        assert names == ["waves/node", "waves/last"][-len(names) :]
+        return {run.info.run_name: run.data for run in search(lab, store.CURRENT)}
 
-    names, current = shown()
-    assert names == ["whole/gru", "whole/last"]
-    assert sorted(current) == ["gru (committed)", "last (committed)"]
-    gru = current["gru (committed)"]
-    parent = whole[2]["gru", None]
-    curves = {name for name in parent.metrics if name.startswith("epoch")}
-    assert gru.data.metrics == {
+    current = shown()
+    assert sorted(current) == ["last (committed)", "node (committed)"]
+    node = current["node (committed)"]
+    parent = read(whole)["node"]
+    assert node.metrics == {
         name: value
         for name, value in parent.metrics.items()
-        if name not in curves | {"seconds", "epochs"}
+        if not name.startswith("epoch") and name != "seconds"
     }
-    assert gru.data.params == parent.params
-    assert gru.data.tags["committed"] == "true"
-    assert "trained elsewhere. GRU(4), trained on" in gru.data.tags[store.NOTE]
-    database = (other.root / "mlflow.db").read_bytes()
-    assert shown()[0] == names
-    assert (other.root / "mlflow.db").read_bytes() == database
-    file = other.evaluation("whole") / "evaluation.json"
+    assert node.params == parent.params
+    assert node.tags["committed"] == "true"
+    assert "trained elsewhere. SimpleRNN(1), no output" in node.tags[store.NOTE]
+    database = store.database(lab).read_bytes()
+    shown()
+    assert store.database(lab).read_bytes() == database
+    file = lab.evaluation("waves") / "evaluation.json"
     results = read_json(file)
     results["experiments"]["last"]["parameters"] += 1
     write_json(file, results)
-    _, current = shown()
-    assert sorted(current) == ["gru (committed)", "last (committed)"]
-    assert current["last (committed)"].data.metrics["parameters"] == 1
-    shutil.copytree(whole[0].workspace.root / "data", other.root / "data")
-    shutil.copytree(
-        whole[0].folder("gru"), other.runs("whole") / "gru", dirs_exist_ok=True
-    )
-    assert lab.track() == {"gru": "recorded", "last": "not built"}
-    assert sorted(shown()[1]) == ["gru", "last (committed)"]
+    current = shown()
+    assert sorted(current) == ["last (committed)", "node (committed)"]
+    assert current["last (committed)"].metrics["parameters"] == 1
+    shutil.copytree(whole.run("waves", "node"), lab.run("waves", "node"))
+    assert track(lab) == {"waves/node": "recorded", "waves/last": "not built"}
+    assert sorted(shown()) == ["last (committed)", "node"]
 
 
 def test_reviews_are_scored_by_accuracy_and_cross_entropy():
@@ -329,61 +245,60 @@ def test_reviews_are_scored_by_accuracy_and_cross_entropy():
 
 
 def test_only_the_run_on_disk_is_current(lab):
-    lab.train("gru", "first")
-    lab.train("gru", "second")
-    (second,) = lab.search(store.CURRENT)
-    (first,) = lab.search("tags.`current` = 'false'")
-    assert first.info.run_name == second.info.run_name == "gru"
-    lab.leave("gru", "first")
-    assert lab.track()["gru"] == "recorded"
-    (current,) = lab.search(store.CURRENT)
-    assert current.info.run_id == first.info.run_id
+    train(lab, "node")
+    trainable.write(lab, node=LONGER)
+    train(lab, "node")
+    (longer,) = search(lab, store.CURRENT)
+    assert longer.data.metrics["epochs"] == 6
+    assert longer.data.params["training.epochs"] == "6"
+    trainable.write(lab, node=NODE)
+    train(lab, "node")
+    (current,) = search(lab, store.CURRENT)
+    assert current.data.metrics["epochs"] == 5
+    old = search(lab, "tags.`current` = 'false'")
+    assert {run.info.run_name for run in old} == {"node"}
 
 
 def test_what_is_logged_leaves_out_what_is_unknown_damaged_or_otherwise_in_params_yaml(
-    lab,
+    whole, lab
 ):
-    lab.leave("gru")
-    write_text(lab.folder("gru") / "history.csv", "seed,epoch,train_loss\n0,1,much\n")
-    lab.leave("last")
-    actions = lab.track()
-    assert actions["gru"].startswith(f"skipped: the run of {lab.data}/gru is damaged")
-    assert actions["last"] == "recorded"
-    (run,) = lab.search(store.CURRENT)
-    assert run.data.tags["fingerprint"] == fingerprint.folder(lab.folder("last"))
+    shutil.copytree(whole.root / "runs", lab.root / "runs")
+    damaged = lab.run("waves", "node") / "history.csv"
+    text = damaged.read_text()
+    write_text(damaged, "seed,epoch,train_loss\n0,1,much\n")
+    actions = track(lab)
+    assert actions["waves/node"].startswith("skipped: the run of waves/node is damaged")
+    assert actions["waves/last"] == "recorded"
+    (run,) = search(lab, store.CURRENT)
+    assert run.data.tags["fingerprint"] == fingerprint.folder(lab.run("waves", "last"))
     assert not {"git_dirty", "cpu"} & {*run.data.tags}, (
         "without a record nobody knows where it was made"
     )
-    lab.leave("gru")
-    write_text(
-        lab.workspace.params, PARAMS.format(lab.data).replace("units: 4", "units: 5")
-    )
-    assert "skipped: params.yaml says otherwise" in lab.track()["gru"]
+    write_text(damaged, text)
+    trainable.write(lab, node=LONGER)
+    assert "skipped: params.yaml says otherwise" in track(lab)["waves/node"]
 
 
 def test_an_experiment_of_dvc_stands_beside_its_baseline(lab, tmp_path, monkeypatch):
-    lab.train("gru")
-    copy = make(Workspace(tmp_path), lab.data)  # as with `dvc exp run --temp`
-    write_text(
-        copy.workspace.params, PARAMS.format(lab.data).replace("units: 4", "units: 5")
-    )
-    for name, value in {"EXP_NAME": "coy-auk", "ROOT": str(lab.workspace.root)}.items():
-        monkeypatch.setenv(f"DVC_{name}", value)
-    copy.train("gru", "others")
-    oldest, newest = sorted(
-        lab.search(store.CURRENT), key=lambda run: run.info.run_name
-    )
-    assert (oldest.info.run_name, newest.info.run_name) == ("gru", "gru [coy-auk]")
-    assert newest.data.tags["dvc_experiment"] == "coy-auk"
-    assert newest.data.params["model.units"] == "5"
-    assert not (tmp_path / "mlflow.db").exists()
+    train(lab, "node")
+    # as with `dvc exp run --temp`
+    copy = trainable.waves(tmp_path / "copy", node=LONGER)
+    monkeypatch.setenv("DVC_EXP_NAME", "coy-auk")
+    monkeypatch.setenv("DVC_ROOT", str(lab.root))
+    train(copy, "node")
+    by_name = {run.info.run_name: run.data for run in search(lab, store.CURRENT)}
+    assert sorted(by_name) == ["node", "node [coy-auk]"]
+    assert by_name["node [coy-auk]"].tags["dvc_experiment"] == "coy-auk"
+    assert by_name["node [coy-auk]"].params["training.epochs"] == "6"
+    assert not (copy.root / "mlflow.db").exists()
 
 
-def test_a_stand_in_is_called_one_and_kept_apart(workspace):
-    lab = make(workspace, "invented", stand_in=True)
-    lab.train("last")
-    assert lab.search() == []
-    (parent,) = lab.search(store.CURRENT, " (stand-in)")
+def test_a_stand_in_is_called_one_and_kept_apart(lab):
+    file = lab.prepared("waves") / "dataset.json"
+    write_json(file, read_json(file) | {"stand_in": True})
+    train(lab, "last")
+    assert search(lab) == []
+    (parent,) = search(lab, store.CURRENT, "waves (stand-in)")
     assert parent.info.run_name == "last (stand-in)"
     assert "no figure here is a result" in parent.data.tags["mlflow.note.content"]
 
@@ -392,11 +307,11 @@ def test_what_a_killed_process_left_is_ended_and_logged_anew(lab, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("mlflow.MlflowClient.log_artifact", full_disk)
         patch.setattr("mlflow.MlflowClient.set_terminated", full_disk)
-        lab.train("gru")
-    assert status(*lab.search()) == ["RUNNING"]
-    assert lab.track()["gru"] == "recorded"
-    assert status(*lab.search()) == ["FINISHED", "KILLED"]
-    assert status(*lab.search(store.CURRENT)) == ["FINISHED"]
+        train(lab, "node")
+    assert status(lab) == ["RUNNING"]
+    assert track(lab)["waves/node"] == "recorded"
+    assert status(lab) == ["FINISHED", "KILLED"]
+    assert status(lab, store.CURRENT) == ["FINISHED"]
 
 
 def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(
@@ -404,25 +319,22 @@ def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(
 ):
     with monkeypatch.context() as patch:
         patch.setattr("mlflow.MlflowClient.log_artifact", full_disk)
-        lab.train("gru")
+        train(lab, "last")
     line = capsys.readouterr().err
     assert line.startswith("warning: not recorded in MLflow: ")
     assert line.endswith("(disk full). `unroll track` records it later\n")
-    assert "FAILED" in status(*lab.search())
-    assert lab.search(store.CURRENT) == []
-    assert lab.track()["gru"] == "recorded"
+    assert status(lab) == ["FAILED"]
+    assert track(lab)["waves/last"] == "recorded"
 
 
-def test_a_store_that_was_copied_from_another_workspace_is_refused(
-    whole, other, capsys
-):
-    shutil.copy(store.database(whole[0].workspace), other.root)
-    copy = make(other, "whole")
-    copy.train("last")
+def test_a_store_that_was_copied_from_another_workspace_is_refused(whole, lab, capsys):
+    shutil.copy(store.database(whole), lab.root)
+    train(lab, "last")
     assert "made in another folder" in capsys.readouterr().err
-    copy.leave("last", "other weights")
+    trainable.write(lab, node=LONGER)
+    train(lab, "node")
     with pytest.raises(UnrollError, match="made in another folder"):
-        copy.track()
+        track(lab)
 
 
 def test_an_error_shows_no_password():
@@ -482,14 +394,10 @@ def test_a_store_lies_in_its_folder_whatever_its_name_and_without_what_a_killed_
 def test_the_address_of_a_data_set_shows_its_answers_and_its_experiments_by_score(
     whole,
 ):
-    lab = whole[0]
-    write_text(lab.workspace.claims, "[]")
-    write_text(lab.workspace.params, PARAMS.format("whole"))  # which all share
-    answers.write(lab.workspace, lab.params)
-    with store.opened(lab.workspace) as opened:
-        lines = {"whole": ["untuned networks: open."]}
-        address = runs.describe(opened, lab.workspace, lines)["whole"]
-        group = opened.client.get_experiment_by_name("whole")
+    with store.opened(whole) as opened:
+        lines = {"waves": ["untuned networks: open."]}
+        address = runs.describe(opened, whole, lines)["waves"]
+        group = opened.client.get_experiment_by_name("waves")
     note = group.tags["mlflow.note.content"]
     assert note.startswith("untuned networks: open. A data ")
     assert address in note
@@ -499,7 +407,7 @@ def test_the_address_of_a_data_set_shows_its_answers_and_its_experiments_by_scor
     shown = opened.client.search_runs(
         [group.experiment_id], shared["searchFilter"], order_by=[order]
     )
-    assert [run.info.run_name for run in shown] == ["gru", "last"]
+    assert [run.info.run_name for run in shown] == ["last", "node"]
     assert {
         column.partition(".")[2].strip("`") for column in shared["selectedColumns"]
     } <= {*shown[0].data.metrics}

@@ -42,8 +42,7 @@ def test_each_row_has_the_change_of_the_target_and_its_differences_to_short_mean
 
 
 def test_timesteps_before_the_window_do_not_count():
-    windows = np.arange(4.0).reshape(1, 4, 1)
-    first = rows(Problem((4, 1)), changes=True)(windows)[0, 0]
+    first = rows(Problem((4, 1)), changes=True)(np.arange(4.0).reshape(1, 4, 1))[0, 0]
     np.testing.assert_array_equal(first, np.zeros(1 + 1 + len(SPANS)))
 
 

@@ -6,14 +6,16 @@ from dataclasses import replace
 import pytest
 
 import unroll
-from pipeline.config import params, plain_yaml
+from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
-from pipeline.report import results
+from pipeline.evaluation import schema
 from pipeline.report.result_tables import TableCell, plain
+from pipeline.report.wording import Pair
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY, fake_runs
+from unroll.project import Project
 from unroll.projects import commit
-from unroll.results.compare import Tables, claims, compare, show, why_unknown
+from unroll.results.compare import Tables, claims, compare, show
 from unroll.results.tracking import ui
 
 
@@ -40,8 +42,8 @@ def experiments(table):
 def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_be_mixed(
     evaluated,
 ):
-    every = compare(evaluated, [])
-    few = compare(evaluated, ["imdb/rnn", "waves"]).tables
+    every = compare(Project(evaluated.root), [])
+    few = compare(Project(evaluated.root), ["imdb/rnn", "waves"]).tables
     names = (
         ["sine_extrapolation"] * 2
         + ["sine_windows"] * 2
@@ -51,13 +53,13 @@ def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_b
     assert [table.name for table in few] == ["waves", "imdb"]
     assert experiments(few[1]) == ["rnn"]
     assert json.dumps(every.as_data(), allow_nan=False)
-    of_document = claims(evaluated, ["002"])
+    of_document = claims(Project(evaluated.root), ["002"])
     assert of_document.title.startswith("002 ")
-    assert 0 < len(of_document.rows) < len(claims(evaluated).rows)
+    assert 0 < len(of_document.rows) < len(claims(Project(evaluated.root)).rows)
     with pytest.raises(UsageError, match="`unroll compare waves` shows its figures"):
-        claims(evaluated, ["waves"])
+        claims(Project(evaluated.root), ["waves"])
     with pytest.raises(UsageError, match="the document must be one of: .*'999'"):
-        claims(evaluated, ["999"])
+        claims(Project(evaluated.root), ["999"])
 
 
 def test_options_that_were_edited_since_their_training_are_named(evaluated, tmp_path):
@@ -74,7 +76,7 @@ def test_options_that_were_edited_since_their_training_are_named(evaluated, tmp_
         files = {"params.yaml": sections}
         lock = {"stages": {"train@waves": {"cmd": "unroll train", "params": files}}}
         (root / "dvc.lock").write_text(plain_yaml.dumped(lock), encoding="utf-8")
-        [table] = compare(Workspace(root), ["waves"]).tables
+        [table] = compare(Project(root), ["waves"]).tables
         return table.caption
 
     assert "have changed" not in said(entries, whole)
@@ -84,7 +86,7 @@ def test_options_that_were_edited_since_their_training_are_named(evaluated, tmp_
     of_older_unroll = said({**entries, first: {"no_such_option": 1}}, whole)
     assert "The options of all experiments in params.yaml" in of_older_unroll
     (root / "dvc.lock").write_text("stages: [", encoding="utf-8")
-    [table] = compare(Workspace(root), ["waves"]).tables
+    [table] = compare(Project(root), ["waves"]).tables
     assert "have changed" not in table.caption
 
 
@@ -92,14 +94,14 @@ def test_a_name_twice_is_refused_and_a_data_set_stands_for_all_its_experiments(
     evaluated,
 ):
     with pytest.raises(UsageError, match="waves/perceptron is named twice"):
-        compare(evaluated, ["waves/perceptron", "waves/perceptron"])
-    [alone] = compare(evaluated, ["waves"]).tables
-    [both] = compare(evaluated, ["waves", "waves/perceptron"]).tables
+        compare(Project(evaluated.root), ["waves/perceptron", "waves/perceptron"])
+    [alone] = compare(Project(evaluated.root), ["waves"]).tables
+    [both] = compare(Project(evaluated.root), ["waves", "waves/perceptron"]).tables
     assert len(both.rows) == len(alone.rows)
 
 
 def test_a_published_cell_says_what_its_number_is_compared_with():
-    rows = claims(Workspace(REPOSITORY), ["000", "003"]).rows
+    rows = claims(Project(REPOSITORY), ["000", "003"]).rows
     texts = " ".join(plain(row["published"]) for row in rows)
     assert re.search(r"below [\d.]+ \(that of zero\)", texts)
     assert "2.2 (times that of perceptron, rounded: 1.6 to 2.8)" in texts
@@ -108,7 +110,7 @@ def test_a_published_cell_says_what_its_number_is_compared_with():
 def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
     evaluated,
 ):
-    (table,) = compare(evaluated, ["waves"]).tables
+    (table,) = compare(Project(evaluated.root), ["waves"]).tables
     assert experiments(table)[0] == "noise"
     assert re.fullmatch(
         r"Does recurrence help in untuned networks\? The question is open: "
@@ -134,22 +136,18 @@ def test_cautions_stand_beside_the_answer_of_two_experiments(
     dataset, network, opponent, notes
 ):
     pair = [f"{dataset}/{network}", f"{dataset}/{opponent}"]
-    shown = compare(Workspace(REPOSITORY), pair)
+    shown = compare(Project(REPOSITORY), pair)
     assert shown.as_data()[0]["comparison"]["notes"] == notes
     assert "; ".join(notes) in shown.pair.line
     assert ("Too short: " in shown.tables[0].caption) == ("too short" in notes)
 
 
 def test_why_two_experiments_are_not_compared_begins_with_the_rows_that_are_too_few():
-    workspace = Workspace(REPOSITORY)
-    [evaluation] = [
-        each.evaluation
-        for each in results.load(workspace, params.load_all(workspace.params)).built
-        if each.name == "weather"
-    ]
+    evaluation = schema.load(Workspace(REPOSITORY).evaluation("weather"))
     short = evaluation.model_copy(update={"blocks": {"test": 3}})
-    assert short.difference("test", "gru", "dense") is None
-    assert why_unknown(short, "weather/gru", "weather/dense") == (
+    pair = Pair(short, "weather/gru", "weather/dense")
+    assert pair.comparison is None
+    assert pair.unknown == (
         "the test rows are fewer than four weeks, or than four horizons if a horizon is "
         "longer"
     )
@@ -159,7 +157,7 @@ def test_a_published_figure_belongs_to_the_options_that_it_was_published_for(
     evaluated, tmp_path
 ):
     def published():
-        (table,) = compare(Workspace(folder), ["waves"]).tables
+        (table,) = compare(Project(folder), ["waves"]).tables
         assert table.columns[-1].title == "Published"
         return {row["experiment"].text: row["published"].text for row in table.rows}
 
@@ -187,7 +185,7 @@ def test_a_published_figure_belongs_to_the_options_that_it_was_published_for(
 
 def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printed):
     names = ["waves/last_value", "waves/perceptron"]
-    shown = compare(evaluated, names)
+    shown = compare(Project(evaluated.root), names)
     (table,) = shown.as_data()
     pair = table["comparison"]
     expected = unroll.open(evaluated.root).compare(*names)
@@ -197,13 +195,17 @@ def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printe
     asked = f"Does {names[0]} help, compared with {names[1]}? It hurts: "
     assert f"{asked}{expected.amount}" in printed(shown, terminal=False)
     names = ["waves/node", "waves/perceptron"]
-    (table,) = compare(evaluated, names).as_data()
+    (table,) = compare(Project(evaluated.root), names).as_data()
     assert table["comparison"]["outcome"] == "open"
     few = "node has fewer than 3 seeds; `seeds: 3` in params.yaml gives more"
     assert table["comparison"]["words"] == f"open, because {few}"
     with pytest.raises(UnrollError, match=f"are not compared, because {few}"):
         unroll.open(evaluated.root).compare(*names)
-    assert compare(evaluated, ["imdb/rnn", "imdb/majority"]).tables[0].stand_in
+    assert (
+        compare(Project(evaluated.root), ["imdb/rnn", "imdb/majority"])
+        .tables[0]
+        .stand_in
+    )
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printe
 )
 def test_what_cannot_be_compared_is_refused(evaluated, names, words):
     with pytest.raises((UsageError, UnrollError), match=words):
-        compare(evaluated, names)
+        compare(Project(evaluated.root), names)
 
 
 def test_where_nothing_is_built_there_is_one_line(tmp_path, monkeypatch):
@@ -232,7 +234,7 @@ def test_where_nothing_is_built_there_is_one_line(tmp_path, monkeypatch):
         },
     )
     with pytest.raises(UnrollError, match="nothing is built yet"):
-        compare(empty, [])
+        compare(Project(empty.root), [])
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(UnrollError, match="nothing is built here; run `unroll demo`"):
         ui(empty, 5000)
@@ -242,7 +244,7 @@ def test_where_nothing_is_built_there_is_one_line(tmp_path, monkeypatch):
 def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(
     evaluated, printed, width
 ):
-    shown = compare(evaluated, ["waves"])
+    shown = compare(Project(evaluated.root), ["waves"])
     text = printed(shown, terminal=True, width=width)
     assert max(map(len, text.splitlines())) <= width
     assert all(name in text for name in experiments(shown.tables[0]))
@@ -264,7 +266,7 @@ def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(
 def test_names_are_not_read_as_markup_and_stand_ins_are_labelled(
     evaluated, printed, terminal
 ):
-    (table,) = compare(evaluated, ["imdb"]).tables
+    (table,) = compare(Project(evaluated.root), ["imdb"]).tables
     row = {**table.rows[0], "experiment": TableCell("[bold]e[/x]")}
     text = printed(Tables([replace(table, rows=(row,))]), terminal=terminal)
     assert "[bold]e[/x]" in text

@@ -11,6 +11,7 @@ from pipeline.provenance import fingerprint, record
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
+from unroll.project import Project
 from unroll.results import compare
 from unroll.results.show import lines, listing, show, show_list
 
@@ -37,14 +38,18 @@ def test_every_experiment_in_the_order_of_params_and_no_other(workspace, capsys)
     for name in ("linear", "removed"):
         write_json(workspace.run("waves", name) / "run.json", {})
     write_json(workspace.metrics("waves") / "linear.json", {"mse": 0.25, "mae": 0.4})
-    rows = listing(workspace)
-    assert rows == listing(workspace, ["waves"]) == json.loads(json.dumps(rows))
+    rows = listing(Project(workspace.root))
+    assert (
+        rows
+        == listing(Project(workspace.root), ["waves"])
+        == json.loads(json.dumps(rows))
+    )
     assert [(row["experiment"], row["score"], row["built"]) for row in rows] == [
         ("waves/rnn", None, False),
         ("waves/linear", 0.25, True),
     ]
     with pytest.raises(UsageError, match="must be one of: waves"):
-        listing(workspace, ["wave"])
+        listing(Project(workspace.root), ["wave"])
     show_list(rows, in_groups=False)
     assert re.search(
         r"linear .* least_squares +2 +0.25 +yes\n", capsys.readouterr().out
@@ -55,16 +60,16 @@ def test_every_experiment_in_the_order_of_params_and_no_other(workspace, capsys)
 
 def test_the_number_of_a_document_is_answered_with_the_command_for_documents(workspace):
     with pytest.raises(UsageError, match="`unroll claims 002` lists"):
-        show(workspace, "002")
+        show(Project(workspace.root), "002")
 
 
 def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):
-    both = show(workspace, "waves")
+    both = show(Project(workspace.root), "waves")
     options = {"seed": 0, "train": 20, "validation": 2000, "test": 10}
     assert both["source"]["options"] == options
     assert both["dataset"]["experiments"] == ["rnn", "linear"]
     assert "  built: not on this machine" in lines(both)
-    experiment = show(workspace, "waves/linear")["experiment"]
+    experiment = show(Project(workspace.root), "waves/linear")["experiment"]
     assert experiment["seeds"] == [3, 1]
     assert experiment["model"].items() >= {"last": None, "intercept": True}.items()
 
@@ -90,27 +95,26 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     run |= {"best_epochs": None, "loss": None, "fingerprint": ingredients}
     write_json(folder / "run.json", run)
     write_json(workspace.metrics("waves") / "linear.json", {"mse": 0.003})
-    facts = show(workspace, "waves")
+    facts = show(Project(workspace.root), "waves")
     assert list(facts["source"]["built"]["files"]) == ["waves.npz"]
     assert facts["dataset"]["built"]["examples"] == {
         "train": 20,
         "validation": 2000,
         "test": 10,
     }
-    facts = show(workspace, "waves/linear")
+    facts = show(Project(workspace.root), "waves/linear")
     assert facts["experiment"]["built"] == run
     assert facts["experiment"]["metrics"] == {"mse": 0.003}
     assert f"  fingerprint: {fingerprint.brief(ingredients)}" in lines(facts)
     assert facts["experiment"]["no_record"].startswith("no record on this machine")
-    every = params.load(workspace.params)
-    section = every.experiment("waves/linear")
+    section = params.load(workspace.params).experiment("waves/linear")
     record.write(
         workspace,
         workspace.record("waves", "linear"),
         folder,
         fingerprint.ingredients(workspace.prepared("waves"), section),
     )
-    facts = show(workspace, "waves/linear")
+    facts = show(Project(workspace.root), "waves/linear")
     assert "no_record" not in facts["experiment"]
     assert any(f"{fingerprint.folder(folder)[:12]}..." in line for line in lines(facts))
 
@@ -127,17 +131,17 @@ def test_what_only_shows_imports_no_module_of_the_repository(workspace, evaluate
             workspace.root / "unroll_extensions" / file,
             "raise SystemExit('code of the repository')\n",
         )
-    shown = show(workspace, "waves/one")["experiment"]
+    shown = show(Project(workspace.root), "waves/one")["experiment"]
     assert shown["model"] == {"family": "one", "name": "linear", "times": 3}
     assert shown["training"] == {"method": "two", "epochs": 4}
-    assert [row["experiment"] for row in listing(workspace)] == [
+    assert [row["experiment"] for row in listing(Project(workspace.root))] == [
         "waves/rnn",
         "waves/linear",
         "waves/one",
     ]
-    assert compare.claims(workspace).rows == ()
+    assert compare.claims(Project(workspace.root)).rows == ()
     shutil.copytree(evaluated.evaluation("waves"), workspace.evaluation("waves"))
-    compare.compare(workspace, ["waves"])
+    compare.compare(Project(workspace.root), ["waves"])
 
 
 @pytest.mark.parametrize(
@@ -164,8 +168,8 @@ def test_a_file_with_another_type_in_some_place_is_one_line(
         within[place[-1]] = "text"
     write_json(file, whole if place else "text")
     for command in (
-        lambda: show(workspace, "waves/linear"),
-        lambda: compare.compare(workspace, ["waves"]),
+        lambda: show(Project(workspace.root), "waves/linear"),
+        lambda: compare.compare(Project(workspace.root), ["waves"]),
     ):
         with pytest.raises(
             UnrollError,

@@ -61,8 +61,7 @@ def test_the_last_value_has_the_errors_that_document_006_publishes(prepared):
 
 def test_the_last_value_has_the_error_that_documents_001_to_004_publish(prepared):
     dataset = prepared("jena_hourly")
-    error = last_value(dataset, "validation")
-    assert round(error / dataset.scale.std, 2) == 0.29
+    assert round(last_value(dataset, "validation") / dataset.scale.std, 2) == 0.29
 
 
 def test_the_chapters_windows_are_a_sixth_of_those_of_420451_rows(prepared):

@@ -69,8 +69,7 @@ def naive(raw, split):
     part = values[start:end]
     rows = range(LOOKBACK, len(part) - HORIZON + 1)
     inputs = [part[row - LOOKBACK : row] for row in rows]
-    targets = [part[row : row + HORIZON] for row in rows]
-    return np.array(inputs), np.array(targets)
+    return np.array(inputs), np.array([part[row : row + HORIZON] for row in rows])
 
 
 def test_windows_and_targets_are_those_of_the_papers_code(raw, data):

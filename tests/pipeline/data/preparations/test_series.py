@@ -33,8 +33,7 @@ def prepared(seconds, columns, **change):
     if csv.time_zone:
         stamps = to_utc(stamps, csv.time_zone)
     values = np.column_stack([np.asarray(column, float) for column in columns.values()])
-    table = RowTable(stamps, [*columns], values)
-    return from_table("mine", table, csv, **options)
+    return from_table("mine", RowTable(stamps, [*columns], values), csv, **options)
 
 
 def from_file(folder: Path, **change):

@@ -14,8 +14,7 @@ from tests.support.training import job
 
 def shop(closed):
     """Hourly sales of 8 by day and 0 while a shop is closed."""
-    hours = np.arange(1200) % 24
-    series = np.where(hours < closed, 0, 8).astype(np.float32)[:, None]
+    series = np.where(np.arange(1200) % 24 < closed, 0, 8).astype(np.float32)[:, None]
     whole = Windows(
         series, np.arange(48, 1190), lookback=48, step=1, delay=0, target=0, outputs=2
     )

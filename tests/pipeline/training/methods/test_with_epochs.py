@@ -74,9 +74,8 @@ def test_history_predictions_and_weights_belong_together(train, waves, tmp_path)
 def test_without_validation_no_epoch_is_the_best_and_a_rollout_feeds_predictions_back(
     sine_windows,
 ):
-    training = job(sine_windows, MLP)
     (replicate,) = keras_method.train(
-        training, optimizer="sgd", loss="mse", epochs=2, batch_size=30
+        job(sine_windows, MLP), optimizer="sgd", loss="mse", epochs=2, batch_size=30
     ).replicates
     assert (replicate.best_epoch, list(replicate.weights)) == (None, ["final"])
     assert [list(line) for line in replicate.history] == [["train_loss"]] * 2

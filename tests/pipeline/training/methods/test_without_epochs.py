@@ -323,9 +323,8 @@ def test_weights_from_elsewhere_run_nothing(
         tmp_path / "seed_0_final.npz", {"weights": np.frombuffer(content, np.uint8)}
     )
     model = {"family": "baselines", "name": "linear"}
-    training = {"method": "least_absolute"}
     experiment = Experiment.model_validate(
-        {"dataset": "meter", "model": model, "training": training}
+        {"dataset": "meter", "model": model, "training": {"method": "least_absolute"}}
     )
     with pytest.raises(
         UnrollError,
