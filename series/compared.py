@@ -18,14 +18,14 @@ from series import backtest, fits, leaderboard, sentence, training
 from series.backtest import Plan
 from series.candidates import candidates
 from series.fits import FitCache, Workers
-from series.forecaster import AHEAD, DIGESTS, Forecaster, Part, digest
+from series.forecaster import AHEAD, DIGESTS, Forecaster, SeriesModels, digest
 from series.leaderboard import Board
 from series.models.recipes import card
 from series.options import Arguments, argument
 from series.preparation import Prepared, as_wholes, cut_into_windows, of_all_rows
 from series.question import Proposal, is_short, perhaps_known, too_far
 from series.reading.profile import FileProfile
-from series.spec import PartSpec
+from series.spec import SeriesModelsSpec
 
 TOO_FEW = "the series have too few rows to train a network"
 """Why a network is left out."""
@@ -53,7 +53,7 @@ class Compared:
         late: name of a series -> why it is not cut into windows as others are.
     """
 
-    part: Part
+    part: SeriesModels
     forecasts: pd.DataFrame
     board: Board
     titles: dict[str, str]
@@ -182,7 +182,7 @@ def _compared(
     titles = {model: card(own).short_title(own) for model, own in trained.items()}
     if sentence.ZERO in titles:
         titles[sentence.ZERO] = "always 0"
-    spec = PartSpec(
+    spec = SeriesModelsSpec(
         dataset=dataset.name,
         members=fixed,
         champions=board.champions,
@@ -199,7 +199,7 @@ def _compared(
     if plan.whole:
         arrays |= _ahead(prepared, plan, spec, ahead)
     return Compared(
-        part=Part(spec, arrays, {model: weights / model for model in members}),
+        part=SeriesModels(spec, arrays, {model: weights / model for model in members}),
         forecasts=forecasts,
         board=board,
         titles=titles,
@@ -228,7 +228,7 @@ def _announced(plan: Plan, prepared: Prepared) -> str:
 
 
 def _ahead(
-    prepared: Prepared, plan: Plan, spec: PartSpec, ahead: Mapping[str, Array]
+    prepared: Prepared, plan: Plan, spec: SeriesModelsSpec, ahead: Mapping[str, Array]
 ) -> dict[str, Array]:
     """Return the arrays `AHEAD` and `DIGESTS` of whole series."""
     dataset = prepared.dataset

@@ -14,7 +14,7 @@ from pipeline.data.examples import Array
 from pipeline.errors import UsageError
 from pipeline.training.job import Predict
 from series import intervals
-from series.forecaster import Forecaster, Part
+from series.forecaster import Forecaster, SeriesModels
 from series.models import statistical
 from series.rows import Window
 from series.spec import Member
@@ -70,7 +70,7 @@ def contributions(
     return table[[*table.columns.drop("y_hat"), "y_hat"]]
 
 
-def _of_window(part: Part, unique_id: str, window: Window) -> pd.DataFrame:
+def _of_window(part: SeriesModels, unique_id: str, window: Window) -> pd.DataFrame:
     """Return the contributions to the forecast after a window, by its only model."""
     [member] = part.spec.members
     inputs = window.inputs[-member.timesteps :]

@@ -30,7 +30,13 @@ from series.question import timesteps_of
 from series.reading import files, timestamp_formats
 from series.rows import History, Window, continued, histories, latest, whole
 from series.source import rows_of
-from series.spec import POSITIONS, ForecasterSpec, Member, PartSpec, SeriesQuestion
+from series.spec import (
+    POSITIONS,
+    ForecasterSpec,
+    Member,
+    SeriesModelsSpec,
+    SeriesQuestion,
+)
 
 SPEC = "forecaster.json"
 """The file of a `ForecasterSpec`."""
@@ -88,7 +94,7 @@ class _Past:
 
 
 @dataclass(frozen=True)
-class Part:
+class SeriesModels:
     """The models of some series with all that a forecast from raw rows takes.
 
     Attributes:
@@ -101,7 +107,7 @@ class Part:
         ends: levels -> the intervals of whole series, which all of them share.
     """
 
-    spec: PartSpec
+    spec: SeriesModelsSpec
     arrays: dict[str, Array]
     weights: Mapping[str, Path]
     cache: dict[bytes, Array] = field(default_factory=dict, repr=False)
@@ -123,12 +129,12 @@ class Part:
         return [*self.members, *([ENSEMBLE] if self.spec.combined else [])]
 
     @cached_property
-    def by_champions(self) -> "Part":
+    def by_champions(self) -> "SeriesModels":
         """The part without the members that were not chosen."""
         names = self.spec.champions or self.members
         return self if names == self.members else self.of_models(names, self.spec.why)
 
-    def of_models(self, names: Sequence[str], why: str) -> "Part":
+    def of_models(self, names: Sequence[str], why: str) -> "SeriesModels":
         """Return the part with some of its members, which `why` names in words."""
         places = [self.members.index(name) for name in names]
         members = [self.spec.members[place] for place in places]
@@ -144,7 +150,7 @@ class Part:
         if AHEAD in arrays:
             arrays[AHEAD] = arrays[AHEAD][:, places]
         spec = self.spec.model_copy(update=changed)
-        return Part(spec, arrays, self.weights)
+        return SeriesModels(spec, arrays, self.weights)
 
     @cached_property
     def predict(self) -> list[list[Predict]]:
@@ -342,7 +348,7 @@ class Forecaster:
     """
 
     name: str
-    parts: Sequence[Part]
+    parts: Sequence[SeriesModels]
 
     @classmethod
     def checked(cls, folder: Path) -> "Forecaster":
@@ -376,7 +382,7 @@ class Forecaster:
                 member.name: folder / "weights" / str(number) / member.name
                 for member in own.members
             }
-            parts.append(Part(own, arrays, weights))
+            parts.append(SeriesModels(own, arrays, weights))
         return cls(spec.name, parts)
 
     def save(self, folder: Path) -> None:
@@ -403,7 +409,7 @@ class Forecaster:
         write_npz(folder / ARRAYS, arrays)
 
     @property
-    def first(self) -> PartSpec:
+    def first(self) -> SeriesModelsSpec:
         """The models of most series."""
         return self.parts[0].spec
 
@@ -452,7 +458,7 @@ class Forecaster:
             parts.append(part.of_models(names, why) if has else part)
         return replace(self, parts=parts)
 
-    def of_series(self, series: str) -> Part:
+    def of_series(self, series: str) -> SeriesModels:
         """Return the part that forecasts a series."""
         return next(
             part for part in reversed(self.parts) if series in part.spec.fitted.series
@@ -624,7 +630,7 @@ class Forecaster:
         return pd.concat(frames, ignore_index=True)
 
 
-def steps_of(spec: PartSpec, horizon: int | str | None) -> int:
+def steps_of(spec: SeriesModelsSpec, horizon: int | str | None) -> int:
     """Return the number of timesteps to forecast.
 
     Args:
@@ -668,7 +674,7 @@ def digest(window: Array) -> bytes:
     return hashlib.sha256(window.tobytes()).digest()
 
 
-def _check(arrays: Mapping[str, Array], spec: PartSpec) -> None:
+def _check(arrays: Mapping[str, Array], spec: SeriesModelsSpec) -> None:
     """Raise ValueError unless the arrays have the shapes of a part."""
     needed = {"truth", "forecasts", "series_id", "positions"}
     if spec.whole:

@@ -213,7 +213,7 @@ class Member(Strict):
         return [f"seed_{seed}_{self.point}" for seed in self.seeds]
 
 
-class PartSpec(Strict):
+class SeriesModelsSpec(Strict):
     """The models of some series as plain data.
 
     Attributes:
@@ -247,7 +247,7 @@ class PartSpec(Strict):
     until: Timestamp
 
     @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "PartSpec":
+    def _consistent(self) -> "SeriesModelsSpec":
         """Check that series and members have the columns and steps of the windows."""
         self._require_columns()
         names = {member.name for member in self.members}
@@ -350,4 +350,4 @@ class ForecasterSpec(Strict):
     """
 
     name: str
-    parts: Annotated[list[PartSpec], pydantic.Field(min_length=1, max_length=2)]
+    parts: Annotated[list[SeriesModelsSpec], pydantic.Field(min_length=1, max_length=2)]

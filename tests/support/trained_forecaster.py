@@ -15,9 +15,9 @@ from pipeline.training import run_folder
 from pipeline.training.run_folder import Run
 from pipeline.workspace import Workspace
 from series import backtest
-from series.forecaster import Forecaster, Part
+from series.forecaster import Forecaster, SeriesModels
 from series.preparation import fitted_of
-from series.spec import Member, PartSpec, Shapes
+from series.spec import Member, SeriesModelsSpec, Shapes
 
 
 def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
@@ -46,7 +46,7 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
         seeds=run.summary.seeds if run.varies else run.summary.seeds[:1],
         point=run.points[-1],
     )
-    spec = PartSpec(
+    spec = SeriesModelsSpec(
         dataset=about,
         members=[member],
         fitted=fitted_of(data),
@@ -55,7 +55,7 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
     )
     arrays = backtest.arrays(data, _past_forecasts(data, run, stride), [key])
     weights = workspace.run(about, key) / "weights"
-    return Forecaster(name, [Part(spec, arrays, {key: weights})])
+    return Forecaster(name, [SeriesModels(spec, arrays, {key: weights})])
 
 
 def _past_forecasts(data: Dataset, run: Run, stride: int) -> pd.DataFrame:
