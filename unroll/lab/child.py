@@ -183,21 +183,7 @@ def _replace_shuffles(order: Callable[[int], Any], seed: int, *, seeds: bool) ->
         shuffle = staticmethod(reorder)
         permutation = staticmethod(permute)
 
-        def choice(
-            self,
-            a: Any,
-            size: Any = None,
-            replace: bool = True,
-            p: Any = None,
-            **how: Any,
-        ) -> Any:
-            count = a if np.ndim(a) == 0 else len(a)
-            if replace or p is not None or size not in {count, (count,)}:
-                choose: Any = super()
-                return choose.choice(a, size, replace, p, **how)
-            return permute(a)
-
-    class Generator(Shuffles, np.random.Generator):  # type: ignore[misc]
+    class Generator(Shuffles, np.random.Generator):
         pass
 
     class RandomState(Shuffles, np.random.RandomState):
@@ -227,7 +213,6 @@ def _replace_shuffles(order: Callable[[int], Any], seed: int, *, seeds: bool) ->
         np.random: {
             "shuffle": reorder,
             "permutation": permute,
-            "choice": shared.choice,
             "default_rng": default_rng,
             "Generator": Generator,
             "RandomState": RandomState,

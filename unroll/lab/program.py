@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from subprocess import DEVNULL, Popen
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -26,7 +26,6 @@ from unroll.lab.child import (
     NOTES,
     OUTPUT,
     STILL,
-    UNTOUCHED,
     VALUES,
     prctl,
 )
@@ -75,10 +74,6 @@ class Wrong(Exception):  # noqa: N818 - a verdict
     """A program is wrong; the text says why."""
 
 
-class PrintsNothing(Wrong):
-    """A run of a program printed no figure."""
-
-
 class Undecided(Exception):  # noqa: N818
     """The check cannot tell whether a program is right; the text says why."""
 
@@ -118,20 +113,6 @@ class StudentRun(NamedTuple):
     numbers: list[PrintedNumber]
     notes: dict[str, Any]
     made: Array
-
-    @property
-    def series(self) -> int:
-        """The number of series that it made."""
-        return int(self.notes["calls"])
-
-    def require_time_in_order(self, letter: str) -> None:
-        """Raise Wrong if it shuffles timesteps."""
-        if "time" in self.notes:
-            line, count = self.notes["time"]
-            raise Wrong(
-                f"with {letter} it shuffles {count} values of a series (line {line}), "
-                "and time must stay in its order"
-            )
 
 
 def numbers_of(output: bytes) -> PrintedSeries:
@@ -189,7 +170,7 @@ class StudentProgram:
         runs to its end. The numbers of the run are those within the bounds.
 
         Raises:
-            Wrong: its series have another length, it stopped with an error, or printed nothing.
+            Wrong: its series have another length, or it stopped with an error.
             Undecided: it printed too few figures before the time limit, or makes its
                 series in another way.
         """
@@ -197,18 +178,7 @@ class StudentProgram:
         def find(printed: PrintedSeries) -> Place | None:
             return place_within(printed, bounds, max(epochs, 1))
 
-        try:
-            run = self._run(letter, STILL, rows, find, whole=not epochs)
-        except PrintsNothing:
-            # Its own series show whether it prints nothing, or not these errors.
-            self._run(
-                letter, UNTOUCHED, NO_ROWS, lambda printed: next(iter(printed), None)
-            )
-            raise Undecided(
-                f"with {letter} it prints figures on its own series, and none on the "
-                "check's series, whose errors are large; it may print the least of an "
-                "error and a bound, or only errors below a bound"
-            ) from None
+        run = self._run(letter, STILL, rows, find, whole=not epochs)
         place = run.place or place_within(run.printed, bounds)
         numbers = run.printed[place] if place else []
         inside = takewhile(lambda number: number.is_in(*bounds), numbers)
@@ -250,8 +220,8 @@ class StudentProgram:
 
         Raises:
             Wrong: it failed.
-            PrintsNothing: it printed no number.
-            Undecided: it was too slow, or makes its series in another way.
+            Undecided: it printed no number, was too slow, or makes its series in
+                another way.
         """
         notes: dict[str, Any] = {"calls": 0}
         with (
@@ -287,7 +257,18 @@ class StudentProgram:
             made = np.frombuffer(shared.read()).reshape(-1, VALUES)
         place = find(printed)
         if "shape" in notes:
-            _refuse_shape(notes["shape"])
+            shape = tuple(notes["shape"])
+            verdict = Wrong if len(shape) == 1 else Undecided
+            raise verdict(
+                f"its {NAME} returns values of shape {shape}, not one series of "
+                f"{VALUES}, {COPY}"
+            )
+        if "time" in notes:
+            line, count = notes["time"]
+            raise Wrong(
+                f"with {letter} it shuffles {count} values of a series (line {line}), "
+                "and time must stay in its order"
+            )
         if "error" in notes:
             raise Wrong(f"with {letter} it stops: {notes['error']}")
         if status is None and not (place and notes["calls"]):
@@ -303,9 +284,9 @@ class StudentProgram:
                 f"with {letter} it makes no series with a function {NAME}, {COPY}"
             )
         if not printed:
-            raise PrintsNothing(
-                f"with {letter} it prints no figure; "
-                f"does it compare sys.argv[1] with {letter!r}?"
+            raise Undecided(
+                f"with {letter} it prints no figure on the check's series, whose errors "
+                f"are large; it must compare sys.argv[1] with {letter!r}"
             )
         return StudentRun(printed, place, [], notes, made)
 
@@ -338,19 +319,6 @@ class StudentProgram:
             _require_memory()
             time.sleep(BEAT)
         return printed, None
-
-
-def _refuse_shape(shape: list[int]) -> NoReturn:
-    """Raise Wrong or Undecided if the generator returns no series.
-
-    Args:
-        shape: the shape of what it returns.
-    """
-    sizes = " x ".join(map(str, shape))
-    text = f"its {NAME} returns {f'{sizes} values' if shape else 'one value'} at a time"
-    if len(shape) == 1:
-        raise Wrong(f"{text}, and a series of the assignment has {VALUES}")
-    raise Undecided(f"{text}, not one series of {VALUES}, {COPY}")
 
 
 def _require_memory() -> None:
