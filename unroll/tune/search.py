@@ -113,7 +113,6 @@ class Search:
         floor: the least error that any model can have; 0 if it is not known.
         number: the number of the search. Each number draws other options.
         code: the code and the data, which are read once for several searches.
-        rounds: the parts of the epochs in each round.
     """
 
     workspace: Workspace
@@ -125,7 +124,6 @@ class Search:
     floor: float
     number: int
     code: Code
-    rounds: tuple[int, ...] = ROUNDS
     _tasks: dict[tuple[int, int | None], Task] = field(default_factory=dict)
 
     @cached_property
@@ -234,7 +232,7 @@ class Search:
         best trials are trained.
         """
         rounds: dict[int, int] = {}
-        for number, part in enumerate(self.rounds):
+        for number, part in enumerate(ROUNDS):
             # A few epochs cannot be halved thrice.
             epochs = max(self.epochs // part, min(self.epochs, 1))
             rounds.setdefault(epochs, ceil_div(self.trials, KEPT**number))

@@ -234,8 +234,8 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
     """
     if all(attempt.value is None for attempt in attempts):
         raise UnrollError(
-            f"none of {search.trials} trials was completed ({attempts[0].ended}); pass "
-            "--over learning_rate=LOW:HIGH with lower rates"
+            f"none of {search.trials} trials was completed ({attempts[0].ended}); a "
+            "lower learning_rate in params.yaml lowers the rates that are tried"
         )
     search.require_unchanged(attempts)
     table = pd.DataFrame(
