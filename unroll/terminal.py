@@ -26,9 +26,6 @@ WRAPS = 17
 GAP = 3
 """Characters between two columns of a terminal."""
 
-NO_WIDTH = 100_000
-"""The width of a file or a pipe, in which no cell is folded."""
-
 MOST_LINES = 60
 """The most lines of a forecast that are printed. Files have all lines."""
 
@@ -77,14 +74,34 @@ def show_table(
         title: the text above the table.
         caption: the text below the table.
     """
-    from rich import box
+    columns = dict(zip(headings, zip(headings, *rows, strict=True), strict=True))
+    if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
+        _show_on_terminal(columns, numeric, important, title, caption)
+        return
+    padded = []
+    for heading, cells in columns.items():
+        width = max(map(len, cells))
+        pad = str.rjust if heading in numeric else str.ljust
+        padded.append([pad(cell, width) for cell in cells])
+    lines = ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
+    print("\n".join(text for text in (title, *lines, caption) if text))
+
+
+def _show_on_terminal(
+    columns: dict[str, tuple[str, ...]],
+    numeric: Collection[str],
+    important: Sequence[str],
+    title: str,
+    caption: str,
+) -> None:
+    """Print a table; `columns` are heading -> the heading and the cells below it."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    is_terminal = sys.stdout.isatty() or os.environ.get("FORCE_COLOR")
-    console = Console(width=None if is_terminal else NO_WIDTH)
-    columns = dict(zip(headings, zip(headings, *rows, strict=True), strict=True))
+    console = Console()
+    headings, *rows = zip(*columns.values(), strict=True)
     ranked = [heading for heading in important if heading in headings[1:]]
     if important:
         ranked += [heading for heading in headings[1:] if heading not in important]
@@ -94,8 +111,7 @@ def show_table(
             break
         del columns[ranked.pop()]
     left_out = [heading for heading in headings if heading not in columns]
-    table = Table(box=box.SIMPLE_HEAD if is_terminal else None, padding=(0, 2, 0, 0))
-    table.pad_edge = table.show_edge = False
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading, width in _widths(columns, console.width).items():
         justify: Literal["left", "right"] = "right" if heading in numeric else "left"
         table.add_column(
@@ -106,18 +122,15 @@ def show_table(
         table.add_row(*map(_colored, cells))
     notes = []
     if headings[-1] in left_out:
-        left_out.pop()
-        notes = [f"{row[0]}: {row[-1]}" for row in rows if row[-1] not in NOTHING]
+        notes.append(f"{left_out.pop()}:")
+        notes += [f"{row[0]}: {row[-1]}" for row in rows if row[-1] not in NOTHING]
     if left_out:
         notes.append(f"A wider terminal also shows {', '.join(left_out)}.")
-    with console.capture() as printed:
-        if title:
-            console.print(Text(title, style="bold"))
-        console.print(table)
-        for text in filter(None, [*notes, caption]):
-            console.print(Text(text, style="dim"))
-    for line in printed.get().splitlines():
-        print(line.rstrip())
+    if title:
+        console.print(Text(title, style="bold"))
+    console.print(table)
+    for text in filter(None, [*notes, caption]):
+        console.print(Text(text, style="dim"))
 
 
 def _needed(columns: Mapping[str, Sequence[str]], wraps: int) -> dict[str, int]:
