@@ -59,15 +59,8 @@ LINE = 2**16
 BEAT = 0.1
 """Seconds between two looks at the output."""
 
-VARIABLES = {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
-"""The environment variables of a program, in addition to those of this process."""
-
-
 COPY = "as the document does (docs/lecturers.md says where its function is)"
 """The end of a sentence on a program whose generator cannot be compared."""
-
-NO_ROWS = np.zeros((0, VALUES))
-"""The rows of a run on the program's own series."""
 
 
 class Wrong(Exception):  # noqa: N818 - a verdict
@@ -80,10 +73,6 @@ class Undecided(Exception):  # noqa: N818
 
 class TooFewDigits(Undecided):
     """A program prints too few digits. Other first weights may give others."""
-
-
-class UnknownRule(Undecided):
-    """A program learns by a rule that is neither the document's nor a known slip."""
 
 
 class PrintedNumber(NamedTuple):
@@ -174,38 +163,38 @@ class StudentProgram:
             Undecided: it printed too few figures before the time limit, or makes its
                 series in another way.
         """
-
-        def find(printed: PrintedSeries) -> Place | None:
-            return place_within(printed, bounds, max(epochs, 1))
-
-        run = self._run(letter, STILL, rows, find, whole=not epochs)
+        run = self._run(
+            letter,
+            STILL,
+            rows,
+            lambda printed: place_within(printed, bounds, max(epochs, 1)),
+            whole=not epochs,
+        )
         place = run.place or place_within(run.printed, bounds)
         numbers = run.printed[place] if place else []
         inside = takewhile(lambda number: number.is_in(*bounds), numbers)
         return run._replace(place=place, numbers=list(inside))
 
-    def on_its_own(
-        self, letter: str, kind: str, place: Place, count: int = 1
-    ) -> StudentRun:
+    def on_its_own(self, letter: str, kind: str, place: Place) -> StudentRun:
         """Run `python SCRIPT LETTER` on the series that it makes itself.
 
-        The program is stopped once `count` numbers are printed at `place`.
+        The program is stopped once a number is printed at `place`.
 
         Args:
             letter: the part.
             kind: `UNTOUCHED`, or `OWN`, which keeps the rows in their order.
             place: where the figure is printed.
-            count: the number of figures.
 
         Raises:
             Wrong, Undecided: as `run`.
         """
-
-        def find(printed: PrintedSeries) -> Place | None:
-            return place if len(printed.get(place, [])) >= count else None
-
-        run = self._run(letter, kind, NO_ROWS, find)
-        return run._replace(numbers=run.printed.get(place, [])[:count])
+        run = self._run(
+            letter,
+            kind,
+            np.zeros((0, VALUES)),
+            lambda printed: place if place in printed else None,
+        )
+        return run._replace(numbers=run.printed.get(place, [])[:1])
 
     def _run(
         self,
@@ -231,14 +220,22 @@ class StudentProgram:
         ):
             number = shared.fileno()
             os.pwrite(number, b"".ljust(NOTES) + rows.tobytes(), 0)
-            child = Path(__file__).with_name("child.py")
-            script = str(self.script.resolve())
-            arguments = [script, letter, str(number), str(self.seed), kind]
             with (
                 Popen(
-                    [sys.executable, "-u", child, *arguments],
+                    [
+                        sys.executable,
+                        "-u",
+                        Path(__file__).with_name("child.py"),
+                        self.script.resolve(),
+                        letter,
+                        str(number),
+                        str(self.seed),
+                        kind,
+                    ],
                     cwd=folder,
-                    env=os.environ | VARIABLES | numerics.python_path(),
+                    env=os.environ
+                    | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
+                    | numerics.python_path(),
                     stdin=DEVNULL,
                     stdout=output,
                     stderr=DEVNULL,
@@ -313,8 +310,8 @@ class StudentProgram:
                 return numbers_of(text), status
             # the last line may be unfinished
             printed = numbers_of(text[: text.rfind(b"\n") + 1])
-            longest = max(map(len, printed.values()), default=0)
-            if not whole and (find(printed) or longest > ENOUGH):
+            long = any(len(numbers) > ENOUGH for numbers in printed.values())
+            if not whole and (find(printed) or long):
                 return printed, 0
             _require_memory()
             time.sleep(BEAT)

@@ -32,18 +32,18 @@ PROBES = {
 }
 """Letter -> inputs (probes, 50) whose outputs determine the weights."""
 
-FIRST = {"D": DIRECTION, "R": np.append(np.zeros(INPUTS - 3), [0.5, -0.8, 1])}
-"""Letter -> inputs (50,) of the first train row."""
+FIRST = {
+    "D": np.append(DIRECTION, 1.5),
+    "R": np.append(np.zeros(INPUTS - 3), [0.5, -0.8, 1, 3]),
+}
+"""Letter -> the first train row (51,). No output reaches its 51st value, so the weight of
+the input moves."""
 
 TARGETS = {"D": (0.9, -0.5, 0.6, 0.8, -0.2, 0.7, 0.4), "R": (0.5,)}
 """Letter -> the 51st values of the other train rows in turn. A perceptron without inputs
 cannot fit several, so its bias keeps moving, and depends on the rule. A node fits one by
 its recurrent weight and its bias alike, and keeps what the first row changed of their
 relation."""
-
-FIRST_TARGET = {"D": 1.5, "R": 3}
-"""Letter -> the 51st value of the first train row. No output reaches it, so the weight of
-the input moves."""
 
 ROUNDING_PRINTED = 1e-10
 """The rounding error of printed outputs, in addition to that of their digits."""
@@ -129,9 +129,8 @@ def epoch(
 def train_rows(letter: str, count: int) -> Array:
     """Return train rows (count, 51), of which only the first one has inputs."""
     rows = np.zeros((count, INPUTS + 1))
-    rows[0, :-1] = FIRST[letter]
     rows[:, -1] = np.resize(TARGETS[letter], count)
-    rows[0, -1] = FIRST_TARGET[letter]
+    rows[0] = FIRST[letter]
     return rows
 
 
@@ -173,11 +172,11 @@ def agreeing(
         before = np.transpose([_weights(each[:count], probes) for each in outputs.T])
         later = np.transpose([_weights(each[count:], probes) for each in outputs.T])
         for name, rule in rules:
-            kernel = change(rule, before, inputs[0], train[0, -1])[0]
-            rates = (later[0] - before[0]) / kernel
+            of_first_row = change(rule, before, inputs[0], train[0, -1])
+            rates = (later[0] - before[0]) / of_first_row[0]
             after = epoch(rule, before, inputs, train[:, -1], rates)
-            computed = [states(after, probe)[-1] for probe in probes]
-            misses = np.abs(np.array(computed) - outputs[count:])
+            computed = np.array([states(after, probe)[-1] for probe in probes])
+            misses = np.abs(computed - outputs[count:])
             left = np.abs(misses[:, 1:] - misses[:, :1]).sum(1) + ROUNDING_COMPUTED
             if (misses[:, 0] <= left).all():
                 found[name] = float(rates[0])
@@ -204,8 +203,10 @@ def _weights(outputs: Array, probes: Array) -> Array:
 
     def misses(weights: Array) -> list[float]:
         column = weights[:, None]
-        ends = [states(column, probe)[-1, 0] for probe in probes]
-        return list(ends - outputs)
+        return [
+            states(column, probe)[-1, 0] - output
+            for probe, output in zip(probes, outputs, strict=True)
+        ]
 
     with warnings.catch_warnings(action="ignore"):  # it warns if rounding stops it
         solution: Array = fsolve(misses, start, xtol=1e-13)
