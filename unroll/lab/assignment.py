@@ -552,8 +552,8 @@ def _require_pairs(
     )
     if not ordered or not shuffled:
         return
-    factor = ORDER[letter][0] + ORDER[letter][1] * rate
-    most = factor * (ordered[0].value + ordered[0].half)
+    base, slope = ORDER[letter]
+    most = (base + slope * rate) * (ordered[0].value + ordered[0].half)
     if shuffled[0].value - shuffled[0].half > most:
         raise Wrong(
             f"{letter} is {shuffled[0].value:.3g} after an epoch on the program's own "

@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from optuna.samplers import RandomSampler
@@ -72,8 +72,7 @@ class Training:
     @property
     def epochs(self) -> int | None:
         """The most epochs; None for a model without epochs."""
-        epochs: int | None = self.options.get(EPOCHS)
-        return epochs
+        return cast("int | None", self.options.get(EPOCHS))
 
 
 @dataclass(frozen=True)
@@ -139,8 +138,7 @@ class Search:
     @property
     def measure(self) -> Measure:
         """The measure by which trials are compared."""
-        measure: Measure = MEASURES[self.metric]
-        return measure
+        return cast("Measure", MEASURES[self.metric])
 
     @property
     def seed(self) -> int:

@@ -83,8 +83,8 @@ def tune(
                     workspace, config, name, code, trials, over, seeds, number
                 )
                 print(f"{name}, chosen by {search.metric} on validation, over")
-                lines = describe(search.searched, search.own_values)
-                print(*lines, sep="\n", flush=True)
+                for line in describe(search.searched, search.own_values):
+                    print(line, flush=True)
                 if not dry:
                     lock = workspace.scratch / "tuning" / f"{name}.lock"
                     busy = f"another process searches {name}; wait until it has ended"
@@ -165,41 +165,37 @@ def _perform(
     Write and print the result of each search as it ends. Return the errors.
     """
     wanted: dict[Task, tuple[Search, Training]] = {}
+    asked: dict[Task, float] = {}
     errors = []
 
-    def ask(search: Search) -> dict[Task, float]:
-        """Return the new tasks of a search; if it has ended, keep its result."""
+    def ask(search: Search) -> None:
+        """Ask for the new tasks of a search; if it has ended, keep its result."""
         attempts, missing = search.progress()
-        if not missing:
-            try:
-                _keep(workspace, search, attempts)
-            except UnrollError as error:
-                print(f"{search.name}: {error}", flush=True)
-                errors.append(error)
-        new = {}
         for training in missing:
             task = search.task(training)
             if task not in wanted:
                 wanted[task] = (search, training)
-                new[task] = float(training.epochs or 1)
-        return new
-
-    def figures(task: Task) -> list[str]:
-        search, training = wanted[task]
-        return _figures(search, training)
-
-    asked: dict[Task, float] = {}
-    for search in searches:
-        asked |= ask(search)
+                asked[task] = float(training.epochs or 1)
+        if missing:
+            return
+        try:
+            _keep(workspace, search, attempts)
+        except UnrollError as error:
+            print(f"{search.name}: {error}", flush=True)
+            errors.append(error)
 
     def more() -> dict[Task, float]:
         new = dict(asked)
         asked.clear()
         return new
 
+    for search in searches:
+        ask(search)
     if not asked:
         return errors
-    results = performed(workspace, more(), jobs, more=more, figures=figures)
+    results = performed(
+        workspace, more(), jobs, more=more, figures=lambda task: _figures(*wanted[task])
+    )
     with contextlib.closing(results):
         for result in results:
             search, _ = wanted[result.task]
@@ -207,7 +203,7 @@ def _perform(
                 text = f"{search.name}: {result.error}; the same command goes on"
                 errors.append(UnrollError(text))
             else:
-                asked |= ask(search)
+                ask(search)
     return errors
 
 
@@ -220,10 +216,10 @@ def _figures(search: Search, training: Training) -> list[str]:
     if outcome.value is not None:
         how = f"{search.measure.title} {outcome.value:.4g}"
     differing = sorted(training.options.items() - search.own_values.items())
-    options = [
-        f"{place.partition('.')[2] or place} {value}" for place, value in differing
+    return [
+        how,
+        *(f"{place.partition('.')[2] or place} {value}" for place, value in differing),
     ]
-    return [how, *options]
 
 
 def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> None:
@@ -252,8 +248,7 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
             ],
         }
     )
-    dataset_name = search.experiment.dataset
-    write_table(workspace.trials(dataset_name, own_name(search.name)), table)
+    write_table(workspace.trials(*search.name.split("/")), table)
     seconds = sum(each.outcome.cpu_seconds for each in attempts)
     print(f"\n{search.name}: the search took {duration(seconds)} of CPU time.")
     _show_best(workspace, search.name, table)
@@ -261,8 +256,14 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
 
 def trials_of(workspace: Workspace, name: str) -> pd.DataFrame:
     """Return the table of results/trials of an experiment, such as waves/gru."""
-    file = workspace.trials(*name.split("/"))
-    return read_table(file, experiment=str, trial=int, seed=str, ended=str, options=str)
+    return read_table(
+        workspace.trials(*name.split("/")),
+        experiment=str,
+        trial=int,
+        seed=str,
+        ended=str,
+        options=str,
+    )
 
 
 def _best(table: pd.DataFrame) -> tuple[str, int]:
