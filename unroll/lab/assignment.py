@@ -368,8 +368,11 @@ def _other_guess(is_value: Sequence[bool]) -> str:
     guesses = np.flatnonzero(is_value)
     if not 0 < len(guesses) <= 3:
         return "it is of other values"
-    words = " or ".join(f"value {at + 1} (index {at})" for at in guesses)
-    return f"its guess is {words}, and must be value {INPUTS} (index {INPUTS - 1})"
+    return (
+        "its guess is "
+        + " or ".join(f"value {at + 1} (index {at})" for at in guesses)
+        + f", and must be value {INPUTS} (index {INPUTS - 1})"
+    )
 
 
 def _other_measure(number: PrintedNumber, mse: Bounds, counts: Iterable[int]) -> str:
@@ -413,8 +416,9 @@ class Network:
         """Run it on test rows (rows, 51), until so many epochs have errors within the
         bounds.
         """
-        rows = self.split.rows(self.train, test)
-        return self.program.run(self.letter, rows, MSE, epochs)
+        return self.program.run(
+            self.letter, self.split.rows(self.train, test), MSE, epochs
+        )
 
 
 def _far(inputs: Array) -> Array:
@@ -449,10 +453,11 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
     if not rates:
         raise Undecided(
             f"the figures of {letter} follow neither from the document's rule nor from "
-            "a slip that is known here; batches, another optimiser, activation or "
-            "output, normalised or otherwise changed series, outputs at the ends of "
-            "tanh, an order of its own that the check cannot hold still, epochs without "
-            "a figure, or too few printed digits would do that"
+            "a slip that is known here; batches, another optimiser, activation, "
+            "derivative or output, normalised or otherwise changed series, a rate or "
+            "weights that drive tanh to its ends, an order of its own that the check "
+            "cannot hold still, epochs without a figure, or too few printed digits would "
+            "do that"
         )
     if RULE not in rates:
         raise Wrong("; or ".join(f"{letter}: {slip}" for slip in rates))
