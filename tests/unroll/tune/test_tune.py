@@ -77,6 +77,14 @@ def make(root, text=PARAMS):
     return workspace
 
 
+def change_test(workspace):
+    """Put other numbers into the test split."""
+    data = dataset.load(workspace.prepared("waves"))
+    test = data.splits["test"]
+    splits = data.splits | {"test": Arrays(1 - test.inputs, 5 + test.targets)}
+    dataset.save(replace(data, splits=splits), workspace.prepared("waves"))
+
+
 def tune(workspace, *arguments, train=perform):
     """Search in this process: child processes take a second to start."""
 
@@ -172,10 +180,7 @@ def test_a_search_whose_data_have_changed_meanwhile_is_not_kept(tmp_path):
     outcome = Outcome(value=1.0, ended="complete", cpu_seconds=1.0)
     attempts = [Attempt(training, outcome, "complete")]
     search.require_unchanged(attempts)
-    data = dataset.load(workspace.prepared("waves"))
-    test = data.splits["test"]
-    splits = data.splits | {"test": Arrays(1 - test.inputs, 5 + test.targets)}
-    dataset.save(replace(data, splits=splits), workspace.prepared("waves"))
+    change_test(workspace)
     with pytest.raises(UnrollError, match="has changed since this search began"):
         search.require_unchanged(attempts)
 
@@ -184,10 +189,7 @@ def test_a_search_whose_data_have_changed_meanwhile_is_not_kept(tmp_path):
 def other_test(tmp_path_factory):
     """The same in one go, with other numbers in the test split."""
     workspace = make(tmp_path_factory.mktemp("other"))
-    data = dataset.load(workspace.prepared("waves"))
-    test = data.splits["test"]
-    splits = data.splits | {"test": Arrays(1 - test.inputs, 5 + test.targets)}
-    dataset.save(replace(data, splits=splits), workspace.prepared("waves"))
+    change_test(workspace)
     tune(workspace, "waves/node", "--trials", "8", "--over", OVER)
     return workspace
 
@@ -404,8 +406,11 @@ def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_mark
     assert list(table["trial"][:3]) == [1, 2, 3]
     best = table["trial"][table["validation_mse"][:3].idxmin()]
     assert list(table["trial"][3:]) == [best] * 6, "a third of three, and on"
-    ended = ["complete"] * 5 + ["longer"] * 3 + ["longer, not converged"]
-    assert list(table["ended"]) == ended
+    assert list(table["ended"]) == [
+        *["complete"] * 5,
+        *["longer"] * 3,
+        "longer, not converged",
+    ]
     printed = capsys.readouterr().out
     assert "The error still fell with the most epochs" in printed
     paste(workspace, printed)
@@ -436,9 +441,8 @@ def test_the_order_in_which_trainings_end_does_not_matter_and_the_best_go_on():
     while wanted := search.progress()[1]:
         sizes.append([key(training) for training in wanted])
         for training in reversed(wanted):
-            error = 1 / (training.trial + training.epochs / 1e6)
             known[key(training)] = Outcome(
-                value=error,
+                value=1 / (training.trial + training.epochs / 1e6),
                 ended="complete",
                 epochs=training.epochs,
                 best_epoch=1,
@@ -451,8 +455,12 @@ def test_the_order_in_which_trainings_end_does_not_matter_and_the_best_go_on():
         [(7, 400), (1, 400)],
     ]
     attempts = search.progress()[0]
-    patience = [each.training.options["training.patience"] for each in attempts[9:]]
-    assert patience == [5, 10, 20, 20]
+    assert [each.training.options["training.patience"] for each in attempts[9:]] == [
+        5,
+        10,
+        20,
+        20,
+    ]
     more = search_of("waves/gru", experiment, 9, **searched)
     assert more.drawn[:7] == search.drawn
 
