@@ -343,8 +343,8 @@ def _require_own_guess(
     again = len(run.made) - len(np.unique(run.made, axis=0))
     if again:
         raise Wrong(
-            f"{again:,} of its {run.notes['calls']:,} series are there twice, so it tests on "
-            "train rows: it sets the seed of its random numbers again"
+            f"{again:,} of its {run.notes['calls']:,} series are there twice, so it "
+            "tests on train rows: it sets the seed of its random numbers again"
         )
     number = _figure_of_n(run.printed, place)
     errors = (run.made[:, -1] - run.made[:, -2]) ** 2
@@ -540,7 +540,8 @@ def _require_each_epoch(network: Network, falls: Sequence[PrintedNumber]) -> Non
         )
     raise Undecided(
         f"the figures of {letter} are not those of one network after each epoch, as if "
-        "it prints some epochs only, the best so far, or chooses epochs by the test rows"
+        "it prints some epochs only, the best so far, or chooses epochs by the test "
+        "rows"
     )
 
 

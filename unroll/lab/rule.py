@@ -6,7 +6,7 @@ direction, and so count as one input.
 
 Only the first train row has inputs. So the weight of the input changes in this row
 alone, by the learning rate times the row's gradient, which gives the rate. The epoch is
-then computed at this rate, and the other weights show whether the rule is the right one.
+then computed at this rate, and the other weights show whether the rule is right.
 """
 
 import warnings
