@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13, git and make. `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint repro cluster ui site notebooks recording picture mlflow-pictures bench lock clean help venv
+.PHONY: demo test lint repro cluster ui site notebooks recording picture bench lock clean help venv
 
 # DVC's stages call `unroll`: it must be found by name. Make 3.81 finds its own commands without this PATH.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -56,9 +56,6 @@ recording: venv ## run the demo anew and take its picture: docs/demo.svg
 
 picture: venv ## take the picture of the committed page, docs/page.png
 	@PYTHONPATH=. .venv/bin/python .ci/picture.py
-
-mlflow-pictures: venv ## take the pictures of docs/mlflow.md and docs/serve.md (after `make demo`)
-	@PYTHONPATH=. .venv/bin/python .ci/mlflow_pictures.py
 
 bench: ## measure speed, write docs/performance.md (BENCH="peers --quick": a part, a trial; BENCH=-h: all parts)
 	@.ci/venv bench

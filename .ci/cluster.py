@@ -31,8 +31,7 @@ def main() -> None:
     shutil.rmtree(REMOTE, ignore_errors=True)
     projects.chosen(Path.cwd(), REMOTE)
     with LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster:
-        where = ["--scheduler", cluster.scheduler_address]
-        build = ["--root", REMOTE, "repro", *where]
+        build = ["--root", REMOTE, "repro", "--scheduler", cluster.scheduler_address]
         subprocess.run([*UNROLL, *build], check=True)
     local = files(LOCAL / "runs")
     remote = files(REMOTE / "runs")

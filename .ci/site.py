@@ -61,8 +61,9 @@ def on_post_build(config: Any, **_: Any) -> None:
             notebook.write_text(text, encoding="utf-8")
     results = (ROOT / "results" / "index.html").read_text(encoding="utf-8")
     back = r'\1<p><a href="index.html">Unroll: docs</a></p>'
-    linked = re.sub(r"(<body[^>]*>)", back, results, count=1)
-    (site / "results.html").write_text(linked, encoding="utf-8")
+    (site / "results.html").write_text(
+        re.sub(r"(<body[^>]*>)", back, results, count=1), encoding="utf-8"
+    )
 
 
 def _to_pages(markdown: str) -> str:
@@ -76,10 +77,13 @@ def _run(source: Path) -> str:
     # sockets in a private folder: other users cannot reach the kernel
     with tempfile.TemporaryDirectory() as sockets:
         kernel = {"transport": "ipc", "ip": f"{sockets}/kernel"}
-        config = Config({"AsyncKernelManager": kernel})
-        times = {"timeout": 300, "startup_timeout": 300}
-        client = NotebookClient(notebook, resources=folder, config=config, **times)
-        client.execute()
+        NotebookClient(
+            notebook,
+            resources=folder,
+            config=Config({"AsyncKernelManager": kernel}),
+            timeout=300,
+            startup_timeout=300,
+        ).execute()
     # stderr is left out: it has what TensorFlow logs at its start
     for cell in notebook.cells:
         cell["outputs"] = [

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench import REPOSITORY, Say, halving, rebuild, results, wrong_words
+from bench import REPOSITORY, Say, rebuild, results, wrong_words
 from bench.peers import compare as peers
 from bench.series import compare as series
 from bench.series import panels
@@ -29,20 +29,16 @@ PARTS: dict[str, Callable[[bool, Say], dict[str, Any]]] = {
 BY_DEFAULT = ("peers", "series", "panels")
 """The parts that are measured where none is named. `rebuild` needs a build's records."""
 
-PRINTED: dict[str, Callable[[Workspace], None]] = {
-    "rule": wrong_words.show,
-    "halving": halving.show,
-}
-"""Part that is only printed -> the function that measures and prints it."""
+RULE = "rule"
+"""The part that is only printed."""
 
 Wanted = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[peers|series|panels|rebuild|page|rule|halving]...",
+        metavar="[peers|series|panels|rebuild|page|rule]...",
         help="Unroll beside other frameworks; answers for series; panels of short series; "
-        "what the trainings of this checkout cost; the page alone; "
-        "a simulation of how often the rule of the answers says a wrong word; or "
-        "searches in rounds beside those with all epochs.",
+        "what the trainings of this checkout cost; the page alone; or "
+        "a simulation of how often the rule of the answers says a wrong word.",
         show_default="peers, series and panels",
     ),
 ]
@@ -82,11 +78,10 @@ def bench(
         UnrollError: nothing was measured yet, or a measurement fails.
     """
     for name in wanted or ():
-        one_of(name, [*PARTS, "page", *PRINTED], "the part")
-    for name in wanted or ():
-        if name in PRINTED:
-            PRINTED[name](Workspace(REPOSITORY))
-    if wanted and {*wanted} <= {*PRINTED}:
+        one_of(name, [*PARTS, "page", RULE], "the part")
+    if RULE in (wanted or ()):
+        wrong_words.show(Workspace(REPOSITORY))
+    if wanted and {*wanted} == {RULE}:
         return
     path = REPOSITORY / "bench" / "results.json"
     page = REPOSITORY / "docs" / "performance.md"

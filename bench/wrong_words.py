@@ -54,11 +54,10 @@ class Question(NamedTuple):
         that has had one search.
         """
         variances = [(scatter if own is None else own) ** 2 for own in self.scatters]
-        of_searches = [
+        return [self.rows] + [
             Part((variance + seeds.variance) / SEARCHES, SEARCHES)
             for variance, seeds in zip(variances, self.seeds, strict=True)
         ]
-        return [self.rows, *of_searches]
 
 
 class Rates(NamedTuple):

@@ -205,7 +205,7 @@ def test_every_action_of_others_is_pinned():
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
 
 
-@pytest.mark.parametrize("name", ["cluster", "mlflow_pictures", "picture", "recording"])
+@pytest.mark.parametrize("name", ["cluster", "picture", "recording"])
 def test_a_script_of_make_finds_what_it_imports(name):
     loaded = runpy.run_path(str(ROOT / ".ci" / f"{name}.py"), run_name="imported")
     assert callable(loaded["main"])

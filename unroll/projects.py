@@ -308,8 +308,12 @@ def copy_graph(root: Path, folder: Path) -> None:
         shutil.copyfile(root / name, folder / name)
     own = root / EXTENSIONS
     if own.exists():
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(own, folder / EXTENSIONS, ignore=ignored, dirs_exist_ok=True)
+        shutil.copytree(
+            own,
+            folder / EXTENSIONS,
+            ignore=shutil.ignore_patterns("__pycache__"),
+            dirs_exist_ok=True,
+        )
     make_folders(folder)
     write_text(folder / TEMPLATES, "{}\n")
     write_text(folder / OFFICIAL, "{}\n")

@@ -173,8 +173,10 @@ def summary(workspace: Workspace, status: int, since: float = 0) -> list[str]:
         said = _said_by_dvc(workspace) or ["it gives no reason"]
         lines = [f"DVC: {reason}" for reason in said]
         if "database" in " ".join(said):
-            notes = environment(workspace)["DVC_SITE_CACHE_DIR"]
-            lines.append(f"Its notes on files may be damaged; delete {notes}")
+            lines.append(
+                "Its notes on files may be damaged; delete "
+                f"{environment(workspace)['DVC_SITE_CACHE_DIR']}"
+            )
         return lines
     return [f"FAILED {stage}: {why}" for stage, why in failed.items()]
 
@@ -306,8 +308,9 @@ def environment(
     `outside` are the caller's variables, by default those of this process.
     """
     variables = git.environment(outside)
-    path = [str(Path(sys.executable).parent), variables.get("PATH", os.defpath)]
-    variables["PATH"] = os.pathsep.join(path)
+    variables["PATH"] = os.pathsep.join(
+        [str(Path(sys.executable).parent), variables.get("PATH", os.defpath)]
+    )
     variables["DVC_NO_ANALYTICS"] = "1"
     variables[BUILD] = "1"
     mirror = variables.get("UNROLL_MIRROR", "")

@@ -167,8 +167,9 @@ def _nodes(root: Path, targets: Sequence[str] = (), option: str = "") -> list[st
     nodes: set[str] = set()
     options = [option] if option else []
     for arguments in [[target] for target in targets] or [[]]:
-        graph = dvc(root, "dag", "--dot", *options, *arguments)
-        nodes.update(re.findall(r'"(.+?)"', graph))
+        nodes.update(
+            re.findall(r'"(.+?)"', dvc(root, "dag", "--dot", *options, *arguments))
+        )
     return sorted(nodes)
 
 
@@ -308,8 +309,9 @@ def environment(root: Path, jobs: int) -> dict[str, str]:
     }
     # The clone's code comes before the installed `unroll`.
     if (root / "unroll").is_dir():
-        path = [str(root), variables.get("PYTHONPATH", "")]
-        variables["PYTHONPATH"] = os.pathsep.join(path)
+        variables["PYTHONPATH"] = os.pathsep.join(
+            [str(root), variables.get("PYTHONPATH", "")]
+        )
     variables["DVC_SITE_CACHE_DIR"] = str(root / ".dvc" / "site")
     variables["UNROLL_JOBS"] = str(jobs)
     return repro.environment(Workspace(root), variables)

@@ -69,8 +69,7 @@ def row(held: HeldOut, quantiles: Array, theirs: dict[str, Row]) -> Row:
         `best_rival`, the rival with the lowest MAE; and `ratio`, the MAE over that of
         the best rival.
     """
-    median = quantiles[..., scores.QUANTILES.index(0.5)]
-    own = _scores(held, median, quantiles)
+    own = _scores(held, quantiles[..., scores.QUANTILES.index(0.5)], quantiles)
     best = min(theirs, key=lambda name: float(theirs[name]["mae"]))
     return {
         "kind": held.file.kind,
@@ -86,8 +85,9 @@ def rivals_of(held: HeldOut) -> dict[str, Row]:
     floor = 0.0 if np.nanmin(held.known) >= 0 else -np.inf
     found = {}
     for name, (forecasts, errors) in rivals.forecasts(held).items():
-        quantiles = scores.conformal(forecasts, errors, floor)
-        found[name] = _scores(held, forecasts, quantiles)
+        found[name] = _scores(
+            held, forecasts, scores.conformal(forecasts, errors, floor)
+        )
     return found
 
 
@@ -116,5 +116,8 @@ def summary(rows: Mapping[str, Row]) -> Row:
 
 
 def _mean_ratio(rows: Iterable[Row], rival: str, measure: str) -> float:
-    faced = [row for row in rows if rival in row["rivals"]]
-    return geometric_mean(row[measure] / row["rivals"][rival][measure] for row in faced)
+    return geometric_mean(
+        row[measure] / row["rivals"][rival][measure]
+        for row in rows
+        if rival in row["rivals"]
+    )

@@ -52,8 +52,11 @@ def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
     held.training().to_csv(path, index=False)
     options = json.dumps(_options(held.file))
     saved = folder / "answer"
-    command = [sys.executable, "-c", ANSWER, str(path), options, str(saved)]
-    costs = metered(command, folder, PYTHONPATH=str(REPOSITORY))
+    costs = metered(
+        [sys.executable, "-c", ANSWER, str(path), options, str(saved)],
+        folder,
+        PYTHONPATH=str(REPOSITORY),
+    )
     answer = unroll.load(saved)
     costs["cpu"] += of_models(saved)
     tables = []

@@ -138,8 +138,7 @@ def load(file: PublicFile, folder: Path) -> HeldOut:
 def _read(file: PublicFile, folder: Path) -> pd.DataFrame:
     path = folder / "raw.csv"
     place = Path(file.place)
-    mirror = environ.get("UNROLL_MIRROR")
-    context = Context(str(place.parent), folder, folder, mirror)
+    context = Context(str(place.parent), folder, folder, environ.get("UNROLL_MIRROR"))
     context.fetch(place.name, file.url or None, path, sha256=file.sha256)
     frame = pd.read_csv(path, encoding="latin-1")
     path.unlink()
@@ -164,6 +163,7 @@ def _by_series(
 ) -> tuple[list[str], Array]:
     """Return the names of the series, and their targets (series, timesteps)."""
     series = frame[file.series].to_numpy() if file.series else np.full(len(frame), "")
-    measured = frame.pivot_table(file.target, series, frame.index, aggfunc="first")
-    table = measured.reindex(columns=grid)
+    table = frame.pivot_table(
+        file.target, series, frame.index, aggfunc="first"
+    ).reindex(columns=grid)
     return [str(name) for name in table.index], table.to_numpy(float)

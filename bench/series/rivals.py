@@ -169,8 +169,8 @@ def _ets(window: Array, horizon: int, cycle: int) -> Array:
     )
     model = ExponentialSmoothing(
         window[-400:], trend="add", damped_trend=True, **season
-    )
-    return np.asarray(model.fit().forecast(horizon))
+    ).fit()
+    return np.asarray(model.forecast(horizon))
 
 
 def _mstl(window: Array, file: PublicFile) -> Array:
@@ -210,8 +210,10 @@ def lightgbm(
             verbose=-1,
             random_state=0,
         )
-        inputs = _features(scaled, rolling, rows, step, file, grid)
-        model.fit(inputs, scaled[:, rows + step].reshape(-1))
+        model.fit(
+            _features(scaled, rolling, rows, step, file, grid),
+            scaled[:, rows + step].reshape(-1),
+        )
         predicted = model.predict(_features(scaled, rolling, origins, step, file, grid))
         found[:, :, step] = predicted.reshape(len(values), -1) * scale[:, None]
     return found

@@ -56,5 +56,6 @@ def conformal(forecasts: Array, earlier: Array, floor: float) -> Array:
     median = forecasts[..., None]
     lower = median - narrow_first[..., ::-1]
     upper = median + narrow_first
-    quantiles = np.concatenate([lower, median, upper], axis=-1)
-    return np.asarray(np.maximum(quantiles, floor))
+    return np.asarray(
+        np.maximum(np.concatenate([lower, median, upper], axis=-1), floor)
+    )

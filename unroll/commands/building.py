@@ -291,8 +291,8 @@ def tune(
     over: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only these options: units,dropout or, with a range, units=8:64 "
-            "(repeatable)."
+            help="Only these options, such as units,dropout (repeatable). A model's card "
+            "has their ranges."
         ),
     ] = None,
     seeds: Annotated[
@@ -315,14 +315,13 @@ def tune(
     best on validation. No trial sees the test split.
 
     `unroll tune waves/gru` · `unroll tune jena_hourly/gru --trials 50 --over
-    units,learning_rate=1e-4:1e-2` · `unroll tune waves imdb --jobs 4`
+    units,learning_rate` · `unroll tune waves imdb --jobs 4`
     """
     from unroll.answers.find import refuse_answer
 
     advice = "the options of its models are fixed, and `unroll tune` is for experiments"
     for name in names:
         refuse_answer(name, own_workspace(context), f"{advice} of params.yaml")
-    from unroll.tune.space import parts_of
     from unroll.tune.tune import tune
 
     tune(
@@ -330,7 +329,7 @@ def tune(
         names,
         jobs,
         trials=trials,
-        over=[part for text in over or () for part in parts_of(text)],
+        over=[option for text in over or () for option in text.split(",")],
         seeds=seeds,
         number=number,
         dry=dry,

@@ -213,16 +213,18 @@ def _replace_shuffles(order: Callable[[int], Any], seed: int, *, seeds: bool) ->
     plain_rng = np.random.default_rng
 
     def default_rng(own: Any = None) -> Any:
-        is_own = seeds and own is not None
-        return Generator(plain_rng(own if is_own else seed).bit_generator)
+        used = own if seeds and own is not None else seed
+        return Generator(plain_rng(used).bit_generator)
 
     # It draws from the bits that NumPy's other functions draw from. scikit-learn asks
     # for `_rand` where it is given no seed.
     shared = RandomState(np.random.mtrand.get_bit_generator())
-    instance: Any = random._inst  # noqa: SLF001
     replaced: dict[Any, dict[str, Any]] = {
         random.Random: {"shuffle": lambda _, x: reorder(x), "sample": sampled},
-        random: {"shuffle": reorder, "sample": partial(sampled, instance)},
+        random: {
+            "shuffle": reorder,
+            "sample": partial(sampled, random._inst),  # noqa: SLF001
+        },
         np.random.mtrand: {"_rand": shared},
         np.random: {
             "shuffle": reorder,
@@ -258,8 +260,8 @@ def main(script: str, letter: str, shared: str, seed: str, kind: str) -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and node.name == NAME:
                 node.decorator_list.append(ast.Name("__checked__", ast.Load()))
-        code = compile(ast.fix_missing_locations(tree), script, "exec")
-        exec(code, vars(module))  # noqa: S102 - this module runs programs
+        ast.fix_missing_locations(tree)
+        exec(compile(tree, script, "exec"), vars(module))  # noqa: S102 - runs programs
     except SystemExit:
         pass
     except BaseException as error:  # noqa: BLE001 - any error ends the program

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from subprocess import DEVNULL, Popen
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -26,7 +26,6 @@ from unroll.lab.child import (
     NOTES,
     OUTPUT,
     STILL,
-    UNTOUCHED,
     VALUES,
     prctl,
 )
@@ -60,23 +59,12 @@ LINE = 2**16
 BEAT = 0.1
 """Seconds between two looks at the output."""
 
-VARIABLES = {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
-"""The environment variables of a program, in addition to those of this process."""
-
-
 COPY = "as the document does (docs/lecturers.md says where its function is)"
 """The end of a sentence on a program whose generator cannot be compared."""
-
-NO_ROWS = np.zeros((0, VALUES))
-"""The rows of a run on the program's own series."""
 
 
 class Wrong(Exception):  # noqa: N818 - a verdict
     """A program is wrong; the text says why."""
-
-
-class PrintsNothing(Wrong):
-    """A run of a program printed no figure."""
 
 
 class Undecided(Exception):  # noqa: N818
@@ -85,10 +73,6 @@ class Undecided(Exception):  # noqa: N818
 
 class TooFewDigits(Undecided):
     """A program prints too few digits. Other first weights may give others."""
-
-
-class UnknownRule(Undecided):
-    """A program learns by a rule that is neither the document's nor a known slip."""
 
 
 class PrintedNumber(NamedTuple):
@@ -118,20 +102,6 @@ class StudentRun(NamedTuple):
     numbers: list[PrintedNumber]
     notes: dict[str, Any]
     made: Array
-
-    @property
-    def series(self) -> int:
-        """The number of series that it made."""
-        return int(self.notes["calls"])
-
-    def require_time_in_order(self, letter: str) -> None:
-        """Raise Wrong if it shuffles timesteps."""
-        if "time" in self.notes:
-            line, count = self.notes["time"]
-            raise Wrong(
-                f"with {letter} it shuffles {count} values of a series (line {line}), "
-                "and time must stay in its order"
-            )
 
 
 def numbers_of(output: bytes) -> PrintedSeries:
@@ -189,53 +159,42 @@ class StudentProgram:
         runs to its end. The numbers of the run are those within the bounds.
 
         Raises:
-            Wrong: its series have another length, it stopped with an error, or printed nothing.
+            Wrong: its series have another length, or it stopped with an error.
             Undecided: it printed too few figures before the time limit, or makes its
                 series in another way.
         """
-
-        def find(printed: PrintedSeries) -> Place | None:
-            return place_within(printed, bounds, max(epochs, 1))
-
-        try:
-            run = self._run(letter, STILL, rows, find, whole=not epochs)
-        except PrintsNothing:
-            # Its own series show whether it prints nothing, or not these errors.
-            self._run(
-                letter, UNTOUCHED, NO_ROWS, lambda printed: next(iter(printed), None)
-            )
-            raise Undecided(
-                f"with {letter} it prints figures on its own series, and none on the "
-                "check's series, whose errors are large; it may print the least of an "
-                "error and a bound, or only errors below a bound"
-            ) from None
+        run = self._run(
+            letter,
+            STILL,
+            rows,
+            lambda printed: place_within(printed, bounds, max(epochs, 1)),
+            whole=not epochs,
+        )
         place = run.place or place_within(run.printed, bounds)
         numbers = run.printed[place] if place else []
         inside = takewhile(lambda number: number.is_in(*bounds), numbers)
         return run._replace(place=place, numbers=list(inside))
 
-    def on_its_own(
-        self, letter: str, kind: str, place: Place, count: int = 1
-    ) -> StudentRun:
+    def on_its_own(self, letter: str, kind: str, place: Place) -> StudentRun:
         """Run `python SCRIPT LETTER` on the series that it makes itself.
 
-        The program is stopped once `count` numbers are printed at `place`.
+        The program is stopped once a number is printed at `place`.
 
         Args:
             letter: the part.
             kind: `UNTOUCHED`, or `OWN`, which keeps the rows in their order.
             place: where the figure is printed.
-            count: the number of figures.
 
         Raises:
             Wrong, Undecided: as `run`.
         """
-
-        def find(printed: PrintedSeries) -> Place | None:
-            return place if len(printed.get(place, [])) >= count else None
-
-        run = self._run(letter, kind, NO_ROWS, find)
-        return run._replace(numbers=run.printed.get(place, [])[:count])
+        run = self._run(
+            letter,
+            kind,
+            np.zeros((0, VALUES)),
+            lambda printed: place if place in printed else None,
+        )
+        return run._replace(numbers=run.printed.get(place, [])[:1])
 
     def _run(
         self,
@@ -250,8 +209,8 @@ class StudentProgram:
 
         Raises:
             Wrong: it failed.
-            PrintsNothing: it printed no number.
-            Undecided: it was too slow, or makes its series in another way.
+            Undecided: it printed no number, was too slow, or makes its series in
+                another way.
         """
         notes: dict[str, Any] = {"calls": 0}
         with (
@@ -261,14 +220,22 @@ class StudentProgram:
         ):
             number = shared.fileno()
             os.pwrite(number, b"".ljust(NOTES) + rows.tobytes(), 0)
-            child = Path(__file__).with_name("child.py")
-            script = str(self.script.resolve())
-            arguments = [script, letter, str(number), str(self.seed), kind]
             with (
                 Popen(
-                    [sys.executable, "-u", child, *arguments],
+                    [
+                        sys.executable,
+                        "-u",
+                        Path(__file__).with_name("child.py"),
+                        self.script.resolve(),
+                        letter,
+                        str(number),
+                        str(self.seed),
+                        kind,
+                    ],
                     cwd=folder,
-                    env=os.environ | VARIABLES | numerics.python_path(),
+                    env=os.environ
+                    | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
+                    | numerics.python_path(),
                     stdin=DEVNULL,
                     stdout=output,
                     stderr=DEVNULL,
@@ -287,7 +254,18 @@ class StudentProgram:
             made = np.frombuffer(shared.read()).reshape(-1, VALUES)
         place = find(printed)
         if "shape" in notes:
-            _refuse_shape(notes["shape"])
+            shape = tuple(notes["shape"])
+            verdict = Wrong if len(shape) == 1 else Undecided
+            raise verdict(
+                f"its {NAME} returns values of shape {shape}, not one series of "
+                f"{VALUES}, {COPY}"
+            )
+        if "time" in notes:
+            line, count = notes["time"]
+            raise Wrong(
+                f"with {letter} it shuffles {count} values of a series (line {line}), "
+                "and time must stay in its order"
+            )
         if "error" in notes:
             raise Wrong(f"with {letter} it stops: {notes['error']}")
         if status is None and not (place and notes["calls"]):
@@ -303,9 +281,9 @@ class StudentProgram:
                 f"with {letter} it makes no series with a function {NAME}, {COPY}"
             )
         if not printed:
-            raise PrintsNothing(
-                f"with {letter} it prints no figure; "
-                f"does it compare sys.argv[1] with {letter!r}?"
+            raise Undecided(
+                f"with {letter} it prints no figure on the check's series, whose errors "
+                f"are large; it must compare sys.argv[1] with {letter!r}"
             )
         return StudentRun(printed, place, [], notes, made)
 
@@ -332,25 +310,12 @@ class StudentProgram:
                 return numbers_of(text), status
             # the last line may be unfinished
             printed = numbers_of(text[: text.rfind(b"\n") + 1])
-            longest = max(map(len, printed.values()), default=0)
-            if not whole and (find(printed) or longest > ENOUGH):
+            long = any(len(numbers) > ENOUGH for numbers in printed.values())
+            if not whole and (find(printed) or long):
                 return printed, 0
             _require_memory()
             time.sleep(BEAT)
         return printed, None
-
-
-def _refuse_shape(shape: list[int]) -> NoReturn:
-    """Raise Wrong or Undecided if the generator returns no series.
-
-    Args:
-        shape: the shape of what it returns.
-    """
-    sizes = " x ".join(map(str, shape))
-    text = f"its {NAME} returns {f'{sizes} values' if shape else 'one value'} at a time"
-    if len(shape) == 1:
-        raise Wrong(f"{text}, and a series of the assignment has {VALUES}")
-    raise Undecided(f"{text}, not one series of {VALUES}, {COPY}")
 
 
 def _require_memory() -> None:

@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from optuna.samplers import RandomSampler
@@ -72,8 +72,7 @@ class Training:
     @property
     def epochs(self) -> int | None:
         """The most epochs; None for a model without epochs."""
-        epochs: int | None = self.options.get(EPOCHS)
-        return epochs
+        return cast("int | None", self.options.get(EPOCHS))
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,6 @@ class Search:
         floor: the least error that any model can have; 0 if it is not known.
         number: the number of the search. Each number draws other options.
         code: the code and the data, which are read once for several searches.
-        rounds: the parts of the epochs in each round.
     """
 
     workspace: Workspace
@@ -125,7 +123,6 @@ class Search:
     floor: float
     number: int
     code: Code
-    rounds: tuple[int, ...] = ROUNDS
     _tasks: dict[tuple[int, int | None], Task] = field(default_factory=dict)
 
     @cached_property
@@ -141,8 +138,7 @@ class Search:
     @property
     def measure(self) -> Measure:
         """The measure by which trials are compared."""
-        measure: Measure = MEASURES[self.metric]
-        return measure
+        return cast("Measure", MEASURES[self.metric])
 
     @property
     def seed(self) -> int:
@@ -234,7 +230,7 @@ class Search:
         best trials are trained.
         """
         rounds: dict[int, int] = {}
-        for number, part in enumerate(self.rounds):
+        for number, part in enumerate(ROUNDS):
             # A few epochs cannot be halved thrice.
             epochs = max(self.epochs // part, min(self.epochs, 1))
             rounds.setdefault(epochs, ceil_div(self.trials, KEPT**number))

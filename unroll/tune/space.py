@@ -79,69 +79,74 @@ def space(
     """Return the search space of an experiment.
 
     An option that is off (0, None or false) is searched neither by a range nor as a
-    switch: the data set may not have it. Nor is a `last` that exceeds its range.
+    switch, unless `over` names it: the data set may not have it. Nor is a `last` that
+    exceeds its range.
 
     Args:
         name: the name of the experiment.
         experiment: the experiment of params.yaml.
         timesteps: the timesteps of its input, the highest `last`.
-        over: search only these options. An option is "OPTION" with its known range or
-            all its words, "OPTION=LOW:HIGH", or "OPTION=CHOICE,CHOICE".
+        over: search only these options, each over its range or over all its words.
 
     Raises:
-        UsageError: there is nothing to search, or an option or a range is wrong.
+        UsageError: there is nothing to search, or an option of `over` is wrong.
     """
     options = _options(name, experiment)
-    known = _ranges(experiment, options, timesteps)
-    if not over and not known:
+    ranges = _ranges(experiment, options, timesteps, off=bool(over))
+    if over:
+        ranges = _named(over, options, ranges)
+    if not ranges:
         raise UsageError(
-            f"{name} has no number with a known range; pass --over OPTION=LOW:HIGH "
-            f"(`unroll show {name}` prints the options)"
+            f"{name} has no option with a known range (`unroll show {name}` prints the "
+            "options)"
         )
-    ranges = {} if over else known
-    for text in over:
-        option, _, limits = text.partition("=")
-        one_of(option, set().union(*map(_names, options)), "--over")
-        for place in options:
-            if option in _names(place):
-                annotation, value = options[place]
-                if place == EPOCHS or (place == PATIENCE and value):
-                    raise UsageError(
-                        f"--over {option}: a search chooses the epochs itself, and "
-                        "patience is a part of them; leave it out"
-                    )
-                words = ",".join(_words(annotation))
-                ranges[place] = limits or words or known.get(place, "")
-                if not ranges[place]:
-                    raise UsageError(
-                        f"--over {option}: give a range, as in --over {option}=1:100; "
-                        f"it is {value} now"
-                    )
     return {
-        place: _distribution(f"{place}={limits}", options[place], limits)
+        place: _distribution(place, options[place], limits)
         for place, limits in ranges.items()
     }
 
 
-def parts_of(over: str) -> list[str]:
-    """Return the options in a text such as "units,schedule=constant,cosine".
+def _named(
+    over: Sequence[str], options: Mapping[str, Option], ranges: Mapping[str, str]
+) -> dict[str, str]:
+    """Return place -> range or choices of the options of `--over`.
 
-    A part without "=" after one with choices is one more choice.
+    Raises:
+        UsageError: there is no such option, or it has no range.
     """
-    parts: list[str] = []
-    for part in over.split(","):
-        before = parts[-1] if parts else ""
-        if "=" in before and ":" not in before and "=" not in part:
-            parts[-1] = f"{before},{part}"
-        else:
-            parts.append(part)
-    return parts
+    named = {}
+    for option in over:
+        if "=" in option:
+            raise UsageError(
+                f"--over {option}: give the name alone, as in --over units; its range "
+                "is in the model's card or in unroll/tune/space.py"
+            )
+        one_of(option, set().union(*map(_names, options)), "--over")
+        for place in options:
+            if option not in _names(place):
+                continue
+            annotation, value = options[place]
+            if place == EPOCHS or (place == PATIENCE and value):
+                raise UsageError(
+                    f"--over {option}: a search chooses the epochs itself, and "
+                    "patience is a part of them; leave it out"
+                )
+            named[place] = ",".join(_words(annotation)) or ranges.get(place, "")
+            if not named[place]:
+                raise UsageError(
+                    f"--over {option}: neither the model's card nor "
+                    f"unroll/tune/space.py has a range of it; it is {value} now"
+                )
+    return named
 
 
 def _ranges(
-    experiment: Experiment, options: Mapping[str, Option], timesteps: int
+    experiment: Experiment, options: Mapping[str, Option], timesteps: int, *, off: bool
 ) -> dict[str, str]:
-    """Return place -> range or choices, from `COMMON` and the model's card."""
+    """Return place -> range or choices, from `COMMON` and the model's card.
+
+    With `off` these include options that are off, or exceed their range.
+    """
     own_ranges = card(experiment.model).ranges
     if own_ranges is None:
         return {}
@@ -158,7 +163,7 @@ def _ranges(
         low, _, high = limits.partition(":")
         value = options[places[0]].value
         is_off = not value and (high or limits == SWITCH)
-        if is_off or (option == "last" and value > int(high)):
+        if not off and (is_off or (option == "last" and value > int(high))):
             continue
         ranges[places[0]] = limits
         if option == "last":
@@ -216,26 +221,24 @@ def _words(annotation: Any) -> list[str]:
     return [*map(str, get_args(bare))] if get_origin(bare) is Literal else []
 
 
-def _distribution(text: str, option: Option, limits: str) -> Distribution:
+def _distribution(place: str, option: Option, limits: str) -> Distribution:
     """Return the distribution of "LOW:HIGH" or "A,B".
 
     It includes the experiment's own value, unless that is 0, which turns the option
-    off. `text` is the beginning of an error message.
+    off.
     """
     annotation, value = option
     adapter = pydantic.TypeAdapter(annotation)
     mark = "," if "," in limits else ":"
-    if mark == ":" and _bare(annotation) is bool:
-        raise UsageError(f"{text}: the choices of a switch are false,true")
     try:
         values = [adapter.validate_strings(limit) for limit in limits.split(mark)]
     except pydantic.ValidationError as error:
         reason = error.errors()[0]["msg"].replace("Input should", "each value must")
-        raise UsageError(one_line(f"{text}: {reason}")) from None
+        raise UsageError(
+            one_line(f"the model's card: {place} {limits}: {reason}")
+        ) from None
     if mark == ",":
         return CategoricalDistribution(list(dict.fromkeys([*values, value])))
-    if len(values) != 2 or not values[0] < values[1]:
-        raise UsageError(f"{text}: a range is LOW:HIGH, such as 1:100")
     if value:
         values.append(value)
     low = min(values)

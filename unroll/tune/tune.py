@@ -9,7 +9,7 @@ options is printed. Every model, recurrent or not, gets the same treatment
 import contextlib
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -83,8 +83,8 @@ def tune(
                     workspace, config, name, code, trials, over, seeds, number
                 )
                 print(f"{name}, chosen by {search.metric} on validation, over")
-                lines = describe(search.searched, search.own_values)
-                print(*lines, sep="\n", flush=True)
+                for line in describe(search.searched, search.own_values):
+                    print(line, flush=True)
                 if not dry:
                     lock = workspace.scratch / "tuning" / f"{name}.lock"
                     busy = f"another process searches {name}; wait until it has ended"
@@ -165,41 +165,37 @@ def _perform(
     Write and print the result of each search as it ends. Return the errors.
     """
     wanted: dict[Task, tuple[Search, Training]] = {}
+    asked: dict[Task, float] = {}
     errors = []
 
-    def ask(search: Search) -> dict[Task, float]:
-        """Return the new tasks of a search; if it has ended, keep its result."""
+    def ask(search: Search) -> None:
+        """Ask for the new tasks of a search; if it has ended, keep its result."""
         attempts, missing = search.progress()
-        if not missing:
-            try:
-                _keep(workspace, search, attempts)
-            except UnrollError as error:
-                print(f"{search.name}: {error}", flush=True)
-                errors.append(error)
-        new = {}
         for training in missing:
             task = search.task(training)
             if task not in wanted:
                 wanted[task] = (search, training)
-                new[task] = float(training.epochs or 1)
-        return new
-
-    def figures(task: Task) -> list[str]:
-        search, training = wanted[task]
-        return _figures(search, training)
-
-    asked: dict[Task, float] = {}
-    for search in searches:
-        asked |= ask(search)
+                asked[task] = float(training.epochs or 1)
+        if missing:
+            return
+        try:
+            _keep(workspace, search, attempts)
+        except UnrollError as error:
+            print(f"{search.name}: {error}", flush=True)
+            errors.append(error)
 
     def more() -> dict[Task, float]:
         new = dict(asked)
         asked.clear()
         return new
 
+    for search in searches:
+        ask(search)
     if not asked:
         return errors
-    results = performed(workspace, more(), jobs, more=more, figures=figures)
+    results = performed(
+        workspace, more(), jobs, more=more, figures=lambda task: _figures(*wanted[task])
+    )
     with contextlib.closing(results):
         for result in results:
             search, _ = wanted[result.task]
@@ -207,7 +203,7 @@ def _perform(
                 text = f"{search.name}: {result.error}; the same command goes on"
                 errors.append(UnrollError(text))
             else:
-                asked |= ask(search)
+                ask(search)
     return errors
 
 
@@ -220,10 +216,10 @@ def _figures(search: Search, training: Training) -> list[str]:
     if outcome.value is not None:
         how = f"{search.measure.title} {outcome.value:.4g}"
     differing = sorted(training.options.items() - search.own_values.items())
-    options = [
-        f"{place.partition('.')[2] or place} {value}" for place, value in differing
+    return [
+        how,
+        *(f"{place.partition('.')[2] or place} {value}" for place, value in differing),
     ]
-    return [how, *options]
 
 
 def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> None:
@@ -234,8 +230,8 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
     """
     if all(attempt.value is None for attempt in attempts):
         raise UnrollError(
-            f"none of {search.trials} trials was completed ({attempts[0].ended}); pass "
-            "--over learning_rate=LOW:HIGH with lower rates"
+            f"none of {search.trials} trials was completed ({attempts[0].ended}); a "
+            "lower learning_rate in params.yaml lowers the rates that are tried"
         )
     search.require_unchanged(attempts)
     table = pd.DataFrame(
@@ -252,8 +248,7 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
             ],
         }
     )
-    dataset_name = search.experiment.dataset
-    write_table(workspace.trials(dataset_name, own_name(search.name)), table)
+    write_table(workspace.trials(*search.name.split("/")), table)
     seconds = sum(each.outcome.cpu_seconds for each in attempts)
     print(f"\n{search.name}: the search took {duration(seconds)} of CPU time.")
     _show_best(workspace, search.name, table)
@@ -261,64 +256,50 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
 
 def trials_of(workspace: Workspace, name: str) -> pd.DataFrame:
     """Return the table of results/trials of an experiment, such as waves/gru."""
-    file = workspace.trials(*name.split("/"))
-    return read_table(file, experiment=str, trial=int, seed=str, ended=str, options=str)
+    return read_table(
+        workspace.trials(*name.split("/")),
+        experiment=str,
+        trial=int,
+        seed=str,
+        ended=str,
+        options=str,
+    )
 
 
-def _best(table: pd.DataFrame) -> tuple[str, int]:
-    """Return the column of the measure, and the row of the best training."""
-    [column] = [each for each in table if each.startswith("validation_")]
-    measure = MEASURES[column.removeprefix("validation_")]
-    scores = table[column]
-    return column, scores.idxmax() if measure.higher else scores.idxmin()
-
-
-def _changed(
-    workspace: Workspace, name: str, table: pd.DataFrame
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return place -> value for the best options that an experiment does not have, and
-    the values that it has there.
-    """
-    options = json.loads(table["options"][_best(table)[1]])
-    experiment = params.load(workspace.params).experiment(name)
-    own = current_values(name, experiment, options)
-    changed = {place: value for place, value in options.items() if value != own[place]}
-    return changed, own
-
-
-def entry(workspace: Workspace, name: str, table: pd.DataFrame) -> dict[str, Any]:
+def entry(
+    workspace: Workspace,
+    name: str,
+    changed: Mapping[str, Any],
+    *,
+    converged: bool,
+) -> dict[str, Any]:
     """Return the entry of params.yaml with the best options of a search.
 
     Args:
         workspace: with params.yaml.
         name: the name of the experiment, such as waves/gru.
-        table: its trainings (`trials_of`).
+        changed: place -> value of the options that the experiment does not have.
+        converged: whether more epochs would not help.
 
     Returns:
         The name of the entry within its data set -> the entry. It is the experiment's
         own name if the experiment has `trials`.
     """
-    config = params.load(workspace.params)
-    experiment = config.experiment(name)
-    changed, _ = _changed(workspace, name, table)
+    experiment = params.load(workspace.params).experiment(name)
     after = with_values(experiment.model_dump(), changed)
     new: dict[str, Any] = {}
     for place in changed:
-        part, _, rest = place.partition(".")
-        option = rest.partition(".")[0]
-        if option:
-            new.setdefault(part, {})[option] = after[part][option]
+        part, *rest = place.split(".")
+        if rest:
+            new.setdefault(part, {})[rest[0]] = after[part][rest[0]]
         else:
             new[part] = after[part]
-    converged = NOT_CONVERGED not in set(table["ended"])
     if experiment.converged != converged:
         new["converged"] = converged
     key = own_name(name)
     entries = plain_yaml.read(workspace.params)["experiments"][experiment.dataset]
     whole = dict(merged(entries[key], new))
-    if experiment.trials:
-        return {key: whole}
-    return {f"{key}_tuned": whole}
+    return {key if experiment.trials else f"{key}_tuned": whole}
 
 
 def _show_best(workspace: Workspace, name: str, table: pd.DataFrame) -> None:
@@ -327,17 +308,18 @@ def _show_best(workspace: Workspace, name: str, table: pd.DataFrame) -> None:
     It is that of an experiment with `trials`, and a new one beside any other.
     """
     experiment = params.load(workspace.params).experiment(name)
-    column, best = _best(table)
-    title = MEASURES[column.removeprefix("validation_")].title
-    score = f"{title} on validation {table[column][best]:.4g}"
+    [column] = [each for each in table if each.startswith("validation_")]
+    measure = MEASURES[column.removeprefix("validation_")]
+    ranked = table.sort_values(column, ascending=not measure.higher, kind="stable")
+    tried = [json.loads(options) for options in ranked["options"]]
+    own = current_values(name, experiment, tried[0])
+    score = f"{measure.title} on validation {ranked[column].iloc[0]:.4g}"
     beside = ""
-    for row in table.to_dict("records"):
-        options = json.loads(row["options"])
+    for options, value in zip(tried, ranked[column], strict=True):
         if options == current_values(name, experiment, options):
-            beside = f" (as it is: {row[column]:.4g})"
+            beside = f" (as it is: {value:.4g})"
     print(f"{name}: {len(table)} trainings. The best: {score}{beside}")
-    changed, own = _changed(workspace, name, table)
-    new = entry(workspace, name, table)
+    changed = {place: value for place, value in tried[0].items() if value != own[place]}
     converged = NOT_CONVERGED not in set(table["ended"])
     if not changed and experiment.converged == converged:
         print(f"params.yaml has the best options of {name} already.")
@@ -347,6 +329,7 @@ def _show_best(workspace: Workspace, name: str, table: pd.DataFrame) -> None:
         print(f"  {place:{width}}  {own[place]} -> {after}")
     if not converged:
         print("The error still fell with the most epochs: the model has not converged.")
+    new = entry(workspace, name, changed, converged=converged)
     [key] = new
     about = experiment.dataset
     print("The best of many trials is lucky on validation, so test decides.")

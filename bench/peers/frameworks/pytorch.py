@@ -23,8 +23,9 @@ class PyTorch:
         self.task = task
         self.network = TorchNetwork(task)
         self.loss = LOSSES[task.training["loss"]]
-        train = task.data.splits["train"]
-        self.batches = [tensors(*train.take(rows)) for rows in task.rows]
+        self.batches = [
+            tensors(*task.data.splits["train"].take(rows)) for rows in task.rows
+        ]
         held_out = np.arange(len(task.held_out)).reshape(task.workload.evaluated, -1)
         self.held_out = [tensors(*task.held_out.take(rows)) for rows in held_out]
         self.reset(0)
@@ -69,8 +70,10 @@ class PyTorch:
 def tensors(inputs: Array, targets: Array) -> tuple[Tensor, Tensor]:
     """Return a batch as contiguous tensors; word numbers are int64."""
     kind = np.int64 if inputs.dtype.kind in "iu" else np.float32
-    of_inputs = torch.from_numpy(inputs.astype(kind))
-    return of_inputs, torch.from_numpy(targets.astype(np.float32))
+    return (
+        torch.from_numpy(inputs.astype(kind)),
+        torch.from_numpy(targets.astype(np.float32)),
+    )
 
 
 class TorchNetwork(nn.Module):
@@ -146,8 +149,9 @@ class Rmsprop(torch.optim.Optimizer):
         for parameter, square in zip(self.trained, self.squares, strict=True):
             gradient = parameter.grad
             square.mul_(0.9).addcmul_(gradient, gradient, value=0.1)
-            root = (square + EPSILON).sqrt_()
-            parameter.addcdiv_(gradient, root, value=-self.defaults["rate"])
+            parameter.addcdiv_(
+                gradient, (square + EPSILON).sqrt_(), value=-self.defaults["rate"]
+            )
 
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {

@@ -31,10 +31,9 @@ class Compiled:
         self.model = keras_models.seeded(self.build, 0)
         task.write_weights(self.model.get_weights())
         self.numbers: dict[int, list[Array]] = {0: keras_models.values(self.model)}
-        train = task.data.splits["train"]
         self.program = Program(
             self.model,
-            train,
+            task.data.splits["train"],
             options["optimizer"],
             options["learning_rate"],
             [self.loss],
@@ -42,8 +41,9 @@ class Compiled:
 
     def reset(self, seed: int) -> None:
         if seed not in self.numbers:
-            model = keras_models.seeded(self.build, seed)
-            self.numbers[seed] = keras_models.values(model)
+            self.numbers[seed] = keras_models.values(
+                keras_models.seeded(self.build, seed)
+            )
         self.program.reset(self.numbers[seed])
         self.model.set_weights(self.task.read_weights())
 

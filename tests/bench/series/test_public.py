@@ -27,8 +27,6 @@ def load(tmp_path, monkeypatch):
             "licence": "",
             "stamp": "time",
             "target": "y",
-        }
-        usual |= {
             "series": "",
             "every": "D",
             "day": 1,
@@ -123,8 +121,9 @@ def test_forecasts_are_arranged_as_the_truth_is(load):
     table = forecasts(held).sample(frac=1, random_state=0)
     found = ours.aligned(held, table)
     assert found.shape == (2, ORIGINS, 7, 7)
-    offsets = [-0.9, -0.8, -0.5, 0, 0.5, 0.8, 0.9]
-    np.testing.assert_allclose(found, held.truth[..., None] + offsets)
+    np.testing.assert_allclose(
+        found, held.truth[..., None] + [-0.9, -0.8, -0.5, 0, 0.5, 0.8, 0.9]
+    )
 
 
 def test_a_value_without_a_forecast_is_told(load):

@@ -256,7 +256,7 @@ def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(
     else:
         before = text.partition("A wider ")[0]
         heading = " ".join(text.split("─")[0].splitlines()[-3:])
-        assert ("Change" in heading) == (width == 80), "the difference stays"
+        assert "Change" in heading, "the difference stays"
         assert ("interval" in heading) == (width == 80), "and its interval"
         assert "A wider terminal also shows " in " ".join(text.split())
         assert "Published" in before, "the last column stays, or stands below its row"
