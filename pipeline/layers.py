@@ -33,8 +33,7 @@ def product(values: Any, weights: Any) -> tuple[Any, Callable[[Any], tuple[Any, 
         inputs, outputs = weights.shape
         of_values = keras.ops.matmul(gradient, tf.transpose(weights))
         rows = tf.reshape(values, (-1, inputs))
-        gradients = tf.reshape(gradient, (-1, outputs))
-        return of_values, _of_weights(rows, gradients)
+        return of_values, _of_weights(rows, tf.reshape(gradient, (-1, outputs)))
 
     return keras.ops.matmul(values, weights), backward
 

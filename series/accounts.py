@@ -55,8 +55,7 @@ def scores(rows: pd.DataFrame, by: str, of_series: Mapping[str, str]) -> pd.Data
     known = rows[rows["y"].notna()]
     errors = known["y_hat"] - known["y"]
     table = known.assign(absolute=errors.abs(), squared=errors**2, error=errors)
-    every = _with_total(table, of_series)
-    of_group = every.groupby([GROUP, "role"], sort=False)
+    of_group = _with_total(table, of_series).groupby([GROUP, "role"], sort=False)
     sums = of_group["y"].sum()
     found = pd.DataFrame(
         {

@@ -488,8 +488,7 @@ class Answer:
     @property
     def rows_ahead(self) -> int:
         """Rows that are forecast at once: the horizon, in rows of the file."""
-        timestep = self.forecaster.question.cleaning.timestep
-        return self.findings.horizon * timestep
+        return self.findings.horizon * self.forecaster.question.cleaning.timestep
 
     def save(
         self, folder: str | os.PathLike[str], *, replace_other: bool = False

@@ -275,10 +275,9 @@ def cross_validate(
         for replicate in trained.replicates:
             forecasts = table(dataset, fold.test, replicate.predictions["final_test"])
             tables.append(forecasts.assign(model=name, seed=replicate.seed))
-    rows = pd.concat(tables).sort_values(
+    return pd.concat(tables).sort_values(
         ["seed", "unique_id", "cutoff", "ds"], ignore_index=True
-    )
-    return rows[COLUMNS], settled
+    )[COLUMNS], settled
 
 
 def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:

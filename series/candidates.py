@@ -242,10 +242,9 @@ def _statistical(proposal: Proposal) -> dict[str, Experiment]:
 
 
 def _unfitted(family: str, name: str, **options: Any) -> Experiment:
-    model = Model.model_validate({"family": family, "name": name, **options})
     return Experiment(
         dataset="series",
-        model=model,
+        model=Model.model_validate({"family": family, "name": name, **options}),
         training=Training.model_validate({"method": "none"}),
     )
 

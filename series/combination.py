@@ -91,8 +91,7 @@ def combined(
     """
     result = np.empty(truth.shape)
     for rows in stacks(series):
-        values_each = max(1, forecasts[:, rows[0]].size)
-        count = max(1, MOST_VALUES // values_each)
+        count = max(1, MOST_VALUES // max(1, forecasts[:, rows[0]].size))
         for start in range(0, len(rows), count):
             some = rows[start : start + count]  # (series, origins)
             result[some] = weighted_forecast(

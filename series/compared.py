@@ -156,8 +156,7 @@ def _compared(
     every, untrained = candidates(
         profile, proposal, prepared, plan, networks=asked.networks
     )
-    naive = leaderboard.naive_of(every)
-    tried = asked.tried([*every, *untrained], naive)
+    tried = asked.tried([*every, *untrained], leaderboard.naive_of(every))
     experiments = {model: every[model] for model in tried if model in every}
     cache = FitCache.of(kept, dataset)
     fitted, left_out = fits.cross_validated(cache, experiments, plan, workers)

@@ -149,8 +149,7 @@ class SeriesModels:
         arrays = {**self.arrays, "forecasts": self.arrays["forecasts"][places]}
         if AHEAD in arrays:
             arrays[AHEAD] = arrays[AHEAD][:, places]
-        spec = self.spec.model_copy(update=changed)
-        return SeriesModels(spec, arrays, self.weights)
+        return SeriesModels(self.spec.model_copy(update=changed), arrays, self.weights)
 
     @cached_property
     def predict(self) -> list[list[Predict]]:
@@ -391,8 +390,7 @@ class Forecaster:
         `seal.write` has to follow, before `checked`.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        specs = [part.spec for part in self.parts]
-        spec = ForecasterSpec(name=self.name, parts=specs)
+        spec = ForecasterSpec(name=self.name, parts=[part.spec for part in self.parts])
         write_json(folder / SPEC, spec.model_dump())
         arrays = dict[str, Array]()
         for number, part in enumerate(self.parts):

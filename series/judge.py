@@ -101,8 +101,7 @@ def judge(table: pd.DataFrame, against: Answer) -> Judgement:
     """
     board = against.board
     champion = _of_model(against, board.champion)
-    own = _checked(table, against, champion)
-    rows = pd.concat([own.assign(model=ALONE), champion])
+    rows = pd.concat([_checked(table, against, champion).assign(model=ALONE), champion])
     shown = title(board, against.findings.titles, board.champion)
     return _judgement(board, rows, {ALONE: ALONE, board.champion: shown})
 

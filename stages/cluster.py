@@ -228,8 +228,7 @@ def run(
 
     def submit(task: Task) -> Future:
         if task.dataset not in data or data[task.dataset].status != "finished":
-            files = _read(workspace.prepared(task.dataset))
-            data[task.dataset] = _sent(client, files)
+            data[task.dataset] = _sent(client, _read(workspace.prepared(task.dataset)))
         key = f"{task.whole_name}-{uuid.uuid4().hex}"
         prepared = data[task.dataset]
         return client.submit(

@@ -196,8 +196,7 @@ def lightgbm(
     scale = np.where(scale > 0, scale, 1.0)
     scaled = values / scale[:, None]
     rolling = _rolling(scaled, file)
-    lags = _lags(file)
-    first = max(7 * file.cycles[0], lags[-1])
+    first = max(7 * file.cycles[0], _lags(file)[-1])
     rows = np.arange(first, origins[0] - file.horizon + 1)
     found = np.empty((len(values), len(origins), file.horizon))
     for step in range(file.horizon):

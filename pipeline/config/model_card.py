@@ -60,8 +60,7 @@ class ModelCard:
 
     def short_title(self, experiment: Experiment) -> str:
         """Return the title of an experiment's model, such as "LSTM(32)"."""
-        title = _words(self.title, experiment)
-        return title or experiment.model.name.replace("_", " ")
+        return _words(self.title, experiment) or experiment.model.name.replace("_", " ")
 
     def plural(self, experiment: Experiment) -> str:
         """Return the title of several models of this kind, such as "LSTMs"."""

@@ -342,8 +342,7 @@ class Params(Strict):
 def _with_options(
     function: Callable[..., Any], section: _Open, where: str
 ) -> partial[Any]:
-    options = registry.options(function, section.options, where)
-    return partial(function, **options)
+    return partial(function, **registry.options(function, section.options, where))
 
 
 def load(path: Path) -> Params:
@@ -509,5 +508,4 @@ def _filled(entry: Mapping[str, Any], known: Mapping[str, Any], path: list[str])
             way = ", ".join(path[1:])
             raise UsageError(f"params.yaml: {name} is like itself, by way of {way}")
         base = merged(base, _filled(known[name], known, [*path, name]))
-    own = {key: value for key, value in entry.items() if key != "like"}
-    return merged(base, own)
+    return merged(base, {key: value for key, value in entry.items() if key != "like"})

@@ -74,8 +74,7 @@ def own_file(name: str) -> Path:
     `name` is the module's full name, such as pipeline.models.mine.
     """
     package, _, module_name = name.rpartition(".")
-    folder = package.rpartition(".")[2]
-    return _root / EXTENSIONS / folder / f"{module_name}.py"
+    return _root / EXTENSIONS / package.rpartition(".")[2] / f"{module_name}.py"
 
 
 def is_ours(name: str) -> bool:

@@ -62,9 +62,8 @@ class RowTable:
         if series_id is not None:
             series_id = means.index.get_level_values(0).to_numpy(object)
         stamps = np.array(means.index.get_level_values(1), "datetime64[ms]")
-        values = means.to_numpy(copy=True)
         return RowTable(
-            stamps, self.columns, values, series_id
+            stamps, self.columns, means.to_numpy(copy=True), series_id
         ), rows.count().to_numpy()
 
     def by_series(self, names: Iterable[str] = ()) -> "dict[str, RowTable]":

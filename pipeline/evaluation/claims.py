@@ -217,8 +217,7 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation]) -> Verdict:
     if evaluation.dataset.stand_in:
         return replace(verdict, outcome=Outcome.STAND_IN)
     if claim.question:
-        outcome = ANSWERS.get(verdict.outcome, verdict.outcome)
-        return replace(verdict, outcome=outcome)
+        return replace(verdict, outcome=ANSWERS.get(verdict.outcome, verdict.outcome))
     return verdict
 
 
@@ -237,8 +236,7 @@ def summary(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     documents: dict[str, dict[str, dict[str, str]]] = {}
     for verdict in verdicts:
         of_document = documents.setdefault(verdict.claim.document, {})
-        key = _key(verdict.claim, of_document)
-        of_document[key] = {"outcome": verdict.outcome}
+        of_document[_key(verdict.claim, of_document)] = {"outcome": verdict.outcome}
     return {"counts": counted(verdicts), "documents": documents}
 
 
@@ -373,8 +371,7 @@ def _difference(
     difference = evaluation.difference(by_rows[metric], *names)
     if difference is None:
         return None
-    error = as_errors(about.metric, reference.mean)
-    low, _, high = difference.in_errors(error, level)
+    low, _, high = difference.in_errors(as_errors(about.metric, reference.mean), level)
     return (-high, -low) if MEASURES[about.metric].higher else (low, high)
 
 

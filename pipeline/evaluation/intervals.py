@@ -212,8 +212,7 @@ def clustered_error(losses: Array, blocks: Array) -> float:
     count = len(sums)
     if count == 1:
         return 0.0
-    of_sum = math.sqrt(count / (count - 1) * float(np.square(sums).sum()))
-    return of_sum / len(losses)
+    return math.sqrt(count / (count - 1) * float(np.square(sums).sum())) / len(losses)
 
 
 class Scale(NamedTuple):

@@ -172,8 +172,7 @@ def _places(dataset: Dataset, chosen: Array) -> dict[str, Array]:
     rows = (test.rows[chosen][:, None] + test.ahead).ravel()
     places = {"index": rows - rows[0]}
     if dataset.stamps is not None:
-        stamps = dataset.stamps[rows].astype("datetime64[s]")
-        places["time"] = stamps.astype(np.int64)
+        places["time"] = dataset.stamps[rows].astype("datetime64[s]").astype(np.int64)
     return places
 
 

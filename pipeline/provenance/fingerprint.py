@@ -100,8 +100,7 @@ def ingredients(
     if "epochs" in options:  # the data set's metric chooses the best epoch
         metric = read_json(prepared / "dataset.json")["metric"]
         modules.append(f"{METRICS}.{metric}")
-    made_of = code.made_of(experiment.model_dump(), modules)
-    return Ingredients(files=files, **made_of)
+    return Ingredients(files=files, **code.made_of(experiment.model_dump(), modules))
 
 
 def params(experiment: Experiment) -> str:

@@ -135,8 +135,7 @@ def train(
             }
             saved = {"final": _packed(scaling, weights)}
             replicates.append(Replicate(seed, predictions=predictions, weights=saved))
-    layers = _layers(model, network)
-    return Trained(replicates, network.size, save_array, layers, loss)
+    return Trained(replicates, network.size, save_array, _layers(model, network), loss)
 
 
 def load(model: Residual, weights: Array) -> Predict:

@@ -149,7 +149,7 @@ def of_files(
                 rows = question.horizon * question.step
                 objective = asked.objective
                 require_same_question(folder, question.target, rows, objective, cure)
-            made = answer_series(
+            answer_series(
                 profile,
                 question,
                 **asked.given,
@@ -157,8 +157,7 @@ def of_files(
                 jobs=jobs,
                 cache=folder / CACHE,
                 say=_say,
-            )
-            made.save(folder, replace_other=True)
+            ).save(folder, replace_other=True)
         except UnrollError:
             if is_new:
                 shutil.rmtree(folder, ignore_errors=True)

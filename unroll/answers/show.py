@@ -52,8 +52,7 @@ def show_models(answer: Answer) -> None:
     left_out: dict[str, list[str]] = {}
     for name, why in answer.findings.parts[0].models_left_out.items():
         left_out.setdefault(why, []).append(name)
-    hint = printable(answer.hint)
-    caption = [*filter(None, [hint, table.explained(answer.board)])]
+    caption = [*filter(None, [printable(answer.hint), table.explained(answer.board)])]
     for why, names in left_out.items():
         caption.append(f"Left out: {', '.join(names)}: {why}")
     print()
@@ -116,8 +115,7 @@ def show_groups(answer: Answer, by: str, *, as_json: bool) -> None:
         stamped = sums if lacking else table.with_text_stamps(sums)
         terminal.print_json({"scores": plain(scores), "sums": plain(stamped)})
         return
-    unit = answer.forecaster.question.windows.unit
-    tables = [table.scores(scores, unit)]
+    tables = [table.scores(scores, answer.forecaster.question.windows.unit)]
     if not lacking:
         tables.append(table.sums(sums))
     for text in tables:

@@ -239,8 +239,7 @@ def claims(
     from unroll.project import Project
     from unroll.results import compare
 
-    project = Project(context.obj.root)
-    shown = compare.Tables([compare.claims(project, documents or [])])
+    shown = compare.Tables([compare.claims(Project(context.obj.root), documents or [])])
     if as_json:
         print_json(*shown.as_data())
     else:

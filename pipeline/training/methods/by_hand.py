@@ -227,8 +227,7 @@ class RuleLearner:
         step = 0
         while _finite(weights):
             inputs = self._train_inputs[[step]]
-            targets = self._train_targets[[step]]
-            self._learn(weights, inputs, targets, self._rate)
+            self._learn(weights, inputs, self._train_targets[[step]], self._rate)
             step += 1
         return step
 

@@ -126,8 +126,7 @@ def train(
     )
     orders = partial(epoch_orders, examples, batch_size, order, steps_per_epoch)
     rate = partial(rate_of, learning_rate, schedule, epochs, halve_after)
-    before = partial(weight_before, epochs)
-    learner = ProgramLearner(job, program, rate, orders, before)
+    learner = ProgramLearner(job, program, rate, orders, partial(weight_before, epochs))
     return Trained(
         train_replicates(job, epochs, learner, patience),
         keras_models.parameters(model),

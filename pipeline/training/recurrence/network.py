@@ -329,8 +329,7 @@ class RecurrentLayer:
             none = [None] * len(filled)
             return grad_source, *tf.nest.flatten(grad_weights), *none
 
-        output = self._output(loops, states, carried, filled)
-        return (output, *filled), gradient
+        return (self._output(loops, states, carried, filled), *filled), gradient
 
     def _output(
         self,

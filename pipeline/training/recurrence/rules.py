@@ -98,8 +98,7 @@ def _pack_gru(cell: Any) -> list[Tensor]:
         for g in (0, 1)
     )
     of_state = tf.concat([recurrent[2], tf.zeros_like(kernel[2]), state_bias[2]], 0)
-    of_input = tf.concat([kernel[2], input_bias[2]], 0)
-    return [update, reset, of_state, of_input]
+    return [update, reset, of_state, tf.concat([kernel[2], input_bias[2]], 0)]
 
 
 def _pack_min_gru(cell: Any) -> list[Tensor]:
