@@ -341,8 +341,7 @@ class Answer:
         Raises:
             UsageError: there is no such column.
         """
-        groups = self._groups(by)
-        return accounts.sums(self.forecast(**arguments), by, groups)
+        return accounts.sums(self.forecast(**arguments), by, self._groups(by))
 
     def _groups(self, by: str) -> Mapping[str, str]:
         """Return name of a series -> its value of a column that groups series."""

@@ -359,8 +359,7 @@ def segments(
     )
     numbers = keras.ops.concatenate([by_segment, by_column], axis=3)
     numbers = keras.ops.reshape(numbers, (-1, units))
-    states = keras.ops.repeat(state, count, axis=0)
-    written, _ = GRUCell(units)(numbers, [states])
+    written, _ = GRUCell(units)(numbers, [keras.ops.repeat(state, count, axis=0)])
     values = Dense(segment)(written)
     values = keras.ops.reshape(values, (-1, columns, ahead))
     back = keras.ops.transpose(values, (0, 2, 1)) + latest
