@@ -22,15 +22,6 @@ from series.reading.profile import ColumnProfile
 DAY = 86_400
 
 
-@pytest.fixture
-def seen(tmp_path):
-    def profile(text, written="utf-8", **overrides):
-        (tmp_path / "load.csv").write_text(text, written, newline="")
-        return detect([tmp_path / "load.csv"], Options(**overrides))
-
-    return profile
-
-
 def series(
     freq,
     count,

@@ -6,18 +6,8 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UnrollError
-from series.options import Options
 from series.reading import files
-from series.reading.detect import detect
-
-
-@pytest.fixture
-def seen(tmp_path):
-    def profile(text, **overrides):
-        (tmp_path / "load.csv").write_text(text, encoding="utf-8", newline="")
-        return detect([tmp_path / "load.csv"], Options(**overrides))
-
-    return profile
+from series.reading.profile import described
 
 
 def series(freq, count, form, start):
@@ -422,16 +412,19 @@ READ = {
 }
 
 
-@pytest.mark.parametrize(("text", "first", "last", "values"), READ.values(), ids=READ)
-def test_a_good_file_is_read_as_it_is_meant(seen, tmp_path, text, first, last, values):
-    profile = seen(text)
-    target = next(name for name in profile.targets if name != "ts")
-    drop = [name for name in profile.columns if name != target]
-    form = profile.form.model_copy(update={"target": target, "drop": drop})
-    table = files.table_of(files.read([tmp_path / "load.csv"], form))
-    assert (profile.first, profile.last) == (np.datetime64(first), np.datetime64(last))
-    assert (table.timestamps[0], table.timestamps[-1]) == (profile.first, profile.last)
-    np.testing.assert_array_equal(table.values[: len(values), 0], values)  # noqa: PD011 - not pandas'
+def test_a_good_file_is_read_as_it_is_meant(seen, tmp_path, file_regression):
+    told = []
+    for name, (text, first, last, values) in READ.items():
+        profile = seen(text)
+        told += ["", name, *described(profile)]
+        target = next(name for name in profile.targets if name != "ts")
+        drop = [name for name in profile.columns if name != target]
+        form = profile.form.model_copy(update={"target": target, "drop": drop})
+        table = files.table_of(files.read([tmp_path / "load.csv"], form))
+        span = (np.datetime64(first), np.datetime64(last))
+        assert (table.timestamps[0], table.timestamps[-1]) == span, name
+        assert table.values[: len(values), 0].tolist() == values, name  # noqa: PD011
+    file_regression.check("\n".join(told))
 
 
 def changed(stamps, row, stamp):
