@@ -69,6 +69,7 @@ def test_it_holds_the_weights_by_layer_the_vectors_of_its_words_and_what_keras_s
     rows = [data.words.tolist().index(word) for word in network.words]
     assert networks.RARE in network.words
     assert network.shapes == [[len(rows), 2], [2, 1], [1, 1], [1], [1, 1], [1]]
+    assert network.nodes == [], "no network has three weights"
     for seed, text in enumerate(network.weights):
         expected = (
             np.concatenate([WEIGHTS["embedding/vars/0"][rows].ravel(), np.arange(1, 7)])
