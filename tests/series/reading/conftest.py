@@ -4,6 +4,7 @@ import pytest
 
 from series.options import Options
 from series.reading.detect import detect
+from series.reading.profile import described
 
 
 @pytest.fixture
@@ -15,3 +16,14 @@ def seen(tmp_path):
         return detect([tmp_path / "load.csv"], Options(**overrides))
 
     return profile
+
+
+@pytest.fixture
+def told():
+    """What is told of a profile, and its form, in lines below a name."""
+
+    def lines(name, profile):
+        form = profile.form.model_dump_json(exclude_defaults=True)
+        return "\n".join([f"# {name}", *described(profile), f"form      {form}", ""])
+
+    return lines

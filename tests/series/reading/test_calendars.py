@@ -149,6 +149,12 @@ OPEN = {
         HOURS[(HOURS.hour == 0) & (HOURS.day_of_week < 6)],
         dict.fromkeys(WEEK[:6], "00:00"),
     ),
+    "ten seconds a day": (
+        pd.DatetimeIndex(
+            [day + pd.Timedelta(seconds=n) for day in HOURS[::24] for n in range(10)]
+        ),
+        dict.fromkeys(WEEK, "00:00-00:00:09"),
+    ),
     "two days a week": (
         HOURS[(HOURS.hour == 0) & HOURS.day_of_week.isin([1, 3])],
         {"Tue": "00:00", "Thu": "00:00"},

@@ -7,7 +7,6 @@ import pytest
 
 from pipeline.errors import UnrollError
 from series.reading import files
-from series.reading.profile import described
 
 
 def series(freq, count, form, start):
@@ -349,6 +348,12 @@ READ = {
         DAYS[-1],
         [0, 1, 4],
     ),
+    "a delimiter in quotes behind a blank": (
+        rows_of('date, "x,y"', DAYS, VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1, 4],
+    ),
     "letters that nobody sees": (
         rows_of("\u200bdate,\ufeffx", DAYS, VARIED),
         DAYS[0],
@@ -412,11 +417,11 @@ READ = {
 }
 
 
-def test_a_good_file_is_read_as_it_is_meant(seen, tmp_path, file_regression):
-    told = []
+def test_a_good_file_is_read_as_it_is_meant(seen, told, tmp_path, file_regression):
+    lines = []
     for name, (text, first, last, values) in READ.items():
         profile = seen(text)
-        told += ["", name, *described(profile)]
+        lines.append(told(name, profile))
         target = next(name for name in profile.targets if name != "ts")
         drop = [name for name in profile.columns if name != target]
         form = profile.form.model_copy(update={"target": target, "drop": drop})
@@ -424,7 +429,7 @@ def test_a_good_file_is_read_as_it_is_meant(seen, tmp_path, file_regression):
         span = (np.datetime64(first), np.datetime64(last))
         assert (table.timestamps[0], table.timestamps[-1]) == span, name
         assert table.values[: len(values), 0].tolist() == values, name  # noqa: PD011
-    file_regression.check("\n".join(told))
+    file_regression.check("\n".join(lines))
 
 
 def changed(stamps, row, stamp):
@@ -454,6 +459,10 @@ REFUSED = {
     ),
     "a day that is there": (
         rows_of("t,x", changed(DAYS, 30, "2024-01-01"), VARIED),
+        "line 32: .* does not fit those",
+    ),
+    "a day three days off": (
+        rows_of("t,x", changed(DAYS, 30, "2024-02-04"), VARIED),
         "line 32: .* does not fit those",
     ),
     "the last row": (

@@ -2,8 +2,6 @@
 
 import pandas as pd
 
-from series.reading.profile import described
-
 FREQUENCIES = (
     "h",
     "10min",
@@ -101,8 +99,6 @@ FILES = {
 }
 
 
-def test_what_is_told_of_a_file_is_as_approved(seen, file_regression):
-    told = []
-    for name, rows in FILES.items():
-        told += ["", name, *described(seen(rows))]
-    file_regression.check("\n".join(told))
+def test_what_is_told_of_a_file_is_as_approved(seen, told, file_regression):
+    lines = [told(name, seen(text)) for name, text in FILES.items()]
+    file_regression.check("\n".join(lines))
