@@ -79,6 +79,24 @@ def test_models_that_differ_always_alike_are_decided(size, word):
     assert compare(errors(size), errors(1.0), 91).word == word
 
 
+def test_comparisons_have_the_numbers_that_are_committed(dataframe_regression):
+    """With or without seeds, by absolute or squared errors; days and blocks that are
+    just enough or too few."""
+    whole, half = ((errors(1.0), errors(size, seed=1)) for size in (0.97, 0.9))
+    few = (errors(0.9, 4), errors(1.0, 4, seed=1))
+    seeds = (Part(0.0004, 3), Part(0.0002, 2))
+    made = [
+        compare(*whole, 84),
+        compare(*whole, 83.9),
+        compare(*few, 84),
+        compare(*half, 91, *seeds),
+        compare(*half, 91, objective="mean"),
+        compare(errors(1.0, 3), errors(0.9, 3, seed=1), 91),
+    ]
+    table = pd.DataFrame([one.model_dump() for one in made]).astype(float)
+    dataframe_regression.check(table)
+
+
 def test_with_few_days_or_blocks_there_is_no_interval():
     found = compare(errors(0.5, 6), errors(1.0, 6), 42)
     assert (found.low, found.high, found.more) == (None, None, None)

@@ -37,11 +37,21 @@ def test_intervals_hold_their_level(kind, delay):
     assert 0.9 < share[12:].mean() < 0.955, "not more than few origins ask for"
 
 
-@pytest.mark.parametrize("level", [0.5, 0.8, 0.9])
-def test_each_level_is_held_and_few_origins_are_on_the_safe_side(level):
-    share = held(lambda rng: rng.normal(size=(150, 4)), DAILY, level, series=15)
-    assert level < share[5:30].mean() < level + 0.13
-    assert level - 0.01 < share[100:].mean() < level + 0.04
+@pytest.mark.parametrize("hour", [DAY // 24, DAY])
+def test_they_have_the_numbers_that_are_committed(hour, num_regression):
+    """By the positions of hours or days, with errors that were not measured."""
+    rng = np.random.default_rng(7)
+    times = pd.date_range("2024-01-01", periods=18, freq=pd.Timedelta(seconds=hour))
+    places = intervals.positions(times, hour)
+    places = np.lib.stride_tricks.sliding_window_view(places, 4)
+    errors = skewed(rng, (2, 14, 4)) * (1 + places[:-1] % 3)
+    errors[0, 2:4, 1] = np.nan
+    errors[1, :, 3] = np.nan
+    found = quantiles(
+        errors, (0.9, 0.5), HOURLY, positions=np.broadcast_to(places, (2, 15, 4))
+    )
+    columns = found.reshape(-1, 16).T
+    num_regression.check({f"{number}": column for number, column in enumerate(columns)})
 
 
 def test_skewed_errors_have_skewed_intervals_that_hold():
