@@ -1,6 +1,8 @@
 """What a file of rows is like: of each part of the sniffer a table of examples, and of
 each refusal what cures it."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -279,6 +281,24 @@ def test_a_time_of_day_joins_a_date_where_dates_repeat_and_measures_something_wh
 )
 def test_marks(tmp_path, cells, known, marks):
     assert numbers.marks([cells.split()], tmp_path, ";", known) == marks
+
+
+CELLS = (
+    *("1.5", "1,5", "1.234", "1,234", "1.234,5", "1,234.5", "1234", "998", "12", "99"),
+    *("0.512", "1 234", "1'234", "-1.234", "1.234e5", "5 %", "word"),
+)
+
+
+def test_marks_of_two_cells_are_as_approved(tmp_path, file_regression):
+    lines = []
+    for first, second in itertools.combinations_with_replacement(CELLS, 2):
+        for delimiter in ",;":
+            try:
+                found = numbers.marks([[first, second, "998"]], tmp_path, delimiter)
+            except UnrollError as error:
+                found = str(error).partition(": ")[2]
+            lines.append(f"{first} {second} by {delimiter} {found}")
+    file_regression.check("\n".join(lines))
 
 
 @pytest.mark.parametrize(

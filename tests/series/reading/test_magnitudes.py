@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from series.options import Options
-from series.reading import files
+from series.reading import files, magnitudes
 from series.reading.detect import detect
 from series.reading.profile import described
 
@@ -132,6 +132,43 @@ def test_a_code_of_one_column_or_series_is_found_there(tmp_path):
     profile = detect([tmp_path / "b.csv"], Options())
     assert profile.missing == {"999.9": 30}
     assert any("y of a: 999.9" in line for line in described(profile))
+
+
+BASES = {
+    "daily": DAILY[:200],
+    "sales": SALES[:200],
+    "few": np.arange(200) % 4 + 1.0,
+    "ten": np.arange(200) % 10 - 4.0,
+}
+NUMBERS = (-9999, -99, -4, 0, 99, 120, 200, 255, 510, 999, 1999.9, 4300, 1e5, 1e15)
+
+
+def found(values):
+    """The odd numbers of a column in words: the number, its rows, what is beside it, and
+    whether it means no value."""
+    days = np.arange(len(values)).astype("datetime64[D]")
+    odd = magnitudes.odd({"x": values}, days, None)
+    return "; ".join(
+        f"{one.number:g} in {one.rows[0]} and {len(one.rows) - 1} more beside "
+        f"{one.beside}{' is none' if one.missing else ''}"
+        for one in odd
+    )
+
+
+def test_odd_numbers_are_as_approved(file_regression):
+    """In one to three rows, in a tenth of the rows and in more; and stuck at a middle or
+    the lowest number for so many rows."""
+    lines = []
+    for name, values in BASES.items():
+        for number in NUMBERS:
+            for rows in (1, 2, 3, 20, 21, 120):
+                odd = found(with_(values, (slice(5, 5 + rows), number)))
+                lines.append(f"{name}, {rows} of {number:g}: {odd}")
+        for length in (9, 10, 11, 12, 13, 20, 29, 30, 31, 40):
+            stuck = [np.median(values), values.min()]
+            odd = [found(with_(values, (slice(9, 9 + length), one))) for one in stuck]
+            lines.append(f"{name}, stuck for {length}: {' | '.join(odd)}")
+    file_regression.check("\n".join(lines))
 
 
 def test_only_some_lines_are_printed(tmp_path):

@@ -1,13 +1,16 @@
 """Several series in one table: the column that names them is found, whatever its type
 and their lengths."""
 
+import itertools
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.errors import UnrollError
 from series.options import Options
-from series.reading import files
+from series.reading import files, series_names
 from series.reading.detect import detect
 
 
@@ -251,6 +254,29 @@ def test_series_that_only_several_columns_tell_apart_are_refused(frame, tmp_path
     names = frame[columns].astype(str).agg("/".join, axis=1)
     profile = seen(frame.assign(unique_id=names), tmp_path / "rows.csv")
     assert [*profile.series] == sorted(names.unique())
+
+
+def test_names_of_many_and_of_short_series_are_as_approved(file_regression):
+    """So many series of so many rows, all at the same times or half of them; their names
+    are words or count from 1."""
+    lines = []
+    for name in ("shop", "hour"):
+        for count, length in itertools.product((2, 24, 51), (1, 3, 9)):
+            for words, late in itertools.product((True, False), (0, length // 2)):
+                frame = long(
+                    [f"s{n}" if words else n for n in range(1, count + 1)],
+                    [f"2020-01-{1 + late:02}", "2020-01-01"],
+                    [length],
+                ).rename(columns={"unique_id": name})
+                moments = frame.pop("ds").to_numpy("datetime64[ms]")
+                try:
+                    found = series_names.series_names(frame, moments, Path("a.csv"))
+                    said = f"{found.series_id} {len(found.series)} {found.doubt}"
+                except UnrollError as error:
+                    said = str(error)
+                what = "words" if words else "numbers"
+                lines.append(f"{count} {what} of {length} by {name} {late}: {said}")
+    file_regression.check("\n".join(lines))
 
 
 def test_words_name_series_before_counts_do(tmp_path):
