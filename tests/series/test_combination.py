@@ -118,13 +118,3 @@ def test_it_has_the_numbers_that_are_committed(objective, num_regression):
     truth[6, 1] = np.nan
     found = combination.weighted_forecast(forecasts, truth, KNOWN, objective)
     num_regression.check({f"step {n}": values for n, values in enumerate(found.T, 1)})
-
-
-def test_a_model_with_rare_large_errors_weighs_less_if_the_mean_is_forecast():
-    truth = np.zeros((40, 3))
-    steady = np.ones_like(truth)
-    rare = np.where(np.arange(40) % 4 == 0, -4.0, 0.0)[:, None] + truth
-    combined = combination.weighted_forecast(
-        np.stack([steady, rare]), truth, KNOWN, "mean"
-    )
-    assert (combined[-2:] > 0.9).all(), "the same MAE, twice the RMSE"

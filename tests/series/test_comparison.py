@@ -97,21 +97,7 @@ def test_comparisons_have_the_numbers_that_are_committed(dataframe_regression):
     dataframe_regression.check(table)
 
 
-def test_with_few_days_or_blocks_there_is_no_interval():
-    found = compare(errors(0.5, 6), errors(1.0, 6), 42)
-    assert (found.low, found.high, found.more) == (None, None, None)
-    assert found.word == Word.OPEN
-    assert found.better
-    assert (found.ahead, found.blocks) == (6, 6)
-    assert compare(errors(0.5, 3), errors(1.0, 3), 300).low is None
-
-
-def test_seeds_widen_the_interval():
-    usual = compare(errors(1.0), errors(1.0, seed=1), 91)
-    seeded = compare(errors(1.0), errors(1.0, seed=1), 91, Part(0.01, 3))
-    assert seeded.change == usual.change
-    assert seeded.low < usual.low
-    assert seeded.high > usual.high
+def test_the_part_of_seeds_is_the_variance_of_their_mean():
     assert seed_part(np.array([1.0])) == NO_SEEDS
     part = seed_part(np.exp([0.0, 0.3, 0.6]))
     assert part.variance == pytest.approx(np.var([0, 0.3, 0.6], ddof=1) / 3, rel=1e-4)

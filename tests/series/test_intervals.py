@@ -143,26 +143,6 @@ def test_many_series_and_late_origins_alone_have_the_same_quantiles():
         np.testing.assert_allclose(quantiles(own, (0.5, 0.9), HOURLY), of_all)
 
 
-def test_too_few_errors_are_no_interval_and_none_is_no_division():
-    delay = known_after(3, 1, 1)
-    found = quantiles(np.zeros((7, 3)), (0.9,), delay)
-    assert np.isinf(found[: FEWEST + 2]).all()
-    assert (found[-1] == 0).all()
-    assert np.isnan(inside(np.zeros((7, 3)), found[:-1])).all()
-
-
-def test_a_step_that_was_never_measured_has_no_interval_and_the_others_have():
-    errors = np.random.default_rng(0).normal(size=(30, 6))
-    errors[:, 3:] = np.nan
-    found = quantiles(errors, (0.9,), known_after(6, 1, 6))
-    assert np.isfinite(found[-1, :4]).all()
-    assert (found[-1, :2, 1] < 3 * found[-1, 3, 1]).all()
-    assert np.isinf(found[-1, 5]).all()
-    share = inside(errors, found[:-1])
-    assert np.nanmean(share[:, :3]) > 0.8
-    assert np.isnan(share[:, 3:]).all()
-
-
 def test_the_weighted_quantile_loss_is_that_of_a_naive_loop():
     rng = np.random.default_rng(4)
     truth = rng.normal(size=20)

@@ -43,23 +43,14 @@ def series(
 DATA = [f"2020-01-{day:02},{day},{day % 7}" for day in range(1, 20)]
 
 
-@pytest.mark.parametrize("count", [13, 96])
-@pytest.mark.parametrize(
-    "form", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d.%m.%y", "%m-%d-%y", "%y/%m/%d"]
-)
-def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
-    profile = seen(series("MS", count, form))
-    assert (profile.form.stamp_format, profile.calendar, profile.gaps.total()) == (
-        form,
-        "month",
-        0,
-    )
-    assert "stamp_format" in profile.reasons
-
-
 @pytest.mark.parametrize(
     ("text", "stamp_format", "offset", "freq"),
     [
+        *(
+            (series("MS", count, form), form, "month", DAY)
+            for form in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%y", "%m-%d-%y", "%y/%m/%d")
+            for count in (13, 96)
+        ),
         (series("MS", 12, "%d.%m.%Y"), "%d.%m.%Y", "month", DAY),
         (series("ME", 40), "ISO8601", "month, day -1", DAY),
         (series("QS", 12, "%d/%m/%Y"), "%d/%m/%Y", "month", 3 * DAY),
