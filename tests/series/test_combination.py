@@ -36,24 +36,6 @@ def test_an_origin_uses_what_had_come_by_then():
     assert changed[21].all()
 
 
-def test_sums_are_those_of_a_loop_over_what_is_known():
-    forecasts, truth = case()
-    errors = truth - forecasts[0]
-    errors[7, 1] = np.nan
-    found, weights = combination.discounted(combination.when_known(errors, KNOWN), 0.9)
-    for origin, step in np.ndindex(errors.shape):
-        past = [
-            place
-            for place in range(origin - KNOWN[step] + 1)
-            if np.isfinite(errors[place, step])
-        ]
-        aged = [0.9 ** (origin - KNOWN[step] - place) for place in past]
-        assert found[origin, step] == pytest.approx(
-            sum(a * errors[p, step] for a, p in zip(aged, past, strict=True))
-        )
-        assert weights[origin, step] == pytest.approx(sum(aged))
-
-
 def test_one_odd_day_is_not_corrected():
     rng = np.random.default_rng(3)
     truth = rng.normal(size=(60, 3))

@@ -109,24 +109,6 @@ def test_trees_of_all_values_ahead_are_those_of_a_library(options):
         assert np.abs(predictions - targets).mean() < 0.3
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("mstl", {"cycles": [DAY, 40]}),
-        ("ets", {"cycle": DAY}),
-        ("ets", {"cycle": DAY, "trend": False}),
-    ],
-)
-def test_statistical_models_go_on_as_a_clear_cycle_does(name, options):
-    forecast = statistical.MODELS[name](
-        Problem((28, 1), outputs=HORIZON, period=DAY), **options
-    ).features
-    assert forecast(np.tile([1.0, 2.0, 5.0, 3.0], 7)[None, :, None])[
-        0
-    ] == pytest.approx([1, 2, 5], abs=0.1)
-    assert forecast(np.full((1, 28, 1), 7.0))[0] == pytest.approx([7, 7, 7])
-
-
 @pytest.mark.parametrize(("cycle", "timesteps"), [(0, 2), (5, 12), (7, 14)])
 def test_statistical_models_of_few_values_give_numbers(cycle, timesteps):
     window = np.random.default_rng(0).normal(size=(1, timesteps, 1))

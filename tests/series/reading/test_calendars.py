@@ -81,13 +81,6 @@ def test_the_middle_of_a_month_and_the_last_second_of_it(day, rows):
     np.testing.assert_array_equal(ahead, np.asarray(stamps[-6:], "datetime64[ms]"))
 
 
-def test_months_of_which_few_lie_on_another_day_keep_their_convention():
-    trading = pd.date_range("2020-01-01", periods=40, freq="BME").to_series()
-    trading.iloc[[16, 28]] -= pd.Timedelta(days=3)  # a holiday
-    moments = trading.to_numpy("datetime64[ms]")
-    assert calendars.calendar(moments)[0].rows == "month, business day -1"
-
-
 @pytest.mark.parametrize("freq", ["D", "W-SUN", "B", "MS", "ME", "QS", "BME"])
 @pytest.mark.parametrize(
     "zone", ["Europe/Berlin", "America/New_York", "Australia/Sydney"]

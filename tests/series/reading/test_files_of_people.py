@@ -354,6 +354,12 @@ READ = {
         DAYS[-1],
         [0, 1, 4],
     ),
+    "a row of units": (
+        rows_of("t;x\n;kW", DAYS, ["1,5", "2,5"], ";"),
+        DAYS[0],
+        DAYS[-1],
+        [1.5, 2.5],
+    ),
     "letters that nobody sees": (
         rows_of("\u200bdate,\ufeffx", DAYS, VARIED),
         DAYS[0],

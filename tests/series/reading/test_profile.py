@@ -15,6 +15,19 @@ FREQUENCIES = (
     "14D",
     "WOM-3FRI",
 )
+FORMS = (
+    *(
+        ("MS", count, form)
+        for form in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%y", "%m-%d-%y", "%y/%m/%d")
+        for count in (13, 96)
+    ),
+    *(("MS", 12, "%d.%m.%Y"), ("ME", 40, "%Y-%m-%d %H:%M"), ("QS", 12, "%d/%m/%Y")),
+    *(("YS", 30, "%d/%m/%Y"), ("W", 30, "%m/%d/%Y"), ("B", 40, "%d/%m/%Y")),
+    *(("D", 21, "%Y-%m-%d"), ("28D", 30, "%Y-%m-%d"), ("h", 30, "%m/%d/%Y %I:%M %p")),
+    ("s", 99, "%Y%m%d%H%M%S"),
+)
+"""Distances of rows, how many there are, and how their timestamps are written."""
+
 MINUTES = "%Y-%m-%d %H:%M"
 DAYS = pd.date_range("2020-01-01", periods=40).strftime("%Y-%m-%d").tolist()
 
@@ -53,6 +66,61 @@ FILES = {
     "Chicago": text(clock("America/Chicago", "2023-04-30")),
     "one spring alone": text(clock("Europe/Paris", "2023-03-01")),
     "UTC": text(clock("UTC", "2023-04-30")),
+    **{
+        f"a clock of {zone}{' by its ends' if ends else ''}": text(
+            pd.date_range("2023-03-01", "2023-11-10", freq="h", tz=zone).tz_localize(
+                None
+            )
+            # of the hour's end, on the clock of its beginning
+            + pd.Timedelta(hours=int(ends))
+        )
+        for zone, ends in (
+            ("Europe/Berlin", False),
+            ("Europe/Berlin", True),
+            ("UTC", False),
+        )
+    },
+    **{
+        f"{count} rows by {freq} as {form}": text(
+            pd.date_range("2015-02-03", periods=count, freq=freq).strftime(form)
+        )
+        for freq, count, form in FORMS
+    },
+    "ten minutes in two columns": "\n".join(
+        [
+            "d;t;x",
+            *(
+                f"{stamp:%d.%m.%Y;%H.%M.%S};{stamp.minute * stamp.hour}"
+                for stamp in pd.date_range("2015-01-01", periods=999, freq="10min")
+            ),
+        ]
+    ),
+    "a time of day of each day": "\n".join(
+        [
+            "day,Session Duration,visitors",
+            *(
+                f"{day},00:{row * 7 % 60:02}:{row * row % 60:02},{row % 9}"
+                for row, day in enumerate(DAYS)
+            ),
+        ]
+    ),
+    "two times a day": "\n".join(
+        [
+            "day,hour,visitors",
+            *(
+                f"{day},{hour}:00,{row % 9}"
+                for row, day in enumerate(DAYS)
+                for hour in ("06", "18")
+            ),
+        ]
+    ),
+    "a row of units": "\n".join(
+        [
+            "time;load;temp",
+            ";[kW];°C",
+            *(f"{day};{row * row % 23};{row % 9},5" for row, day in enumerate(DAYS)),
+        ]
+    ),
     "rows that repeat a time": text([*DAYS, *DAYS[30:33]]),
     "rows that are repeated": "\n".join(["time,load", *ROWS, *ROWS[20:23]]),
     "no value": "\n".join(
@@ -101,4 +169,5 @@ FILES = {
 
 def test_what_is_told_of_a_file_is_as_approved(seen, told, file_regression):
     lines = [told(name, seen(text)) for name, text in FILES.items()]
+    lines.append(told("UTF-16", seen(FILES["a row of units"], "utf-16")))
     file_regression.check("\n".join(lines))

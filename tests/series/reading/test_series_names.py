@@ -106,23 +106,6 @@ def test_a_single_series_keeps_its_name(name, suffix, tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    "starts", [("2020-01-01",), ("2020-01-01", "2020-01-31", "2020-03-01")]
-)
-def test_series_by_another_name_are_told_apart_where_timestamps_repeat(
-    starts, tmp_path
-):
-    profile = seen(
-        long(["a", "b", "c"], starts).rename(columns={"unique_id": "shop"}),
-        tmp_path / "rows.csv",
-    )
-    assert (profile.series_id, profile.series, profile.length) == (
-        "shop",
-        ["a", "b", "c"],
-        40,
-    )
-
-
 def test_few_repeated_rows_are_no_series(tmp_path):
     rows = long(["ok"], lengths=(100,)).rename(columns={"unique_id": "state"})
     again = rows.iloc[::9].assign(state="corrected")
