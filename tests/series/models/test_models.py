@@ -50,6 +50,7 @@ OPTIONS = {
         {"cycles": [DAY]},
         {"cycles": [DAY, 12], "base": "cycle", "own": True, "recent": 2},
         {"cycles": [], "known": 1, "season": False},
+        {"cycles": [], "base": "cycle"},
     ],
     (statistical, "mstl"): [{"cycles": [DAY]}, {"cycles": [DAY, 9]}],
     (statistical, "ets"): [{"cycle": DAY}, {"cycle": DAY, "trend": False}, {}],
