@@ -112,7 +112,14 @@ def survives(clone: Path, path: Path, number: int) -> bool:
             [*PYTEST, "-x", *tests], cwd=clone, stdout=subprocess.DEVNULL, timeout=120
         )
     if not failed:
-        print(path.relative_to(clone), node.lineno, old, ast.unparse(node), sep="  ")
+        print(
+            path.relative_to(clone),
+            node.lineno,
+            old,
+            ast.unparse(node),
+            sep="  ",
+            flush=True,
+        )
     return not failed
 
 
