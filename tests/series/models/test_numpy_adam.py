@@ -87,12 +87,6 @@ def test_missing_targets_are_not_learned_from(sine):
     assert max(error(sine, result)) < 0.1
 
 
-def test_one_value_ahead_is_one_value(sine):
-    splits = {name: replace(split, outputs=1) for name, split in sine.splits.items()}
-    result = trained(replace(sine, splits=splits), steps=5)
-    assert result.replicates[0].predictions["final_test"].shape == (66,)
-
-
 def test_fewer_windows_than_a_batch_are_one_batch(sine):
     whole = trained(sine, steps=2, batch_size=300)
     larger = trained(sine, steps=2, batch_size=1000)
