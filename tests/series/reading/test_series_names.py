@@ -202,7 +202,7 @@ def test_too_many_series_are_counted(tmp_path):
 
 def shops(*parts):
     """Sales of items in shops: shop, item, the first day and the day after the last."""
-    days = pd.date_range("2022-01-01", periods=900)
+    days = pd.date_range("2022-01-01", periods=300)
     frames = []
     for number, (shop, item, first, last) in enumerate(parts, 1):
         sales = (np.arange(first, last) ** 2 % 23) * number
@@ -211,9 +211,9 @@ def shops(*parts):
     return pd.concat(frames)
 
 
-S1A, S1B, S2A = ("S1", "A", 0, 500), ("S1", "B", 300, 900), ("S2", "A", 400, 900)
-NUMBERS = [(1, 10, 0, 500), (1, 11, 300, 900), (2, 10, 400, 900)]
-GRID = [(shop, item, 0, 900) for shop in (1, 2, 3) for item in (10, 11, 12)]
+S1A, S1B, S2A = ("S1", "A", 0, 170), ("S1", "B", 100, 300), ("S2", "A", 130, 300)
+NUMBERS = [(1, 10, 0, 170), (1, 11, 100, 300), (2, 10, 130, 300)]
+GRID = [(shop, item, 0, 300) for shop in (1, 2, 3) for item in (10, 11, 12)]
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ GRID = [(shop, item, 0, 900) for shop in (1, 2, 3) for item in (10, 11, 12)]
         shops(S1A, S1B, S2A),
         shops(*NUMBERS),
         shops(*GRID),
-        shops(("S1", "A", 0, 450), ("S2", "A", 350, 600), ("S2", "B", 550, 900)),
+        shops(("S1", "A", 0, 150), ("S2", "A", 115, 200), ("S2", "B", 180, 300)),
         shops(S1A, S1B, S2A).sample(frac=0.5, random_state=0),
         pd.concat([shops(*GRID[:4]).assign(size=size) for size in "ML"]),
     ],
