@@ -625,6 +625,10 @@ REFUSED = {
         rows_of("time,x", [f"{d[8:]}/{d[5:7]}/2567" for d in DAYS], VARIED),
         "no column holds times .*, of the years 1800 to 2100",
     ),
+    "a line without an end": (
+        "x" * 2**17 + "\n" + rows_of("t,x", DAYS, VARIED),
+        "line 1 has more than 131,072 characters",
+    ),
     "years before 1800": (
         rows_of("Year,x", range(1749, 1949), VARIED),
         "'1749' lies outside of the years .* pass stamp='Year'",
