@@ -103,15 +103,6 @@ def test_the_part_of_seeds_is_the_variance_of_their_mean():
     assert part.variance == pytest.approx(np.var([0, 0.3, 0.6], ddof=1) / 3, rel=1e-4)
 
 
-def test_more_rows_are_told_of_only_where_twice_as_many_would_decide():
-    close = compare(errors(1.0, scatter=0.06), errors(1.0, seed=1, scatter=0.06), 91)
-    far = compare(errors(1.0, scatter=0.5), errors(1.0, seed=1, scatter=0.5), 91)
-    assert close.word == far.word == Word.OPEN
-    assert 1 < close.more <= 2
-    assert far.more is None
-    assert compare(errors(0.8), errors(1.0), 91).more is None
-
-
 def test_a_lead_is_real_if_it_is_sure_or_larger_than_the_band():
     sure = compare(errors(0.98), errors(1.0), 91)
     assert sure.high < 0

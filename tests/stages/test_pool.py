@@ -23,20 +23,14 @@ def tasks(workspace):
     return tasks_of(workspace, params.load(workspace.params), "waves")
 
 
-def is_finished(workspace, task):
-    return training.finished(workspace, task).exists()
-
-
 def test_one_that_fails_stops_no_other(workspace):
     """What becomes of those that are killed is in tests/pipeline/test_processes.py."""
     first, wrong, last = pool.run(workspace, tasks(workspace), 1, lambda _: None)
     assert "experiments.waves.wrong.training.ridge" in wrong.error
     assert (first.error, last.error, last.seconds > 0) == ("", "", True)
-    assert [is_finished(workspace, task) for task in tasks(workspace)] == [
-        True,
-        False,
-        True,
-    ]
+    assert [
+        training.finished(workspace, task).exists() for task in tasks(workspace)
+    ] == [True, False, True]
 
 
 def test_so_many_run_at_once_as_memory_has_room_for(workspace, monkeypatch):

@@ -213,8 +213,8 @@ def test_gaps_are_no_closing_time(lacks):
 
 def runs(values):
     """Values in words, such as "3 x None, 2 x business"."""
-    groups = [(value, len([*run])) for value, run in itertools.groupby(values)]
-    return ", ".join(f"{count} x {value}" for value, count in groups)
+    groups = itertools.groupby(values)
+    return ", ".join(f"{len([*run])} x {value}" for value, run in groups)
 
 
 def test_calendars_of_few_rows_are_as_approved(file_regression):

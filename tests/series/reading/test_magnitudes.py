@@ -135,11 +135,13 @@ def test_odd_numbers_are_as_approved(file_regression):
     for name, values in BASES.items():
         for number in NUMBERS:
             for rows in (1, 2, 3, 20, 21, 120):
-                odd = found(with_(values, (slice(5, 5 + rows), number)))
-                lines.append(f"{name}, {rows} of {number:g}: {odd}")
+                changed = with_(values, (slice(5, 5 + rows), number))
+                lines.append(f"{name}, {rows} of {number:g}: {found(changed)}")
         for length in (9, 10, 11, 12, 13, 20, 29, 30, 31, 40):
-            stuck = [np.median(values), values.min()]
-            odd = [found(with_(values, (slice(9, 9 + length), one))) for one in stuck]
+            odd = [
+                found(with_(values, (slice(9, 9 + length), stuck)))
+                for stuck in (np.median(values), values.min())
+            ]
             lines.append(f"{name}, stuck for {length}: {' | '.join(odd)}")
     file_regression.check("\n".join(lines))
 
