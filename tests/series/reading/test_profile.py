@@ -121,6 +121,9 @@ FILES = {
             *(f"{day};{row * row % 23};{row % 9},5" for row, day in enumerate(DAYS)),
         ]
     ),
+    "a count alone": "\n".join(
+        ["time,count", *(f"{day},{row}" for row, day in enumerate(DAYS))]
+    ),
     "rows that repeat a time": text([*DAYS, *DAYS[30:33]]),
     "rows that are repeated": "\n".join(["time,load", *ROWS, *ROWS[20:23]]),
     "no value": "\n".join(
