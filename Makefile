@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13, git and make. `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint repro cluster ui site notebooks recording picture bench lock clean help venv
+.PHONY: demo test lint repro cluster ui site notebooks recording picture bench mutants lock clean help venv
 
 # DVC's stages call `unroll`: it must be found by name. Make 3.81 finds its own commands without this PATH.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -61,6 +61,9 @@ bench: ## measure speed, write docs/performance.md (BENCH="peers --quick": a par
 	@.ci/venv bench
 	@.venv-bench/bin/python -m pytest -q tests/bench/peers/test_agreement.py
 	@.venv-bench/bin/python -m bench $(BENCH)
+
+mutants: venv ## change one operator at a time, and print what no test notices (COUNT=150 SEED=87 FOLDERS="series pipeline/evaluation")
+	@.venv/bin/python -m tests.mutants $(or $(COUNT),150) $(or $(SEED),87) $(or $(FOLDERS),series pipeline/evaluation)
 
 venv: ## set up .venv, which the other targets do by themselves; then `unroll` is in .venv/bin
 	@.ci/venv

@@ -64,7 +64,8 @@ def pytest_collection_modifyitems(items):
         name = item.path.name
         return SLOW.index(name) if name in SLOW else len(SLOW)
 
-    items.sort(key=place)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=place)
 
 
 @dataclass(frozen=True)

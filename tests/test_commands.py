@@ -47,6 +47,7 @@ ELSEWHERE = {
     "make ui": "a server",
     "make test": "this test is a part of it",
     "make lint": "a part of make test",
+    "make mutants": "minutes",
     "pytest": "a part of make test",
     "unroll --root /shared": "other machines",
     "dask scheduler": "other machines",

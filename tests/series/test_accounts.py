@@ -1,5 +1,6 @@
 """Scores and sums of groups of series, whatever they and their column are called."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -30,6 +31,24 @@ def test_a_column_of_groups_may_be_called_as_a_column_of_sums(by):
     summed = accounts.sums(FORECAST, by, ITSELF)
     assert summed.columns[0] == (by if by == "family" else "group")
     assert len(summed) == 4
+
+
+def test_scores_of_groups_have_the_numbers_that_are_committed(dataframe_regression):
+    """A group is of two series, a value was not measured, and the last group has none
+    above 0."""
+    of_series = {"a": "north", "b": "north", "c": "south", "d": "nowhere"}
+    own = pd.DataFrame(
+        {
+            "unique_id": [*"aabbccd"],
+            "model": ["theta", "theta", "ets", "ets", "ets", "ets", "ets"],
+            "role": "",
+            "y": [1.0, 2.0, 4.0, np.nan, -2.0, 2.0, np.nan],
+            "y_hat": [1.5, 1.0, 7.0, 8.0, -2.0, 2.0, 1.0],
+        }
+    )
+    naive = own.assign(model="last_value", role="naive_", y_hat=own["y_hat"] + 0.5)
+    found = accounts.scores(pd.concat([own, naive]), "family", of_series)
+    dataframe_regression.check(found)
 
 
 @pytest.mark.parametrize("by", ["model", "mae", "role", "values", "family"])

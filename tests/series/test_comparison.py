@@ -79,33 +79,28 @@ def test_models_that_differ_always_alike_are_decided(size, word):
     assert compare(errors(size), errors(1.0), 91).word == word
 
 
-def test_with_few_days_or_blocks_there_is_no_interval():
-    found = compare(errors(0.5, 6), errors(1.0, 6), 42)
-    assert (found.low, found.high, found.more) == (None, None, None)
-    assert found.word == Word.OPEN
-    assert found.better
-    assert (found.ahead, found.blocks) == (6, 6)
-    assert compare(errors(0.5, 3), errors(1.0, 3), 300).low is None
+def test_comparisons_have_the_numbers_that_are_committed(dataframe_regression):
+    """With or without seeds, by absolute or squared errors; days and blocks that are
+    just enough or too few."""
+    whole, half = ((errors(1.0), errors(size, seed=1)) for size in (0.97, 0.9))
+    few = (errors(0.9, 4), errors(1.0, 4, seed=1))
+    seeds = (Part(0.0004, 3), Part(0.0002, 2))
+    made = [
+        compare(*whole, 84),
+        compare(*whole, 83.9),
+        compare(*few, 84),
+        compare(*half, 91, *seeds),
+        compare(*half, 91, objective="mean"),
+        compare(errors(1.0, 3), errors(0.9, 3, seed=1), 91),
+    ]
+    table = pd.DataFrame([one.model_dump() for one in made]).astype(float)
+    dataframe_regression.check(table)
 
 
-def test_seeds_widen_the_interval():
-    usual = compare(errors(1.0), errors(1.0, seed=1), 91)
-    seeded = compare(errors(1.0), errors(1.0, seed=1), 91, Part(0.01, 3))
-    assert seeded.change == usual.change
-    assert seeded.low < usual.low
-    assert seeded.high > usual.high
+def test_the_part_of_seeds_is_the_variance_of_their_mean():
     assert seed_part(np.array([1.0])) == NO_SEEDS
     part = seed_part(np.exp([0.0, 0.3, 0.6]))
     assert part.variance == pytest.approx(np.var([0, 0.3, 0.6], ddof=1) / 3, rel=1e-4)
-
-
-def test_more_rows_are_told_of_only_where_twice_as_many_would_decide():
-    close = compare(errors(1.0, scatter=0.06), errors(1.0, seed=1, scatter=0.06), 91)
-    far = compare(errors(1.0, scatter=0.5), errors(1.0, seed=1, scatter=0.5), 91)
-    assert close.word == far.word == Word.OPEN
-    assert 1 < close.more <= 2
-    assert far.more is None
-    assert compare(errors(0.8), errors(1.0), 91).more is None
 
 
 def test_a_lead_is_real_if_it_is_sure_or_larger_than_the_band():

@@ -81,22 +81,21 @@ def test_the_mae_is_no_squared_error_where_the_mean_is_forecast(against):
     assert found.mae == pytest.approx(against.board.models["ridge"].mae)
 
 
-def test_one_series_needs_no_unique_id(against):
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows, _: rows.drop(columns="unique_id"),
+        lambda rows, later: rows[later],
+        lambda rows, later: rows.assign(y_hat=rows["y_hat"].where(later)),
+        lambda rows, _: rows.astype({"ds": str, "cutoff": str}),
+        lambda rows, _: rows.sample(frac=1, random_state=0),
+    ],
+    ids=["one series", "the later half", "nothing earlier", "texts", "in any order"],
+)
+def test_rows_that_say_the_same_are_judged_alike(against, change):
     rows = forecasts(against)
-    assert judge(rows.drop(columns="unique_id"), against) == judge(rows, against)
-
-
-def test_rows_of_the_earlier_half_are_not_looked_at(against):
-    rows = forecasts(against)
-    later = rows[rows["cutoff"] >= against.board.middle]
-    odd = rows.assign(y_hat=rows["y_hat"].where(rows["cutoff"] >= against.board.middle))
-    assert judge(later, against) == judge(rows, against) == judge(odd, against)
-
-
-def test_timestamps_may_be_text_and_rows_in_any_order(against):
-    rows = forecasts(against)
-    texts = rows.astype({"ds": str, "cutoff": str}).sample(frac=1, random_state=0)
-    assert judge(texts, against) == judge(rows, against)
+    later = rows["cutoff"] >= against.board.middle
+    assert judge(change(rows, later), against) == judge(rows, against)
 
 
 def test_a_value_that_was_not_measured_need_not_be_forecast():

@@ -50,51 +50,6 @@ def test_the_legend_explains_the_error_that_the_table_shows(objective, error):
     assert error in table.models(SCORES, "kW", objective).headings[2]
 
 
-def test_models_have_as_much_as_is_known():
-    shown = table.models(SCORES, "kW")
-    assert shown.headings == [
-        "Model",
-        "Name",
-        "MAE, kW",
-        "Sum",
-        "Quantile loss",
-        "Change",
-        "95 % interval",
-        "Coverage",
-        "CPU s",
-    ]
-    assert shown.numeric == shown.headings[2:]
-    assert shown.rows == [
-        [
-            "GRU(32), 3 seeds (forecasts)",
-            "gru",
-            "1.235",
-            "-25.0 %",
-            "0.1234",
-            "-18 %",
-            "-25 to -10 %",
-            "91 %",
-            "12",
-        ],
-        ["ridge\\x1b[2J", "ridge", "1.500", "+0.0 %", "-", "-", "-", "-", "0"],
-        [
-            "last value",
-            "last_value",
-            "20.00",
-            "-",
-            "0.5000",
-            "+1,200 %",
-            "-",
-            "90 %",
-            "-",
-        ],
-    ]
-    without = table.models(SCORES.assign(seconds=np.nan), "")
-    assert without.headings[2] == "MAE"
-    assert without.headings[-1] == "Coverage"
-    assert {len(row) for row in without.rows} == {8}
-
-
 def rows(names=("meter",), stamps=("2024-01-08", "2024-01-09")):
     count = len(names) * len(stamps)
     values = 100.0 * np.arange(1, count + 1)
@@ -109,13 +64,67 @@ def rows(names=("meter",), stamps=("2024-01-08", "2024-01-09")):
     )
 
 
-def test_models_with_the_same_scores_have_one_row():
+BY_GROUP = pd.DataFrame(
+    {
+        "family": ["a", "b", "total"],
+        "model": "theta",
+        "mae": [1.5, np.nan, 1.25],
+        "rmse": [2.0, np.nan, 1.75],
+        "bias": [0.123, np.nan, -0.5],
+        "values": [3, 0, 1234],
+        "naive_model": "last_value",
+        "naive_mae": [2.5, np.nan, 1.25],
+        "naive_rmse": [3.0, np.nan, 1.75],
+        "naive_bias": [0.0, np.nan, np.nan],
+    }
+)
+SUMS = pd.DataFrame(
+    {
+        "family": [*"abcdefghi", "total"],
+        "ds": pd.Timestamp("2024-01-08 12:00"),
+        "y_hat": [*range(100, 1000, 100), 4500.0],
+        "series": 1,
+    }
+)
+WHY = pd.DataFrame(
+    {
+        "unique_id": "meter",
+        "ds": pd.to_datetime(["2024-01-08", "2024-01-09"]),
+        "level": [100.0, 100.0],
+        "last_values": [-3.25, 0.125],
+        "y_hat": [96.75, 100.125],
+    }
+)
+
+
+def test_tables_are_as_approved(file_regression):
+    """Models whose scores are the same have one row; sums of more than ten groups are
+    those of all alone; forecasts have the digits that their intervals leave."""
     twice = pd.concat([SCORES, SCORES[2:].assign(model="zero", title="always 0")])
-    shown = table.models(twice, "kW").rows
-    assert [row[:2] for row in shown[1:]] == [
-        ["ridge\\x1b[2J", "ridge"],
-        ["last value; always 0", "last_value, zero"],
-    ]
+    more = pd.concat([SUMS[:1].assign(family="z"), SUMS])
+    unknown = rows().assign(**{"lo-80": -np.inf, "hi-80": np.inf})
+    shown = {
+        "models": table.models(SCORES, "kW"),
+        "models by another error": table.models(twice, "", "mean"),
+        "models without seconds": table.models(SCORES.assign(seconds=np.nan), ""),
+        "scores": table.scores(BY_GROUP, "kW"),
+        "scores without a unit": table.scores(BY_GROUP, ""),
+        "sums": table.sums(SUMS),
+        "sums of many": table.sums(more),
+        "a forecast": table.forecast(rows(), 0.8, "kW"),
+        "two": table.forecast(rows(("a", "b"), ("2024-01-08 12:00",)), 0.8, ""),
+        "no interval": table.forecast(unknown, 0.8, ""),
+        "why": table.why(WHY, "kW"),
+    }
+    lines = []
+    for name, one in shown.items():
+        cells = [" | ".join(row) for row in (one.headings, *one.rows)]
+        lines += ["", name, *cells, f"numbers: {', '.join(one.numeric)}", one.caption]
+    for width in (0.0, 0.004, 1.0, 9.99, 10.0, 1000.0, np.inf):
+        for size in (0.0, 1e-7, 0.0123, 1.0, 999.5, 1e9, 123456789012.0, 1e15, 3e20):
+            texts = table.alike([size, -size / 2, 0.0, np.inf], width)
+            lines.append(f"{size:g} to within {width:g}: {', '.join(texts)}")
+    file_regression.check("\n".join(lines))
 
 
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
@@ -131,16 +140,7 @@ def test_a_forecast_is_written_as_a_workbook(tmp_path, zone):
         table.write_xlsx(rows, tmp_path / "a.xls")
 
 
-def test_a_forecast_has_the_digits_that_its_intervals_leave():
-    shown = table.forecast(rows(), 0.8, "kW")
-    assert shown.headings == ["Timestamp", "Forecast, kW", "Low 80 %", "High 80 %"]
-    assert shown.rows[0] == ["2024-01-08", "100.0", "90.0", "110.0"]
-    several = table.forecast(rows(("a", "b"), ("2024-01-08 12:00",)), 0.8, "")
-    assert several.headings[0] == "Series"
-    assert several.rows[1] == ["b", "2024-01-08 12:00:00", "200.0", "190.0", "210.0"]
-
-
-def test_the_page_says_what_the_answer_says_and_runs_nothing():
+def test_the_page_says_what_the_answer_says_and_runs_nothing(file_regression):
     forecaster = SimpleNamespace(
         first=SimpleNamespace(why="a <model>"),
         question=SimpleNamespace(windows=SimpleNamespace(unit="kW")),
@@ -160,17 +160,7 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing():
     )
     caption = {"Caption.": "<?xml?><svg id='s'></svg>"}
     text = page.page(answer, rows(), 0.8, caption, {}, {})
-    assert "<li>P&lt;1: there is no row with a value</li>" in text
-    assert text.startswith("<!doctype html>\n")
-    assert "<h1>meter, column load: does it need a recurrent network?</h1>" in text
-    assert '<p class="answer">No: &lt;b&gt;ridge&lt;/b&gt; is better.</p>' in text
-    assert (
-        "<figure><svg id='s'></svg><figcaption>Caption.</figcaption></figure>" in text
-    )
-    assert text.count('<tr class="best">') == 1
-    row = '<tr class="best"><th scope="row">GRU(32), 3 seeds (forecasts)</th><td>gru</td><td class="n">1.235</td>'
-    assert row in text
-    assert "made by a &lt;model&gt;." in text
+    file_regression.check(text, extension=".html")
     assert "<script" not in text
     assert "://" not in text
 

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from pipeline.config import params
+from pipeline.errors import UsageError
 from pipeline.evaluation import answers, intervals, margin
 from pipeline.evaluation.answers import Note
 from pipeline.evaluation.margin import Word
@@ -185,6 +187,14 @@ def test_predictions_of_any_origin_get_the_word_that_an_experiment_gets():
     assert [comparison.low, comparison.change, comparison.high] == pytest.approx(
         [expected.low, expected.change, expected.high]
     )
+
+
+def test_two_experiments_are_compared_if_they_are_of_one_data_set(evaluated):
+    config = params.load(evaluated.params)
+    found = answers.between(evaluated, config, "waves/perceptron", "waves/last_value")
+    assert found.change == pytest.approx(-0.8617, abs=1e-4)
+    with pytest.raises(UsageError, match="waves/node and imdb/rnn belong to two data"):
+        answers.between(evaluated, config, "waves/node", "imdb/rnn")
 
 
 def searched(errors):

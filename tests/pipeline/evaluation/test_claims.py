@@ -1,10 +1,11 @@
+import math
 import re
 
 import pytest
 
 from pipeline.config import params
 from pipeline.errors import UsageError
-from pipeline.evaluation import schema
+from pipeline.evaluation import claims, schema
 from pipeline.evaluation.claims import Claim, Outcome, judge, load
 from pipeline.evaluation.scores import statistics
 from pipeline.training.run_folder import LayerSummary
@@ -287,6 +288,22 @@ def test_an_interval_around_0_or_below_it_is_no_narrow_one(values, outcome):
 
 
 @pytest.mark.parametrize(
+    ("interval", "metric", "times"),
+    [
+        ((0.5, 2.0), "final.test.mse", 4),
+        ((-2.0, -0.5), "gap", 4),
+        ((3.0, 3.0), "gap", 1),
+        ((0.0, 0.0), "gap", 1),
+        ((0.0, 2.0), "gap", math.inf),
+        ((-2.0, 0.0), "gap", math.inf),
+        ((0.5, 0.8), "final.test.accuracy", 4),
+    ],
+)
+def test_an_interval_is_so_many_times_as_wide_as_its_end(interval, metric, times):
+    assert claims._span(interval, metric) == pytest.approx(times)
+
+
+@pytest.mark.parametrize(
     ("mean", "outcome"),
     [(4.0, Outcome.YES), (6.0, Outcome.NO), (5.0, Outcome.UNSURE)],
 )
@@ -297,13 +314,13 @@ def test_a_question_is_answered(mean, outcome):
 
 def test_every_claim_of_the_repository_names_an_experiment_and_a_metric_that_it_has():
     workspace = Workspace(REPOSITORY)
-    claims = load(workspace.claims)
+    all_claims = load(workspace.claims)
     evaluations = [
         schema.load(folder)
         for folder in (REPOSITORY / "results" / "evaluations").iterdir()
     ]
     by_dataset = {evaluation.dataset.name: evaluation for evaluation in evaluations}
-    outcomes = {judge(each, by_dataset).outcome for each in claims}
+    outcomes = {judge(each, by_dataset).outcome for each in all_claims}
     assert outcomes <= {
         Outcome.HOLDS,
         Outcome.FAILS,
@@ -313,7 +330,7 @@ def test_every_claim_of_the_repository_names_an_experiment_and_a_metric_that_it_
         Outcome.NO,
         Outcome.NOT_BUILT,
     }
-    assert {name for each in claims for name in each.experiments} <= {
+    assert {name for each in all_claims for name in each.experiments} <= {
         *params.load_all(workspace.params).runs
     }
 

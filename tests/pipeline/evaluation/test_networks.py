@@ -7,11 +7,14 @@ import pytest
 
 from pipeline.config import params
 from pipeline.data import dataset as datasets
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
 from pipeline.evaluation import networks, schema
 from pipeline.report import page
 from pipeline.report.results import load
 from pipeline.training import run_folder
+from tests.pipeline.evaluation.scored import small
 
 OPTIONS = {"family": "recurrent", "name": "simple_rnn", "embedding": 2, "units": 1}
 WEIGHTS = {
@@ -69,6 +72,7 @@ def test_it_holds_the_weights_by_layer_the_vectors_of_its_words_and_what_keras_s
     rows = [data.words.tolist().index(word) for word in network.words]
     assert networks.RARE in network.words
     assert network.shapes == [[len(rows), 2], [2, 1], [1, 1], [1], [1, 1], [1]]
+    assert network.nodes == [], "no network has three weights"
     for seed, text in enumerate(network.weights):
         expected = (
             np.concatenate([WEIGHTS["embedding/vars/0"][rows].ravel(), np.arange(1, 7)])
@@ -95,6 +99,28 @@ def test_one_that_the_script_does_not_know_is_not_played(of_imdb):
     assert [of_imdb(**{option: value})[0] for option, value in others.items()] == [
         None
     ] * 5
+
+
+@pytest.mark.parametrize(
+    ("hours", "step", "titles"),
+    [
+        (1, 2, ["up to 2020-01-03 12:00", "up to 2020-01-05 06:00"]),
+        (24, 1, ["up to 2020-03-02", "up to 2020-04-13"]),
+    ],
+)
+def test_examples_of_a_series_are_called_by_the_end_of_their_inputs(
+    hours, step, titles
+):
+    windows = Windows(np.zeros((200, 1)), np.arange(20, 190), 20, step, 0, 0)
+    stamps = np.datetime64("2020-01-01", "s") + 3600 * hours * np.arange(200)
+    splits = {"train": windows, "test": windows}
+    data = Dataset("x", "forecast", "mae", splits, period=24 // hours, stamps=stamps)
+    assert networks._examples(data)[1][:2] == titles
+
+
+def test_points_have_no_past_to_be_shown_and_windows_have():
+    assert networks._has_past(small(), "examples")
+    assert not networks._has_past(small(), "points")
 
 
 def test_damaged_weights_are_one_line(of_imdb, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, Windows
 from pipeline.evaluation import plot_data
+from pipeline.files import read_json
 from tests.pipeline.evaluation.scored import of, small
 
 
@@ -157,3 +158,20 @@ def test_mistakes_are_the_reviews_that_a_model_is_surest_of_and_wrong():
         ["e", 1, 0, 0.9, "bad film good"],
         ["e", 0, 1, 0.2, "… good"],
     ]
+
+
+@pytest.mark.parametrize(
+    "name", ["imdb", "jena_hourly", "sine_extrapolation", "sine_windows", "waves"]
+)
+def test_evaluations_and_their_tables_have_the_numbers_that_are_committed(
+    evaluated, name, data_regression
+):
+    """Of a table the mean of the sums up to each row, which tells orders apart."""
+    folder = evaluated.evaluation(name)
+    found = read_json(folder / "evaluation.json")
+    for entry in found["experiments"].values():
+        del entry["fingerprint"]
+    for path in sorted(folder.rglob("*.csv")):
+        numbers = pd.read_csv(path).select_dtypes("number")
+        found[path.name] = numbers.fillna(0).cumsum().mean().to_dict()
+    data_regression.check(found, round_digits=7)

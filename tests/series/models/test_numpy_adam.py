@@ -10,7 +10,6 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.data.problem import problem
 from pipeline.errors import DivergedError
-from pipeline.files import read_npz
 from series.models import numpy_adam
 from series.models.residual import MODELS
 from tests.support.training import job
@@ -72,17 +71,9 @@ def test_a_seed_gives_the_same_bytes_beside_others_and_alone(sine):
     )
 
 
-def test_weights_on_disk_forecast_the_same(sine, tmp_path):
-    result = trained(sine, steps=20)
-    replicate = result.replicates[0]
-    result.save(replicate.weights["final"], tmp_path / "seed_0_final")
+def test_a_number_too_few_is_named(sine):
+    weights = trained(sine, seeds=(0,), steps=1).replicates[0].weights["final"]
     model = MODELS["gru"](problem(sine), cycles=[], **OPTIONS["gru"])
-    weights = read_npz(tmp_path / "seed_0_final.npz")["weights"]
-    inputs, _ = sine.splits["test"].take(np.arange(5))
-    forecasts = numpy_adam.load(model, weights)(inputs)
-    np.testing.assert_allclose(
-        forecasts, replicate.predictions["final_test"][:5], rtol=1e-5, atol=1e-6
-    )
     with pytest.raises(ValueError, match="numbers are needed. Received"):
         numpy_adam.load(model, weights[:-1])
 
@@ -94,12 +85,6 @@ def test_missing_targets_are_not_learned_from(sine):
     data = replace(sine, splits={**sine.splits, "train": train})
     result = trained(data, steps=200)
     assert max(error(sine, result)) < 0.1
-
-
-def test_one_value_ahead_is_one_value(sine):
-    splits = {name: replace(split, outputs=1) for name, split in sine.splits.items()}
-    result = trained(replace(sine, splits=splits), steps=5)
-    assert result.replicates[0].predictions["final_test"].shape == (66,)
 
 
 def test_fewer_windows_than_a_batch_are_one_batch(sine):

@@ -103,20 +103,3 @@ def test_outputs_and_gradients_are_those_of_keras(network, shape):
             of_keras[2][1, : 2 * UNITS] = 0
         for mine, other in zip(of_ours, of_keras, strict=True):
             np.testing.assert_allclose(mine, other, atol=1e-5)
-
-
-def test_initial_weights_are_orthogonal_for_each_gate_and_biases_0():
-    network = Gru(3, [UNITS], OUTPUTS)
-    weights = network.views(network.fresh(np.random.default_rng(0)))
-    for gate in range(3):
-        square = weights["recurrent"][0, gate * UNITS : (gate + 1) * UNITS]
-        np.testing.assert_allclose(square @ square.T, np.eye(UNITS), atol=1e-6)
-    assert np.abs(weights["kernel"]).max() <= (6 / (3 * UNITS + 3)) ** 0.5
-    assert not weights["bias"].any()
-    assert not weights["recurrent_bias"].any()
-
-
-def test_the_forget_gate_begins_open():
-    network = Lstm(3, [UNITS], OUTPUTS)
-    bias = network.views(network.fresh(np.random.default_rng(0)))["bias"][0, :, 0]
-    np.testing.assert_array_equal(bias, np.repeat([0, 1, 0, 0], UNITS))

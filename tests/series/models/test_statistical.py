@@ -47,8 +47,3 @@ def test_it_is_probability_times_size_smoothed_with_the_best_constants():
         forecasts, np.repeat(np.array(expected)[:, None], 3, axis=1)
     )
     assert forecasts[5, 0] == -0.7
-
-
-def test_one_value_ahead_is_one_value():
-    inputs = np.zeros((4, 10, 1))
-    assert tsb(Problem((10, 1))).features(inputs).shape == (4,)

@@ -1,6 +1,8 @@
 """Rows that have no even distance: by which calendar they follow one another, and what
 comes next by it."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,13 +81,6 @@ def test_the_middle_of_a_month_and_the_last_second_of_it(day, rows):
     np.testing.assert_array_equal(ahead, np.asarray(stamps[-6:], "datetime64[ms]"))
 
 
-def test_months_of_which_few_lie_on_another_day_keep_their_convention():
-    trading = pd.date_range("2020-01-01", periods=40, freq="BME").to_series()
-    trading.iloc[[16, 28]] -= pd.Timedelta(days=3)  # a holiday
-    moments = trading.to_numpy("datetime64[ms]")
-    assert calendars.calendar(moments)[0].rows == "month, business day -1"
-
-
 @pytest.mark.parametrize("freq", ["D", "W-SUN", "B", "MS", "ME", "QS", "BME"])
 @pytest.mark.parametrize(
     "zone", ["Europe/Berlin", "America/New_York", "Australia/Sydney"]
@@ -149,6 +144,12 @@ OPEN = {
         HOURS[(HOURS.hour == 0) & (HOURS.day_of_week < 6)],
         dict.fromkeys(WEEK[:6], "00:00"),
     ),
+    "ten seconds a day": (
+        pd.DatetimeIndex(
+            [day + pd.Timedelta(seconds=n) for day in HOURS[::24] for n in range(10)]
+        ),
+        dict.fromkeys(WEEK, "00:00-00:00:09"),
+    ),
     "two days a week": (
         HOURS[(HOURS.hour == 0) & HOURS.day_of_week.isin([1, 3])],
         {"Tue": "00:00", "Thu": "00:00"},
@@ -208,3 +209,48 @@ def test_a_holiday_and_rows_outside_do_not_hide_the_hours_and_outside_is_no_row(
 def test_gaps_are_no_closing_time(lacks):
     moments = HOURS[~lacks].to_numpy("datetime64[ms]")
     assert calendars.calendar(moments)[0].rows is None
+
+
+def runs(values):
+    """Values in words, such as "3 x None, 2 x business"."""
+    groups = itertools.groupby(values)
+    return ", ".join(f"{len([*run])} x {value}" for value, run in groups)
+
+
+def test_calendars_of_few_rows_are_as_approved(file_regression):
+    """Of 1 to 30 rows, then of 40 rows of which one to eight in a row lack, or lie on
+    the day before."""
+    lines = []
+    for freq in CONVENTIONS:
+        stamps = np.asarray(
+            pd.date_range("2021-01-01", periods=40, freq=freq), "M8[ms]"
+        )
+        few = [stamps[:count] for count in range(1, 31)]
+        gaps = [np.delete(stamps, slice(9, 9 + count)) for count in range(1, 9)]
+        early = [
+            np.unique(stamps - np.timedelta64(1, "D") * (np.arange(40) % 9 < count))
+            for count in range(1, 9)
+        ]
+        for name, samples in (("few", few), ("gaps", gaps), ("early", early)):
+            found = [calendars.calendar(sample) for sample in samples]
+            rows = [
+                f"{cleaning.rows} {each.freq} {each.gaps}" for cleaning, each in found
+            ]
+            lines.append(f"{freq} {name}: {runs(rows)}")
+    file_regression.check("\n".join(lines))
+
+
+def test_slips_are_as_approved(file_regression):
+    """A row of so many, moved by -6 to 6 steps of half a day."""
+    lines = []
+    half = np.timedelta64(12, "h")
+    for freq, count in itertools.product(["D", "MS", "ME"], [4, 10, 20, 61, 100]):
+        stamps = pd.date_range("2021-01-01", periods=count, freq=freq)
+        for row in (1, count // 2, count - 1):
+            found = []
+            for steps in [*range(-12, 13), 2000]:
+                moved = np.asarray(stamps, "M8[ms]")
+                moved[row] += steps * half
+                found.append(calendars.slip(moved))
+            lines.append(f"{count} {freq}, row {row}: {runs(found)}")
+    file_regression.check("\n".join(lines))

@@ -6,18 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UnrollError
-from series.options import Options
 from series.reading import files
-from series.reading.detect import detect
-
-
-@pytest.fixture
-def seen(tmp_path):
-    def profile(text, **overrides):
-        (tmp_path / "load.csv").write_text(text, encoding="utf-8", newline="")
-        return detect([tmp_path / "load.csv"], Options(**overrides))
-
-    return profile
 
 
 def series(freq, count, form, start):
@@ -359,6 +348,18 @@ READ = {
         DAYS[-1],
         [0, 1, 4],
     ),
+    "a delimiter in quotes behind a blank": (
+        rows_of('date, "x,y"', DAYS, VARIED),
+        DAYS[0],
+        DAYS[-1],
+        [0, 1, 4],
+    ),
+    "a row of units": (
+        rows_of("t;x\n;kW", DAYS, ["1,5", "2,5"], ";"),
+        DAYS[0],
+        DAYS[-1],
+        [1.5, 2.5],
+    ),
     "letters that nobody sees": (
         rows_of("\u200bdate,\ufeffx", DAYS, VARIED),
         DAYS[0],
@@ -422,16 +423,19 @@ READ = {
 }
 
 
-@pytest.mark.parametrize(("text", "first", "last", "values"), READ.values(), ids=READ)
-def test_a_good_file_is_read_as_it_is_meant(seen, tmp_path, text, first, last, values):
-    profile = seen(text)
-    target = next(name for name in profile.targets if name != "ts")
-    drop = [name for name in profile.columns if name != target]
-    form = profile.form.model_copy(update={"target": target, "drop": drop})
-    table = files.table_of(files.read([tmp_path / "load.csv"], form))
-    assert (profile.first, profile.last) == (np.datetime64(first), np.datetime64(last))
-    assert (table.timestamps[0], table.timestamps[-1]) == (profile.first, profile.last)
-    np.testing.assert_array_equal(table.values[: len(values), 0], values)  # noqa: PD011 - not pandas'
+def test_a_good_file_is_read_as_it_is_meant(seen, told, tmp_path, file_regression):
+    lines = []
+    for name, (text, first, last, values) in READ.items():
+        profile = seen(text)
+        lines.append(told(name, profile))
+        target = next(name for name in profile.targets if name != "ts")
+        drop = [name for name in profile.columns if name != target]
+        form = profile.form.model_copy(update={"target": target, "drop": drop})
+        table = files.table_of(files.read([tmp_path / "load.csv"], form))
+        span = (np.datetime64(first), np.datetime64(last))
+        assert (table.timestamps[0], table.timestamps[-1]) == span, name
+        assert table.values[: len(values), 0].tolist() == values, name  # noqa: PD011
+    file_regression.check("\n".join(lines))
 
 
 def changed(stamps, row, stamp):
@@ -461,6 +465,10 @@ REFUSED = {
     ),
     "a day that is there": (
         rows_of("t,x", changed(DAYS, 30, "2024-01-01"), VARIED),
+        "line 32: .* does not fit those",
+    ),
+    "a day three days off": (
+        rows_of("t,x", changed(DAYS, 30, "2024-02-04"), VARIED),
         "line 32: .* does not fit those",
     ),
     "the last row": (
@@ -616,6 +624,10 @@ REFUSED = {
     "Buddhist years": (
         rows_of("time,x", [f"{d[8:]}/{d[5:7]}/2567" for d in DAYS], VARIED),
         "no column holds times .*, of the years 1800 to 2100",
+    ),
+    "a line without an end": (
+        "x" * 2**17 + "\n" + rows_of("t,x", DAYS, VARIED),
+        "line 1 has more than 131,072 characters",
     ),
     "years before 1800": (
         rows_of("Year,x", range(1749, 1949), VARIED),

@@ -1,13 +1,16 @@
 """Several series in one table: the column that names them is found, whatever its type
 and their lengths."""
 
+import itertools
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.errors import UnrollError
 from series.options import Options
-from series.reading import files
+from series.reading import files, series_names
 from series.reading.detect import detect
 
 
@@ -100,23 +103,6 @@ def test_a_single_series_keeps_its_name(name, suffix, tmp_path):
         None,
         [str(name)],
         ["y"],
-    )
-
-
-@pytest.mark.parametrize(
-    "starts", [("2020-01-01",), ("2020-01-01", "2020-01-31", "2020-03-01")]
-)
-def test_series_by_another_name_are_told_apart_where_timestamps_repeat(
-    starts, tmp_path
-):
-    profile = seen(
-        long(["a", "b", "c"], starts).rename(columns={"unique_id": "shop"}),
-        tmp_path / "rows.csv",
-    )
-    assert (profile.series_id, profile.series, profile.length) == (
-        "shop",
-        ["a", "b", "c"],
-        40,
     )
 
 
@@ -216,7 +202,7 @@ def test_too_many_series_are_counted(tmp_path):
 
 def shops(*parts):
     """Sales of items in shops: shop, item, the first day and the day after the last."""
-    days = pd.date_range("2022-01-01", periods=900)
+    days = pd.date_range("2022-01-01", periods=300)
     frames = []
     for number, (shop, item, first, last) in enumerate(parts, 1):
         sales = (np.arange(first, last) ** 2 % 23) * number
@@ -225,9 +211,9 @@ def shops(*parts):
     return pd.concat(frames)
 
 
-S1A, S1B, S2A = ("S1", "A", 0, 500), ("S1", "B", 300, 900), ("S2", "A", 400, 900)
-NUMBERS = [(1, 10, 0, 500), (1, 11, 300, 900), (2, 10, 400, 900)]
-GRID = [(shop, item, 0, 900) for shop in (1, 2, 3) for item in (10, 11, 12)]
+S1A, S1B, S2A = ("S1", "A", 0, 170), ("S1", "B", 100, 300), ("S2", "A", 130, 300)
+NUMBERS = [(1, 10, 0, 170), (1, 11, 100, 300), (2, 10, 130, 300)]
+GRID = [(shop, item, 0, 300) for shop in (1, 2, 3) for item in (10, 11, 12)]
 
 
 @pytest.mark.parametrize(
@@ -236,7 +222,7 @@ GRID = [(shop, item, 0, 900) for shop in (1, 2, 3) for item in (10, 11, 12)]
         shops(S1A, S1B, S2A),
         shops(*NUMBERS),
         shops(*GRID),
-        shops(("S1", "A", 0, 450), ("S2", "A", 350, 600), ("S2", "B", 550, 900)),
+        shops(("S1", "A", 0, 150), ("S2", "A", 115, 200), ("S2", "B", 180, 300)),
         shops(S1A, S1B, S2A).sample(frac=0.5, random_state=0),
         pd.concat([shops(*GRID[:4]).assign(size=size) for size in "ML"]),
     ],
@@ -251,6 +237,29 @@ def test_series_that_only_several_columns_tell_apart_are_refused(frame, tmp_path
     names = frame[columns].astype(str).agg("/".join, axis=1)
     profile = seen(frame.assign(unique_id=names), tmp_path / "rows.csv")
     assert [*profile.series] == sorted(names.unique())
+
+
+def test_names_of_many_and_of_short_series_are_as_approved(file_regression):
+    """So many series of so many rows, all at the same times or half of them; their names
+    are words or count from 1."""
+    lines = []
+    for name in ("shop", "hour"):
+        for count, length in itertools.product((2, 24, 51), (1, 3, 9)):
+            for words, late in itertools.product((True, False), (0, length // 2)):
+                frame = long(
+                    [f"s{n}" if words else n for n in range(1, count + 1)],
+                    [f"2020-01-{1 + late:02}", "2020-01-01"],
+                    [length],
+                ).rename(columns={"unique_id": name})
+                moments = frame.pop("ds").to_numpy("datetime64[ms]")
+                try:
+                    found = series_names.series_names(frame, moments, Path("a.csv"))
+                    said = f"{found.series_id} {len(found.series)} {found.doubt}"
+                except UnrollError as error:
+                    said = str(error)
+                what = "words" if words else "numbers"
+                lines.append(f"{count} {what} of {length} by {name} {late}: {said}")
+    file_regression.check("\n".join(lines))
 
 
 def test_words_name_series_before_counts_do(tmp_path):

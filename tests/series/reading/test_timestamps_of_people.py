@@ -92,27 +92,27 @@ WRITTEN = {
 """Distances of rows -> notations of their timestamps, between bars."""
 
 
-@pytest.mark.parametrize(
-    ("template", "freq"),
-    [
-        (text.strip(), freq)
-        for freq, texts in WRITTEN.items()
-        for text in texts.split("|")
-    ],
-)
-def test_a_notation(template, freq):
-    stamps = pd.date_range(STARTS[freq], periods=30, freq=freq)
-    texts = pd.Series([written(template, stamp, freq) for stamp in stamps], dtype="str")
-    head = pd.DataFrame({"date": texts, "x": "5"})
-    columns, formats = find_columns(head, [])
-    readings = [
-        timestamp_formats.parse(texts, stamp_format)[0] for stamp_format in formats
-    ]
-    assert columns == ["date"]
-    assert any(
-        np.array_equal(moments, np.asarray(stamps, "datetime64[ms]"))
-        for moments in readings
-    ), formats
+def test_notations(file_regression):
+    """Of the formats that fit, which are approved, those before the bar give the times
+    that are meant."""
+    lines = []
+    pairs = [(freq, text) for freq in WRITTEN for text in WRITTEN[freq].split("|")]
+    for freq, text in pairs:
+        template = text.strip()
+        stamps = pd.date_range(STARTS[freq], periods=30, freq=freq)
+        cells = [written(template, stamp, freq) for stamp in stamps]
+        texts = pd.Series(cells, dtype="str")
+        columns, formats = find_columns(pd.DataFrame({"date": texts, "x": "5"}), [])
+        meant = [
+            form
+            for form in formats
+            if np.array_equal(timestamp_formats.parse(texts, form)[0], stamps)
+        ]
+        assert columns == ["date"]
+        assert meant, template
+        others = [form for form in formats if form not in meant]
+        lines.append(f"{cells[0]}: {meant} | {others}")
+    file_regression.check("\n".join(lines))
 
 
 MONTHS = {

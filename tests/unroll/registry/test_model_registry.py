@@ -89,9 +89,7 @@ def leave(workspace, name, experiment):
 
 def answer_of(workspace, name):
     """An answer whose champion is a trained experiment."""
-    forecaster = forecaster_of(workspace, f"meter/{name}")
-    spec = forecaster.spec.model_copy(update={"name": "meter", "why": "as asked"})
-    forecaster = replace(forecaster, spec=spec, cache={})
+    forecaster = replace(forecaster_of(workspace, f"meter/{name}"), name="meter")
     return SimpleNamespace(
         name="meter",
         forecaster=forecaster,

@@ -1,0 +1,29 @@
+"""What the tests of reading share."""
+
+import pytest
+
+from series.options import Options
+from series.reading.detect import detect
+from series.reading.profile import described
+
+
+@pytest.fixture
+def seen(tmp_path):
+    """The profile of a text, by options."""
+
+    def profile(text, written="utf-8", **overrides):
+        (tmp_path / "load.csv").write_text(text, written, newline="")
+        return detect([tmp_path / "load.csv"], Options(**overrides))
+
+    return profile
+
+
+@pytest.fixture
+def told():
+    """What is told of a profile, and its form, in lines below a name."""
+
+    def lines(name, profile):
+        form = profile.form.model_dump_json(exclude_defaults=True)
+        return "\n".join([f"# {name}", *described(profile), f"form      {form}", ""])
+
+    return lines
