@@ -5,6 +5,10 @@ the library:
 
     # A DataFrame, a CSV file or a Parquet file. Does recurrence help?
     answer = unroll.answer(frame, target="load", horizon=24)
+    # The same in steps.
+    rows = unroll.read(frame)
+    question = unroll.propose(rows, target="load", horizon=24)
+    answer = unroll.answer(rows, question)
     answer.sentence
     # A row for each model.
     answer.models
@@ -19,22 +23,24 @@ the library:
     # A table of the user's own, on the same cutoffs.
     unroll.judge(table, against=answer)
 
-A series goes through the modules in this order:
+`answer` has the calls. A series goes through the modules in this order:
 
-1. `source` takes the user's data, and `reading` profiles the files.
-2. `question` proposes the options that a user leaves out (target, horizon, lookback).
-   It cuts the rows into windows.
-3. `backtest` spreads cutoffs over the later half of the rows. `candidates` lists the
-   models, and `fits` fits each in a process of its own, with `training`.
-4. `leaderboard` chooses models on the earlier half of the cutoffs, and `comparison`
-   compares two of them on the later half. `combination` is the weighted median of
-   several models, `intervals` has the prediction intervals, and `sentence` the words.
-5. `forecaster` is the best model, fitted to all rows. `spec` describes the forecaster,
-   and `rows` turns new rows into its inputs.
-   `contributions` says why it forecasts what it does.
-6. `windowed` does this for series that are cut into windows, `short` for those that are
-   too short. `answer` does all of it in one call. `judge` compares a table of the user's own.
-   `table`, `plot` and `page` show an answer to people.
+1. `read`: `source` takes the user's data, and `reading` profiles the files.
+2. `propose`: `question` proposes the options that a user leaves out (target, horizon,
+   lookback).
+3. `answer`: `compared` goes through the next steps.
+   `preparation` cuts the rows into windows, or takes each series as a whole.
+   `candidates` lists the models that suit them.
+   `backtest` lays the cutoffs, and `fits` fits each model in a process of its own, with
+   `training`.
+   `leaderboard` chooses models, and `comparison` compares two of them. `combination`
+   weighs several models, `intervals` has the prediction intervals, and `sentence` the
+   words.
+4. `forecaster` has the best models, fitted to all rows. `spec` describes them, and
+   `rows` turns new rows into their inputs.
+   `contributions` says why they forecast what they do.
+5. `judge` compares a table of the user's own. `table`, `plot` and `page` show an answer
+   to people.
 
 The library is built on `pipeline`, which has the models and their training. It knows
 nothing of DVC, MLflow, params.yaml or a terminal.

@@ -309,9 +309,9 @@ class SeriesModels:
         observed = np.full((1, outputs), np.nan)
         stamps = np.array([window.last])
         if window.since is not None:
-            inputs = np.concatenate([window.since[0], inputs])
-            observed = np.concatenate([window.since[1], observed])
-            stamps = np.concatenate([window.since[2], stamps])
+            inputs = np.concatenate([window.since.inputs, inputs])
+            observed = np.concatenate([window.since.observed, observed])
+            stamps = np.concatenate([window.since.stamps, stamps])
         since = np.stack([self.of_members(values) for values in inputs], axis=1)
         truth = np.concatenate([self.arrays["truth"][own], between, observed])
         past = self.arrays["forecasts"][:, own]

@@ -27,6 +27,22 @@ MOST = 14
 
 
 @dataclass(frozen=True)
+class Since:
+    """The origins since models were fitted, of which the last ones count.
+
+    Attributes:
+        inputs: (origins, timesteps, columns).
+        observed: (origins, steps) the values afterwards, in model units, NaN where not
+            yet observed.
+        stamps: (origins,) their timestamps, as `Window.last`.
+    """
+
+    inputs: Array
+    observed: Array
+    stamps: Array
+
+
+@dataclass(frozen=True)
 class Window:
     """The last rows of a series.
 
@@ -39,10 +55,7 @@ class Window:
         last: datetime64[ms], the number of the last row in time
             (`row_calendar.numbered`).
         unusual: lines about values far outside of the trained range.
-        since: three arrays for the origins since the models were fitted. The first has
-            the inputs (origins, timesteps, columns). The second has the values observed
-            afterwards (origins, steps), in model units, NaN where not yet observed. The
-            third has their timestamps (origins,), as `last`.
+        since: the origins since the models were fitted; None if they do not count.
         new: number of rows since the models were fitted, as a share of the rows before.
         ended: a line about rows at the end without a target; "" without such rows.
     """
@@ -53,7 +66,7 @@ class Window:
     inputs: Array
     last: np.datetime64
     unusual: list[str]
-    since: tuple[Array, Array, Array] | None = None
+    since: Since | None = None
     new: float = 0.0
     ended: str = ""
 
@@ -152,10 +165,8 @@ class History:
         inputs[index < start[:, None]] = np.nan
         return inputs
 
-    def since(
-        self, timesteps: int, until: np.datetime64, stride: int
-    ) -> tuple[Array, Array, Array]:
-        """Return `Window.since`: the last `MOST` origins from `until` on.
+    def since(self, timesteps: int, until: np.datetime64, stride: int) -> Since:
+        """Return the last `MOST` origins from `until` on.
 
         The origins lie `stride` rows from each other. After each of them the first
         value was measured, and no gap lies in its window.
@@ -177,7 +188,8 @@ class History:
         observed = later == question.ahead * question.row
         observed &= ~rows.unknown[targets, self.target]
         values = np.where(observed, self.inputs[targets, self.target], np.nan)
-        return self.behind(origins, timesteps), values, rows.timestamps[origins]
+        inputs = self.behind(origins, timesteps)
+        return Since(inputs, values, rows.timestamps[origins])
 
 
 def histories(

@@ -49,7 +49,7 @@ def test_they_have_the_numbers_that_are_committed(hour, num_regression):
     """By the positions of hours or days, with errors that were not measured."""
     rng = np.random.default_rng(7)
     times = pd.date_range("2024-01-01", periods=18, freq=pd.Timedelta(seconds=hour))
-    places = intervals.positions(times, hour)
+    places = weekly_positions(times, hour)
     places = np.lib.stride_tricks.sliding_window_view(places, 4)
     errors = skewed(rng, (2, 14, 4)) * (1 + places[:-1] % 3)
     errors[0, 2:4, 1] = np.nan
@@ -177,6 +177,18 @@ def test_intervals_are_wide_where_errors_were_large_at_this_position():
     np.testing.assert_allclose(found[:151], before, err_msg="from later errors")
 
 
+def weekly_positions(times, spacing):
+    """The positions of timestamps of rows that lie so many seconds apart."""
+    fitted = Preprocessing(
+        csv=CsvFormat(),
+        cleaning=Cleaning(spacing=spacing),
+        windows=WindowSpec(lookback=1),
+        columns=["y"],
+        series={},
+    )
+    return SeriesQuestion("x", fitted, "").positions(times)
+
+
 @pytest.mark.parametrize(
     ("spacing", "expected"),
     [(1800, [5, 6 * 24 + 23]), (DAY, [5, 6 * 24 + 23]), (7 * DAY, [0, 0])],
@@ -185,15 +197,7 @@ def test_positions_are_hours_of_the_week_and_none_for_longer_timesteps(
     spacing, expected
 ):
     times = pd.DatetimeIndex(["2024-01-01 05:30", "2024-01-07 23:00"])
-    fitted = Preprocessing(
-        csv=CsvFormat(),
-        cleaning=Cleaning(spacing=spacing),
-        windows=WindowSpec(lookback=1),
-        columns=["y"],
-        series={},
-    )
-    found = SeriesQuestion("x", fitted, "").positions(times)
-    assert found.tolist() == expected
+    assert weekly_positions(times, spacing).tolist() == expected
 
 
 def test_pooled_intervals_are_quantiles_of_the_errors_around_a_step():
