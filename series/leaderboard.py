@@ -322,35 +322,30 @@ def board(
         name or dataset.name: scale.std for name, scale in dataset.scales.items()
     }
     objective = comparison.objective_of(dataset)
-    measure = MEASURE[objective]
-    delay = backtest.delay(dataset, plan.stride)
-    lowest = backtest.lowest_forecasts(dataset)
+    middle, end = _halves(dataset, forecasts, plan)
 
-    # The earlier half of the cutoffs chooses models; all cutoffs of whole series do.
-    cutoffs = forecasts["cutoff"].drop_duplicates().to_numpy()
-    middle = cutoffs.min() if plan.whole else comparison.middle(cutoffs)
-    end = cutoffs.max() + WEEK if plan.whole else middle
-    _require_measured(dataset, forecasts, middle, end)
-    choosing = forecasts[forecasts["cutoff"] < end]
-    earlier = comparison.scores(choosing, deviations)[measure].to_dict()
+    # The earlier half of the cutoffs chooses models.
+    earlier = _errors_before(end, forecasts, deviations, objective)
     planned = dataset.fitted is not None and bool(dataset.fitted.windows.future)
     members = _members(experiments, earlier, plan, planned=planned)
     if members:
         shares = shares_of(members, experiments, plan)
-        combined = _combined(forecasts, members, lowest, delay, objective, shares)
-        of_combined = comparison.scores(combined[combined["cutoff"] < end], deviations)
-        earlier |= of_combined[measure].to_dict()
+        combined = _combined(dataset, forecasts, members, plan, shares)
+        earlier |= _errors_before(end, combined, deviations, objective)
         forecasts = pd.concat([forecasts, combined], ignore_index=True)
     network, opponent, naive, rival = _chosen(dataset, experiments, earlier)
 
     # The later half compares them.
     later = forecasts[forecasts["cutoff"] >= middle]
-    block_length, days = _blocks(later, deviations, plan)
-    by_block = comparison.errors_by_block(later, deviations, block_length, objective)
-    seeds = seed_parts(table[table["cutoff"] >= middle], deviations, objective)
-    errors = Errors(by_block, days, seeds, objective)
-    judged = comparison.scores(later, deviations)
+    length, days = _blocks(later, deviations, plan)
+    errors = Errors(
+        comparison.errors_by_block(later, deviations, length, objective),
+        days,
+        seed_parts(table[table["cutoff"] >= middle], deviations, objective),
+        objective,
+    )
     unit = factor(deviations, whole=plan.whole)
+    judged = comparison.scores(later, deviations)
     quantiles = _Quantiles(dataset, deviations, middle, plan)
     models = {}
     for name, error in earlier.items():
@@ -363,20 +358,13 @@ def board(
             coverage=coverage,
             recurrent=name in recurrent_of(experiments),
         )
-    with_naive = {}
-    for side in (network, rival):
-        if side is not None and naive is not None:
-            with_naive[side] = errors.compared(side, naive)
-    verdict = None
-    if network is not None:
-        verdict = errors.compared(network, opponent)
+    sides = [side for side in (network, rival) if side is not None]
     rows = None if dataset.fitted is None else dataset.fitted.cleaning.rows
-    unit_name = dataset.scale.unit if len(deviations) == 1 else DEVIATIONS
     found = Board(
-        unit=USUAL_CHANGES if plan.whole else unit_name,
+        unit=_unit(dataset, plan),
         middle=shown(middle),
         days=days,
-        block_days=1.0 if block_length is None else float(block_length / DAY),
+        block_days=1.0 if length is None else float(length / DAY),
         deviations=deviations,
         models=by_error(models, objective),
         members=members,
@@ -384,16 +372,61 @@ def board(
         opponent=opponent,
         naive=naive,
         rival=rival,
-        comparison=verdict,
-        with_naive=with_naive,
+        comparison=None if network is None else errors.compared(network, opponent),
+        with_naive={side: errors.compared(side, naive) for side in sides if naive},
         champion=opponent,
         objective=objective,
         whole=plan.whole,
         monthly=isinstance(rows, str) and rows != "business",
         naives=naive_of(experiments),
     )
-    found = found.model_copy(update={"champion": champion(found)})
-    return forecasts, found
+    return forecasts, found.model_copy(update={"champion": champion(found)})
+
+
+def _halves(
+    dataset: Dataset, forecasts: pd.DataFrame, plan: Plan
+) -> tuple[np.datetime64, np.datetime64]:
+    """Return the first cutoff that compares models, and the first that chooses none.
+
+    They are the same, but of whole series, where all cutoffs choose and compare.
+
+    Raises:
+        UnrollError: nothing was measured in one half of the cutoffs.
+    """
+    cutoffs = forecasts["cutoff"].drop_duplicates().to_numpy()
+    middle = comparison.middle(cutoffs)
+    end = middle
+    if plan.whole:
+        middle = cutoffs.min()
+        end = cutoffs.max() + WEEK
+    measured = forecasts["cutoff"][forecasts["y"].notna()]
+    halves = {"earlier": measured < end, "later": measured >= middle}
+    for half, known in halves.items():
+        if not known.any():
+            raise UnrollError(
+                f"{dataset.name}: no value was measured after the cutoffs of the "
+                f"{half} half; add rows, or leave out rows without a target"
+            )
+    return middle, end
+
+
+def _errors_before(
+    end: np.datetime64,
+    forecasts: pd.DataFrame,
+    deviations: Mapping[str, float],
+    objective: Objective,
+) -> dict[str, float]:
+    """Return the error of each model at the cutoffs before `end`, in `deviations`."""
+    choosing = forecasts[forecasts["cutoff"] < end]
+    errors = comparison.scores(choosing, deviations)[MEASURE[objective]]
+    return {str(name): float(error) for name, error in errors.items()}
+
+
+def _unit(dataset: Dataset, plan: Plan) -> str:
+    """Return `Board.unit`."""
+    if plan.whole:
+        return USUAL_CHANGES
+    return dataset.scale.unit if len(dataset.scales) == 1 else DEVIATIONS
 
 
 def _blocks(
@@ -509,14 +542,14 @@ def _members(
 
 
 def _combined(
+    dataset: Dataset,
     forecasts: pd.DataFrame,
     members: Sequence[str],
-    lowest: Mapping[str, float],
-    delay: Array,
-    objective: Objective,
+    plan: Plan,
     shares: Mapping[str, float],
 ) -> pd.DataFrame:
     """Return the rows of the combination of some models."""
+    delay = backtest.delay(dataset, plan.stride)
     by_model = [forecasts[forecasts["model"] == name] for name in members]
     rows = by_model[0]
     values = combination.combined(
@@ -524,30 +557,16 @@ def _combined(
         _by_origin(rows["y"], delay),
         _by_origin(rows["unique_id"], delay)[:, 0],
         delay,
-        objective,
+        comparison.objective_of(dataset),
         [*shares.values()],
     )
-    return rows.assign(
-        model=ENSEMBLE, y_hat=np.maximum(values.ravel(), rows["unique_id"].map(lowest))
-    )
+    lowest = rows["unique_id"].map(backtest.lowest_forecasts(dataset))
+    return rows.assign(model=ENSEMBLE, y_hat=np.maximum(values.ravel(), lowest))
 
 
 def _by_origin(column: "pd.Series[Any]", delay: Array) -> Array:
     """Return a column of a model's rows as (origins, steps)."""
     return np.asarray(column.to_numpy().reshape(-1, len(delay)))
-
-
-def _require_measured(
-    dataset: Dataset, forecasts: pd.DataFrame, middle: np.datetime64, end: np.datetime64
-) -> None:
-    measured = forecasts["cutoff"][forecasts["y"].notna()]
-    halves = {"earlier": measured < end, "later": measured >= middle}
-    for half, known in halves.items():
-        if not known.any():
-            raise UnrollError(
-                f"{dataset.name}: no value was measured after the cutoffs of the "
-                f"{half} half; add rows, or leave out rows without a target"
-            )
 
 
 def judged_by(row: "pd.Series[float]", unit: float) -> dict[str, Any]:
