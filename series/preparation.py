@@ -123,7 +123,7 @@ def options(
         update={
             "target": proposal.target,
             "series_id": profile.series_id,
-            "leave_out": [*leave_out],
+            "leave_out": sorted(leave_out),
             "drop": [name for name in profile.columns if name not in kept],
             "categories": words,
             "missing": missing,
@@ -294,7 +294,7 @@ def _fitted_to_wholes(
     """Return how rows are read whose models see the target alone; scales are unknown."""
     every = profile.series if profile.series_id else [ALONE]
     chosen = [each for each in every if names is None or each in names]
-    others = [each for each in every if each not in chosen]
+    others = {*every} - {*chosen}
     csv, cleaning, windows = options(profile, proposal, others)
     kept = {proposal.target, profile.series_id}
     alone = {
