@@ -40,6 +40,7 @@ from series.leaderboard import Board
 from series.options import (
     MODELS,
     MOST_TIMESTEPS,
+    OF_FITS,
     Arguments,
     Objective,
     Options,
@@ -546,7 +547,7 @@ def read(data: Data, **options: Any) -> FileProfile:
     Args:
         data: a DataFrame; the path of a CSV, Parquet or .xlsx file; or several files of
             one form. Several series are told apart by a column, such as unique_id.
-        options: see below. What is left out is detected.
+        options: those of `answer`. What is left out is detected.
 
     Returns:
         The profile of the rows, for `propose` and `answer`.
@@ -568,14 +569,20 @@ def propose(profile: FileProfile, **options: Any) -> Proposal:
 
     Args:
         profile: the rows, as `read` returns them.
-        options: see below. What is left out is proposed; `Proposal.reasons` says why.
+        options: those of `answer`, besides the ones that `read` got. What is left out is
+            proposed; `Proposal.reasons` says why.
 
     Raises:
         UsageError: the target or another column does not exist, or rows and timesteps
             do not go together.
         UnrollError: no column can be forecast.
     """
-    return propose_options(profile, validated(Options, options, "unroll.propose"))
+    if not isinstance(profile, FileProfile):
+        raise UsageError(
+            f"the rows must be what unroll.read returns. Received: {profile!r:.60}"
+        )
+    every = {**profile.asked.given, **options}
+    return propose_options(profile, validated(Options, every, "unroll.propose"))
 
 
 @takes(Arguments)
@@ -604,7 +611,9 @@ def answer(
         data: a DataFrame; the path of a CSV, Parquet or .xlsx file; several files of one
             form; or what `read` returns. Several series are told apart by a column, such
             as unique_id.
-        question: what `propose` returns; by default it is proposed by the options.
+        question: what `propose` returns; by default it is proposed by the options. With
+            a question only options of the fits are left: models, without, networks,
+            minutes, name and jobs.
         cache: a folder for fitted models, so that the same call goes on where it was
             stopped.
         say: called with lines of progress; by default they go to standard error.
@@ -620,7 +629,7 @@ def answer(
         UsageError: an argument is wrong; the text says what was expected and received.
         UnrollError: the rows cannot be used; the text says why and what would help.
     """
-    asked = validated(Arguments, options, "unroll.answer")
+    asked = _asked(question, options)
     folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
     kept = Path(cache) if cache else folder / ".cache"
     say = say or _to_stderr
@@ -635,7 +644,7 @@ def answer(
                 profile = read(profile, **_options_of(asked))
                 for line in described(profile):
                     say(line)
-            proposal = question or propose_options(profile, asked)
+            proposal = question or propose(profile, **_options_of(asked))
             for line in proposal.guesses:
                 say(line)
             jobs = asked.jobs or os.cpu_count() or 1
@@ -652,8 +661,29 @@ def answer(
     return made
 
 
-for _function, _model in ((read, Options), (propose, Options), (answer, Arguments)):
-    _function.__doc__ = f"{_function.__doc__}\n    Options:\n{explained(_model)}\n"
+answer.__doc__ = f"{answer.__doc__}\n    Options:\n{explained(Arguments)}\n"
+
+
+def _asked(question: Proposal | None, options: Mapping[str, Any]) -> Arguments:
+    """Return all options that the user gave, to `propose` and to `answer`.
+
+    Raises:
+        UsageError: an option is wrong, or belongs to the question that was proposed.
+    """
+    if question is None:
+        return validated(Arguments, options, "unroll.answer")
+    if not isinstance(question, Proposal):
+        raise UsageError(
+            f"question must be what unroll.propose returns. Received: {question!r:.60}"
+        )
+    late = [name for name in options if name not in OF_FITS]
+    if late:
+        raise UsageError(
+            f"{late[0]} is part of the question; pass it to unroll.propose, or leave the "
+            "question out"
+        )
+    every = {**question.asked.given, **options}
+    return validated(Arguments, every, "unroll.answer")
 
 
 def _options_of(asked: Arguments) -> dict[str, Any]:

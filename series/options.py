@@ -217,6 +217,10 @@ class Options(Strict):
         return self.model_dump(exclude_defaults=True)
 
 
+OF_FITS = ("models", "without", "networks", "minutes", "name", "jobs")
+"""The options that change how a question is answered, and not the question."""
+
+
 class Arguments(Options):
     """The arguments of `unroll.answer` that can be checked before the rows are read."""
 

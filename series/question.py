@@ -120,6 +120,7 @@ class Proposal:
         objective: what a forecast is.
         positive: whether the target is never below 0.
         intermittent: whether it is then often 0, like rare sales.
+        asked: the options that the user gave.
         reasons: option that was proposed -> reason for its value.
     """
 
@@ -136,6 +137,7 @@ class Proposal:
     objective: Objective
     positive: bool
     intermittent: bool
+    asked: Options
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -298,6 +300,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         objective=wanted.objective or _objective(values, reasons),
         positive=len(values) > 0 and bool(values.min() >= 0),
         intermittent=is_intermittent(values),
+        asked=wanted,
         reasons=reasons,
     )
 

@@ -54,6 +54,7 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
         UsageError: something can be read in two ways; the line names the option that
             decides.
     """
+    asked = options
     if isinstance(data, FileRows):
         rows = data
         form = rows.form
@@ -105,6 +106,7 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
         odd=[],
         reasons={name: reason for name, reason in (reasons | why).items() if reason},
         file=rows,
+        asked=asked,
     )
     numeric = [column for column in others.values() if column.numeric]
     return _without_sentinels(profile, numeric, options.missing)

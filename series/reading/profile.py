@@ -15,7 +15,7 @@ from pipeline.data.examples import Array
 from pipeline.data.series_options import WEEKDAYS, CsvFormat
 from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import printable
-from series.options import argument
+from series.options import Options, argument
 from series.reading import calendars, timestamp_formats
 from series.reading.files import FileRows
 from series.reading.magnitudes import Odd
@@ -186,6 +186,7 @@ class FileProfile(Timestamps):
         odd: numbers that do not belong to the others of their column and series.
         reasons: option that was guessed -> reason for its value.
         file: the rows as they stand in the files.
+        asked: the options by which they were read.
     """
 
     form: CsvFormat
@@ -194,6 +195,7 @@ class FileProfile(Timestamps):
     odd: Sequence[Odd]
     reasons: dict[str, str]
     file: FileRows
+    asked: Options
 
     @property
     def rows(self) -> int:

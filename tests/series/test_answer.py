@@ -220,6 +220,15 @@ def test_rows_are_read_and_a_question_is_proposed_before_it_is_answered():
     assert any(line.startswith("column    sales: from") for line in said)
     assert "guessed   lookback: 56, eight weeks" in said
     assert whole.findings.asked.given == {"horizon": 7, "models": ["ridge"]}
+    assert in_steps.findings.asked == whole.findings.asked
+    for wrong, text in (
+        ({"data": profile, "question": question, "horizon": 3}, "horizon is part of"),
+        ({"data": profile, "question": "load"}, "what unroll.propose returns"),
+    ):
+        with pytest.raises(UsageError, match=text):
+            answers.answer(**wrong)
+    with pytest.raises(UsageError, match="must be what unroll.read returns"):
+        answers.propose("sales.csv")
 
 
 def test_an_error_in_a_dataframe_names_no_file():

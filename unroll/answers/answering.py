@@ -152,7 +152,6 @@ def of_files(
             answer_series(
                 profile,
                 question,
-                **asked.given,
                 name=name,
                 jobs=jobs,
                 cache=folder / CACHE,

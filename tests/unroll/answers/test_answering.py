@@ -14,7 +14,7 @@ import typer
 from pipeline.errors import UnrollError, UsageError
 from pipeline.locks import alone
 from series import answer as answers
-from series.options import Arguments, Options, argument, naming_flags
+from series.options import Arguments, argument, naming_flags
 from series.source import RowsFile
 from tests.support import REPOSITORY
 from tests.support.answered import answered
@@ -49,15 +49,13 @@ def library(monkeypatch, usual):
     """The calls of the library, which here computes nothing."""
     calls = []
 
-    def make(profile, question, *, name, **options):
-        for key in ("jobs", "cache", "say"):
-            del options[key]
+    def make(profile, question, *, name, **_):
         paths = profile.file.paths
-        calls.append((name, [path.name for path in paths], options))
+        calls.append((name, [path.name for path in paths], question.asked.given))
         changed = {
             "name": name,
             "files": [RowsFile.of(path, usual.folder) for path in paths],
-            "asked": Options(**options),
+            "asked": question.asked,
             "target": question.target,
             "horizon": question.horizon,
         }
