@@ -691,8 +691,9 @@ def _check(arrays: Mapping[str, Array], spec: SeriesModelsSpec) -> None:
         truth.ndim == 2 and truth.shape[1] == steps,
         numbers.dtype.kind in "iu" and numbers.shape == truth.shape[:1],
         named <= every if spec.whole else named == every,
-        positions.shape == truth.shape and positions.dtype.kind in "iu",
-        bool((positions % POSITIONS == positions).all()),
+        positions.shape == truth.shape
+        and positions.dtype.kind in "iu"
+        and bool((positions % POSITIONS == positions).all()),
         forecasts.shape == (len(spec.members), *truth.shape),
         truth.dtype.kind == forecasts.dtype.kind == "f",
     ]
@@ -700,7 +701,7 @@ def _check(arrays: Mapping[str, Array], spec: SeriesModelsSpec) -> None:
         ahead = arrays[AHEAD]
         digests = arrays[DIGESTS]
         checks += [
-            ahead.shape == (len(digests), len(spec.members), steps),
+            ahead.shape == (*digests.shape[:1], len(spec.members), steps),
             ahead.dtype.kind == "f",
             digests.shape[1:] == (32,) and digests.dtype == np.uint8,
         ]

@@ -235,22 +235,17 @@ def histories(
     by_series = {}
     for series_id, every in table.by_series(questions).items():
         own = _measured(question, every)
-        if question.fitted.slip:
-            measured = series.as_they_are(own, question.spacing)
-            if np.isnan(measured.series.values).any():
-                table_of(strict)  # names the cell
-        else:
-            measured = series.rows_of(
-                own,
-                question.csv,
-                question.cleaning,
-                question.windows,
-                _beforehand(questions[series_id], own, every, planned, end),
-            )
-            limit = _fill_of_gapless(question)
-            if limit:
-                filled, _ = series.fill(measured.series, question.spacing, limit)
-                measured = replace(measured, series=filled)
+        measured = series.rows_of(
+            own,
+            question.csv,
+            question.cleaning,
+            question.windows,
+            _beforehand(questions[series_id], own, every, planned, end),
+        )
+        limit = _fill_of_gapless(question)
+        if limit:
+            filled, _ = series.fill(measured.series, question.spacing, limit)
+            measured = replace(measured, series=filled)
         asked = questions[series_id]
         with np.errstate(over="ignore"):
             inputs = series.inputs_of(measured.series, asked.fitted, asked.statistics)

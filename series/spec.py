@@ -104,11 +104,8 @@ class SeriesQuestion:
 
     @property
     def ahead(self) -> Array:
-        """(outputs,) rows from the last input to each value that is forecast.
-
-        The documents' generator forecasts one step later than it says (`fitted.slip`).
-        """
-        return self.windows.ahead + self.fitted.slip
+        """(outputs,) rows from the last input to each value that is forecast."""
+        return self.windows.ahead
 
     @property
     def reach(self) -> int:
@@ -280,8 +277,10 @@ class SeriesModelsSpec(Strict):
                     "each statistic, and each std must be positive"
                 )
         windows = self.fitted.windows
-        if windows.lookback % windows.step:
-            raise ValueError("fitted.windows.lookback must be a multiple of step")
+        if windows.lookback % windows.step or self.fitted.slip:
+            raise ValueError(
+                "fitted.windows.lookback must be a multiple of step, and fitted.slip 0"
+            )
 
     def _require_shapes(self, member: Member) -> None:
         columns = self.fitted.columns
