@@ -191,10 +191,12 @@ def test_predictions_of_any_origin_get_the_word_that_an_experiment_gets():
 
 def test_two_experiments_are_compared_if_they_are_of_one_data_set(evaluated):
     config = params.load(evaluated.params)
-    found = answers.between(evaluated, config, "waves/perceptron", "waves/last_value")
-    assert found.change == pytest.approx(-0.8617, abs=1e-4)
+    pair = ("waves/perceptron", "waves/last_value")
+    found = answers.evaluation_of(evaluated, config, *pair)
+    compared = answers.compare(found, "perceptron", "last_value")
+    assert compared.change == pytest.approx(-0.8617, abs=1e-4)
     with pytest.raises(UsageError, match="waves/node and imdb/rnn belong to two data"):
-        answers.between(evaluated, config, "waves/node", "imdb/rnn")
+        answers.evaluation_of(evaluated, config, "waves/node", "imdb/rnn")
 
 
 def searched(errors):
