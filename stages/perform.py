@@ -109,8 +109,7 @@ def trial(
         data = dataset.load(
             workspace.prepared(name), calendar=changed.calendar, share=changed.share
         )
-        shown = Epochs(experiment, trainer.method.keywords)
-        job = trainer.job(data, shown)
+        job = trainer.job(data, Epochs(experiment, trainer.method.keywords))
         trained = trainer.train(job)
         line(f"{name}/{experiment} is trained", last=True)
         with atomic_folder(path, workspace.scratch) as folder:

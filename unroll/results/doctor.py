@@ -122,8 +122,7 @@ def _data_sets(project: Project) -> str:
     built = locked(root / LOCK)
     names = [name for name in project.params.experiments if f"evaluate@{name}" in built]
     old = [name for name in names if name in edited]
-    current = [name for name in names if name not in edited]
-    return said_of(old, current)
+    return said_of(old, [name for name in names if name not in edited])
 
 
 def said_of(old: Sequence[str], current: Sequence[str]) -> str:

@@ -147,8 +147,9 @@ class Search:
         Each search of the project draws other options.
         """
         drawn_for = (self.name, self.experiment.model.name, self.number)
-        digest = hashlib.sha256(json.dumps(drawn_for).encode()).digest()
-        return int.from_bytes(digest[:4])
+        return int.from_bytes(
+            hashlib.sha256(json.dumps(drawn_for).encode()).digest()[:4]
+        )
 
     @cached_property
     def drawn(self) -> list[dict[str, Any]]:
@@ -216,8 +217,9 @@ class Search:
             chosen = numbers[:count]
             if epochs == self.epochs and self.drawn[0] == self.own_values:
                 chosen = [*dict.fromkeys([*chosen, 1])]
-            wanted = [self._training(number, epochs) for number in chosen]
-            ended, missing = self._known(wanted)
+            ended, missing = self._known(
+                [self._training(number, epochs) for number in chosen]
+            )
             if missing:
                 return attempts + ended, missing
             attempts += ended

@@ -51,7 +51,7 @@ class Keras:
         self.fitted = partial(given, train, task.rows, "steps_per_epoch")
         held_out = np.arange(len(task.held_out)).reshape(-1, task.batch)
         self.evaluated = partial(given, task.held_out, held_out, "steps")
-        self.reset(0)
+        self.reset()
 
     def generated(self, examples: Examples, rows: Array, steps: str) -> dict[str, Any]:
         """Return the arguments of `fit` or `evaluate` for a generator of batches.
@@ -66,8 +66,7 @@ class Keras:
         inputs, targets = examples.take(rows.reshape(-1))
         return {"x": inputs, "y": targets, "batch_size": self.task.batch}
 
-    def reset(self, seed: int) -> None:
-        del seed
+    def reset(self) -> None:
         self.model.set_weights(self.task.read_weights())
         for variable, value in zip(self.optimizer.variables, self.fresh, strict=True):
             variable.assign(value)
