@@ -44,9 +44,8 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             (folder / "tables").mkdir()
             _write_tables(workspace, config, data, runs, evaluation, folder / "tables")
             write_json(folder / "evaluation.json", evaluation.model_dump())
-            write_table(
-                folder / "history.csv", plot_data.rounded(plot_data.history(runs))
-            )
+            history = plot_data.rounded(plot_data.history(runs))
+            write_table(folder / "history.csv", history)
             write_table(folder / "scores.csv", plot_data.scores(evaluation))
             for key, values in metrics(evaluation).items():
                 write_json(metrics_folder / f"{key}.json", values)

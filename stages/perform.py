@@ -109,7 +109,8 @@ def trial(
         data = dataset.load(
             workspace.prepared(name), calendar=changed.calendar, share=changed.share
         )
-        job = trainer.job(data, Epochs(experiment, trainer.method.keywords))
+        shown = Epochs(experiment, trainer.method.keywords)
+        job = trainer.job(data, shown)
         trained = trainer.train(job)
         line(f"{name}/{experiment} is trained", last=True)
         with atomic_folder(path, workspace.scratch) as folder:

@@ -143,11 +143,12 @@ def predict(
                 f"the series {series} has no forecast; the warning above says why"
             )
         windows = {series: windows[series]}
-    if why:
-        rows = whole.why_after(windows, model)
-        return Predicted(answer, paths[-1], windows, level, rows, explains=True)
-    rows = answer.forecaster.after(windows, (level,), horizon)
-    return Predicted(answer, paths[-1], windows, level, rows, explains=False)
+    rows = (
+        whole.why_after(windows, model)
+        if why
+        else answer.forecaster.after(windows, (level,), horizon)
+    )
+    return Predicted(answer, paths[-1], windows, level, rows, explains=why)
 
 
 def warn(text: str) -> None:

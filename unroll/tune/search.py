@@ -34,7 +34,7 @@ from unroll.tune.space import (
     PATIENCE,
     Space,
     current_values,
-    draw,
+    rounded,
     with_values,
 )
 
@@ -88,11 +88,6 @@ class Attempt:
     training: Training
     outcome: Outcome
     ended: str
-
-    @property
-    def value(self) -> float | None:
-        """The measure on validation; None if the training did not complete."""
-        return self.outcome.value
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +151,10 @@ class Search:
         """The options of each trial. More trials have the same first ones."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(sampler=RandomSampler(self.seed))
-        options = [draw(study.ask(), self.searched) for _ in range(self.trials)]
+        options = [
+            rounded(study.ask({**self.searched}).params, self.searched)
+            for _ in range(self.trials)
+        ]
         if not self.experiment.trials:
             options[0] = self.own_values
         return options
@@ -165,7 +163,7 @@ class Search:
         """Return the error of an attempt, the lower the better; infinite if it did not
         complete.
         """
-        value = attempt.value
+        value = attempt.outcome.value
         if value is None:
             return math.inf
         return 1 - value if self.measure.higher else value
@@ -224,7 +222,9 @@ class Search:
                 return attempts + ended, missing
             attempts += ended
             ranked = sorted(ended, key=self.error)
-            numbers = [each.training.trial for each in ranked if each.value is not None]
+            numbers = [
+                each.training.trial for each in ranked if each.outcome.value is not None
+            ]
         return self._longer(attempts)
 
     def _rounds(self) -> dict[int, int]:

@@ -77,7 +77,15 @@ def tune(
                 file = workspace.trials(experiment.dataset, own_name(name))
                 if experiment.trials and file.exists() and not dry:
                     print(f"{name} was searched before; delete {file} to search again.")
-                    _show_best(workspace, name, trials_of(workspace, name))
+                    table = read_table(
+                        file,
+                        experiment=str,
+                        trial=int,
+                        seed=str,
+                        ended=str,
+                        options=str,
+                    )
+                    _show_best(workspace, name, table)
                     continue
                 search = search_of(
                     workspace, config, name, code, trials, over, seeds, number
@@ -228,7 +236,7 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
     Raises:
         UnrollError: no training came to its end, or the data or code has changed.
     """
-    if all(attempt.value is None for attempt in attempts):
+    if all(attempt.outcome.value is None for attempt in attempts):
         raise UnrollError(
             f"none of {search.trials} trials was completed ({attempts[0].ended}); a "
             "lower learning_rate in params.yaml lowers the rates that are tried"
@@ -239,7 +247,7 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
             "experiment": search.name,
             "trial": [each.training.trial for each in attempts],
             "seed": " ".join(map(str, search.experiment.seeds)),
-            f"validation_{search.metric}": [each.value for each in attempts],
+            f"validation_{search.metric}": [each.outcome.value for each in attempts],
             "epochs": [each.outcome.epochs for each in attempts],
             "best_epoch": [each.outcome.best_epoch for each in attempts],
             "ended": [each.ended for each in attempts],
@@ -252,18 +260,6 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
     seconds = sum(each.outcome.cpu_seconds for each in attempts)
     print(f"\n{search.name}: the search took {duration(seconds)} of CPU time.")
     _show_best(workspace, search.name, table)
-
-
-def trials_of(workspace: Workspace, name: str) -> pd.DataFrame:
-    """Return the table of results/trials of an experiment, such as waves/gru."""
-    return read_table(
-        workspace.trials(*name.split("/")),
-        experiment=str,
-        trial=int,
-        seed=str,
-        ended=str,
-        options=str,
-    )
 
 
 def entry(
