@@ -32,12 +32,11 @@ def doctor(project: Project) -> list[tuple[str, bool, str]]:
     A failure does not stop the other checks.
     """
     root = project.workspace.root
-    # Outside of a project, the four documents that come with the package are checked.
-    looked_at = Project(project_folder(root))
     checks = [
         ("unroll", _unroll, project),
         ("packages", _packages, project),
-        ("params.yaml", _params, looked_at),
+        # Outside of a project it is that of the four documents.
+        ("params.yaml", _params, Project(project_folder(root))),
     ]
     if (root / LOCK).exists():
         checks.append(("data sets", _data_sets, project))

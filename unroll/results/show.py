@@ -105,9 +105,17 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
     for row in experiments:
         epochs = "" if row["epochs"] is None else str(row["epochs"])
         built = "yes" if row["built"] else "no"
-        model = [row["experiment"], row["model"], row["method"]]
-        score = figure(row["score"])
-        rows.append([*model, epochs, str(len(row["seeds"])), score, built])
+        rows.append(
+            [
+                row["experiment"],
+                row["model"],
+                row["method"],
+                epochs,
+                str(len(row["seeds"])),
+                figure(row["score"]),
+                built,
+            ]
+        )
     terminal.show_table(
         COLUMNS,
         rows,

@@ -172,8 +172,9 @@ class Search:
         """Return the task of a training, always the same one."""
         key = (training.trial, training.epochs)
         if key not in self._tasks:
-            section = with_values(self.experiment.model_dump(), training.options)
-            experiment = Experiment.model_validate(section)
+            experiment = Experiment.model_validate(
+                with_values(self.experiment.model_dump(), training.options)
+            )
             folder = self.workspace.prepared(experiment.dataset)
             made_of = fingerprint.ingredients(folder, experiment, self.code)
             # No experiment has such a name, so no log or checkpoint is shared.

@@ -147,9 +147,10 @@ def search_of(
     about = config.dataset(experiment.dataset)
     folder = workspace.prepared(experiment.dataset)
     if not (folder / "dataset.json").is_file():
-        missing = folder.relative_to(workspace.root)
-        builds = built_by(workspace, f"prepare@{experiment.dataset}")
-        raise UnrollError(f"{missing} is missing; {builds}")
+        raise UnrollError(
+            f"{folder.relative_to(workspace.root)} is missing; "
+            f"{built_by(workspace, f'prepare@{experiment.dataset}')}"
+        )
     data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
     timesteps = dataset.on_validation(data).input_shape[0]
     return Search(
@@ -208,8 +209,11 @@ def _perform(
         for result in results:
             search, _ = wanted[result.task]
             if result.error:
-                text = f"{search.name}: {result.error}; the same command goes on"
-                errors.append(UnrollError(text))
+                errors.append(
+                    UnrollError(
+                        f"{search.name}: {result.error}; the same command goes on"
+                    )
+                )
             else:
                 ask(search)
     return errors
