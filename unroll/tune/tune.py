@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import Params, built_by, merged, own_name
+from pipeline.config.params import Experiment, Params, built_by, merged, own_name
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.files import read_table, write_table
@@ -269,6 +269,7 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
 def entry(
     workspace: Workspace,
     name: str,
+    experiment: Experiment,
     changed: Mapping[str, Any],
     *,
     converged: bool,
@@ -278,6 +279,7 @@ def entry(
     Args:
         workspace: with params.yaml.
         name: the name of the experiment, such as waves/gru.
+        experiment: the experiment of params.yaml.
         changed: place -> value of the options that the experiment does not have.
         converged: whether more epochs would not help.
 
@@ -285,7 +287,6 @@ def entry(
         The name of the entry within its data set -> the entry. It is the experiment's
         own name if the experiment has `trials`.
     """
-    experiment = params.load(workspace.params).experiment(name)
     after = with_values(experiment.model_dump(), changed)
     new: dict[str, Any] = {}
     for place in changed:
@@ -329,7 +330,7 @@ def _show_best(workspace: Workspace, name: str, table: pd.DataFrame) -> None:
         print(f"  {place:{width}}  {own[place]} -> {after}")
     if not converged:
         print("The error still fell with the most epochs: the model has not converged.")
-    new = entry(workspace, name, changed, converged=converged)
+    new = entry(workspace, name, experiment, changed, converged=converged)
     [key] = new
     about = experiment.dataset
     print("The best of many trials is lucky on validation, so test decides.")
