@@ -116,8 +116,10 @@ def grouped(rows: Sequence[Row]) -> dict[tuple[str, str], dict[str, Row]]:
 
 def fastest(rows: Rows) -> Row:
     """Return the row of the peer with the lowest median."""
-    peers = [rows[name] for name in PEERS if name in rows]
-    return min(peers, key=lambda row: float(row["ms"]["median"]))
+    return min(
+        (rows[name] for name in PEERS if name in rows),
+        key=lambda row: float(row["ms"]["median"]),
+    )
 
 
 def figure(value: float) -> str:

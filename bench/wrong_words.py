@@ -77,8 +77,9 @@ class Rates(NamedTuple):
 def questions(workspace: Workspace) -> list[Question]:
     """Return the questions about tuned networks in results/evaluations/."""
     asked = []
-    config = params.load(workspace.params)
-    for evaluation in schema.load_all(workspace, config).values():
+    for evaluation in schema.load_all(
+        workspace, params.load(workspace.params)
+    ).values():
         answer = answers.answer(evaluation, Networks.TUNED)
         if answer.network is None or answer.opponent is None:
             continue

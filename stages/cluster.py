@@ -155,8 +155,9 @@ def connected(
         _require_safe(client.scheduler_info()["address"])
         client.subscribe_topic(SLOT, _say)
         try:
-            modules = preload(slots(client))
-            client.register_plugin(SameEnvironment(environment(), modules))
+            client.register_plugin(
+                SameEnvironment(environment(), preload(slots(client)))
+            )
         # Whatever a worker without our code raises.
         except Exception as error:  # noqa: BLE001
             # The client may not have noticed yet that its stream is closed.

@@ -48,10 +48,9 @@ class Epochs:
         if now - self._shown < pause and not last:
             return
         self._shown = now
-        figures = [f"{key} {value:.4g}" for key, value in values.items()]
         line(
             f"{self._name}  seed {seed}  epoch {epoch}/{self._epochs}",
-            figures,
+            *(f"{key} {value:.4g}" for key, value in values.items()),
             last=last,
         )
 
@@ -84,7 +83,7 @@ class Tasks:
         self._running = running
         if running and sys.stderr.isatty():
             names = [f"{task.name} {duration(took)}" for task, took in running.items()]
-            line(self._ended(), names, self._time_left(), last=False)
+            line(self._ended(), self._time_left(), *names, last=False)
 
     def ended(self, result: "Result", figures: Sequence[str] = ()) -> None:
         """Print a line for a task that has ended, with figures if there are some."""
@@ -94,8 +93,8 @@ class Tasks:
         else:
             what = duration(result.seconds)
             self._left.ended(result.task, result.seconds)
-        shown = [result.task.whole_name, what, *figures, self._time_left()]
-        line(self._ended(), shown, last=True)
+        task = result.task.whole_name
+        line(self._ended(), task, what, *figures, self._time_left(), last=True)
 
     def _time_left(self) -> str:
         text = self._left.words(self._running)
@@ -105,21 +104,21 @@ class Tasks:
         return f"{self._count - len(self._left.expected)}/{self._count}"
 
 
-def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) -> None:
+def line(*parts: str, last: bool) -> None:
     """Print a line of progress.
 
     On a terminal it overwrites the line before, and is overwritten itself unless it is
-    the last. A line that wraps cannot be overwritten, so figures that do not fit are
-    left out. The last one wraps between words.
+    the last. A line that wraps cannot be overwritten, so the last parts are left out if
+    they do not fit. The last line wraps between words.
     """
-    text = "  ".join(part for part in (start, *figures, end) if part)
+    shown = [part for part in parts if part]
     if not sys.stderr.isatty():
-        print(text, file=sys.stderr, flush=True)
+        print("  ".join(shown), file=sys.stderr, flush=True)
         return
     width = shutil.get_terminal_size().columns - 1
     if last:
         text = textwrap.fill(
-            text,
+            "  ".join(shown),
             width,
             subsequent_indent="    ",
             break_long_words=False,
@@ -127,8 +126,7 @@ def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) 
         )
         print(f"{CLEAR}{text}", file=sys.stderr, flush=True)
         return
-    fitting = list(figures)
-    while fitting and len("  ".join([start, *fitting, end])) > width:
-        fitting.pop()
-    text = "  ".join(part for part in (start, *fitting, end) if part)[:width]
+    while len(shown) > 1 and len("  ".join(shown)) > width:
+        shown.pop()
+    text = "  ".join(shown)[:width]
     print(f"{CLEAR}{text}", end="", file=sys.stderr, flush=True)

@@ -329,8 +329,9 @@ def performed(
             client = stack.enter_context(
                 cluster.connected(address, partial(pool.preload, ordered))
             )
-            slots = cluster.slots(client)
-            display = progress.Tasks(expected, slots, may_grow=bool(more))
+            display = progress.Tasks(
+                expected, cluster.slots(client), may_grow=bool(more)
+            )
             results = cluster.run(client, workspace, ordered, display.tick, further)
         else:
             display = progress.Tasks(expected, jobs, may_grow=bool(more))

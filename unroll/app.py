@@ -32,8 +32,9 @@ class CommandsByHeading(TyperGroup):
         rows: dict[str, list[Any]] = {heading: [] for heading in [*HEADINGS, "Options"]}
         known: dict[str, Any] = dict(self.commands)
         for name, command in known.items():
-            first_sentence = command.get_short_help_str(limit=1000)
-            rows[command.rich_help_panel].append((name, first_sentence))
+            rows[command.rich_help_panel].append(
+                (name, command.get_short_help_str(limit=1000))
+            )
         for parameter in self.get_params(ctx):
             rows["Options"].append(parameter.get_help_record(ctx))
         for heading, lines in rows.items():

@@ -31,8 +31,9 @@ class Entry(BaseModel):
 def locked(lock: Path) -> dict[str, Entry]:
     """Return stage -> its entry in a dvc.lock; none if it is damaged or cut off."""
     try:
-        stages = plain_yaml.read(lock)["stages"]
-        entries = TypeAdapter(dict[str, Entry]).validate_python(stages)
+        entries = TypeAdapter(dict[str, Entry]).validate_python(
+            plain_yaml.read(lock)["stages"]
+        )
     except (UsageError, ValidationError, KeyError, TypeError):
         return {}
     return entries if lock.read_bytes().endswith(b"\n") else {}

@@ -118,8 +118,9 @@ class Project:
         from pipeline.evaluation import answers
         from pipeline.report.results import current_answers
 
-        recorded = answers.load(self.workspace)
-        return current_answers(recorded, dataset, self._evaluation(dataset))
+        return current_answers(
+            answers.load(self.workspace), dataset, self._evaluation(dataset)
+        )
 
     def compare(self, experiment: str, other: str) -> "Comparison":
         """Compare two experiments of one data set on test, the first against the other,
@@ -172,8 +173,9 @@ class Project:
             prepared = Path(temporary) / "prepared"
             prepared.mkdir()
             datasets.save(made, prepared)
-            loaded = datasets.load(prepared, calendar=calendar)
-            return replace(loaded, stand_in=stand_in)
+            return replace(
+                datasets.load(prepared, calendar=calendar), stand_in=stand_in
+            )
 
     def train(
         self,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import OFFICIAL, TEMPLATES, Params
+from pipeline.config.params import OFFICIAL, TEMPLATES
 from pipeline.config.registry import EXTENSIONS, make_folders
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import schema
@@ -242,30 +242,23 @@ def _copy_evaluations(project: Workspace, workspace: Workspace) -> list[str]:
 
 
 def chosen(root: Path, folder: Path) -> Workspace:
-    """Make `folder` a DVC workspace with the `CHOSEN` experiments of `root`."""
-    sections = choose(
-        plain_yaml.read(root / "params.yaml"), params.load(root / "params.yaml")
-    )
-    for files in sections["files"].values():
-        (folder / files["path"]).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(root / files["path"], folder / files["path"])
-    return with_documents(root, folder, sections)
-
-
-def choose(sections: Mapping[str, Any], config: Params) -> dict[str, Any]:
-    """Return the sections of params.yaml with the `CHOSEN` experiments, one seed each.
-
-    `config` is the parsed form of `sections`.
+    """Make `folder` a DVC workspace with the `CHOSEN` experiments of `root`, one seed
+    each.
     """
-    fewer = without(sections, sections["datasets"].keys() - CHOSEN.keys())
-    for dataset, entries in fewer["experiments"].items():
+    sections = plain_yaml.read(root / "params.yaml")
+    config = params.load(root / "params.yaml")
+    sections = without(sections, sections["datasets"].keys() - CHOSEN.keys())
+    for dataset, entries in sections["experiments"].items():
         known = config.experiments_of(dataset)
-        fewer["experiments"][dataset] = {
+        sections["experiments"][dataset] = {
             name: {**entries[name], "seeds": known[name].seeds[:1]}
             for name in CHOSEN[dataset].split()
             if name in entries
         }
-    return fewer
+    for files in sections["files"].values():
+        (folder / files["path"]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / files["path"], folder / files["path"])
+    return with_documents(root, folder, sections)
 
 
 def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:

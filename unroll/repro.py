@@ -129,8 +129,9 @@ def needed_by(config: Params, targets: Sequence[str]) -> set[str]:
         kind, _, name = target.partition("@")
         if kind in OF_DATASET:
             needed.add(config.source_stage(config.dataset(name).source))
-            earlier = OF_DATASET[: OF_DATASET.index(kind)]
-            needed |= {f"{before}@{name}" for before in earlier}
+            needed |= {
+                f"{before}@{name}" for before in OF_DATASET[: OF_DATASET.index(kind)]
+            }
     return needed
 
 

@@ -1,11 +1,9 @@
 """What commands print: tables, data for programs, and the next command."""
 
 import json
-import os
 import re
-import sys
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -25,6 +23,9 @@ WRAPS = 17
 
 GAP = 3
 """Characters between two columns of a terminal."""
+
+NO_LIMIT = 10**6
+"""The width of a file or a pipe."""
 
 MOST_LINES = 60
 """The most lines of a forecast that are printed. Files have all lines."""
@@ -61,79 +62,68 @@ def show_table(
 ) -> None:
     """Print a table on standard output.
 
-    A terminal that is too narrow leaves out columns, the least important ones first. The
-    text of the table's last column then stands below the table, and the headings of the
-    others are listed. A file or a pipe, which has no width, gets all columns.
+    A terminal that is too narrow shows the important columns alone, and of these as many
+    as their words need. If the last column is left out, its text stands below the table,
+    and the headings of the others are listed. A file or a pipe, which has no width, gets
+    all columns.
 
     Args:
         headings: the headings of the columns.
         rows: the cells of each row.
         numeric: headings of the columns that are aligned to the right.
-        important: headings of the columns that a narrow terminal leaves out last; by
-            default it leaves out none. It always shows the first column.
+        important: headings of the columns that a narrow terminal shows beside the first
+            one, the most important first; by default all.
         title: the text above the table.
         caption: the text below the table.
     """
-    columns = dict(zip(headings, zip(headings, *rows, strict=True), strict=True))
-    if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
-        _show_on_terminal(columns, numeric, important, title, caption)
-        return
-    padded = []
-    for heading, cells in columns.items():
-        width = max(map(len, cells))
-        pad = str.rjust if heading in numeric else str.ljust
-        padded.append([pad(cell, width) for cell in cells])
-    lines = ["  ".join(cells).rstrip() for cells in zip(*padded, strict=True)]
-    print("\n".join(text for text in (title, *lines, caption) if text))
-
-
-def _show_on_terminal(
-    columns: dict[str, tuple[str, ...]],
-    numeric: Collection[str],
-    important: Sequence[str],
-    title: str,
-    caption: str,
-) -> None:
-    """Print a table; `columns` are heading -> the heading and the cells below it."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    headings, *rows = zip(*columns.values(), strict=True)
-    ranked = [heading for heading in important if heading in headings[1:]]
-    if important:
-        ranked += [heading for heading in headings[1:] if heading not in important]
-    while ranked:
-        needed = _needed(columns, 0 if ranked[-1] in important else WRAPS)
-        if sum(needed.values()) <= console.width:
-            break
-        del columns[ranked.pop()]
-    left_out = [heading for heading in headings if heading not in columns]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading, width in _widths(columns, console.width).items():
-        justify: Literal["left", "right"] = "right" if heading in numeric else "left"
+    if not console.is_terminal:
+        console.width = NO_LIMIT
+    columns = dict(zip(headings, zip(headings, *rows, strict=True), strict=True))
+    widths = _least(columns, WRAPS)
+    if important and sum(widths.values()) > console.width:
+        kept = [headings[0], *(each for each in important if each in columns)]
+        widths = _least({heading: columns[heading] for heading in kept}, WRAPS)
+    if sum(widths.values()) > console.width:
+        widths = _least({heading: columns[heading] for heading in widths}, 0)
+    while len(widths) > 1 and sum(widths.values()) > console.width:
+        widths.popitem()
+    longest = _least(columns, NO_LIMIT)
+    for heading in sorted(widths, key=lambda each: longest[each] - widths[each]):
+        left = max(0, console.width - sum(widths.values()))
+        widths[heading] = min(widths[heading] + left, longest[heading])
+    shown = [heading for heading in headings if heading in widths]
+    box = SIMPLE_HEAD if console.is_terminal else None
+    table = Table(box=box, pad_edge=False, show_edge=False)
+    for heading in shown:
         table.add_column(
-            Text(heading), justify=justify, width=width - GAP, overflow="fold"
+            Text(heading),
+            justify="right" if heading in numeric else "left",
+            width=widths[heading] - GAP,
+            overflow="fold",
         )
-    _, *shown = zip(*columns.values(), strict=True)
-    for cells in shown:
+    for cells in zip(*(columns[heading][1:] for heading in shown), strict=True):
         table.add_row(*map(_colored, cells))
     notes = []
+    left_out = [heading for heading in headings if heading not in widths]
     if headings[-1] in left_out:
         notes.append(f"{left_out.pop()}:")
         notes += [f"{row[0]}: {row[-1]}" for row in rows if row[-1] not in NOTHING]
     if left_out:
         notes.append(f"A wider terminal also shows {', '.join(left_out)}.")
-    if title:
-        console.print(Text(title, style="bold"))
-    console.print(table)
-    for text in filter(None, [*notes, caption]):
-        console.print(Text(text, style="dim"))
+    below = [Text(note, style="dim") for note in [*notes, caption]]
+    with console.capture() as captured:
+        for part in filter(None, [Text(title, style="bold"), table, *below]):
+            console.print(part)
+    print(re.sub(" +$", "", captured.get(), flags=re.MULTILINE), end="")
 
 
-def _needed(columns: Mapping[str, Sequence[str]], wraps: int) -> dict[str, int]:
+def _least(columns: Mapping[str, Sequence[str]], wraps: int) -> dict[str, int]:
     """Return the widths of columns, with a gap, in which no word is broken, and in which
     cells up to the width `wraps` stand in one line.
     """
@@ -145,25 +135,6 @@ def _needed(columns: Mapping[str, Sequence[str]], wraps: int) -> dict[str, int]:
         )
         for heading, cells in columns.items()
     }
-
-
-def _widths(columns: Mapping[str, Sequence[str]], room: int) -> dict[str, int]:
-    """Return the widths of columns, with a gap, in which no word is broken.
-
-    Cells up to the width `WRAPS` stand in one line, if there is room for them.
-    What is left of the room goes to the columns that lack least for their longest cell.
-    """
-    widths = _needed(columns, WRAPS)
-    if sum(widths.values()) > room:
-        widths = _needed(columns, 0)
-    lacking = {
-        heading: max(map(len, cells)) + GAP - widths[heading]
-        for heading, cells in columns.items()
-    }
-    for heading in sorted(lacking, key=lacking.__getitem__):
-        left = max(0, room - sum(widths.values()))
-        widths[heading] += min(left, lacking[heading])
-    return widths
 
 
 def _colored(cell: str) -> "Text":

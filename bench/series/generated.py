@@ -5,9 +5,8 @@ in a folder of their own.
 """
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,49 +18,35 @@ QUICK = 10
 """The factor by which a quick run has fewer rows."""
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """A generated file.
 
     Attributes:
-        name: the file's name without `.csv`.
         text: a description of the file.
         rows: the number of rows.
         every: the time between two rows, as pandas writes it.
         stamps: column -> format of the timestamps in it.
         periods: column -> timesteps of its cycle; the first column is the target.
-        delimiter: the mark between columns.
-        decimal: the mark before decimals.
+        writes: options of pandas' `to_csv`.
         gaps: whether every hundredth target but the last ones is missing.
     """
 
-    name: str
     text: str
     rows: int
     every: str
     stamps: dict[str, str]
     periods: dict[str, int]
-    delimiter: str = ","
-    decimal: str = "."
-    gaps: bool = False
+    writes: dict[str, Any]
+    gaps: bool
 
-    @property
-    def target(self) -> str:
-        """The column to forecast."""
-        return next(iter(self.periods))
-
-    def write(self, folder: Path, rows: int) -> Path:
-        """Write the file with so many rows into a folder, and return its path."""
+    def write(self, path: Path, rows: int) -> None:
+        """Write the file with so many rows."""
         times = pd.date_range("2023-01-01", periods=rows, freq=self.every)
         stamps = {name: times.strftime(form) for name, form in self.stamps.items()}
         values = {name: cycle(rows, period) for name, period in self.periods.items()}
         if self.gaps:
-            values[self.target][99:-200:100] = np.nan
-        path = folder / f"{self.name}.csv"
-        pd.DataFrame(stamps | values).to_csv(
-            path, index=False, sep=self.delimiter, decimal=self.decimal
-        )
-        return path
+            values[next(iter(values))][99:-200:100] = np.nan
+        pd.DataFrame(stamps | values).to_csv(path, index=False, **self.writes)
 
 
 def cycle(rows: int, period: int) -> np.ndarray:
@@ -72,35 +57,36 @@ def cycle(rows: int, period: int) -> np.ndarray:
     return np.round(100 + 20 * np.sin(2 * np.pi * np.arange(rows) / period) + noise, 2)
 
 
-FORMS = (
-    Form(
-        "meter",
+FORMS = {
+    "meter": Form(
         "hourly, `;` and decimal commas, date and time apart, readings missing",
         10_000,
         "h",
         {"Date": "%d.%m.%Y", "Time": "%H:%M"},
         {"load (kW)": 24, "wind (m/s)": 37},
-        delimiter=";",
-        decimal=",",
+        {"sep": ";", "decimal": ","},
         gaps=True,
     ),
-    Form(
-        "river",
+    "river": Form(
         "daily, one column besides the timestamp",
         900,
         "D",
         {"day": "%Y-%m-%d"},
         {"level": 7},
+        {},
+        gaps=False,
     ),
-    Form(
-        "minutes",
+    "minutes": Form(
         "every minute, five columns besides the timestamp",
         300_000,
         "min",
         {"time": "%Y-%m-%d %H:%M:%S"},
         {"load": 1440, "wind": 1300, "sun": 1200, "rain": 777, "price": 60},
+        {},
+        gaps=False,
     ),
-)
+}
+"""Name of a file -> the file."""
 
 
 def measure(quick: bool, say: Say) -> dict[str, Any]:
@@ -117,27 +103,27 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
         UnrollError: a command failed.
     """
     part = QUICK if quick else 1
-    forms = FORMS[:1] if quick else FORMS
     answers = {}
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
-        for form in forms:
-            answers[form.name] = answered(Path(folder), form, form.rows // part, say)
+        for name, form in [*FORMS.items()][: 1 if quick else None]:
+            answers[name] = answered(Path(folder), name, form, form.rows // part, say)
     return {"answers": answers}
 
 
-def answered(folder: Path, form: Form, rows: int, say: Say) -> dict[str, Any]:
+def answered(
+    folder: Path, name: str, form: Form, rows: int, say: Say
+) -> dict[str, Any]:
     """Measure a file's answer, the same answer again, and a forecast."""
-    path = form.write(folder, rows)
-    answer = ["unroll", "answer", path.name, "--yes", "--target", form.target]
+    form.write(folder / f"{name}.csv", rows)
+    target = next(iter(form.periods))
+    answer = ["unroll", "answer", f"{name}.csv", "--yes", "--target", target]
     say(" ".join(answer))
     costs = metered(answer, folder)
-    costs["cpu"] += of_models(folder / form.name)
-    again = metered(answer, folder)
-    forecast = metered(["unroll", "predict", form.name], folder)
+    costs["cpu"] += of_models(folder / name)
     return {
         "form": form.text,
         "rows": rows,
         **costs,
-        "again": again["seconds"],
-        "predict": forecast["seconds"],
+        "again": metered(answer, folder)["seconds"],
+        "predict": metered(["unroll", "predict", name], folder)["seconds"],
     }

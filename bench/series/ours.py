@@ -3,8 +3,9 @@
 import json
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,9 @@ from bench.series.public import SEVERAL, HeldOut, PublicFile
 from bench.series.scores import LEVELS
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError
+
+if TYPE_CHECKING:
+    from series.answer import Answer
 
 ANSWER = """
 import json, sys, unroll
@@ -32,7 +36,37 @@ COLUMNS = [
 """The columns of `Answer.forecast`, in the order of `scores.QUANTILES`."""
 
 
-def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
+def saved(
+    folder: Path, frame: pd.DataFrame, options: Mapping[str, Any]
+) -> tuple["Answer", dict[str, float]]:
+    """Answer a table in a process.
+
+    Args:
+        folder: an empty folder for the table and the answer.
+        frame: the table.
+        options: those of `unroll.answer`.
+
+    Returns:
+        The answer; and its `seconds`, `cpu` and `peak` (MiB).
+
+    Raises:
+        UnrollError: the process failed.
+    """
+    import unroll
+
+    path = folder / "series.csv"
+    frame.to_csv(path, index=False)
+    answer = folder / "answer"
+    costs = metered(
+        [sys.executable, "-c", ANSWER, str(path), json.dumps(options), str(answer)],
+        folder,
+        PYTHONPATH=str(REPOSITORY),
+    )
+    costs["cpu"] += of_models(answer)
+    return unroll.load(answer), costs
+
+
+def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, float]]:
     """Answer the rows before the first origin held out, and forecast at each origin.
 
     Args:
@@ -46,19 +80,7 @@ def answered(folder: Path, held: HeldOut) -> tuple[Array, dict[str, Any]]:
     Raises:
         UnrollError: the process failed.
     """
-    import unroll
-
-    path = folder / f"{held.file.name}.csv"
-    held.training().to_csv(path, index=False)
-    options = json.dumps(_options(held.file))
-    saved = folder / "answer"
-    costs = metered(
-        [sys.executable, "-c", ANSWER, str(path), options, str(saved)],
-        folder,
-        PYTHONPATH=str(REPOSITORY),
-    )
-    answer = unroll.load(saved)
-    costs["cpu"] += of_models(saved)
+    answer, costs = saved(folder, held.training(), _options(held.file))
     tables = []
     for origin in held.origins:
         with warnings.catch_warnings():

@@ -6,7 +6,6 @@ and those that were held out.
 
 import csv
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import REPOSITORY, Say
-from bench.series.costs import metered, of_models
+from bench import Say
+from bench.series import ours
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError
 from series.models.statistical import forecast
@@ -28,16 +27,6 @@ PANELS = {"MONTHLY": (18, 12, "MS"), "QUARTERLY": (8, 4, "QS"), "YEARLY": (6, 1,
 
 QUICK = 40
 """The number of series of a trial."""
-
-PROGRAM = """
-import sys, unroll
-path, horizon, saved, folder = sys.argv[1:]
-answer = unroll.answer(path, target="y", horizon=int(horizon), objective="median")
-answer.forecast(levels=0.9).to_csv(saved, index=False)
-answer.save(folder)
-"""
-"""The program of the answer. Its arguments are a file, the horizon, a table of
-forecasts and a folder for the answer."""
 
 
 def measure(quick: bool, say: Say) -> dict[str, Any]:
@@ -53,8 +42,10 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
     found = {}
     for panel, (horizon, cycle, frequency) in PANELS.items():
         series = _series(panel)[: QUICK if quick else None]
+        options = {"target": "y", "horizon": horizon, "objective": "median"}
         with tempfile.TemporaryDirectory() as folder:
-            made, seconds = _answered(Path(folder), series, horizon, frequency)
+            answer, costs = ours.saved(Path(folder), _table(series, frequency), options)
+            made = answer.forecast(levels=0.9)
         scales = [np.abs(past[cycle:] - past[:-cycle]).mean() for _, past, _ in series]
         errors = []
         inside = []
@@ -74,10 +65,10 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
             "forecast": int(made["unique_id"].nunique()),
             "mase": float(np.mean(errors)),
             "coverage": float(np.mean(inside)),
-            "cpu": seconds,
+            "cpu": costs["cpu"],
             "rivals": rivals,
         }
-        say(f"{panel.lower()}: MASE {np.mean(errors):.3f}, {seconds:.0f} CPU s")
+        say(f"{panel.lower()}: MASE {np.mean(errors):.3f}, {costs['cpu']:.0f} CPU s")
     return {"panels": found}
 
 
@@ -97,21 +88,10 @@ def _values(text: str) -> Array:
     return np.array([float(value) for value in text.split(";")])
 
 
-def _answered(
-    folder: Path,
-    series: list[tuple[str, Array, Array]],
-    horizon: int,
-    frequency: str,
-) -> tuple[pd.DataFrame, float]:
-    """Return the forecasts of a panel whose series end together, and CPU seconds."""
+def _table(series: list[tuple[str, Array, Array]], frequency: str) -> pd.DataFrame:
+    """Return unique_id, ds and y of the rows of a panel whose series end together."""
     frames = []
     for name, past, _ in series:
         stamps = pd.date_range(end="2000-01-01", periods=len(past), freq=frequency)
         frames.append(pd.DataFrame({"unique_id": name, "ds": stamps, "y": past}))
-    path = folder / "panel.csv"
-    saved = folder / "forecast.csv"
-    pd.concat(frames).to_csv(path, index=False)
-    arguments = [str(path), str(horizon), str(saved), str(folder / "answer")]
-    command = [sys.executable, "-c", PROGRAM, *arguments]
-    costs = metered(command, folder, PYTHONPATH=str(REPOSITORY))
-    return pd.read_csv(saved), costs["cpu"] + of_models(folder / "answer")
+    return pd.concat(frames)

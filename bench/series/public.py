@@ -104,8 +104,9 @@ class HeldOut:
 
     def until(self, origin: int) -> pd.DataFrame:
         """Return the rows that are known at an origin, an index of `grid`."""
-        known = self.frame[self.frame.index <= self.grid[origin - 1]]
-        return known.reset_index(drop=True)
+        return self.frame[self.frame.index <= self.grid[origin - 1]].reset_index(
+            drop=True
+        )
 
     def training(self) -> pd.DataFrame:
         """Return the rows before the first origin."""

@@ -24,8 +24,10 @@ def mean_absolute_error(truth: Array, forecasts: Array) -> float:
 def weighted_quantile_loss(truth: Array, quantiles: Array) -> float:
     """Return `intervals.weighted_quantile_loss` over the `QUANTILES`."""
     known = np.isfinite(truth)
-    loss = intervals.weighted_quantile_loss(truth[known], quantiles[known], QUANTILES)
-    return loss or 0.0
+    return (
+        intervals.weighted_quantile_loss(truth[known], quantiles[known], QUANTILES)
+        or 0.0
+    )
 
 
 def coverage(truth: Array, quantiles: Array) -> float:

@@ -2,8 +2,6 @@
 dvc.yaml runs.
 """
 
-import contextlib
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -11,9 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.errors import UnrollError, UsageError
-from pipeline.files import read_checked
-from pipeline.validation import Metrics
+from pipeline.errors import UsageError
 from pipeline.workspace import Workspace
 from unroll.app import DataSet, app, known_data_sets, own_workspace
 from unroll.terminal import BUILD, show_table
@@ -222,16 +218,12 @@ def _show_scores(
         metric: the measure of their data set.
         scores: full name of an experiment -> its score.
     """
-    rows = []
-    for run, score in scores.items():
-        here = "" if score is None else f"{score:.4g}"
-        before = ""
-        dataset, _, name = run.partition("/")
-        with contextlib.suppress(UnrollError):  # it is not evaluated, or damaged
-            file = workspace.metrics(dataset) / f"{name}.json"
-            evaluated = read_checked(file, Metrics).root
-            before = f"{evaluated.get(metric, math.nan):.4g}"
-        rows.append([run, here, before])
+    from unroll.results.show import figure, score_of
+
+    rows = [
+        [run, figure(score), figure(score_of(workspace, *run.split("/")))]
+        for run, score in scores.items()
+    ]
     header = ("run", f"{metric} on test", "evaluated before")
     show_table(header, rows, numeric=header[1:])
 

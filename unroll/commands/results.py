@@ -4,8 +4,10 @@ import itertools
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -67,28 +69,25 @@ def compare(
     if by is not None:
         if len(answers) != 1 or others:
             raise UsageError("--by is for one answer; name it")
-        from unroll.answers.show import show_groups
-
-        show_groups(answers[0], by, as_json=as_json)
+        _shown().show_groups(answers[0], by, as_json=as_json)
         return
     shown = compare.Tables([])
     if others or not folders or (not names and compare.evaluation_times(workspace)):
         shown = compare.compare(Project(context.obj.root), others)
     verdict = ""
     if names and len(answers) == 2 and not others:
-        from unroll.answers.show import verdict as verdict_on
-
-        verdict = verdict_on(*answers)
+        verdict = _shown().verdict(*answers)
     if as_json:
-        data = [*shown.as_data(), *_about(answers)]
+        data = [*shown.as_data(), *(_shown().about(answer) for answer in answers)]
         if verdict:
             data[0]["comparison"] = verdict
         print_json(data)
         return
     compare.show(shown)
-    if shown.tables and answers:
-        print()
-    _show_models(answers)
+    for answer in answers:
+        if shown.tables or answer is not answers[0]:
+            print()
+        _shown().show_models(answer)
     if verdict:
         print(f"\n{verdict}")
 
@@ -105,16 +104,9 @@ def _compare_models(folder: Path, model: str, other: str, *, as_json: bool) -> N
         print(judgement.sentence)
 
 
-def _show_models(answers: "Sequence[Answer]") -> None:
-    """Print the models of answers, a table for each."""
-    if not answers:  # the import takes a second
-        return
-    from unroll.answers.show import show_models
-
-    for number, answer in enumerate(answers):
-        if number:
-            print()
-        show_models(answer)
+def _shown() -> ModuleType:
+    """Return `unroll.answers.show`. Its import takes a second, and needs an answer."""
+    return import_module("unroll.answers.show")
 
 
 def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":
@@ -136,15 +128,6 @@ def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":
                 raise
             print(printable(f"unroll: {folder.name}: {error}"), file=sys.stderr)
     return answers
-
-
-def _about(answers: "Sequence[Answer]") -> list[dict[str, Any]]:
-    """Return answers and their models as plain data."""
-    if not answers:  # the import takes a second
-        return []
-    from unroll.answers.show import about
-
-    return [about(answer) for answer in answers]
 
 
 @app.command(rich_help_panel="Results")
@@ -276,7 +259,7 @@ def list_(
         rows = show.listing(Project(context.obj.root), others)
     answers = _loaded(folders, named=bool(names))
     if as_json:
-        print_json([*rows, *_about(answers)])
+        print_json([*rows, *(_shown().about(answer) for answer in answers)])
         return
     for answer in answers:
         print(printable(f"{answer.folder.name}: {answer.sentence}"))

@@ -115,8 +115,9 @@ def numbers_of(output: bytes) -> PrintedSeries:
             zeros = "0" * len(mantissa.partition(".")[2])
             # Read from digits, like the number itself, so that no exponent overflows.
             half = float(f"0.{zeros}5e{exponent or 0}")
-            number = PrintedNumber(float(found), half)
-            printed.setdefault((words, index), []).append(number)
+            printed.setdefault((words, index), []).append(
+                PrintedNumber(float(found), half)
+            )
     return printed
 
 

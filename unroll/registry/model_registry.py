@@ -81,8 +81,9 @@ def register(workspace: Workspace, answer: "Answer") -> Registered:
             with suppress(UnrollError):  # an example is not needed
                 example = _example(answer.files, forecaster)
             to = models.Place(group, run_id, answer.name, {})
-            words = _description(forecaster)
-            model = models.log(opened, to, own, signature(), example, words)
+            model = models.log(
+                opened, to, own, signature(), example, _description(forecaster)
+            )
         return _registered(opened, answer.name, mark, run_id, model)
 
 
@@ -296,8 +297,9 @@ async def _in_one_line(request: Any, call_next: Any) -> Any:
         reason = f"the request cannot be read ({type(raised).__name__}: {raised})"
     line = printable(one_line(f"{reason:.500}"))
     print(f"unroll: refused: {line}", file=sys.stderr)
-    refused = {"error_code": "INVALID_PARAMETER_VALUE", "message": line}
-    return JSONResponse(refused, BAD_REQUEST)
+    return JSONResponse(
+        {"error_code": "INVALID_PARAMETER_VALUE", "message": line}, BAD_REQUEST
+    )
 
 
 def signature() -> "ModelSignature":

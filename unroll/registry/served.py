@@ -56,8 +56,9 @@ class ServedExperiment:
         """
         self.spec = read_checked(folder / models.SPEC, ExperimentSpec, models.CURE)
         trained = recipe(self.spec.name, self.spec.experiment)
-        about = asdict(self.spec.problem)
-        self._predict = trained.load(about, folder / models.WEIGHTS, models.CURE)
+        self._predict = trained.load(
+            asdict(self.spec.problem), folder / models.WEIGHTS, models.CURE
+        )
 
     def predict(
         self, inputs: Array, params: dict[str, Any] | None = None

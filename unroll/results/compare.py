@@ -242,8 +242,9 @@ def _with_published(
         claim = verdict.claim
         if claim.kind == "figure" and edited.isdisjoint(claim.experiments):
             text = plain(published_cell(verdict))
-            figure = {"published": text, "verdict": str(verdict.outcome)}
-            figures.setdefault(claim.experiment, []).append(figure)
+            figures.setdefault(claim.experiment, []).append(
+                {"published": text, "verdict": str(verdict.outcome)}
+            )
     rows = []
     for row in table.rows:
         found = figures.get(f"{table.name}/{row['experiment'].text}", [])
@@ -448,7 +449,14 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
                     f"{evaluated.named(str(name), short=True)} {error_text(evaluated, name)}"
                     for name in (answer.opponent, answer.network)
                 ]
-            said = [evaluated.name, "; ".join(marks), answer.outcome, text.effect]
-            rows.append(said + models)
+            rows.append(
+                [
+                    evaluated.name,
+                    "; ".join(marks),
+                    answer.outcome,
+                    text.effect,
+                    *models,
+                ]
+            )
     if rows:
         terminal.show_table(ANSWER_HEADINGS, rows)

@@ -32,12 +32,11 @@ def doctor(project: Project) -> list[tuple[str, bool, str]]:
     A failure does not stop the other checks.
     """
     root = project.workspace.root
-    # Outside of a project, the four documents that come with the package are checked.
-    looked_at = Project(project_folder(root))
     checks = [
         ("unroll", _unroll, project),
         ("packages", _packages, project),
-        ("params.yaml", _params, looked_at),
+        # Outside of a project it is that of the four documents.
+        ("params.yaml", _params, Project(project_folder(root))),
     ]
     if (root / LOCK).exists():
         checks.append(("data sets", _data_sets, project))
@@ -122,8 +121,7 @@ def _data_sets(project: Project) -> str:
     built = locked(root / LOCK)
     names = [name for name in project.params.experiments if f"evaluate@{name}" in built]
     old = [name for name in names if name in edited]
-    current = [name for name in names if name not in edited]
-    return said_of(old, current)
+    return said_of(old, [name for name in names if name not in edited])
 
 
 def said_of(old: Sequence[str], current: Sequence[str]) -> str:

@@ -48,8 +48,9 @@ class Predicted:
     @property
     def origin(self) -> str:
         """The timestamp of the last row with a target."""
-        last = max(window.stamps[-1] for window in self.windows.values())
-        return self.answer.forecaster.question.when(last)
+        return self.answer.forecaster.question.when(
+            max(window.stamps[-1] for window in self.windows.values())
+        )
 
     @property
     def why(self) -> str:
@@ -133,8 +134,10 @@ def predict(
             warn(f"warning: {warning.message}")
     new = max(window.new for window in windows.values())
     if data is None and new >= MANY:
-        more = f"{100 * new:.0f} % more rows have come since the answer"
-        warn(f"hint: {more}; `unroll answer {name}` judges the models on them, too")
+        warn(
+            f"hint: {100 * new:.0f} % more rows have come since the answer; "
+            f"`unroll answer {name}` judges the models on them, too"
+        )
     if plan and not (answer.folder / page.FORECAST).is_file():
         warn(f"hint: {name}/{page.PAGE} has no forecast. {cure(name)}")
     if series is not None:
@@ -143,11 +146,12 @@ def predict(
                 f"the series {series} has no forecast; the warning above says why"
             )
         windows = {series: windows[series]}
-    if why:
-        rows = whole.why_after(windows, model)
-        return Predicted(answer, paths[-1], windows, level, rows, explains=True)
-    rows = answer.forecaster.after(windows, (level,), horizon)
-    return Predicted(answer, paths[-1], windows, level, rows, explains=False)
+    rows = (
+        whole.why_after(windows, model)
+        if why
+        else answer.forecaster.after(windows, (level,), horizon)
+    )
+    return Predicted(answer, paths[-1], windows, level, rows, explains=why)
 
 
 def warn(text: str) -> None:
@@ -208,5 +212,10 @@ def draw(predicted: Predicted, path: Path) -> None:
     if predicted.explains:
         plot.why(path, predicted.table, title=f"{shown}, by {predicted.why}")
         return
-    title = f"{shown}, intervals of {100 * predicted.level:.0f} %"
-    plot.forecast(path, window, predicted.table, level=predicted.level, title=title)
+    plot.forecast(
+        path,
+        window,
+        predicted.table,
+        level=predicted.level,
+        title=f"{shown}, intervals of {100 * predicted.level:.0f} %",
+    )

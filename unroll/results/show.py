@@ -60,15 +60,22 @@ def listing(project: Project, names: Collection[str] = ()) -> list[dict[str, Any
                     "method": experiment.training.method,
                     "epochs": experiment.training.options.get("epochs"),
                     "seeds": experiment.seeds,
-                    "score": _score(workspace, dataset, name),
+                    "score": score_of(workspace, dataset, name),
                     "built": (workspace.run(dataset, name) / "run.json").exists(),
                 }
             )
     return rows
 
 
-def _score(workspace: Workspace, dataset: str, name: str) -> float | None:
-    """Return the first measure of an experiment; None if it is not evaluated."""
+def figure(score: float | None) -> str:
+    """Return a score as text; "" if there is none."""
+    return "" if score is None else f"{score:.4g}"
+
+
+def score_of(workspace: Workspace, dataset: str, name: str) -> float | None:
+    """Return the score of an experiment, which is its first measure; None if it is not
+    evaluated.
+    """
     with contextlib.suppress(UnrollError):  # one damaged file does not stop the list
         file = workspace.metrics(dataset) / f"{name}.json"
         return next(iter(read_checked(file, Metrics).root.values()))
@@ -97,10 +104,18 @@ def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> N
     rows = []
     for row in experiments:
         epochs = "" if row["epochs"] is None else str(row["epochs"])
-        score = "" if row["score"] is None else f"{row['score']:.4g}"
         built = "yes" if row["built"] else "no"
-        model = [row["experiment"], row["model"], row["method"]]
-        rows.append([*model, epochs, str(len(row["seeds"])), score, built])
+        rows.append(
+            [
+                row["experiment"],
+                row["model"],
+                row["method"],
+                epochs,
+                str(len(row["seeds"])),
+                figure(row["score"]),
+                built,
+            ]
+        )
     terminal.show_table(
         COLUMNS,
         rows,

@@ -173,8 +173,12 @@ def _serve_page(workspace: Workspace, port: int, token: str) -> None:
     command += ["--workers", "1", "--app-name", login.APP]
     # Nothing is imported from this folder, whose files could hide modules of the
     # standard library.
-    safe = {"PYTHONSAFEPATH": "1", "UVICORN_APP_DIR": str(CODE)}
-    own = {**safe, **numerics.python_path(), login.TOKEN: token}
+    own = {
+        "PYTHONSAFEPATH": "1",
+        "UVICORN_APP_DIR": str(CODE),
+        **numerics.python_path(),
+        login.TOKEN: token,
+    }
     os.execve(sys.executable, command, {JOBS: "false", **os.environ, **own})  # noqa: S606
 
 
@@ -214,8 +218,7 @@ def register(
             raise UsageError(f"--model is for an answer, and {name} is none")
         experiment = params.load(workspace.params).experiment(name)
         registered = model_registry.register_experiment(workspace, name, experiment)
-        seed = f"seed {experiment.seeds[0]}"
-        words = [f"{titles.experiment(experiment)}, {seed}"]
+        words = [f"{titles.experiment(experiment)}, seed {experiment.seeds[0]}"]
         takes = "It takes windows as they are prepared"
     else:
         answer = load(folder).by_model(model)
@@ -247,6 +250,8 @@ def serve(workspace: Workspace, name: str, port: int) -> None:
     if workspace.params.is_file():
         params.load(workspace.params)  # its models may be of the user's own modules
     app = model_registry.app(workspace, name)
-    address = f"http://127.0.0.1:{port}/invocations"
-    print(f"{name} answers at {address}. Ctrl-C ends the server.", flush=True)
+    print(
+        f"{name} answers at http://127.0.0.1:{port}/invocations. Ctrl-C ends the server.",
+        flush=True,
+    )
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")

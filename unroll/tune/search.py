@@ -34,7 +34,7 @@ from unroll.tune.space import (
     PATIENCE,
     Space,
     current_values,
-    draw,
+    rounded,
     with_values,
 )
 
@@ -89,11 +89,6 @@ class Attempt:
     outcome: Outcome
     ended: str
 
-    @property
-    def value(self) -> float | None:
-        """The measure on validation; None if the training did not complete."""
-        return self.outcome.value
-
 
 @dataclass(frozen=True, eq=False)
 class Search:
@@ -147,15 +142,19 @@ class Search:
         Each search of the project draws other options.
         """
         drawn_for = (self.name, self.experiment.model.name, self.number)
-        digest = hashlib.sha256(json.dumps(drawn_for).encode()).digest()
-        return int.from_bytes(digest[:4])
+        return int.from_bytes(
+            hashlib.sha256(json.dumps(drawn_for).encode()).digest()[:4]
+        )
 
     @cached_property
     def drawn(self) -> list[dict[str, Any]]:
         """The options of each trial. More trials have the same first ones."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(sampler=RandomSampler(self.seed))
-        options = [draw(study.ask(), self.searched) for _ in range(self.trials)]
+        options = [
+            rounded(study.ask({**self.searched}).params, self.searched)
+            for _ in range(self.trials)
+        ]
         if not self.experiment.trials:
             options[0] = self.own_values
         return options
@@ -164,7 +163,7 @@ class Search:
         """Return the error of an attempt, the lower the better; infinite if it did not
         complete.
         """
-        value = attempt.value
+        value = attempt.outcome.value
         if value is None:
             return math.inf
         return 1 - value if self.measure.higher else value
@@ -173,8 +172,9 @@ class Search:
         """Return the task of a training, always the same one."""
         key = (training.trial, training.epochs)
         if key not in self._tasks:
-            section = with_values(self.experiment.model_dump(), training.options)
-            experiment = Experiment.model_validate(section)
+            experiment = Experiment.model_validate(
+                with_values(self.experiment.model_dump(), training.options)
+            )
             folder = self.workspace.prepared(experiment.dataset)
             made_of = fingerprint.ingredients(folder, experiment, self.code)
             # No experiment has such a name, so no log or checkpoint is shared.
@@ -216,13 +216,16 @@ class Search:
             chosen = numbers[:count]
             if epochs == self.epochs and self.drawn[0] == self.own_values:
                 chosen = [*dict.fromkeys([*chosen, 1])]
-            wanted = [self._training(number, epochs) for number in chosen]
-            ended, missing = self._known(wanted)
+            ended, missing = self._known(
+                [self._training(number, epochs) for number in chosen]
+            )
             if missing:
                 return attempts + ended, missing
             attempts += ended
             ranked = sorted(ended, key=self.error)
-            numbers = [each.training.trial for each in ranked if each.value is not None]
+            numbers = [
+                each.training.trial for each in ranked if each.outcome.value is not None
+            ]
         return self._longer(attempts)
 
     def _rounds(self) -> dict[int, int]:

@@ -9,7 +9,6 @@ from copy import deepcopy
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import pydantic
-from optuna import Trial
 from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
@@ -49,9 +48,6 @@ COMMON = {
 networks and other models share these ranges, so that neither is treated better: both
 search the lookback, rows or features with differences and means, the calendar, the
 residual to the last value and a loss at every step."""
-
-FIXED = ("by_hand",)
-"""Training methods whose model is fixed, so that only their own options are searched."""
 
 OF_WORDS = ("embedding", "word_dropout", "pooling", "direction")
 """Options that are searched only where inputs are words."""
@@ -116,11 +112,6 @@ def _named(
     """
     named = {}
     for option in over:
-        if "=" in option:
-            raise UsageError(
-                f"--over {option}: give the name alone, as in --over units; its range "
-                "is in the model's card or in unroll/tune/space.py"
-            )
         one_of(option, set().union(*map(_names, options)), "--over")
         for place in options:
             if option not in _names(place):
@@ -151,7 +142,7 @@ def _ranges(
     if own_ranges is None:
         return {}
     parts = ["training.", "rows.", "features.", "model.", ""]
-    if experiment.training.method in FIXED:
+    if experiment.training.method == "by_hand":  # its model is fixed
         parts = ["training."]
     embedding = options.get("model.embedding")
     has_words = embedding is not None and embedding.value
@@ -266,22 +257,17 @@ def current_values(
     return {place: options[place].value for place in places}
 
 
-def draw(trial: Trial, searched: Space) -> dict[str, Any]:
+def rounded(drawn: Mapping[str, Any], searched: Space) -> dict[str, Any]:
     """Return the values of a trial, rounded to two digits within their ranges.
 
     So the values that are tried are short enough for params.yaml.
     """
-    values: dict[str, Any] = {}
+    values = dict(drawn)
     for place, tried in searched.items():
-        if isinstance(tried, CategoricalDistribution):
-            values[place] = trial.suggest_categorical(place, tried.choices)
-            continue
-        suggest: Any = trial.suggest_float
-        if isinstance(tried, IntDistribution):
-            suggest = trial.suggest_int
-        value = suggest(place, tried.low, tried.high, log=tried.log)
-        two_digits = type(value)(float(f"{value:.2g}"))
-        values[place] = min(tried.high, max(tried.low, two_digits))
+        if not isinstance(tried, CategoricalDistribution):
+            value = values[place]
+            two_digits = type(value)(float(f"{value:.2g}"))
+            values[place] = min(tried.high, max(tried.low, two_digits))
     return values
 
 

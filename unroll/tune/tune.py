@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import Params, built_by, merged, own_name
+from pipeline.config.params import Experiment, Params, built_by, merged, own_name
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.files import read_table, write_table
@@ -77,7 +77,15 @@ def tune(
                 file = workspace.trials(experiment.dataset, own_name(name))
                 if experiment.trials and file.exists() and not dry:
                     print(f"{name} was searched before; delete {file} to search again.")
-                    _show_best(workspace, name, trials_of(workspace, name))
+                    table = read_table(
+                        file,
+                        experiment=str,
+                        trial=int,
+                        seed=str,
+                        ended=str,
+                        options=str,
+                    )
+                    _show_best(workspace, name, table)
                     continue
                 search = search_of(
                     workspace, config, name, code, trials, over, seeds, number
@@ -139,9 +147,10 @@ def search_of(
     about = config.dataset(experiment.dataset)
     folder = workspace.prepared(experiment.dataset)
     if not (folder / "dataset.json").is_file():
-        missing = folder.relative_to(workspace.root)
-        builds = built_by(workspace, f"prepare@{experiment.dataset}")
-        raise UnrollError(f"{missing} is missing; {builds}")
+        raise UnrollError(
+            f"{folder.relative_to(workspace.root)} is missing; "
+            f"{built_by(workspace, f'prepare@{experiment.dataset}')}"
+        )
     data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
     timesteps = dataset.on_validation(data).input_shape[0]
     return Search(
@@ -200,8 +209,11 @@ def _perform(
         for result in results:
             search, _ = wanted[result.task]
             if result.error:
-                text = f"{search.name}: {result.error}; the same command goes on"
-                errors.append(UnrollError(text))
+                errors.append(
+                    UnrollError(
+                        f"{search.name}: {result.error}; the same command goes on"
+                    )
+                )
             else:
                 ask(search)
     return errors
@@ -228,7 +240,7 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
     Raises:
         UnrollError: no training came to its end, or the data or code has changed.
     """
-    if all(attempt.value is None for attempt in attempts):
+    if all(attempt.outcome.value is None for attempt in attempts):
         raise UnrollError(
             f"none of {search.trials} trials was completed ({attempts[0].ended}); a "
             "lower learning_rate in params.yaml lowers the rates that are tried"
@@ -239,7 +251,7 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
             "experiment": search.name,
             "trial": [each.training.trial for each in attempts],
             "seed": " ".join(map(str, search.experiment.seeds)),
-            f"validation_{search.metric}": [each.value for each in attempts],
+            f"validation_{search.metric}": [each.outcome.value for each in attempts],
             "epochs": [each.outcome.epochs for each in attempts],
             "best_epoch": [each.outcome.best_epoch for each in attempts],
             "ended": [each.ended for each in attempts],
@@ -254,21 +266,10 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
     _show_best(workspace, search.name, table)
 
 
-def trials_of(workspace: Workspace, name: str) -> pd.DataFrame:
-    """Return the table of results/trials of an experiment, such as waves/gru."""
-    return read_table(
-        workspace.trials(*name.split("/")),
-        experiment=str,
-        trial=int,
-        seed=str,
-        ended=str,
-        options=str,
-    )
-
-
 def entry(
     workspace: Workspace,
     name: str,
+    experiment: Experiment,
     changed: Mapping[str, Any],
     *,
     converged: bool,
@@ -278,6 +279,7 @@ def entry(
     Args:
         workspace: with params.yaml.
         name: the name of the experiment, such as waves/gru.
+        experiment: the experiment of params.yaml.
         changed: place -> value of the options that the experiment does not have.
         converged: whether more epochs would not help.
 
@@ -285,7 +287,6 @@ def entry(
         The name of the entry within its data set -> the entry. It is the experiment's
         own name if the experiment has `trials`.
     """
-    experiment = params.load(workspace.params).experiment(name)
     after = with_values(experiment.model_dump(), changed)
     new: dict[str, Any] = {}
     for place in changed:
@@ -329,7 +330,7 @@ def _show_best(workspace: Workspace, name: str, table: pd.DataFrame) -> None:
         print(f"  {place:{width}}  {own[place]} -> {after}")
     if not converged:
         print("The error still fell with the most epochs: the model has not converged.")
-    new = entry(workspace, name, changed, converged=converged)
+    new = entry(workspace, name, experiment, changed, converged=converged)
     [key] = new
     about = experiment.dataset
     print("The best of many trials is lucky on validation, so test decides.")

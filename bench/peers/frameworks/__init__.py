@@ -20,10 +20,8 @@ from bench.peers.workloads import Task
 class Framework(Protocol):
     """The interface of a framework."""
 
-    def reset(self, seed: int) -> None:
-        """Set the first weights and a fresh optimizer. Only Unroll uses `seed`, for
-        dropout.
-        """
+    def reset(self) -> None:
+        """Set the first weights and a fresh optimizer."""
 
     def train(self) -> float:
         """Train one round; return the seconds."""
@@ -90,15 +88,15 @@ def start(name: str, root: Path, workload: str) -> dict[str, float]:
     return {"before": before, "warm_up": time.perf_counter() - began}
 
 
-def learn(name: str, seed: int, steps: int) -> float:
+def learn(name: str, steps: int) -> float:
     """Train from the first weights; return the mean loss of the first steps."""
-    models[name].reset(seed)
+    models[name].reset()
     return models[name].learn(steps)
 
 
 def turn(name: str) -> dict[str, float]:
     """Run one round; return the seconds of each phase."""
-    models[name].reset(0)
+    models[name].reset()
     return {"train": models[name].train(), "evaluate": models[name].evaluate()[0]}
 
 

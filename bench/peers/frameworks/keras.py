@@ -51,7 +51,7 @@ class Keras:
         self.fitted = partial(given, train, task.rows, "steps_per_epoch")
         held_out = np.arange(len(task.held_out)).reshape(-1, task.batch)
         self.evaluated = partial(given, task.held_out, held_out, "steps")
-        self.reset(0)
+        self.reset()
 
     def generated(self, examples: Examples, rows: Array, steps: str) -> dict[str, Any]:
         """Return the arguments of `fit` or `evaluate` for a generator of batches.
@@ -66,8 +66,7 @@ class Keras:
         inputs, targets = examples.take(rows.reshape(-1))
         return {"x": inputs, "y": targets, "batch_size": self.task.batch}
 
-    def reset(self, seed: int) -> None:
-        del seed
+    def reset(self) -> None:
         self.model.set_weights(self.task.read_weights())
         for variable, value in zip(self.optimizer.variables, self.fresh, strict=True):
             variable.assign(value)
@@ -79,31 +78,7 @@ class Keras:
         return timer.seconds
 
     def learn(self, steps: int) -> float:
-        """See `Framework`. Each word's gradient is summed first, as by the others.
-
-        Keras 3 on TensorFlow gives the optimizer one gradient for each occurrence of a
-        word, and the optimizer adds up their squares. So RMSprop and Adam take other
-        steps, with XLA or without.
-        """
-        if not self.task.data.vocabulary or keras.backend.backend() != "tensorflow":
-            return self.loss(steps)
-        import tensorflow as tf
-
-        def summed(gradients: list[Any], variables: Any = None) -> Any:
-            dense = [tf.convert_to_tensor(gradient) for gradient in gradients]
-            return apply(dense, variables)
-
-        apply = self.optimizer.apply
-        self.optimizer.apply = summed
-        self.model.make_train_function(force=True)
-        loss = self.loss(steps)
-        self.optimizer.apply = apply
-        self.model.make_train_function(force=True)
-        self.train()  # compiles anew
-        return loss
-
-    def loss(self, steps: int) -> float:
-        """Train an epoch; return the mean loss of the first steps."""
+        """See `Framework`."""
         means: list[float] = []
         self.fit(
             1,

@@ -28,10 +28,9 @@ class PyTorch:
         ]
         held_out = np.arange(len(task.held_out)).reshape(task.workload.evaluated, -1)
         self.held_out = [tensors(*task.held_out.take(rows)) for rows in held_out]
-        self.reset(0)
+        self.reset()
 
-    def reset(self, seed: int) -> None:
-        del seed
+    def reset(self) -> None:
         self.network.assign(self.task.read_weights())
         trained = filter(lambda each: each.requires_grad, self.network.parameters())
         rate = self.task.training.get("learning_rate", 0.001)
@@ -101,14 +100,16 @@ class TorchNetwork(nn.Module):
                 self.embedding.weight.copy_(left.pop(0))
             if self.recurrent is not None:
                 own = [*self.recurrent.parameters()]
-                values = fused(self.kind, *left[:3])
-                for parameter, value in zip(own, values, strict=True):
+                for parameter, value in zip(
+                    own, fused(self.kind, *left[:3]), strict=True
+                ):
                     parameter.copy_(value)
                 del left[:3]
                 # Keras has no second bias in an LSTM or RNN, so PyTorch's stays 0.
                 own[-1].requires_grad_(self.kind == "gru")
-            dense = zip(self.dense, left[::2], left[1::2], strict=True)
-            for layer, kernel, bias in dense:
+            for layer, kernel, bias in zip(
+                self.dense, left[::2], left[1::2], strict=True
+            ):
                 layer.weight.copy_(kernel.T)
                 layer.bias.copy_(bias)
 

@@ -27,10 +27,10 @@ class Compiled:
         options = chosen.method.keywords
         self.task = task
         self.loss = options["loss"]
-        self.build = partial(chosen.build, problem(task.data))
-        self.model = keras_models.seeded(self.build, 0)
+        build = partial(chosen.build, problem(task.data))
+        self.model = keras_models.seeded(build, 0)
         task.write_weights(self.model.get_weights())
-        self.numbers: dict[int, list[Array]] = {0: keras_models.values(self.model)}
+        self.numbers: list[Array] = keras_models.values(self.model)
         self.program = Program(
             self.model,
             task.data.splits["train"],
@@ -39,12 +39,8 @@ class Compiled:
             [self.loss],
         )
 
-    def reset(self, seed: int) -> None:
-        if seed not in self.numbers:
-            self.numbers[seed] = keras_models.values(
-                keras_models.seeded(self.build, seed)
-            )
-        self.program.reset(self.numbers[seed])
+    def reset(self) -> None:
+        self.program.reset(self.numbers)
         self.model.set_weights(self.task.read_weights())
 
     def train(self) -> float:

@@ -34,8 +34,8 @@ def test_a_quick_round_compares_and_writes_a_page_and_leaves_what_is_committed(
     found = read_json(tmp_path / ".unroll/bench/results.json")["peers"]
     assert [row["side"] for row in found["rows"]] == 2 * ["unroll", "documents"]
     for row in found["rows"]:
-        assert 0 < row["ms"]["min"] <= row["ms"]["median"] <= row["ms"]["max"]
-        assert row["side"] != "unroll" or set(row["ratio"].values()) == {1}
+        assert row["ms"]["median"] > 0
+        assert row["side"] != "unroll" or row["ratio"]["median"] == 1
     assert "\n| sine_dense | " in (tmp_path / ".unroll/bench/performance.md").read_text(
         encoding="utf-8"
     )

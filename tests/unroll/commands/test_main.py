@@ -101,7 +101,8 @@ def look(lines, heavy):
     for line in lines:
         assert run(lambda: invoke(shlex.split(line))) == 0, line
     assert not heavy & set(sys.modules), heavy & set(sys.modules)
-look(["--help", "train --help", "list", "list --json"], {HEAVY | {"numpy", "rich"}!r})
+look(["--help", "train --help", "list --json"], {HEAVY | {"numpy", "rich"}!r})
+look(["list"], {HEAVY | {"numpy"}!r})
 look(["show waves", "show waves/last_value", "compare", "compare --json"], {HEAVY - {"scipy"}!r})
 """
     printed = output(built, sys.executable, "-c", code)

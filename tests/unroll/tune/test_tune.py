@@ -249,7 +249,6 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
         (["waves/last_value"], "waves/last_value has no option with a known range"),
         (["sine/dense"], "sine has no validation split to choose by, and nothing is chosen on test"),
         (["waves/node", "--over", "learning_rat"], "Did you mean learning_rate?"),
-        (["waves/node", "--over", "units=8:64"], "--over units=8:64: give the name alone, as in --over units;"),
         (["waves/node", "--over", "epochs"], "--over epochs: a search chooses the epochs itself"),
         (["waves/node", "--over", "patience"], "--over patience: neither the model's card nor"),
     ],
