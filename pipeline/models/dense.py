@@ -25,6 +25,7 @@ def build(
     pooling: Literal["mean_with_padding", "mean", "max", "mean_max"] = (
         "mean_with_padding"
     ),
+    word_dropout: Rate = 0.0,
 ) -> "keras.Model":
     """A multi-layer perceptron on the flattened input; without hidden layers a
     perceptron.
@@ -44,6 +45,7 @@ def build(
         pooling: what is seen of the words' vectors. `mean_max` is the maximum of each
             value and the mean, side by side. Only `mean_with_padding` counts padding as
             words.
+        word_dropout: fraction of the words whose whole vector is 0 in training.
 
     Returns:
         A model from (batch, *problem.input_shape) to (batch, problem.outputs), or to
@@ -57,7 +59,7 @@ def build(
 
     from pipeline.layers import Dense, add_embedding, check_embedding, time_pooling
 
-    check_embedding(problem, embedding)
+    check_embedding(problem, embedding, word_dropout)
     skip_padding = pooling != "mean_with_padding"
     if skip_padding and not problem.vocabulary:
         raise ValueError(f"`pooling` is for words. Received: {pooling} for values")
@@ -65,7 +67,13 @@ def build(
         raise ValueError('`output` must be "sigmoid" for a class, and only there')
     model = keras.Sequential([keras.Input(problem.input_shape)])
     if embedding:
-        add_embedding(model, problem, embedding, skip_padding=skip_padding)
+        add_embedding(
+            model,
+            problem,
+            embedding,
+            word_dropout=word_dropout,
+            skip_padding=skip_padding,
+        )
         if skip_padding:
             model.add(time_pooling(pooling))
         else:
