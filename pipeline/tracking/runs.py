@@ -25,7 +25,6 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
 from pipeline.evaluation.schema import About, Entry, Split
 from pipeline.evaluation.scores import measures, statistics
-from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
 from pipeline.tracking import models, store
@@ -115,20 +114,17 @@ def track(
 ) -> Iterator[tuple[str, str]]:
     """Log the runs on disk that are not logged yet.
 
-    Scores of a metric that is new are added to runs that were logged before.
-
     Args:
         workspace: the workspace of the runs.
         experiments: full name, such as waves/gru -> experiment.
 
     Yields:
-        Each name, and "recorded", "present", "updated", "not built", or "skipped:
-        REASON".
+        Each name, and "recorded", "present", "not built", or "skipped: REASON".
 
     Raises:
         StoreError: the store cannot be used.
     """
-    known: dict[str, MlflowRun] | None = None
+    known: set[str] | None = None
     for name, experiment in experiments.items():
         folder = workspace.run(experiment.dataset, own_name(name))
         if not (folder / "run.json").exists():
@@ -139,17 +135,13 @@ def track(
             with store.opened(workspace) as opened:
                 if known is None:
                     known = {
-                        run.data.tags["fingerprint"]: run
+                        run.data.tags["fingerprint"]
                         for run in opened.search(store.CURRENT)
                     }
-                logged = known.get(fingerprint.folder(folder))
                 action = "present"
-                if logged is None:
+                if fingerprint.folder(folder) not in known:
                     log(opened, on_disk(workspace, name, experiment))
                     action = "recorded"
-                elif _lacks_metrics(workspace, logged):
-                    _add_metrics(opened, on_disk(workspace, name, experiment), logged)
-                    action = "updated"
         except StoreError:
             raise
         except UnrollError as error:
@@ -271,28 +263,6 @@ def _log_data(opened: Store, run_id: str, found: RunOnDisk) -> None:
     )
     tags = [InputTag("mlflow.data.context", "training")]
     opened.client.log_inputs(run_id, [DatasetInput(logged, tags)])
-
-
-def _lacks_metrics(workspace: Workspace, logged: "MlflowRun") -> bool:
-    """Return whether a logged run has scores, but not those of every metric."""
-    data = dataset.describe(workspace.prepared(logged.data.tags["dataset"]))
-    needed = {name for name, measure in MEASURES.items() if data.kind in measure.kinds}
-    metrics = logged.data.metrics.keys()
-    return data.metric in metrics and not needed <= metrics
-
-
-def _add_metrics(opened: Store, found: RunOnDisk, parent: "MlflowRun") -> None:
-    """Log the scores of a logged run that it lacks: of a metric that is new."""
-    scores = _scores(found.data, found.run)
-    of_run = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-    logged = {parent: over_seeds(scores)}
-    for child in opened.search(of_run, parent.info.experiment_id):
-        seed = int(child.data.tags["seed"])
-        # params.yaml may have other seeds by now
-        logged[child] = _of_seed(scores, found.run.summary.seeds.index(seed))
-    for one, metrics in logged.items():
-        new = {key: metrics[key] for key in metrics.keys() - one.data.metrics.keys()}
-        opened.log(one.info.run_id, [(0, new)])
 
 
 def over_seeds(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
