@@ -32,8 +32,7 @@ def rows(problem: Problem, *, last: Last = None, changes: bool = False) -> Predi
     Raises:
         ValueError: `last` is more than the window has.
     """
-    timesteps = problem.input_shape[0]
-    read = look_back(timesteps, last)
+    read = look_back(problem.input_shape[0], last)
 
     def seen(inputs: Array) -> Array:
         latest = inputs[:, -read:]

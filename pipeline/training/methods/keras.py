@@ -161,8 +161,7 @@ def weight_before(epochs: int, epoch: int) -> float:
     The weight is 1 in the first half of `epochs`. In the second half it falls linearly
     to 0. `epoch` counts from 1.
     """
-    done = (epoch - 1) / epochs
-    return min(max(2 - 2 * done, 0.0), 1.0)
+    return min(max(2 - 2 * (epoch - 1) / epochs, 0.0), 1.0)
 
 
 def rate_of(
