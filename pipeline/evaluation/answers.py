@@ -175,12 +175,6 @@ def strongest(evaluation: Evaluation, names: Iterable[str]) -> str | None:
     train examples are left out. An experiment stands for all of its searches, by their
     mean score.
     """
-    errors = _choosing_errors(evaluation, names)
-    return min(errors, key=errors.__getitem__, default=None)
-
-
-def _choosing_errors(evaluation: Evaluation, names: Iterable[str]) -> dict[str, float]:
-    """Return experiment -> the error by which `strongest` chooses."""
     about = evaluation.dataset
     split: Split = "validation" if "validation" in about.examples else "train"
     errors = {}
@@ -189,7 +183,7 @@ def _choosing_errors(evaluation: Evaluation, names: Iterable[str]) -> dict[str, 
         score = evaluation.mean_score(split, name, about.metric)
         if score is not None and entry.share == 1 and not entry.repeats:
             errors[name] = as_errors(about.metric, score)
-    return errors
+    return min(errors, key=errors.__getitem__, default=None)
 
 
 def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:

@@ -254,8 +254,10 @@ def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Res
     missing: list[Missing] = []
     for name, section in params.datasets.items():
         experiments = params.experiments_of(name)
-        stages = [f"{stage}@{name}" for stage in ("prepare", "train", "evaluate")]
-        stages.insert(0, params.source_stage(section.source))
+        stages = [
+            params.source_stage(section.source),
+            *(f"{stage}@{name}" for stage in ("prepare", "train", "evaluate")),
+        ]
         stage = next((stage for stage in stages if stage in failed), "")
         command = "official" if name in elsewhere else "repro"
         reason = failed.get(

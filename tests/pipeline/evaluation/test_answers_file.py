@@ -83,10 +83,10 @@ def test_what_shows_answers_needs_no_answers_file(copy):
         (
             "dataset.metric",
             "accuracy",
-            "experiments.last_value.final.validation.accuracy is missing",
+            "must have blocks.validation, and accuracy of last_value",
         ),
         ("dataset.horizons", [1], "dataset.horizons must have at least 2 items"),
-        ("blocks.test", None, "blocks.test is missing"),
+        ("blocks.test", None, "must have blocks.test, and mse of "),
         ("blocks.test", 0, "blocks.test must be greater than 0"),
         (
             "rows.test.last_value.perceptron",
@@ -96,12 +96,12 @@ def test_what_shows_answers_needs_no_answers_file(copy):
         (
             "experiments.perceptron.best.test",
             None,
-            "perceptron.best.test.mse is missing",
+            "must have blocks.test, and mse of perceptron",
         ),
         (
             "experiments.last_value.final.test",
             {},
-            "last_value.final.test.mse is missing",
+            "must have blocks.test, and mse of last_value",
         ),
         ("experiments.node.seeds", "1", "experiments.node.seeds must be a valid list"),
     ],
