@@ -196,7 +196,9 @@ def _log(opened: Store, group: str, found: RunOnDisk, mark: str) -> str:
     if times:
         metrics["seconds"] = (times[1] - times[0]) / 1000
     tags = _tags(found.name, found.data) | made_in
-    label = _label(tags, found.data)
+    label = own_name(found.name) + (store.MARK if found.data.stand_in else "")
+    if "dvc_experiment" in tags:
+        label += f" [{tags['dvc_experiment']}]"
     options = parameters(own_name(found.name), found.experiment)
     note = store.note(found.experiment, found.data, metrics)
     own_tags = {**tags, "fingerprint": mark, store.NOTE: note}
@@ -208,8 +210,11 @@ def _log(opened: Store, group: str, found: RunOnDisk, mark: str) -> str:
         for index, seed in enumerate(run.summary.seeds):
             of_child = {**tags, "seed": str(seed), "mlflow.parentRunId": parent}
             with _run(opened, group, f"{label} seed {seed}", of_child, times) as child:
-                of_seed = _of_seed(scores | facts, index)
                 history = run.history[run.history["seed"] == seed]
+                of_seed = {  # or one value for all seeds
+                    metric: values[min(index, len(values) - 1)]
+                    for metric, values in (scores | facts).items()
+                }
                 opened.log(
                     child,
                     [(0, of_seed)],
@@ -218,13 +223,6 @@ def _log(opened: Store, group: str, found: RunOnDisk, mark: str) -> str:
                 )
                 opened.log(child, _curves(history))
     return parent
-
-
-def _label(tags: Mapping[str, str], data: Dataset) -> str:
-    """Return the name of a run on MLflow's page."""
-    label = tags["experiment"] + (store.MARK if data.stand_in else "")
-    variant = tags.get("dvc_experiment")
-    return f"{label} [{variant}]" if variant else label
 
 
 def _log_files(opened: Store, to: models.Place, found: RunOnDisk) -> str | None:
@@ -274,14 +272,6 @@ def over_seeds(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
         if stat.std is not None:
             metrics[f"{metric}_std"] = stat.std
     return metrics
-
-
-def _of_seed(scores: Mapping[str, Sequence[float]], index: int) -> dict[str, float]:
-    """Return name of a metric -> its value for the seed at an index."""
-    # or one value for all seeds
-    return {
-        metric: values[min(index, len(values) - 1)] for metric, values in scores.items()
-    }
 
 
 @contextlib.contextmanager
