@@ -60,15 +60,15 @@ class UnusableSeriesError(UnrollError):
 class DivergedError(UnrollError):
     """The training loss of one seed of an experiment became NaN or infinite.
 
-    Epoch and step count from 1.
+    Epoch and step count from 1; a method that does not know the step has 0.
     """
 
     def __init__(
-        self, dataset: str, experiment: str, seed: int, epoch: int, step: int
+        self, dataset: str, experiment: str, seed: int, epoch: int, step: int = 0
     ) -> None:
+        at = f"epoch {epoch}, step {step}" if step else f"epoch {epoch}"
         super().__init__(
-            f"{experiment}: the loss is not a finite number in epoch {epoch}, "
-            f"step {step} (seed {seed}); "
+            f"{experiment}: the loss is not a finite number in {at} (seed {seed}); "
             f"lower experiments.{dataset}.{experiment}.training.learning_rate in "
             "params.yaml, or check the data set"
         )

@@ -116,11 +116,8 @@ class Project:
         (-0.15, -0.21, -0.09)
         """
         from pipeline.evaluation import answers
-        from pipeline.report.results import current_answers
 
-        return current_answers(
-            answers.load(self.workspace), dataset, self._evaluation(dataset)
-        )
+        return answers.answers(self._evaluation(dataset))
 
     def compare(self, experiment: str, other: str) -> "Comparison":
         """Compare two experiments of one data set on test, the first against the other,

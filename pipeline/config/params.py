@@ -285,9 +285,8 @@ class Params(Strict):
         wrong.
         """
         section = self.source(name)
-        where = f"sources.{name}"
-        found = registry.module(registry.SOURCES, section.kind, f"{where}.kind")
-        return _with_options(found.produce, section, where)
+        found = registry.module(registry.SOURCES, section.kind, f"sources.{name}.kind")
+        return _with_options(found.produce, section, f"sources.{name}")
 
     def preparer(self, name: str) -> partial[Any]:
         """Return the function that prepares a data set, with its options.

@@ -141,11 +141,10 @@ def read(
     values = np.empty((len(cells), len(columns)))
     for index, name in enumerate(columns):
         values[:, index] = pd.to_numeric(cells[name], errors="coerce")
-        wrong = ~np.isfinite(values[:, index])
         _require_all(
             path,
             cells[name],
-            wrong,
+            ~np.isfinite(values[:, index]),
             "no finite number; correct the file: decimals have a point, and a column "
             "has no words",
         )

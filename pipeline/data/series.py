@@ -63,11 +63,10 @@ class Series:
 
     def with_column(self, values: Array) -> "Series":
         """Return the series with one more column (rows,), which has no unknown value."""
-        known = np.zeros(len(values), bool)
         return replace(
             self,
             values=np.column_stack([self.values, values]),
-            unknown=np.column_stack([self.unknown, known]),
+            unknown=np.column_stack([self.unknown, np.zeros(len(values), bool)]),
         )
 
 

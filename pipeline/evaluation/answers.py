@@ -5,7 +5,6 @@ The best recurrent network is compared with the strongest opponent without recur
 by the rule of docs/decisions/verdicts.md.
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from enum import StrEnum
@@ -17,10 +16,10 @@ import pydantic
 from pipeline.config.params import Params, built_by, own_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import claims, margin, schema
-from pipeline.evaluation.intervals import FEWEST_BLOCKS, LEVEL, as_errors
+from pipeline.evaluation.intervals import as_errors
 from pipeline.evaluation.margin import BAND, Comparison, Word
-from pipeline.evaluation.schema import FREEDOM, Entry, Evaluation, Split
-from pipeline.files import read_checked, write_json
+from pipeline.evaluation.schema import Entry, Evaluation, Split
+from pipeline.files import write_json
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
 
@@ -33,10 +32,6 @@ SEASON = 84
 """Fewest days of test rows that span more than one season of the year. An answer from
 fewer days gets the note `TOO_SHORT`.
 """
-
-
-RULE = (LEVEL, BAND, FREEDOM, FEWEST_BLOCKS)
-"""The numbers of the rule. Answers that were made by other numbers are out of date."""
 
 SEARCHES = 3
 """Searches for the options of a tuned model, whose scatter is then in the interval."""
@@ -180,12 +175,6 @@ def strongest(evaluation: Evaluation, names: Iterable[str]) -> str | None:
     train examples are left out. An experiment stands for all of its searches, by their
     mean score.
     """
-    errors = _choosing_errors(evaluation, names)
-    return min(errors, key=errors.__getitem__, default=None)
-
-
-def _choosing_errors(evaluation: Evaluation, names: Iterable[str]) -> dict[str, float]:
-    """Return experiment -> the error by which `strongest` chooses."""
     about = evaluation.dataset
     split: Split = "validation" if "validation" in about.examples else "train"
     errors = {}
@@ -194,7 +183,7 @@ def _choosing_errors(evaluation: Evaluation, names: Iterable[str]) -> dict[str, 
         score = evaluation.mean_score(split, name, about.metric)
         if score is not None and entry.share == 1 and not entry.repeats:
             errors[name] = as_errors(about.metric, score)
-    return errors
+    return min(errors, key=errors.__getitem__, default=None)
 
 
 def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
@@ -303,27 +292,13 @@ def answers(evaluation: Evaluation) -> list[Answer]:
     ]
 
 
-class AnswersFile(Strict):
-    """The contents of results/answers.json. The stage `report` writes it; page, terminal
-    and MLflow read it.
-
-    Attributes:
-        evaluations: data set -> a short hash of the evaluation that its answers were
-            made from.
-        answers: data set -> "tuned", "untuned" or "segments" -> the answer for these
-            networks.
-        claims: "counts", the number of claims by outcome, and "documents", which holds
-            document -> claim -> its outcome. Nothing reads them here.
-    """
-
-    evaluations: dict[str, str]
-    answers: dict[str, dict[str, Answer]]
-    claims: dict[str, Any]
-
-
 def write(workspace: Workspace, config: Params) -> None:
-    """Write results/answers.json: the answers of each data set that is built, and the
-    outcome of each claim whose experiments are in params.yaml.
+    """Write results/answers.json: "answers", data set -> "tuned", "untuned" or
+    "segments" -> the answer for these networks; and "claims", the outcome of each claim
+    whose experiments are in params.yaml (`claims.summary`).
+
+    It is for `unroll report --against` and for other programs. All that shows answers
+    here makes them from the evaluations.
 
     Raises:
         UsageError: claims.yaml is wrong.
@@ -331,44 +306,14 @@ def write(workspace: Workspace, config: Params) -> None:
     """
     built = schema.load_all(workspace, config)
     known = claims.known(claims.load(workspace.claims), config)
-    file = AnswersFile(
-        evaluations={name: _brief(evaluation) for name, evaluation in built.items()},
-        answers={
-            name: {
-                answer.networks.name.lower(): answer for answer in answers(evaluation)
-            }
-            for name, evaluation in built.items()
-        },
-        claims=claims.summary([claims.judge(claim, built) for claim in known]),
-    )
-    write_json(workspace.answers, file.model_dump(mode="json", exclude_defaults=True))
-
-
-def load(workspace: Workspace) -> AnswersFile | None:
-    """Read results/answers.json; return None if there is no such file. Raises
-    UnrollError if the file is damaged.
-    """
-    if not workspace.answers.is_file():
-        return None
-    return read_checked(workspace.answers, AnswersFile)
-
-
-def answers_of(
-    file: AnswersFile | None, name: str, evaluation: Evaluation
-) -> list[Answer]:
-    """Return the answers of a data set. Raises UnrollError if the file is missing or
-    was not made from this evaluation.
-    """
-    if file is None:
-        raise UnrollError("results/answers.json is missing; `unroll report` writes it")
-    if file.evaluations.get(name) != _brief(evaluation):
-        raise UnrollError(
-            f"results/answers.json is older than the evaluation of {name}; "
-            "`unroll report` writes it"
-        )
-    return list(file.answers[name].values())
-
-
-def _brief(evaluation: Evaluation) -> str:
-    made_of = [evaluation.model_dump_json(), *map(str, RULE)]
-    return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:12]
+    answered = {
+        name: {
+            answer.networks.name.lower(): answer.model_dump(
+                mode="json", exclude_defaults=True
+            )
+            for answer in answers(evaluation)
+        }
+        for name, evaluation in built.items()
+    }
+    judged = claims.summary([claims.judge(claim, built) for claim in known])
+    write_json(workspace.answers, {"answers": answered, "claims": judged})

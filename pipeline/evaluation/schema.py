@@ -216,6 +216,20 @@ class Evaluation(Strict):
     blocks: dict[Split, pydantic.PositiveInt]
     rows: dict[Split, dict[str, dict[str, pydantic.NonNegativeFloat]]]
 
+    @pydantic.model_validator(mode="after")
+    def _complete(self) -> "Evaluation":
+        """Check that what `rows` compares has blocks and scores."""
+        metric = self.dataset.metric
+        for split, by_name in self.rows.items():
+            compared = {*by_name}.union(*by_name.values())
+            for name in sorted(compared & self.experiments.keys()):
+                scores = self.experiments[name].chosen.get(split, {})
+                if split not in self.blocks or metric not in scores:
+                    raise ValueError(
+                        f"must have blocks.{split}, and {metric} of {name}"
+                    )
+        return self
+
     def searches(self, name: str) -> list[str]:
         """Return the experiments of all searches for the options of one model.
 
@@ -299,9 +313,6 @@ def load(folder: Path) -> Evaluation:
     if whole.dataset.name != folder.name:
         text = f"dataset.name must be '{folder.name}'. Received: '{whole.dataset.name}'"
         raise damaged(file, ValueError(text))
-    lacking = _lacking(whole)
-    if lacking:
-        raise damaged(file, ValueError(f"{lacking} is missing"))
     return whole
 
 
@@ -338,21 +349,6 @@ def load_built(workspace: Workspace, params: Params, name: str) -> Evaluation:
         if experiment in whole.experiments
     }
     return whole.model_copy(update={"dataset": about, "experiments": entries})
-
-
-def _lacking(evaluation: Evaluation) -> str:
-    """Return the place of a value that `Evaluation.rows` needs; "" if it has all."""
-    for split, by_name in evaluation.rows.items():
-        if split not in evaluation.blocks:
-            return f"blocks.{split}"
-        compared = {*by_name}.union(*by_name.values())
-        for name in sorted(compared & evaluation.experiments.keys()):
-            entry = evaluation.experiments[name]
-            metric = evaluation.dataset.metric
-            if metric not in entry.chosen.get(split, {}):
-                weights = "best" if entry.best else "final"
-                return f"experiments.{name}.{weights}.{split}.{metric}"
-    return ""
 
 
 def metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:

@@ -168,7 +168,7 @@ class Plots:
 
     title: str
     caption: str
-    plots: Sequence[Plot] = ()
+    plots: Sequence[Plot]
 
 
 def ranking(
@@ -260,11 +260,8 @@ def _forecasts(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
     if classes or not compared or not dataset.has("predictions"):
         return None
     table = dataset.numbers("predictions", "part", "index", "truth")
-    title = "Forecasts beside the truth"
-    lacking = " and ".join(name for name in compared if name not in table)
-    if lacking:
-        cure = f"unroll repro evaluate@{dataset.name} draws them"
-        return Plots(title, f"There are none of {lacking} yet: {cure}.")
+    if not {*compared} <= {*table}:  # of an earlier params.yaml
+        return None
     caption = (
         "The plots show the best network with recurrence and the best model without, "
         f"each with its first {'search and its ' if dataset.searches else ''}seed."
@@ -281,7 +278,7 @@ def _forecasts(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
         _stretch(dataset, rows, compared, names_of_parts[int(part)])
         for part, rows in table.groupby("part", sort=False)
     ]
-    return Plots(title, caption, drawn)
+    return Plots("Forecasts beside the truth", caption, drawn)
 
 
 def _free_runs(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:

@@ -238,10 +238,9 @@ def _section(
     Only models that were trained on all rows are in the ranking.
     """
     axis, marks = charts.ranking(dataset, dataset.whole)
-    scores = scores_table(dataset, dataset.experiments, dataset.opponent)
     ranked = [
         row
-        for row in scores.rows
+        for row in scores_table(dataset, dataset.experiments, dataset.opponent).rows
         if row["experiment"].text in marks or row["experiment"].small in marks
     ]
     models = [row["experiment"].value for row in ranked if row["experiment"].value]

@@ -5,7 +5,7 @@ Page, terminal and `--json` show the same tables.
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -144,14 +144,16 @@ def heading(document: str) -> str:
 
 def as_data(table: ResultTable) -> dict[str, Any]:
     """Return a table as plain data: each cell has its text and the value behind it."""
-    columns = [asdict(column) for column in table.columns]
     keys = [column.key for column in table.columns]
     rows = [
         {key: {"text": plain(row[key]), "value": row[key].value} for key in keys}
         for row in table.rows
     ]
-    data = {key.name: getattr(table, key.name) for key in fields(table)}
-    return data | {"answers": [*table.answers], "columns": columns, "rows": rows}
+    return asdict(table) | {
+        "answers": [*table.answers],
+        "columns": [asdict(column) for column in table.columns],
+        "rows": rows,
+    }
 
 
 def plain(cell: TableCell) -> str:

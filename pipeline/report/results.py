@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.config.model_card import card
 from pipeline.config.params import Params, official
-from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, claims, schema
-from pipeline.evaluation.answers import Answer, AnswersFile
+from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.intervals import as_errors
 from pipeline.evaluation.margin import Comparison
@@ -248,7 +247,6 @@ def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Res
     """
     published = claims.load(workspace.claims)
     evaluations = schema.load_all(workspace, params)
-    recorded = answers.load(workspace)
     explained = paragraphs(workspace)
     failed = _failed(workspace)
     elsewhere = official(workspace.params).get("datasets", {})
@@ -256,8 +254,10 @@ def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Res
     missing: list[Missing] = []
     for name, section in params.datasets.items():
         experiments = params.experiments_of(name)
-        stages = [f"{stage}@{name}" for stage in ("prepare", "train", "evaluate")]
-        stages.insert(0, params.source_stage(section.source))
+        stages = [
+            params.source_stage(section.source),
+            *(f"{stage}@{name}" for stage in ("prepare", "train", "evaluate")),
+        ]
         stage = next((stage for stage in stages if stage in failed), "")
         command = "official" if name in elsewhere else "repro"
         reason = failed.get(
@@ -277,26 +277,12 @@ def load(workspace: Workspace, params: Params, *, own_code: bool = False) -> Res
             described,
             paragraph="" if described.about.stand_in else explained.get(name, ""),
             stale=f"{stage} failed: {reason}" if stage else "",
-            answers=current_answers(recorded, name, evaluation),
+            answers=answers.answers(evaluation),
         )
         built.append(evaluated)
     known = claims.known(published, params)
     verdicts = [claims.judge(claim, evaluations) for claim in known]
     return Results(built, missing, verdicts, len(published) - len(known), params)
-
-
-def current_answers(
-    recorded: AnswersFile | None, name: str, evaluation: Evaluation
-) -> list[Answer]:
-    """Return the answers of a data set, as results/answers.json has them.
-
-    They are computed if the file is missing, or older than the evaluation, as after
-    `dvc exp run` of the data set alone.
-    """
-    try:
-        return answers.answers_of(recorded, name, evaluation)
-    except UnrollError:
-        return answers.answers(evaluation)
 
 
 def _described(

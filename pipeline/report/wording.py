@@ -106,8 +106,7 @@ def remarks(comparison: Comparison | None, notes: Iterable[str]) -> list[str]:
 
 
 def _signed(value: float) -> str:
-    sign = "-" if value < 0 else "+"
-    return sign + number(abs(value), 3)
+    return f"{'-' if value < 0 else '+'}{number(abs(value), 3)}"
 
 
 def band_text(comparison: Comparison) -> str:
@@ -258,8 +257,7 @@ class Pair:
         asked = f"Does {network} help, compared with {other}?"
         if self.comparison is None:
             return f"{asked} {capital(self.words)}"
-        said = SAID[self.comparison.outcome]
-        return f"{asked} {self._said(self.comparison, said)}"
+        return f"{asked} {self._said(self.comparison, SAID[self.comparison.outcome])}"
 
     @property
     def unknown(self) -> str:

@@ -125,11 +125,8 @@ def log_experiment(
     files = [*weights.glob(f"{stem}.*")]
     if not files or not predicts(to.name, experiment):
         return None
-    scale = data.scale
-    if len(data.scales) > 1:  # each series has a scale of its own
-        scale = Scale(quantity=f"{scale.quantity}, standardised by series")
     spec = ExperimentSpec(
-        name=to.name, experiment=experiment, problem=problem(data), scale=scale
+        name=to.name, experiment=experiment, problem=problem(data), scale=data.scale
     )
     inputs, targets = data.splits["test"].take(np.arange(1))
     # Sixteenths are short in JSON, and a binary fraction of any type.
@@ -199,9 +196,8 @@ def log(
     from mlflow.models import Model
 
     client = opened.client
-    tags = {store.NOTE: description}
     model = client.create_logged_model(
-        to.group, to.name, to.run_id, tags, dict(to.options)
+        to.group, to.name, to.run_id, {store.NOTE: description}, dict(to.options)
     )
     pins = machine.installed([*machine.locked(), *ALSO_NEEDED])
     with tempfile.TemporaryDirectory() as scratch:

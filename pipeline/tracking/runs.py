@@ -25,7 +25,6 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
 from pipeline.evaluation.schema import About, Entry, Split
 from pipeline.evaluation.scores import measures, statistics
-from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
 from pipeline.tracking import models, store
@@ -115,20 +114,17 @@ def track(
 ) -> Iterator[tuple[str, str]]:
     """Log the runs on disk that are not logged yet.
 
-    Scores of a metric that is new are added to runs that were logged before.
-
     Args:
         workspace: the workspace of the runs.
         experiments: full name, such as waves/gru -> experiment.
 
     Yields:
-        Each name, and "recorded", "present", "updated", "not built", or "skipped:
-        REASON".
+        Each name, and "recorded", "present", "not built", or "skipped: REASON".
 
     Raises:
         StoreError: the store cannot be used.
     """
-    known: dict[str, MlflowRun] | None = None
+    known: set[str] | None = None
     for name, experiment in experiments.items():
         folder = workspace.run(experiment.dataset, own_name(name))
         if not (folder / "run.json").exists():
@@ -139,17 +135,13 @@ def track(
             with store.opened(workspace) as opened:
                 if known is None:
                     known = {
-                        run.data.tags["fingerprint"]: run
+                        run.data.tags["fingerprint"]
                         for run in opened.search(store.CURRENT)
                     }
-                logged = known.get(fingerprint.folder(folder))
                 action = "present"
-                if logged is None:
+                if fingerprint.folder(folder) not in known:
                     log(opened, on_disk(workspace, name, experiment))
                     action = "recorded"
-                elif _lacks_metrics(workspace, logged):
-                    _add_metrics(opened, on_disk(workspace, name, experiment), logged)
-                    action = "updated"
         except StoreError:
             raise
         except UnrollError as error:
@@ -204,7 +196,9 @@ def _log(opened: Store, group: str, found: RunOnDisk, mark: str) -> str:
     if times:
         metrics["seconds"] = (times[1] - times[0]) / 1000
     tags = _tags(found.name, found.data) | made_in
-    label = _label(tags, found.data)
+    label = own_name(found.name) + (store.MARK if found.data.stand_in else "")
+    if "dvc_experiment" in tags:
+        label += f" [{tags['dvc_experiment']}]"
     options = parameters(own_name(found.name), found.experiment)
     note = store.note(found.experiment, found.data, metrics)
     own_tags = {**tags, "fingerprint": mark, store.NOTE: note}
@@ -216,8 +210,11 @@ def _log(opened: Store, group: str, found: RunOnDisk, mark: str) -> str:
         for index, seed in enumerate(run.summary.seeds):
             of_child = {**tags, "seed": str(seed), "mlflow.parentRunId": parent}
             with _run(opened, group, f"{label} seed {seed}", of_child, times) as child:
-                of_seed = _of_seed(scores | facts, index)
                 history = run.history[run.history["seed"] == seed]
+                of_seed = {  # or one value for all seeds
+                    metric: values[min(index, len(values) - 1)]
+                    for metric, values in (scores | facts).items()
+                }
                 opened.log(
                     child,
                     [(0, of_seed)],
@@ -226,13 +223,6 @@ def _log(opened: Store, group: str, found: RunOnDisk, mark: str) -> str:
                 )
                 opened.log(child, _curves(history))
     return parent
-
-
-def _label(tags: Mapping[str, str], data: Dataset) -> str:
-    """Return the name of a run on MLflow's page."""
-    label = tags["experiment"] + (store.MARK if data.stand_in else "")
-    variant = tags.get("dvc_experiment")
-    return f"{label} [{variant}]" if variant else label
 
 
 def _log_files(opened: Store, to: models.Place, found: RunOnDisk) -> str | None:
@@ -273,28 +263,6 @@ def _log_data(opened: Store, run_id: str, found: RunOnDisk) -> None:
     opened.client.log_inputs(run_id, [DatasetInput(logged, tags)])
 
 
-def _lacks_metrics(workspace: Workspace, logged: "MlflowRun") -> bool:
-    """Return whether a logged run has scores, but not those of every metric."""
-    data = dataset.describe(workspace.prepared(logged.data.tags["dataset"]))
-    needed = {name for name, measure in MEASURES.items() if data.kind in measure.kinds}
-    metrics = logged.data.metrics.keys()
-    return data.metric in metrics and not needed <= metrics
-
-
-def _add_metrics(opened: Store, found: RunOnDisk, parent: "MlflowRun") -> None:
-    """Log the scores of a logged run that it lacks: of a metric that is new."""
-    scores = _scores(found.data, found.run)
-    of_run = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
-    logged = {parent: over_seeds(scores)}
-    for child in opened.search(of_run, parent.info.experiment_id):
-        seed = int(child.data.tags["seed"])
-        # params.yaml may have other seeds by now
-        logged[child] = _of_seed(scores, found.run.summary.seeds.index(seed))
-    for one, metrics in logged.items():
-        new = {key: metrics[key] for key in metrics.keys() - one.data.metrics.keys()}
-        opened.log(one.info.run_id, [(0, new)])
-
-
 def over_seeds(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """Return name of a metric -> its mean over seeds, and its standard deviation."""
     metrics = {}
@@ -304,14 +272,6 @@ def over_seeds(scores: Mapping[str, Sequence[float]]) -> dict[str, float]:
         if stat.std is not None:
             metrics[f"{metric}_std"] = stat.std
     return metrics
-
-
-def _of_seed(scores: Mapping[str, Sequence[float]], index: int) -> dict[str, float]:
-    """Return name of a metric -> its value for the seed at an index."""
-    # or one value for all seeds
-    return {
-        metric: values[min(index, len(values) - 1)] for metric, values in scores.items()
-    }
 
 
 @contextlib.contextmanager

@@ -306,8 +306,7 @@ def note(
     how = f"trained on {data.name} by {experiment.training.method}"
     text = f"{titles.experiment(experiment)}, {how}, {seeds} seed{'s' if seeds > 1 else ''}."
     if data.metric in metrics:
-        title = MEASURES[data.metric].title
-        text += f" {title} on test: {metrics[data.metric]:.4g}"
+        text += f" {MEASURES[data.metric].title} on test: {metrics[data.metric]:.4g}"
         if "mae_unit" in metrics:
             text += f", and MAE {metrics['mae_unit']:.4g} {data.scale.unit}"
         text += "."

@@ -32,8 +32,7 @@ def rows(problem: Problem, *, last: Last = None, changes: bool = False) -> Predi
     Raises:
         ValueError: `last` is more than the window has.
     """
-    timesteps = problem.input_shape[0]
-    read = look_back(timesteps, last)
+    read = look_back(problem.input_shape[0], last)
 
     def seen(inputs: Array) -> Array:
         latest = inputs[:, -read:]
@@ -83,7 +82,7 @@ class View:
             raise ValueError(
                 "windows of values with one forecast column are needed; leave it out"
             )
-        make = make or _unchanged
+        make = make or (lambda inputs: inputs)
         shape = make(np.zeros((1, *problem.input_shape))).shape[1:]
         about = replace(problem, input_shape=shape)
         if len(shape) == 1:
@@ -110,10 +109,6 @@ class View:
         if targets.ndim > 1:
             naive = naive[:, None]
         return Arrays(seen, targets - naive), naive
-
-
-def _unchanged(inputs: Array) -> Array:
-    return inputs
 
 
 def _last_value(column: int, inputs: Array) -> Array:

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from pipeline.config import plain_yaml
-from pipeline.evaluation import answers
+from pipeline.files import read_json
 from stages.evaluate import evaluate
 from tests.support import REPOSITORY, fake_runs
 from tests.unroll.test_repro import SECTIONS, small, unroll
@@ -22,7 +22,7 @@ CLAIMS = """
 
 
 def outcome(workspace):
-    (claims,) = answers.load(workspace).claims["documents"].values()
+    (claims,) = read_json(workspace.answers)["claims"]["documents"].values()
     (claim,) = claims.values()
     return claim["outcome"]
 

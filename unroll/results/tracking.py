@@ -75,7 +75,7 @@ def track(workspace: Workspace) -> dict[str, str]:
 
 def _answers(workspace: Workspace) -> dict[str, list[str]]:
     """Return data set -> its answers, a sentence each, and the models of several
-    searches that they compare; none if they are out of date.
+    searches that they compare.
     """
     built = results.load(workspace, params.load_all(workspace.params)).built
     return {
@@ -95,10 +95,8 @@ def _print_actions(actions: dict[str, str], shown: Collection[str]) -> None:
     """
     done = list(actions.values())
     new = done.count("recorded")
-    logged = new + done.count("present") + done.count("updated")
+    logged = new + done.count("present")
     counts = [f"{logged} trained here ({new} of them logged now)"]
-    if "updated" in done:
-        counts.append(f"{done.count('updated')} with a new metric")
     if shown:
         counts.append(f"{len(shown)} with the committed figures alone")
     neither = [

@@ -139,12 +139,6 @@ def prepare(
             f"params.yaml: {where}.thinned has no effect; only as_published and "
             "keras_utility count rows of the whole file"
         )
-    # Checked first, since rows are chosen as if `lookback` were a multiple.
-    if windows.lookback % windows.step:
-        raise ValueError(
-            "`lookback` must be a multiple of `step`. "
-            f"Received: {windows.lookback}, {windows.step}"
-        )
     table = row_table.read(raw / csv.file, csv.stamp, csv.stamp_format, csv.drop)
     if csv.target not in table.columns:
         raise UsageError(
@@ -522,8 +516,7 @@ def _counts(
         whole: the number of its rows.
         batch_size: the batch size of the generator; None without a generator.
     """
-    sizes = np.diff([0, *blocks, whole]).tolist()
-    counts = dict(zip(BLOCKS, sizes, strict=True))
+    counts = dict(zip(BLOCKS, np.diff([0, *blocks, whole]).tolist(), strict=True))
     if batch_size and len(rows["validation"]):
         counts["validation batches"] = len(rows["validation"]) // batch_size
     return counts

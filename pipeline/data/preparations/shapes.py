@@ -75,8 +75,9 @@ def prepare(
             return Arrays(given, series[:, lookback : lookback + ahead])
         if shape == "vector_to_sequence":
             return Arrays(arrays[f"{split}_waves"].reshape(len(series), -1), series)
-        seen = np.pad(series[:, : lookback - delay], [(0, 0), (delay, 0)])
-        return Arrays(given, seen)
+        return Arrays(
+            given, np.pad(series[:, : lookback - delay], [(0, 0), (delay, 0)])
+        )
 
     splits = {split: examples(split) for split in SPLITS}
     train = splits["train"]

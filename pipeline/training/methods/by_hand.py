@@ -52,7 +52,7 @@ def train(
         patience: as for `train_replicates`.
 
     Raises:
-        DivergedError: a weight is not finite; names the first such epoch and step.
+        DivergedError: a weight is not finite; names the first such epoch.
         UnrollError: the model is of another kind.
     """
     model = keras_models.seeded(job.build, job.seeds[0])
@@ -155,8 +155,7 @@ def node_epoch(
     for series, target in zip(inputs.tolist(), targets.tolist(), strict=True):
         states = [0.0]  # one more than the series has values
         for value in series:
-            sums = kernel * value + recurrent * states[-1] + bias
-            states.append(math.tanh(sums))
+            states.append(math.tanh(kernel * value + recurrent * states[-1] + bias))
         # All steps share the three weights, so the changes of the steps add up.
         kernel_change = 0.0
         recurrent_change = 0.0
@@ -208,28 +207,12 @@ class RuleLearner:
         self._weights = [weight.astype(np.float64) for weight in state]
 
     def epoch(self, number: int) -> dict[str, float]:
-        before = self.weights()
         self._learn(self._weights, self._train_inputs, self._train_targets, self._rate)
-        if not _finite(self._weights):
-            step = self._first_bad(before)
+        if not all(np.isfinite(weight).all() for weight in self._weights):
             job = self._job
-            raise DivergedError(
-                job.dataset.name, job.experiment, self._seed, number, step
-            )
+            raise DivergedError(job.dataset.name, job.experiment, self._seed, number)
         loss = score("mse", self._predict("train"), self._job.train.targets)
         return {"train_loss": loss, **self._job.scores("mse", self._predict)}
-
-    def _first_bad(self, weights: list[Array]) -> int:
-        """The number of the example, from 1, after which a weight is not finite.
-
-        There must be such an example.
-        """
-        step = 0
-        while _finite(weights):
-            inputs = self._train_inputs[[step]]
-            self._learn(weights, inputs, self._train_targets[[step]], self._rate)
-            step += 1
-        return step
 
     def _predict(self, split: str) -> Array:
         return self._forward(self._weights, self._inputs[split])
@@ -245,7 +228,3 @@ class RuleLearner:
             f"{point}_{split}": self._forward(weights, inputs)
             for split, inputs in self._inputs.items()
         }
-
-
-def _finite(weights: list[Array]) -> bool:
-    return all(np.isfinite(weight).all() for weight in weights)

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 TRAINS = ("network",)
 
-MOST_DRAWS = 100_000_000
-"""The most examples that an epoch may draw."""
-
 Order = Literal["permutation", "batches", "draws"]
 Schedule = Literal["constant", "cosine"]
 
@@ -83,9 +80,9 @@ def train(
 
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
-        UnrollError: `halve_after` with a cosine, `steps_per_epoch` without `draws`, more
-            draws in an epoch than `MOST_DRAWS`, `every_step` with a loss over pairs of
-            examples, or a model without one output for each target.
+        UnrollError: `halve_after` with a cosine, `steps_per_epoch` without `draws`,
+            `every_step` with a loss over pairs of examples, or a model without one
+            output for each target.
     """
     if steps_per_epoch is not None and order != "draws":
         raise UnrollError(
@@ -105,11 +102,6 @@ def train(
     if order != "draws":
         # A larger batch would be padded, which only takes memory.
         batch_size = min(batch_size, examples)
-    elif batch_size * (steps_per_epoch or 1) > MOST_DRAWS:
-        raise UnrollError(
-            f"{job.experiment}: batch_size times steps_per_epoch must be at most "
-            f"{MOST_DRAWS:,}"
-        )
     model = keras_models.seeded(job.build, job.seeds[0])
     _require_an_output_for_each_target(job, model, every_step=every_step)
     from pipeline.training.program import Program
@@ -161,8 +153,7 @@ def weight_before(epochs: int, epoch: int) -> float:
     The weight is 1 in the first half of `epochs`. In the second half it falls linearly
     to 0. `epoch` counts from 1.
     """
-    done = (epoch - 1) / epochs
-    return min(max(2 - 2 * done, 0.0), 1.0)
+    return min(max(2 - 2 * (epoch - 1) / epochs, 0.0), 1.0)
 
 
 def rate_of(

@@ -123,18 +123,3 @@ def test_a_file_that_would_call_a_function_is_refused_before_it_does(write, tmp_
     ):
         prepare("imdb", write(x_train=objects([Trap(tmp_path / "sprung")])), **OPTIONS)
     assert not (tmp_path / "sprung").exists()
-
-
-def test_what_is_no_list_of_word_numbers_is_refused(write):
-    reviews = [*([1, odd] for odd in (2.5, None, -1)), "text"]
-    changes = [{"x_train": objects([review] * 60)} for review in reviews]
-    for change in (
-        *changes,
-        {"x_train": objects([[1]] * 59)},
-        {"y_test": np.full(31, 2)},
-    ):
-        with pytest.raises(
-            UnrollError,
-            match=r"half (holds more than word numbers|is not labelled 0 or 1)\); ",
-        ):
-            prepare("imdb", write(**change), **OPTIONS)
