@@ -31,30 +31,35 @@ def answered(frame=None, **options):
     return in_process(data, models=["ridge", "ets"], **options)
 
 
-def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast():
-    answer = answered(target="sales", horizon=7.0)
-    assert answer.target == "sales"
-    assert answer.sentence.startswith("Recurrence was not tried.")
-    assert {*answer.models["model"]} == {*FEW, "combination"}
-    assert answer.models["forecasts"].sum() == 1
-    assert (answer.models["mae"].diff().dropna() >= 0).all(), "the best first"
-    assert answer.models["coverage"].between(0.8, 1).all()
-    assert [*answer.forecasts] == ["unique_id", "ds", "cutoff", "model", "y", "y_hat"]
-    by_hand = answer.forecasts.query("model == 'cycle_7'").merge(
+@pytest.fixture(scope="module")
+def week():
+    """The answer for the next seven days."""
+    return answered(target="sales", horizon=7.0)
+
+
+def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast(week):
+    assert week.target == "sales"
+    assert week.sentence.startswith("Recurrence was not tried.")
+    assert {*week.models["model"]} == {*FEW, "combination"}
+    assert week.models["forecasts"].sum() == 1
+    assert (week.models["mae"].diff().dropna() >= 0).all(), "the best first"
+    assert week.models["coverage"].between(0.8, 1).all()
+    assert [*week.forecasts] == ["unique_id", "ds", "cutoff", "model", "y", "y_hat"]
+    by_hand = week.forecasts.query("model == 'cycle_7'").merge(
         rows(), left_on="ds", right_on="day"
     )
     np.testing.assert_allclose(by_hand["y"], by_hand["sales"])
-    week = rows().set_index("day")["sales"]
+    sales = rows().set_index("day")["sales"]
     np.testing.assert_allclose(
-        by_hand["y_hat"], week[by_hand["ds"] - pd.Timedelta(days=7)], rtol=1e-5
+        by_hand["y_hat"], sales[by_hand["ds"] - pd.Timedelta(days=7)], rtol=1e-5
     )
 
 
-def test_no_forecast_at_an_earlier_cutoff_changes_by_a_digit_when_later_rows_do():
-    before = answered().forecasts
+def test_no_forecast_at_an_earlier_cutoff_changes_by_a_digit_when_later_rows_do(week):
+    before = week.forecasts
     planted = rows()
     planted.loc[360:, "sales"] = np.random.default_rng(1).uniform(5000, 9000, 60)
-    after = answered(planted).forecasts
+    after = answered(planted, target="sales").forecasts
     known = before["cutoff"] < planted["day"][360]
     early = before[known & (before["ds"] < planted["day"][360])]
     same = after.loc[early.index]
@@ -64,80 +69,47 @@ def test_no_forecast_at_an_earlier_cutoff_changes_by_a_digit_when_later_rows_do(
     assert not after["y_hat"].equals(before["y_hat"])
 
 
-def test_what_comes_next_has_nested_intervals_and_goes_on_beyond_the_horizon():
-    answer = answered(horizon=7)
-    forecast = answer.forecast(levels=(0.5, 0.9))
-    assert [*forecast] == [
-        "unique_id",
-        "ds",
-        "y_hat",
-        "lo-50",
-        "hi-50",
-        "lo-90",
-        "hi-90",
-    ]
-    assert [*forecast["ds"]] == [*pd.date_range("2023-02-25", periods=7)]
-    ordered = forecast[["lo-90", "lo-50", "y_hat", "hi-50", "hi-90"]].to_numpy()
-    assert (np.diff(ordered, axis=1) >= 0).all()
-    longer = answer.forecast(levels=np.array([0.5, 0.9]), horizon=30.0)
-    pd.testing.assert_frame_equal(longer.head(7), forecast)
+def test_what_comes_next_goes_on_beyond_the_horizon(week):
+    """tests/series/test_saved_answers.py has its intervals."""
+    longer = week.forecast(levels=np.array([0.5, 0.9]), horizon=30.0)
+    ends = ["lo-50", "hi-50", "lo-90", "hi-90"]
+    assert [*longer] == ["unique_id", "ds", "y_hat", *ends]
     assert [*longer["ds"]] == [*pd.date_range("2023-02-25", periods=30)]
-    width = longer["hi-90"] - longer["lo-90"]
-    assert width[27] > width[6]
     expected = 50 + 5 * np.tile([0, 4, 5, 3, 2, 8, 9], 5)[:30]  # day 420 begins a week
     assert np.abs(longer["y_hat"] - expected).mean() < 3
-    with pytest.raises(UsageError, match="horizon must be .* 1.* Received: 0"):
-        answer.forecast(horizon=0)
-    with pytest.raises(UsageError, match=r"Received: 7\.5"):
-        answer.forecast(horizon=7.5)
-    with pytest.raises(UsageError, match="1 to 700, and a .* a row. Received: 701"):
-        answer.forecast(horizon=701)
-    assert len(answer.forecast(horizon="10d")) == 10
-    with pytest.raises(UsageError, match=r"Received: 0\.3"):
-        answer.forecast(levels=(0.3,))
-    with pytest.raises(UsageError, match="levels must be numbers"):
-        answer.forecast(levels="0.9")
-    assert [*answer.forecast(levels=0.9)] == [
-        "unique_id",
-        "ds",
-        "y_hat",
-        "lo-90",
-        "hi-90",
-    ]
+    some = week.forecast(levels=0.9, horizon="10d")
+    pd.testing.assert_frame_equal(some, longer.head(10)[[*some]])
+    assert [*some] == ["unique_id", "ds", "y_hat", "lo-90", "hi-90"]
 
 
-def test_other_rows_of_the_same_form_are_forecast_from():
-    answer = answered(horizon=7)
-    later = rows(490)
-    moved = answer.forecast(later)
-    assert moved["ds"].iloc[0] == later["day"].iloc[-1] + pd.Timedelta(days=1)
-    with pytest.raises(UnrollError, match="add earlier rows"):
-        answer.forecast(later.tail(3))
-    with pytest.raises(UnrollError, match="^the DataFrame has no column 'sales'"):
-        answer.forecast(later.rename(columns={"sales": "sold"}))
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"horizon": 0}, UsageError, "horizon must be .* 1.* Received: 0"),
+        ({"horizon": 7.5}, UsageError, r"Received: 7\.5"),
+        ({"horizon": 701}, UsageError, "1 to 700, and a .* a row. Received: 701"),
+        ({"levels": (0.3,)}, UsageError, r"Received: 0\.3"),
+        ({"levels": "0.9"}, UsageError, "levels must be numbers"),
+        ({"frame": rows().tail(3)}, UnrollError, "add earlier rows"),
+    ],
+)
+def test_a_forecast_that_cannot_be_made_says_what_is_expected(
+    week, options, error, text
+):
+    with pytest.raises(error, match=text):
+        week.forecast(**options)
 
 
-def test_a_saved_answer_is_the_same_wherever_it_lies(tmp_path):
-    answer = answered(horizon=7)
-    answer.save(tmp_path / "meter")
-    (tmp_path / "meter").rename(tmp_path / "moved")
-    loaded = answers.load(tmp_path / "moved")
-    assert loaded.sentence == answer.sentence
-    pd.testing.assert_frame_equal(loaded.models, answer.models)
-    pd.testing.assert_frame_equal(loaded.forecasts, answer.forecasts)
-    pd.testing.assert_frame_equal(loaded.forecast(), answer.forecast())
-    (tmp_path / "moved" / ".cache").mkdir()
-    loaded.save(tmp_path / "moved")
-    assert (tmp_path / "moved" / ".cache").is_dir(), "what is hidden stays"
+def test_what_is_no_answer_is_neither_replaced_nor_read(week, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").touch()
     with pytest.raises(UsageError, match="holds something else than an answer"):
-        answer.save(tmp_path / "other")
+        week.save(tmp_path / "other")
     with pytest.raises(UnrollError, match="so it is no answer"):
         answers.load(tmp_path / "other")
     (tmp_path / "precious.csv").touch()
     with pytest.raises(UsageError, match="is a file; name a folder"):
-        answer.save(tmp_path / "precious.csv")
+        week.save(tmp_path / "precious.csv")
     assert (tmp_path / "precious.csv").is_file()
 
 
@@ -166,21 +138,6 @@ def test_the_long_format_of_one_series_keeps_its_name():
     assert {*answer.forecasts["unique_id"], *answer.forecast()["unique_id"]} == {
         "north"
     }
-
-
-def test_the_long_format_of_several_series_and_a_table_of_ones_own():
-    frames = []
-    for number, name in enumerate(["north", "south"]):
-        own = rows().rename(columns={"day": "ds", "sales": "y"}).assign(unique_id=name)
-        own["y"] *= 1 + number
-        frames.append(own)
-    answer = answered(pd.concat(frames))
-    assert {*answer.forecasts["unique_id"]} == {"north", "south"}
-    assert {*answer.forecast()["unique_id"]} == {"north", "south"}
-    table = answer.forecasts.query("model == 'cycle_7'").drop(columns=["model", "y"])
-    good = table.assign(y_hat=answer.forecasts.query("model == 'cycle_7'")["y"])
-    assert judge(good, answer).outcome == "better"
-    assert judge(table.assign(y_hat=0.0), answer).outcome == "worse"
 
 
 @pytest.mark.parametrize(
@@ -299,19 +256,18 @@ def test_series_that_are_told_apart_by_integers_keep_them(tmp_path):
     assert judge(ridge, loaded).mae == pytest.approx(answer.board.models["ridge"].mae)
 
 
-def test_a_short_gap_in_new_rows_is_filled_though_the_train_rows_had_none():
-    answer = answered(horizon=7)
+def test_a_short_gap_in_new_rows_is_filled_though_the_train_rows_had_none(week):
     later = rows(490)
     lacking = later.assign(sales=later["sales"].where(later.index != 480))
     held = later.assign(sales=later["sales"].where(later.index != 480).ffill())
-    expected = answer.forecast(held)
+    expected = week.forecast(held)
     # The error of that day is not known.
-    found = answer.forecast(lacking)
+    found = week.forecast(lacking)
     np.testing.assert_allclose(found["y_hat"], expected["y_hat"], rtol=1e-2)
-    pd.testing.assert_frame_equal(answer.forecast(later.drop(index=480)), found)
+    pd.testing.assert_frame_equal(week.forecast(later.drop(index=480)), found)
     long = later.assign(sales=later["sales"].where(~later.index.isin([480, 481])))
     with pytest.raises(UnrollError, match="no more than 1 in a row are filled"):
-        answer.forecast(long)
+        week.forecast(long)
 
 
 def quarters(count=6_002):

@@ -4,16 +4,14 @@ import json
 import os
 import shutil
 import signal
-import time
 
-import psutil
 import pytest
 
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
-from tests.support import last_output, start_unroll, toy
+from tests.support import ended_by, start_unroll, toy
 from tests.unroll.test_workspaces import git
 from unroll import dvc_lock, repro, verify
 from unroll.commands.main import invoke, run
@@ -60,12 +58,8 @@ def test_a_stopped_verification_leaves_no_process_and_goes_on_to_the_same_bytes(
     verification = start_unroll(
         root, "verify", "waves", env=environment, start_new_session=True
     )
-    while not (root / ".verify/rebuild/waiting").exists():
-        assert verification.poll() is None, verification.communicate()[0]
-        time.sleep(0.05)
-    there = psutil.Process(verification.pid).children(recursive=True)
-    verification.send_signal(signal.SIGTERM)
-    output = last_output(verification, there)
+    waiting = root / ".verify/rebuild/waiting"
+    output = ended_by(signal.SIGTERM, verification, waiting.exists)
     assert verification.returncode == 130, output
     assert output.count("stopped; what was finished is kept") == 1
 

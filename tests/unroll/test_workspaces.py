@@ -10,7 +10,7 @@ from pipeline.config import params
 from pipeline.provenance import machine, record
 from pipeline.provenance.git import LOCAL, environment
 from pipeline.workspace import Workspace
-from tests.support import REPOSITORY
+from tests.support import REPOSITORY, content
 from unroll import projects, repro, verify
 
 FILES = {
@@ -61,7 +61,7 @@ def test_a_hook_of_another_repository_does_not_lead_git_or_dvc_there(
     git(theirs, "init", "-q")
     (theirs / "staged").write_text("mine")
     git(theirs, "add", "staged")
-    before = bytes_of(theirs)
+    before = content(theirs)
     assert len(before) > 5
     own = verify.last_commit(repository)
     monkeypatch.setenv("GIT_DIR", str(theirs / ".git"))
@@ -73,7 +73,7 @@ def test_a_hook_of_another_repository_does_not_lead_git_or_dvc_there(
     demo.mkdir()
     projects.commit(repository, demo, "what is asked")
     assert projects.git(demo, "log", "--format=%s") == "what is asked\n"
-    assert bytes_of(theirs) == before
+    assert content(theirs) == before
     assert not environment().keys() & {"GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"}
     assert not repro.environment(Workspace(repository)).keys() & {*LOCAL}
 
@@ -83,28 +83,16 @@ def test_the_list_of_variables_is_whole(tmp_path):
     assert {*listed} <= {*LOCAL}
 
 
-def bytes_of(folder):
-    """Path -> bytes of all files in a folder, with git's."""
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 def contents(folder):
     """Name -> text of the files in a folder, but for git's."""
-    files = [
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and ".git" not in path.parts
-    ]
-    return {str(path.relative_to(folder)): path.read_text() for path in files}
+    every = content(folder).items()
+    return {name: data.decode() for name, data in every if name[:5] != ".git/"}
 
 
 def users_own(root):
-    """Path -> bytes of all files but those of a verification, also git's."""
-    return {
-        path: path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file() and ".verify" not in path.parts
-    }
+    """Name -> bytes of all files but those of a verification, also git's."""
+    every = content(root).items()
+    return {name: data for name, data in every if name[:8] != ".verify/"}
 
 
 def test_a_clone_has_what_is_committed_and_a_cache_of_its_own(repository):

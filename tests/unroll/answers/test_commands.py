@@ -141,15 +141,6 @@ def test_an_answer_to_another_question_stays(shop, tmp_path):
     assert unroll.load(tmp_path / "b").rows_ahead == 7
 
 
-def test_the_mae_is_that_of_the_later_half_of_the_forecasts(shop):
-    answer = unroll.load(shop[0] / "shop")
-    table = answer.forecasts[answer.forecasts["model"] == "ridge"]
-    later = table[table["cutoff"] >= pd.Timestamp(answer.board.middle)]
-    assert (later.y_hat - later.y).abs().mean() == pytest.approx(
-        answer.board.models["ridge"].mae
-    )
-
-
 def test_what_comes_next_is_forecast_further_and_from_new_rows(shop, tmp_path):
     folder, _ = shop
     forecast = pd.read_csv(folder / "shop" / "forecast.csv")
