@@ -134,8 +134,7 @@ def test_another_of_its_models_forecasts_if_it_is_named(kind, loaded):
 def test_it_forecasts_from_new_rows_of_the_same_form(kind, loaded):
     rows, _, _ = KINDS[kind[0]]
     usual = loaded.forecast()
-    fewer = rows[rows["ds"] < rows["ds"].max()]
-    earlier = loaded.forecast(fewer)
+    earlier = loaded.forecast(rows[rows["ds"] < rows["ds"].max()])
     assert {*earlier["unique_id"]} == {*usual["unique_id"]}
     assert earlier["ds"].min() == rows["ds"].max()
     pd.testing.assert_frame_equal(loaded.forecast(rows), usual)

@@ -230,9 +230,9 @@ def test_what_nobody_takes_is_removed_after_some_days(two):
 def test_one_that_fails_is_named_and_the_others_are_kept(two, capsys):
     other = LINEAR | {"training": {"method": "least_squares", "ridge": 2.0}}
     wrong = LINEAR | {"training": {"method": "least_squares", "ridge": -1}}
-    trainable.write(two, linear=other, wrong=wrong)
+    trainable.write(two, wrong=wrong, linear=other)
     with pytest.raises(UnrollError) as raised:
-        train(two, "waves", jobs=2)
+        train(two, "waves", jobs=1)
     assert str(raised.value).startswith(
         "1 of 2 trainings failed (waves/wrong: params.yaml: experiments."
     )
@@ -276,8 +276,7 @@ def test_a_run_that_cannot_be_read_is_a_training_that_failed(two, monkeypatch):
 
     def run(*arguments, original=pool.run):
         for result in original(*arguments):
-            left = tasks.finished(two, result.task) / tasks.RUN
-            (left / "history.csv").unlink()
+            (tasks.finished(two, result.task) / tasks.RUN / "history.csv").unlink()
             yield result
 
     monkeypatch.setattr(pool, "run", run)

@@ -100,8 +100,7 @@ def test_mistakes_and_a_second_build_are_refused_in_one_line(small, capfd):
     refused("Did you mean meter?", "evaluate@met")
     root = f"unroll --root {os.path.relpath(small.root)}"
     refused(f"meter is a data set; run `{root} repro evaluate@meter`", "meter")
-    experiment = "meter/last_value"
-    refused(f"run `{root} train meter last_value`", experiment)
+    refused(f"run `{root} train meter last_value`", "meter/last_value")
     with FileLock(small.scratch / "repro.lock"):
         refused("another `unroll repro` is building in")
     small.params.write_text("datasets: {waves: {sauce: waves}}\n")

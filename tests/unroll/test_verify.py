@@ -181,20 +181,21 @@ def test_results_that_no_stage_of_the_lock_made_fail_by_name(root, capfd):
     )
 
 
-def test_a_damaged_lock_is_one_line(root, capfd):
+def test_a_damaged_lock_is_one_line(root, tmp_path, capfd):
     for text in (
-        "stages: [",
-        "stages: {a: 1}",
-        "schema: '2.0'",
-        "stages: {a: {cmd: b, outs: [c]}}",
+        "stages: [\n",
+        "stages: {a: 1}\n",
+        "schema: '2.0'\n",
+        "stages: {a: {cmd: b, outs: [c]}}\n",
+        "stages: {a: {cmd: b}}",
     ):
-        (root / "dvc.lock").write_text(text)
-        toy.commit(root, "Damaged")
-        code, _, err = unroll(root, capfd, "verify")
-        assert code == 1
-        assert err.splitlines()[-1].startswith(
-            "unroll: the committed dvc.lock is damaged"
-        )
+        (tmp_path / "dvc.lock").write_text(text)
+        assert locked(tmp_path) == {}
+    (root / "dvc.lock").write_text("stages: [")
+    toy.commit(root, "Damaged")
+    code, _, err = unroll(root, capfd, "verify")
+    assert code == 1
+    assert err.splitlines()[-1].startswith("unroll: the committed dvc.lock is damaged")
 
 
 def test_a_stage_that_fails_does_not_hold_though_it_is_not_committed(root):

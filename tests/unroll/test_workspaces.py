@@ -79,8 +79,7 @@ def test_a_hook_of_another_repository_does_not_lead_git_or_dvc_there(
 
 
 def test_the_list_of_variables_is_whole(tmp_path):
-    listed = git(tmp_path, "rev-parse", "--local-env-vars").split()
-    assert {*listed} <= {*LOCAL}
+    assert {*git(tmp_path, "rev-parse", "--local-env-vars").split()} <= {*LOCAL}
 
 
 def contents(folder):
