@@ -13,21 +13,16 @@ from series import fits
 from series.forecaster import OutsideRangeWarning
 from series.judge import judge
 from tests.support.answered import answered as in_process
+from tests.support.answered import rows
+
+DAYS = 420
 
 FEW = ("last_value", "cycle_7", "ridge", "ets")
 """Models that are fitted in a moment."""
 
 
-def rows(count=420):
-    """Daily sales with a week."""
-    days = pd.date_range("2022-01-01", periods=count)
-    noise = np.random.default_rng(0).normal(size=count)
-    week = np.tile([0, 4, 5, 3, 2, 8, 9], count // 7)
-    return pd.DataFrame({"day": days, "sales": 50 + 5 * week + 3 * noise})
-
-
 def answered(frame=None, models=("ridge", "ets"), **options):
-    data = rows() if frame is None else frame
+    data = rows(DAYS) if frame is None else frame
     return in_process(data, models=models, **options)
 
 
@@ -46,10 +41,10 @@ def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast(week):
     assert week.models["coverage"].between(0.8, 1).all()
     assert [*week.forecasts] == ["unique_id", "ds", "cutoff", "model", "y", "y_hat"]
     by_hand = week.forecasts.query("model == 'cycle_7'").merge(
-        rows(), left_on="ds", right_on="day"
+        rows(DAYS), left_on="ds", right_on="day"
     )
     np.testing.assert_allclose(by_hand["y"], by_hand["sales"])
-    sales = rows().set_index("day")["sales"]
+    sales = rows(DAYS).set_index("day")["sales"]
     np.testing.assert_allclose(
         by_hand["y_hat"], sales[by_hand["ds"] - pd.Timedelta(days=7)], rtol=1e-5
     )
@@ -57,7 +52,7 @@ def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast(week):
 
 def test_no_forecast_at_an_earlier_cutoff_changes_by_a_digit_when_later_rows_do(week):
     before = week.forecasts
-    planted = rows()
+    planted = rows(DAYS)
     planted.loc[360:, "sales"] = np.random.default_rng(1).uniform(5000, 9000, 60)
     after = answered(planted, target="sales").forecasts
     known = before["cutoff"] < planted["day"][360]
@@ -90,7 +85,7 @@ def test_what_comes_next_goes_on_beyond_the_horizon(week):
         ({"horizon": 701}, UsageError, "1 to 700, and a .* a row. Received: 701"),
         ({"levels": (0.3,)}, UsageError, r"Received: 0\.3"),
         ({"levels": "0.9"}, UsageError, "levels must be numbers"),
-        ({"frame": rows().tail(3)}, UnrollError, "add earlier rows"),
+        ({"frame": rows(DAYS).tail(3)}, UnrollError, "add earlier rows"),
     ],
 )
 def test_a_forecast_that_cannot_be_made_says_what_is_expected(
@@ -127,14 +122,16 @@ def test_a_cache_lets_the_same_call_go_on_and_notices_other_rows(tmp_path, monke
     again = answered(**options)
     assert fitted == []
     pd.testing.assert_frame_equal(again.forecasts, answer.forecasts)
-    changed = rows()
+    changed = rows(DAYS)
     changed.loc[3, "sales"] += 1
     answered(changed, **options)
     assert {*fitted} == {"last_value", "cycle_7", "ridge"}
 
 
 def test_the_long_format_of_one_series_keeps_its_name():
-    frame = rows().rename(columns={"day": "ds", "sales": "y"}).assign(unique_id="north")
+    frame = (
+        rows(DAYS).rename(columns={"day": "ds", "sales": "y"}).assign(unique_id="north")
+    )
     answer = answered(frame, "ridge", horizon=np.int64(7))
     assert {*answer.forecasts["unique_id"], *answer.forecast()["unique_id"]} == {
         "north"
@@ -167,9 +164,9 @@ def test_wrong_arguments_say_what_is_expected_and_what_was_received(options, tex
 def test_rows_are_read_and_a_question_is_proposed_before_it_is_answered():
     said = []
     whole = answers.answer(
-        rows(), horizon=7, models="ridge", in_process=True, say=said.append
+        rows(DAYS), horizon=7, models="ridge", in_process=True, say=said.append
     )
-    profile = answers.read(rows())
+    profile = answers.read(rows(DAYS))
     question = answers.propose(profile, horizon=7)
     assert (question.target, question.lookback) == ("sales", 56)
     assert question.reasons["lookback"] == "eight weeks"
@@ -241,8 +238,10 @@ def test_however_little_time_there_is_naive_models_are_fitted():
 
 
 def test_series_that_are_told_apart_by_integers_keep_them(tmp_path):
-    sales = rows()["sales"]
-    frames = [rows().assign(shop=number, sales=sales * number) for number in (7, 12)]
+    sales = rows(DAYS)["sales"]
+    frames = [
+        rows(DAYS).assign(shop=number, sales=sales * number) for number in (7, 12)
+    ]
     frame = pd.concat(frames)
     options = {"models": "ridge", "target": "sales", "horizon": 7}
     answer = answered(frame, **options)
@@ -313,7 +312,7 @@ def test_hours_of_quarters_are_forecast_as_hours_that_were_summed_by_hand(tmp_pa
 
 
 def test_a_shop_that_is_closed_on_sundays_forecasts_0_there_and_nothing_else():
-    frame = rows()
+    frame = rows(DAYS)
     sunday = frame["day"].dt.day_of_week == 6
     busy = np.random.default_rng(5).normal(scale=12, size=len(frame))
     frame["sales"] += np.where(frame["day"].dt.day_of_week == 5, busy, 0)

@@ -17,7 +17,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from pipeline.errors import UnrollError
-from pipeline.files import read_npz, write_npz
+from pipeline.files import read_npz, write_npz, write_text
 from series import FILE, page, seal
 from series import answer as answers
 from series.forecaster import ARRAYS, SPEC
@@ -293,8 +293,7 @@ def test_a_model_that_no_answer_has_is_not_run(
     folder, tmp_path, monkeypatch, section, option, named
 ):
     mine = tmp_path / "unroll_extensions" / "methods" / "mine.py"
-    mine.parent.mkdir(parents=True)
-    mine.write_text("raise SystemExit('it runs')\n")
+    write_text(mine, "raise SystemExit('it runs')\n")
     monkeypatch.chdir(tmp_path)
 
     change = {option: named}

@@ -17,6 +17,7 @@ from filelock import FileLock
 from ruamel.yaml import YAML
 
 from pipeline.config import params, plain_yaml
+from pipeline.files import write_text
 from tests.conftest import Miniature
 from tests.support import REPOSITORY, content, ended_by, start_unroll
 from unroll import repro
@@ -68,8 +69,7 @@ def test_a_failure_stops_no_other_stage_and_is_named_until_it_is_mended(
     small, tmp_path, capfd
 ):
     for name in (*OLD, "runs/.gitignore"):
-        (small.root / name).parent.mkdir(parents=True, exist_ok=True)
-        (small.root / name).touch()
+        write_text(small.root / name, "")
     assert unroll(small, "repro") == 255
     output = capfd.readouterr().out
     *_, page, last = output.splitlines()

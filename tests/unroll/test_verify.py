@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
+from pipeline.files import write_text
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
 from tests.support import ended_by, start_unroll, toy
@@ -51,8 +52,7 @@ def test_a_stopped_verification_leaves_no_process_and_goes_on_to_the_same_bytes(
     root, capfd
 ):
     (root / "params.yaml").write_text("not even valid\n")
-    (root / ".unroll").mkdir()
-    (root / ".unroll/seconds.json").write_text("{}")
+    write_text(root / ".unroll/seconds.json", "{}")
     before = git(root, "status", "--porcelain", "--ignored")
     environment = os.environ | {"NAP": "600"}
     verification = start_unroll(
@@ -128,8 +128,7 @@ def test_a_forged_run_is_trained_anew_though_the_lock_agrees_and_every_store_is_
     training = "echo ${item.units}$NOISE >"
     taking = f"(cat .unroll/store/${{key}} 2> /dev/null || {training[:-2]}) >"
     toy.edit(root, "dvc.yaml", training, taking)
-    (root / ".unroll/store").mkdir(parents=True)
-    (root / ".unroll/store/waves").write_text("1\n")
+    write_text(root / ".unroll/store/waves", "1\n")
     toy.repro(root)
     assert "0.1" in (root / "results/metrics/waves/gru.json").read_text()
     git(root, "add", "-f", ".unroll/store", ".dvc/cache")
@@ -165,8 +164,7 @@ def test_results_that_no_stage_of_the_lock_made_fail_by_name(root, capfd):
         "results/evaluations/fäke/evaluation.json",
         "results/trials/waves/gru.csv",
     ):
-        (root / name).parent.mkdir(parents=True)
-        (root / name).write_text("{}")
+        write_text(root / name, "{}")
     (root / "results/evaluations/waves").symlink_to("fäke")
     toy.commit(root, "Forged results")
     code, out, _ = unroll(root, capfd, "verify", "waves")

@@ -7,6 +7,7 @@ import pytest
 from dvc.repo import Repo
 
 from pipeline.config import params
+from pipeline.files import write_text
 from pipeline.provenance import machine, record
 from pipeline.provenance.git import LOCAL, environment
 from pipeline.workspace import Workspace
@@ -44,8 +45,7 @@ def git(root, *arguments):
 def repository(tmp_path):
     root = tmp_path / "user's own"
     for name, text in FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
+        write_text(root / name, text)
     git(root, "init", "-q")
     git(root, "add", "-A")
     git(root, "commit", "-q", "-m", "all")
@@ -123,11 +123,9 @@ def test_a_clone_has_no_run_store_cache_or_compiled_code_and_follows_no_link(
         "pipeline/__pycache__/code.cpython-311.pyc",
         "pipeline/code.cpython-311-x86_64-linux-gnu.so",
     ):
-        (repository / name).parent.mkdir(parents=True, exist_ok=True)
-        (repository / name).write_text("forged")
+        write_text(repository / name, "forged")
     outside = repository.parent / "outside"
-    (outside / "raw").mkdir(parents=True)
-    (outside / "raw/kept").write_text("kept")
+    write_text(outside / "raw/kept", "kept")
     (repository / "runs").symlink_to(outside)
     (repository / "records").symlink_to("../outside")
     git(repository, "add", "-A", "-f")
