@@ -113,42 +113,48 @@ PREPARED = "data/prepared/waves"
 RUN = "runs/waves/linear"
 
 
+def flipped(data):
+    """A byte in the middle is another one."""
+    middle = len(data) // 2
+    return data[:middle] + data[middle:].replace(b"\0", b"\1", 1)
+
+
 @pytest.mark.parametrize(
     ("file", "damage", "command", "says"),
     [
         (
             f"{RAW}/waves.npz",
-            "gone",
+            None,
             "prepare waves",
             "waves.npz is missing; run `unroll source waves` again",
         ),
         (
             f"{PREPARED}/arrays.npz",
-            "gone",
+            None,
             "train waves linear",
             "arrays.npz is missing",
         ),
         (
             f"{RUN}/run.json",
-            "gone",
+            None,
             "evaluate waves",
             "run.json); run `unroll train waves linear`",
         ),
         (
             f"{RUN}/predictions.npz",
-            "flipped",
+            flipped,
             "evaluate waves",
             "predictions.npz is damaged",
         ),
         (
             "results/evaluations/jena/evaluation.json",
-            "cut",
+            lambda data: data[: 2 * len(data) // 3 - 1],
             "report",
             "evaluation.json is damaged",
         ),
         (
             "results/evaluations/jena/tables/predictions.csv",
-            "emptied",
+            lambda data: data[: data.index(b"\n") + 1],
             "report",
             "it holds no rows",
         ),
@@ -159,18 +165,10 @@ def test_a_damaged_file_is_named_and_can_be_made_anew(
 ):
     whole = faulty.outputs()
     path = faulty.root / file
-    data = path.read_bytes()
-    if damage == "gone":
+    if damage is None:
         path.unlink()
-    elif damage == "flipped":
-        index = data.index(b"\0", len(data) // 2)
-        path.write_bytes(data[:index] + b"\1" + data[index + 1 :])
     else:
-        path.write_bytes(
-            data[: 2 * len(data) // 3 - 1]
-            if damage == "cut"
-            else data[: data.index(b"\n") + 1]
-        )
+        path.write_bytes(damage(path.read_bytes()))
     faulty.refuses(command, says)
     faulty.succeeds(
         next(maker for folder, maker in MAKERS.items() if file.startswith(folder)),

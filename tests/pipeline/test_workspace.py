@@ -40,8 +40,7 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     # of this process, which lives
     others.append(files.unfinished(tmp_path, "dvc.lock"))
     for path in others:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        files.write_text(path, "")
     writer = subprocess.run(
         [sys.executable, "-c", WRITE, str(tmp_path)], cwd=REPOSITORY, check=False
     )

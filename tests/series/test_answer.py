@@ -13,48 +13,48 @@ from series import fits
 from series.forecaster import OutsideRangeWarning
 from series.judge import judge
 from tests.support.answered import answered as in_process
+from tests.support.answered import rows
+
+DAYS = 420
 
 FEW = ("last_value", "cycle_7", "ridge", "ets")
 """Models that are fitted in a moment."""
 
 
-def rows(count=420):
-    """Daily sales with a week."""
-    days = pd.date_range("2022-01-01", periods=count)
-    noise = np.random.default_rng(0).normal(size=count)
-    week = np.tile([0, 4, 5, 3, 2, 8, 9], count // 7)
-    return pd.DataFrame({"day": days, "sales": 50 + 5 * week + 3 * noise})
+def answered(frame=None, models=("ridge", "ets"), **options):
+    data = rows(DAYS) if frame is None else frame
+    return in_process(data, models=models, **options)
 
 
-def answered(frame=None, **options):
-    data = rows() if frame is None else frame
-    return in_process(data, models=["ridge", "ets"], **options)
+@pytest.fixture(scope="module")
+def week():
+    """The answer for the next seven days."""
+    return answered(target="sales", horizon=7.0)
 
 
-def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast():
-    answer = answered(target="sales", horizon=7.0)
-    assert answer.target == "sales"
-    assert answer.sentence.startswith("Recurrence was not tried.")
-    assert {*answer.models["model"]} == {*FEW, "combination"}
-    assert answer.models["forecasts"].sum() == 1
-    assert (answer.models["mae"].diff().dropna() >= 0).all(), "the best first"
-    assert answer.models["coverage"].between(0.8, 1).all()
-    assert [*answer.forecasts] == ["unique_id", "ds", "cutoff", "model", "y", "y_hat"]
-    by_hand = answer.forecasts.query("model == 'cycle_7'").merge(
-        rows(), left_on="ds", right_on="day"
+def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast(week):
+    assert week.target == "sales"
+    assert week.sentence.startswith("Recurrence was not tried.")
+    assert {*week.models["model"]} == {*FEW, "combination"}
+    assert week.models["forecasts"].sum() == 1
+    assert (week.models["mae"].diff().dropna() >= 0).all(), "the best first"
+    assert week.models["coverage"].between(0.8, 1).all()
+    assert [*week.forecasts] == ["unique_id", "ds", "cutoff", "model", "y", "y_hat"]
+    by_hand = week.forecasts.query("model == 'cycle_7'").merge(
+        rows(DAYS), left_on="ds", right_on="day"
     )
     np.testing.assert_allclose(by_hand["y"], by_hand["sales"])
-    week = rows().set_index("day")["sales"]
+    sales = rows(DAYS).set_index("day")["sales"]
     np.testing.assert_allclose(
-        by_hand["y_hat"], week[by_hand["ds"] - pd.Timedelta(days=7)], rtol=1e-5
+        by_hand["y_hat"], sales[by_hand["ds"] - pd.Timedelta(days=7)], rtol=1e-5
     )
 
 
-def test_no_forecast_at_an_earlier_cutoff_changes_by_a_digit_when_later_rows_do():
-    before = answered().forecasts
-    planted = rows()
+def test_no_forecast_at_an_earlier_cutoff_changes_by_a_digit_when_later_rows_do(week):
+    before = week.forecasts
+    planted = rows(DAYS)
     planted.loc[360:, "sales"] = np.random.default_rng(1).uniform(5000, 9000, 60)
-    after = answered(planted).forecasts
+    after = answered(planted, target="sales").forecasts
     known = before["cutoff"] < planted["day"][360]
     early = before[known & (before["ds"] < planted["day"][360])]
     same = after.loc[early.index]
@@ -64,85 +64,53 @@ def test_no_forecast_at_an_earlier_cutoff_changes_by_a_digit_when_later_rows_do(
     assert not after["y_hat"].equals(before["y_hat"])
 
 
-def test_what_comes_next_has_nested_intervals_and_goes_on_beyond_the_horizon():
-    answer = answered(horizon=7)
-    forecast = answer.forecast(levels=(0.5, 0.9))
-    assert [*forecast] == [
-        "unique_id",
-        "ds",
-        "y_hat",
-        "lo-50",
-        "hi-50",
-        "lo-90",
-        "hi-90",
-    ]
-    assert [*forecast["ds"]] == [*pd.date_range("2023-02-25", periods=7)]
-    ordered = forecast[["lo-90", "lo-50", "y_hat", "hi-50", "hi-90"]].to_numpy()
-    assert (np.diff(ordered, axis=1) >= 0).all()
-    longer = answer.forecast(levels=np.array([0.5, 0.9]), horizon=30.0)
-    pd.testing.assert_frame_equal(longer.head(7), forecast)
+def test_what_comes_next_goes_on_beyond_the_horizon(week):
+    """tests/series/test_saved_answers.py has its intervals."""
+    longer = week.forecast(levels=np.array([0.5, 0.9]), horizon=30.0)
+    ends = ["lo-50", "hi-50", "lo-90", "hi-90"]
+    assert [*longer] == ["unique_id", "ds", "y_hat", *ends]
     assert [*longer["ds"]] == [*pd.date_range("2023-02-25", periods=30)]
-    width = longer["hi-90"] - longer["lo-90"]
-    assert width[27] > width[6]
     expected = 50 + 5 * np.tile([0, 4, 5, 3, 2, 8, 9], 5)[:30]  # day 420 begins a week
     assert np.abs(longer["y_hat"] - expected).mean() < 3
-    with pytest.raises(UsageError, match="horizon must be .* 1.* Received: 0"):
-        answer.forecast(horizon=0)
-    with pytest.raises(UsageError, match=r"Received: 7\.5"):
-        answer.forecast(horizon=7.5)
-    with pytest.raises(UsageError, match="1 to 700, and a .* a row. Received: 701"):
-        answer.forecast(horizon=701)
-    assert len(answer.forecast(horizon="10d")) == 10
-    with pytest.raises(UsageError, match=r"Received: 0\.3"):
-        answer.forecast(levels=(0.3,))
-    with pytest.raises(UsageError, match="levels must be numbers"):
-        answer.forecast(levels="0.9")
-    assert [*answer.forecast(levels=0.9)] == [
-        "unique_id",
-        "ds",
-        "y_hat",
-        "lo-90",
-        "hi-90",
-    ]
+    some = week.forecast(levels=0.9, horizon="10d")
+    pd.testing.assert_frame_equal(some, longer.head(10)[[*some]])
+    assert [*some] == ["unique_id", "ds", "y_hat", "lo-90", "hi-90"]
 
 
-def test_other_rows_of_the_same_form_are_forecast_from():
-    answer = answered(horizon=7)
-    later = rows(490)
-    moved = answer.forecast(later)
-    assert moved["ds"].iloc[0] == later["day"].iloc[-1] + pd.Timedelta(days=1)
-    with pytest.raises(UnrollError, match="add earlier rows"):
-        answer.forecast(later.tail(3))
-    with pytest.raises(UnrollError, match="^the DataFrame has no column 'sales'"):
-        answer.forecast(later.rename(columns={"sales": "sold"}))
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"horizon": 0}, UsageError, "horizon must be .* 1.* Received: 0"),
+        ({"horizon": 7.5}, UsageError, r"Received: 7\.5"),
+        ({"horizon": 701}, UsageError, "1 to 700, and a .* a row. Received: 701"),
+        ({"levels": (0.3,)}, UsageError, r"Received: 0\.3"),
+        ({"levels": "0.9"}, UsageError, "levels must be numbers"),
+        ({"frame": rows(DAYS).tail(3)}, UnrollError, "add earlier rows"),
+    ],
+)
+def test_a_forecast_that_cannot_be_made_says_what_is_expected(
+    week, options, error, text
+):
+    with pytest.raises(error, match=text):
+        week.forecast(**options)
 
 
-def test_a_saved_answer_is_the_same_wherever_it_lies(tmp_path):
-    answer = answered(horizon=7)
-    answer.save(tmp_path / "meter")
-    (tmp_path / "meter").rename(tmp_path / "moved")
-    loaded = answers.load(tmp_path / "moved")
-    assert loaded.sentence == answer.sentence
-    pd.testing.assert_frame_equal(loaded.models, answer.models)
-    pd.testing.assert_frame_equal(loaded.forecasts, answer.forecasts)
-    pd.testing.assert_frame_equal(loaded.forecast(), answer.forecast())
-    (tmp_path / "moved" / ".cache").mkdir()
-    loaded.save(tmp_path / "moved")
-    assert (tmp_path / "moved" / ".cache").is_dir(), "what is hidden stays"
+def test_what_is_no_answer_is_neither_replaced_nor_read(week, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").touch()
     with pytest.raises(UsageError, match="holds something else than an answer"):
-        answer.save(tmp_path / "other")
+        week.save(tmp_path / "other")
     with pytest.raises(UnrollError, match="so it is no answer"):
         answers.load(tmp_path / "other")
     (tmp_path / "precious.csv").touch()
     with pytest.raises(UsageError, match="is a file; name a folder"):
-        answer.save(tmp_path / "precious.csv")
+        week.save(tmp_path / "precious.csv")
     assert (tmp_path / "precious.csv").is_file()
 
 
 def test_a_cache_lets_the_same_call_go_on_and_notices_other_rows(tmp_path, monkeypatch):
-    answer = answered(horizon=7, cache=tmp_path)
+    options = {"models": "ridge", "horizon": 7, "cache": tmp_path}
+    answer = answered(**options)
     fitted = []
     usual = fits.backtest.cross_validate
 
@@ -151,36 +119,23 @@ def test_a_cache_lets_the_same_call_go_on_and_notices_other_rows(tmp_path, monke
         return usual(name, *arguments)
 
     monkeypatch.setattr(fits.backtest, "cross_validate", counted)
-    again = answered(horizon=7, cache=tmp_path)
+    again = answered(**options)
     assert fitted == []
     pd.testing.assert_frame_equal(again.forecasts, answer.forecasts)
-    changed = rows()
+    changed = rows(DAYS)
     changed.loc[3, "sales"] += 1
-    answered(changed, horizon=7, cache=tmp_path)
-    assert {*fitted} == {*FEW}
+    answered(changed, **options)
+    assert {*fitted} == {"last_value", "cycle_7", "ridge"}
 
 
 def test_the_long_format_of_one_series_keeps_its_name():
-    frame = rows().rename(columns={"day": "ds", "sales": "y"}).assign(unique_id="north")
-    answer = answered(frame, horizon=np.int64(7))
+    frame = (
+        rows(DAYS).rename(columns={"day": "ds", "sales": "y"}).assign(unique_id="north")
+    )
+    answer = answered(frame, "ridge", horizon=np.int64(7))
     assert {*answer.forecasts["unique_id"], *answer.forecast()["unique_id"]} == {
         "north"
     }
-
-
-def test_the_long_format_of_several_series_and_a_table_of_ones_own():
-    frames = []
-    for number, name in enumerate(["north", "south"]):
-        own = rows().rename(columns={"day": "ds", "sales": "y"}).assign(unique_id=name)
-        own["y"] *= 1 + number
-        frames.append(own)
-    answer = answered(pd.concat(frames))
-    assert {*answer.forecasts["unique_id"]} == {"north", "south"}
-    assert {*answer.forecast()["unique_id"]} == {"north", "south"}
-    table = answer.forecasts.query("model == 'cycle_7'").drop(columns=["model", "y"])
-    good = table.assign(y_hat=answer.forecasts.query("model == 'cycle_7'")["y"])
-    assert judge(good, answer).outcome == "better"
-    assert judge(table.assign(y_hat=0.0), answer).outcome == "worse"
 
 
 @pytest.mark.parametrize(
@@ -209,9 +164,9 @@ def test_wrong_arguments_say_what_is_expected_and_what_was_received(options, tex
 def test_rows_are_read_and_a_question_is_proposed_before_it_is_answered():
     said = []
     whole = answers.answer(
-        rows(), horizon=7, models="ridge", in_process=True, say=said.append
+        rows(DAYS), horizon=7, models="ridge", in_process=True, say=said.append
     )
-    profile = answers.read(rows())
+    profile = answers.read(rows(DAYS))
     question = answers.propose(profile, horizon=7)
     assert (question.target, question.lookback) == ("sales", 56)
     assert question.reasons["lookback"] == "eight weeks"
@@ -292,35 +247,37 @@ def test_however_little_time_there_is_naive_models_are_fitted():
 
 
 def test_series_that_are_told_apart_by_integers_keep_them(tmp_path):
-    sales = rows()["sales"]
-    frames = [rows().assign(shop=number, sales=sales * number) for number in (7, 12)]
+    sales = rows(DAYS)["sales"]
+    frames = [
+        rows(DAYS).assign(shop=number, sales=sales * number) for number in (7, 12)
+    ]
     frame = pd.concat(frames)
-    answer = answered(frame, target="sales", horizon=7)
+    options = {"models": "ridge", "target": "sales", "horizon": 7}
+    answer = answered(frame, **options)
     answer.save(tmp_path / "shops")
     loaded = answers.load(tmp_path / "shops")
     for table in (answer.forecasts, answer.forecast(), loaded.forecasts):
         assert table["unique_id"].dtype == np.int64
         assert {*table["unique_id"]} == {7, 12}
     frame.to_parquet(tmp_path / "shops.pq", index=False)
-    of_file = answered(tmp_path / "shops.pq", target="sales", horizon=7)
+    of_file = answered(tmp_path / "shops.pq", **options)
     pd.testing.assert_frame_equal(of_file.forecasts, answer.forecasts)
     ridge = loaded.forecasts.query("model == 'ridge'").drop(columns="model")
     assert judge(ridge, loaded).mae == pytest.approx(answer.board.models["ridge"].mae)
 
 
-def test_a_short_gap_in_new_rows_is_filled_though_the_train_rows_had_none():
-    answer = answered(horizon=7)
+def test_a_short_gap_in_new_rows_is_filled_though_the_train_rows_had_none(week):
     later = rows(490)
     lacking = later.assign(sales=later["sales"].where(later.index != 480))
     held = later.assign(sales=later["sales"].where(later.index != 480).ffill())
-    expected = answer.forecast(held)
+    expected = week.forecast(held)
     # The error of that day is not known.
-    found = answer.forecast(lacking)
+    found = week.forecast(lacking)
     np.testing.assert_allclose(found["y_hat"], expected["y_hat"], rtol=1e-2)
-    pd.testing.assert_frame_equal(answer.forecast(later.drop(index=480)), found)
+    pd.testing.assert_frame_equal(week.forecast(later.drop(index=480)), found)
     long = later.assign(sales=later["sales"].where(~later.index.isin([480, 481])))
     with pytest.raises(UnrollError, match="no more than 1 in a row are filled"):
-        answer.forecast(long)
+        week.forecast(long)
 
 
 def quarters(count=6_002):
@@ -335,9 +292,10 @@ def quarters(count=6_002):
 
 def test_hours_of_quarters_are_forecast_as_hours_that_were_summed_by_hand(tmp_path):
     frame = quarters()
-    answer = answered(frame, step=4, horizon="6h", lookback="2d", aggregate="sum")
+    shape = {"horizon": "6h", "lookback": "2d"}
+    answer = answered(frame, "ridge", step=4, aggregate="sum", **shape)
     hours = frame[:6_000].resample("h", on="time")["kwh"].sum().reset_index()
-    by_hand = answered(hours, horizon=6, lookback=48)
+    by_hand = answered(hours, "ridge", **shape)
     pd.testing.assert_frame_equal(
         answer.forecasts.drop(columns="unique_id"),
         by_hand.forecasts.drop(columns="unique_id"),
@@ -363,12 +321,12 @@ def test_hours_of_quarters_are_forecast_as_hours_that_were_summed_by_hand(tmp_pa
 
 
 def test_a_shop_that_is_closed_on_sundays_forecasts_0_there_and_nothing_else():
-    frame = rows()
+    frame = rows(DAYS)
     sunday = frame["day"].dt.day_of_week == 6
     busy = np.random.default_rng(5).normal(scale=12, size=len(frame))
     frame["sales"] += np.where(frame["day"].dt.day_of_week == 5, busy, 0)
     frame.loc[sunday, "sales"] = 0.0
-    made = answered(frame, horizon=7)
+    made = answered(frame, "ridge", horizon=7)
     forecast = made.forecast(levels=0.9, horizon=14)
     is_sunday = forecast["ds"].dt.day_of_week == 6
     values = ["y_hat", "lo-90", "hi-90"]

@@ -30,32 +30,30 @@ def data(rows=400):
         "train": np.arange(48, rows // 2 - 11),
         "test": np.arange(rows // 2, rows - 11),
     }
-    truth = 3 + 2.0 * series[:, 0]
     kept = np.ones(rows, bool)
     splits = {
         split: Windows(series, found, 48, 1, 0, 0, HORIZON, measured=kept)
         for split, found in parts.items()
     }
-    stamps = np.datetime64("2024-01-01T00:00:00") + time.astype("timedelta64[h]")
-    statistics = Statistics(mean=[3], std=[2], low=[-1], high=[1])
-    windows = WindowSpec(lookback=48, horizon=HORIZON)
     fitted = Preprocessing(
         csv=CsvFormat(target="x"),
         cleaning=Cleaning(),
-        windows=windows,
+        windows=WindowSpec(lookback=48, horizon=HORIZON),
         columns=["x"],
-        series={ALONE: statistics},
+        series={ALONE: Statistics(mean=[3], std=[2], low=[-1], high=[1])},
     )
-    made = {
-        "period": 24,
-        "stamps": stamps,
-        "truth": truth,
-        "fitted": fitted,
-        "facts": {"horizon in hours": 12},
-    }
-    made["scale"] = Scale(mean=3.0, std=2.0)
     return Dataset(
-        name="x", kind="forecast", metric="mae", splits=splits, scored=(), **made
+        name="x",
+        kind="forecast",
+        metric="mae",
+        splits=splits,
+        scored=(),
+        scale=Scale(mean=3.0, std=2.0),
+        period=24,
+        stamps=np.datetime64("2024-01-01T00:00:00") + time.astype("timedelta64[h]"),
+        truth=3 + 2.0 * series[:, 0],
+        fitted=fitted,
+        facts={"horizon in hours": 12},
     )
 
 

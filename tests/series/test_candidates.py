@@ -26,31 +26,28 @@ def hourly(tmp_path):
     return profiled(tmp_path, 10 + np.arange(2000) % 29)
 
 
-def test_hourly_rows_have_naive_fitted_statistical_and_recurrent_models(hourly):
-    found = candidates.of_windows(*hourly)
-    naive = ["last_value", "cycle_24", "cycle_168"]
-    fitted = ["ridge", "boosting", "boosting_own", "boosting_cycle"]
-    assert [*found] == [
-        *naive,
-        *fitted,
-        "mlp",
-        "mlp_mean",
-        "gru",
-        "lstm",
-        "ets",
-        "ets_24",
-        "ets_168",
-        "mstl",
-    ]
-    assert [name for name in found if training.is_network(found[name])] == [
-        "mlp",
-        "mlp_mean",
-        "gru",
-        "lstm",
-    ]
-    for name, experiment in found.items():
-        assert not recipe(name, experiment).network, "none needs TensorFlow"
-        assert experiment.calendar == (experiment.training.method != "none")
+CASES = {
+    "hours": (10 + np.arange(2000) % 29, "h", {}),
+    "rows without a cycle": (np.arange(300) % 29, "7h", {}),
+    "months, with a history": (5 + np.arange(200) % 29, "MS", {}),
+    "a plan and holidays": (
+        10 + np.arange(2000) % 29,
+        "h",
+        {"future": ["wind"], "holidays": "DE"},
+    ),
+}
+
+
+def test_models_and_their_options_are_as_approved(tmp_path, file_regression):
+    lines = []
+    for case, (values, freq, wanted) in CASES.items():
+        found = candidates.of_windows(*profiled(tmp_path, values, freq, **wanted))
+        lines += ["", case]
+        for name, experiment in found.items():
+            assert not recipe(name, experiment).network, "none needs TensorFlow"
+            section = experiment.model_dump(exclude={"dataset"}, exclude_defaults=True)
+            lines.append(f"{name}: {section}")
+    file_regression.check("\n".join(lines))
 
 
 def test_without_networks_the_others_are_the_same(hourly):
@@ -65,44 +62,6 @@ def test_of_many_series_no_model_is_fitted_to_each_forecast(hourly):
     few = candidates.of_windows(*hourly, candidates.MOST_WINDOW_FITS)
     many = candidates.of_windows(*hourly, candidates.MOST_WINDOW_FITS + 1)
     assert {*few} - {*many} == {"ets", "ets_24", "ets_168", "mstl"}
-
-
-def test_rows_without_a_cycle_have_no_model_of_one(tmp_path):
-    profile, proposal = profiled(tmp_path, np.arange(300) % 29, freq="7h")
-    assert not proposal.cycles
-    found = candidates.of_windows(profile, proposal)
-    assert [*found] == [
-        "last_value",
-        "ridge",
-        "boosting",
-        "boosting_own",
-        "mlp",
-        "gru",
-        "lstm",
-        "ets",
-    ]
-    assert [each.model.options["base"] for each in training.by_base(found["gru"])] == [
-        "last"
-    ]
-
-
-def test_months_have_a_history(tmp_path):
-    found = candidates.of_windows(
-        *profiled(tmp_path, 5 + np.arange(200) % 29, freq="MS")
-    )
-    assert {
-        found[name].model.options["history"] for name in ("ets", "ets_12", "mstl")
-    } == {120}
-
-
-def test_what_is_known_beforehand_is_told(tmp_path):
-    found = candidates.of_windows(
-        *profiled(tmp_path, 10 + np.arange(2000) % 29, future=["wind"], holidays="DE")
-    )
-    assert {
-        found[name].model.options["known"] for name in ("ridge", "boosting", "mlp")
-    } == {2}
-    assert found["gru"].model.options["last"] == 24, "a row for each value ahead"
 
 
 @pytest.mark.parametrize(

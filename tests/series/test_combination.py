@@ -53,8 +53,7 @@ def test_one_odd_day_is_not_corrected():
 
 def test_each_series_is_combined_by_itself_however_many_origins_it_has(monkeypatch):
     rng = np.random.default_rng(6)
-    counts = [30, 12, 30, 7, 12]
-    series = np.repeat([2, 5, 6, 7, 9], counts)
+    series = np.repeat([2, 5, 6, 7, 9], [30, 12, 30, 7, 12])
     truth = rng.normal(size=(len(series), 3))
     truth[5:8] = np.nan
     forecasts = rng.normal(size=(4, len(series), 3))

@@ -1,7 +1,6 @@
 """The forecaster of a trained experiment says at an origin of the past what the run
 said there."""
 
-import json
 import math
 from dataclasses import replace
 
@@ -358,20 +357,3 @@ def test_what_an_older_version_saved_is_refused(workspace, tmp_path):
     told = "an older version of Unroll wrote this folder.*; answer the series anew"
     with pytest.raises(UnrollError, match=told):
         load_forecaster(tmp_path / "model")
-
-
-@pytest.mark.parametrize(
-    ("section", "option", "named"),
-    [("model", "family", "dense"), ("training", "method", "least_absolute")],
-)
-def test_a_model_that_no_answer_has_is_not_loaded(
-    workspace, tmp_path, section, option, named
-):
-    folder = tmp_path / "model"
-    trained(workspace, "later/ridge_calendar")[2].save(folder)
-    spec = json.loads((folder / "forecaster.json").read_text(encoding="utf-8"))
-    spec["parts"][0]["members"][0]["experiment"][section][option] = named
-    (folder / "forecaster.json").write_text(json.dumps(spec), encoding="utf-8")
-    seal.write(folder)
-    with pytest.raises(UnrollError, match="which `unroll.answer` never makes"):
-        load_forecaster(folder)

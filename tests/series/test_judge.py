@@ -103,8 +103,7 @@ def test_a_value_that_was_not_measured_need_not_be_forecast():
     made.loc[made["ds"].dt.hour == 16, "y"] = np.nan
     against = answered(*board(made))
     rows = forecasts(against)
-    some = rows[rows["ds"].dt.hour != 16]
-    assert judge(some, against) == judge(rows, against)
+    assert judge(rows[rows["ds"].dt.hour != 16], against) == judge(rows, against)
 
 
 def test_of_a_few_weeks_nothing_is_decided():

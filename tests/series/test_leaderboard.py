@@ -106,34 +106,41 @@ def test_models_that_look_back_for_years_are_combined_alone():
     assert found.members == ["change", "ets", "mstl"]
 
 
-def test_who_forecasts_agrees_with_the_answer(usual):
-    _, found = usual
-    assert (found.word, found.champion, found.champions) == (Word.HELPS, "gru", ["gru"])
-    _, found = board(table(PLAIN | {"gru": noisy(2.0)}))
-    assert (found.word, found.champion) == (Word.HURTS, ENSEMBLE)
-    assert found.champions == found.members
-    _, found = board(
-        table({"ridge": noisy(1.0), "last": noisy(2.0), "gru": noisy(1.0)})
-    )
-    assert (found.word, found.champion) == (Word.SAME, "ridge")
+RIDGE = {"last": noisy(2.0), "ridge": noisy(1.0)}
+CHOSEN = {
+    "it helps": (PLAIN | {"gru": noisy(0.4)}, Word.HELPS, ENSEMBLE, False, "gru"),
+    "it hurts": (PLAIN | {"gru": noisy(2.0)}, Word.HURTS, ENSEMBLE, False, ENSEMBLE),
+    "alike": (RIDGE | {"gru": noisy(1.0)}, Word.SAME, "ridge", False, "ridge"),
+    "nothing beats the naive one": (
+        {"last": noisy(1.0), "cycle": noisy(3.0), "ridge": noisy(1.01)},
+        *(None, "last", True, "last"),
+    ),
+    "nothing does in the later half": (
+        {"last": noisy(1.0), "ridge": changing(0.9, 1.1), "gru": noisy(1.2)},
+        *(Word.HURTS, "ridge", True, "last"),
+    ),
+    "the network alone beats it": (
+        {"last": noisy(1.0), "ridge": noisy(1.1), "gru": noisy(0.8)},
+        *(Word.HELPS, "last", False, "gru"),
+    ),
+    "nothing else was tried": (
+        {"last": noisy(1.0), "cycle": noisy(1.1)},
+        *(None, "last", False, "last"),
+    ),
+}
 
 
-def test_if_nothing_beats_a_naive_model_it_forecasts():
-    _, found = board(
-        table({"last": noisy(1.0), "cycle": noisy(3.0), "ridge": noisy(1.01)})
-    )
-    assert found.unbeaten
-    assert (found.champion, found.network, found.word) == ("last", None, None)
-    _, found = board(
-        table({"last": noisy(1.0), "ridge": changing(0.9, 1.1), "gru": noisy(1.2)})
-    )
-    assert (found.opponent, found.unbeaten, found.champion) == ("ridge", True, "last")
-    _, found = board(
-        table({"last": noisy(1.0), "ridge": noisy(1.1), "gru": noisy(0.8)})
-    )
-    assert (found.opponent, found.unbeaten, found.champion) == ("last", False, "gru")
-    _, found = board(table({"last": noisy(1.0), "cycle": noisy(1.1)}))
-    assert (found.unbeaten, found.champion) == (False, "last"), "nothing was tried"
+@pytest.mark.parametrize(
+    ("errors", "word", "opponent", "unbeaten", "champion"), CHOSEN.values(), ids=CHOSEN
+)
+def test_who_forecasts_agrees_with_the_answer(
+    errors, word, opponent, unbeaten, champion
+):
+    _, found = board(table(errors))
+    assert (found.word, found.opponent) == (word, opponent)
+    assert (found.unbeaten, found.champion) == (unbeaten, champion)
+    of_ensemble = champion == ENSEMBLE
+    assert found.champions == (found.members if of_ensemble else [champion])
 
 
 def test_of_a_few_weeks_there_is_no_interval_and_no_verdict():

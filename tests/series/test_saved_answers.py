@@ -1,6 +1,7 @@
 """What holds for every saved answer, whether of one series or of several, cut into
 windows or seen as a whole, with late ones or without."""
 
+import functools
 import shutil
 
 import numpy as np
@@ -64,11 +65,17 @@ KINDS = {
 """Kind of series -> rows, the models that are tried, and a naive one."""
 
 
+@functools.cache
+def answer_of(kind):
+    """The answer for the series of a kind."""
+    rows, models, _ = KINDS[kind]
+    return answered(rows, target="sales", horizon=4, models=models)
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def kind(request, tmp_path_factory):
     """The name of a kind, the answer, and the folder that it was saved in."""
-    rows, models, _ = KINDS[request.param]
-    made = answered(rows, target="sales", horizon=4, models=models)
+    made = answer_of(request.param)
     folder = tmp_path_factory.mktemp("answers") / "shop"
     made.save(folder)
     return request.param, made, folder
@@ -127,8 +134,7 @@ def test_another_of_its_models_forecasts_if_it_is_named(kind, loaded):
 def test_it_forecasts_from_new_rows_of_the_same_form(kind, loaded):
     rows, _, _ = KINDS[kind[0]]
     usual = loaded.forecast()
-    fewer = rows[rows["ds"] < rows["ds"].max()]
-    earlier = loaded.forecast(fewer)
+    earlier = loaded.forecast(rows[rows["ds"] < rows["ds"].max()])
     assert {*earlier["unique_id"]} == {*usual["unique_id"]}
     assert earlier["ds"].min() == rows["ds"].max()
     pd.testing.assert_frame_equal(loaded.forecast(rows), usual)
@@ -161,10 +167,9 @@ def test_saved_again_it_leaves_what_lies_beside_it(loaded):
     assert (loaded.folder / "notes.txt").read_text() == "mine"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def late():
-    rows, models, _ = KINDS["late"]
-    return answered(rows, target="sales", horizon=4, models=models)
+    return answer_of("late")
 
 
 def test_every_series_is_forecast_or_named_with_its_reason(late):

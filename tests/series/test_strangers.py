@@ -17,7 +17,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from pipeline.errors import UnrollError
-from pipeline.files import read_npz, write_npz
+from pipeline.files import read_npz, write_npz, write_text
 from series import FILE, page, seal
 from series import answer as answers
 from series.forecaster import ARRAYS, SPEC
@@ -60,8 +60,7 @@ LONG = 2400
 def whole(tmp_path_factory):
     """The folder of a whole answer, and its forecast."""
     folder = tmp_path_factory.mktemp("answers") / "shop"
-    answer = small_answer(folder)
-    return folder, answer.forecast()
+    return folder, small_answer(folder).forecast()
 
 
 @pytest.fixture
@@ -182,11 +181,6 @@ def shown(folder):
     return output.getvalue()
 
 
-def variants(count, long):
-    """Numbers of variants; all with --long."""
-    return range(LONG if long else count)
-
-
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory):
     """The folder of an answer of whole series, and its forecast."""
@@ -203,7 +197,7 @@ def test_a_changed_answer_forecasts_the_same_or_says_in_one_line_what_is_wrong(
     whole, panel, tmp_path, pytestconfig
 ):
     """Half of the variants are by somebody who makes the hashes again."""
-    for number in variants(BRIEF, pytestconfig.getoption("--long")):
+    for number in range(LONG if pytestconfig.getoption("--long") else BRIEF):
         chance = random.Random(number)  # noqa: S311 - no secret
         folder = tmp_path / "project" / "shop"
         origin, expected = panel if number % 4 == 1 else whole
@@ -242,22 +236,20 @@ def edit(folder, name, change):
     seal.write(folder, answers.SECONDS, *answers.SHOWN)
 
 
+def member_of(data):
+    """The first model of a forecaster."""
+    return data["parts"][0]["members"][0]
+
+
 PATHS = ("../../../../elsewhere", "/tmp/elsewhere", "a/b", "..", "gru\x00")  # noqa: S108
 
 
 @pytest.mark.parametrize("name", PATHS)
 def test_a_name_that_becomes_a_path_has_the_pattern_of_a_name(folder, name):
-    def of_member(data):
-        data["parts"][0]["members"][0]["name"] = name
-
-    edit(folder, SPEC, of_member)
+    edit(folder, SPEC, lambda data: member_of(data).update(name=name))
     before = sorted(folder.parent.rglob("*"))
     assert f"{SPEC} is damaged (parts.0.members.0.name must be" in forecast_of(folder)
-    edit(
-        folder,
-        SPEC,
-        lambda data: data["parts"][0]["members"][0].update(name="mlp", point=name),
-    )
+    edit(folder, SPEC, lambda data: member_of(data).update(name="mlp", point=name))
     assert "parts.0.members.0.point must be 'best' or 'final'" in forecast_of(folder)
     edit(folder, FILE, lambda data: data.update(name=name))
     assert "name must be a name of 1 to 200 characters" in forecast_of(folder)
@@ -303,23 +295,31 @@ def test_a_file_outside_is_read_only_if_it_begins_with_the_rows_of_the_answer(
     assert len(answers.load(folder).forecast(beside)) == 7, "a file that one names"
 
 
-def test_a_model_or_a_method_of_the_reader_is_not_run(folder, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("section", "option", "named"),
+    [
+        ("training", "method", "mine"),
+        ("training", "method", "least_absolute"),
+        ("model", "family", "dense"),
+    ],
+)
+def test_a_model_that_no_answer_has_is_not_run(
+    folder, tmp_path, monkeypatch, section, option, named
+):
     mine = tmp_path / "unroll_extensions" / "methods" / "mine.py"
-    mine.parent.mkdir(parents=True)
-    mine.write_text("raise SystemExit('it runs')\n")
+    write_text(mine, "raise SystemExit('it runs')\n")
     monkeypatch.chdir(tmp_path)
 
-    def name_it(data):
-        data["parts"][0]["members"][0]["experiment"]["training"]["method"] = "mine"
-
-    edit(folder, SPEC, name_it)
-    assert "trained by mine, which `unroll.answer` never makes" in forecast_of(folder)
+    change = {option: named}
+    edit(
+        folder, SPEC, lambda data: member_of(data)["experiment"][section].update(change)
+    )
+    assert ", which `unroll.answer` never makes" in forecast_of(folder)
 
 
 def test_arrays_take_no_more_memory_than_their_file(folder):
     path = folder / "forecaster.npz"
-    bomb = {"truth": np.zeros(10**6)}
-    np.savez_compressed(path, **bomb)
+    np.savez_compressed(path, truth=np.zeros(10**6))
     seal.write(folder, answers.SECONDS, *answers.SHOWN)
     assert "truth.npy is compressed" in forecast_of(folder)
     with zipfile.ZipFile(path, "w") as archive:

@@ -51,8 +51,7 @@ def test_the_legend_explains_the_error_that_the_table_shows(objective, error):
 
 
 def rows(names=("meter",), stamps=("2024-01-08", "2024-01-09")):
-    count = len(names) * len(stamps)
-    values = 100.0 * np.arange(1, count + 1)
+    values = 100.0 * np.arange(1, len(names) * len(stamps) + 1)
     return pd.DataFrame(
         {
             "unique_id": np.repeat(names, len(stamps)),

@@ -1,9 +1,12 @@
 """What several folders of tests share, such as runs made of noise and a web server."""
 
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import psutil
 
 from pipeline.workspace import alive
 
@@ -50,4 +53,17 @@ def last_output(process, family):
         survivor.kill()  # it holds the pipe that is read next
     output, _ = process.communicate()
     assert left == []
+    return output
+
+
+def ended_by(number, process, ready, send=os.kill):
+    """What a process printed that gets a signal as soon as `ready()` holds, and has left
+    nothing of its family."""
+    while not ready():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    family = psutil.Process(process.pid).children(recursive=True)
+    send(process.pid, number)
+    output = last_output(process, family)
+    assert "Traceback" not in output
     return output

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+from pipeline.files import write_text
 from tests.unroll.test_workspaces import git
 
 GRAPH = """
@@ -57,8 +58,7 @@ FILES = {
 def make(root):
     """Build the graph in a new folder, and commit all."""
     for name, text in FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
+        write_text(root / name, text)
     git(root, "init", "-q")
     repro(root)
     commit(root, "built")

@@ -8,6 +8,7 @@ from pipeline.config import params
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.data.problem import problem
+from pipeline.provenance import fingerprint
 from pipeline.training import run_folder
 from pipeline.training.job import Job
 from pipeline.training.recipe import recipe
@@ -18,14 +19,13 @@ def train(workspace: Workspace, name: str) -> None:
     """Leave the run of an experiment, such as waves/gru, where it belongs."""
     experiment = params.load(workspace.params).experiment(name)
     name = params.own_name(name)
+    prepared = workspace.prepared(experiment.dataset)
+    made_of = fingerprint.ingredients(prepared, experiment)
     folder = workspace.run(experiment.dataset, name)
-    data = dataset.load(
-        workspace.prepared(experiment.dataset), calendar=experiment.calendar
-    )
     folder.mkdir(parents=True)
     chosen = recipe(name, experiment)
-    job = chosen.job(data)
-    run_folder.save(chosen.train(job), job, folder, {})
+    job = chosen.job(dataset.load(prepared, calendar=experiment.calendar))
+    run_folder.save(chosen.train(job), job, folder, made_of.fingerprint)
 
 
 def job(data: Dataset, build: Callable[..., Any], *seeds: int, **options: Any) -> Job:

@@ -23,16 +23,10 @@ def root(tmp_path, monkeypatch):
     """A repository with one data set."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/records.db")
     root = tmp_path / "repository"
-    for name in (*projects.COPIED, ".gitignore"):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(REPOSITORY / name, root / name)
-    for name in projects.PACKAGES:
-        (root / name).symlink_to(REPOSITORY / name)
-    shutil.copyfile(REPOSITORY / "templates.yaml", root / "templates.yaml")
     real = plain_yaml.read(REPOSITORY / "params.yaml")
-    plain_yaml.write(
-        projects.without(real, {*real["datasets"]} - {"waves"}), root / "params.yaml"
-    )
+    waves = projects.without(real, {*real["datasets"]} - {"waves"})
+    projects.with_documents(REPOSITORY, root, waves)
+    shutil.copyfile(REPOSITORY / ".gitignore", root / ".gitignore")
     (root / "claims.yaml").write_text("[]\n")
     return root
 

@@ -69,15 +69,29 @@ def test_judge_compares_nothing_on_few_weeks(evaluated, monkeypatch):
         unroll.open(evaluated.root).judge("waves", np.zeros(4))
 
 
-def test_what_is_not_built_is_said_with_the_command_that_builds_it(evaluated):
-    with pytest.raises(
-        UnrollError, match="`unroll --root .* repro evaluate@jena` builds it"
-    ):
-        unroll.open(evaluated.root).scores("jena")
-    with pytest.raises(UsageError, match="the data set must be one of: .*waves"):
-        unroll.open(evaluated.root).scores("nosuch")
-    with pytest.raises(UsageError, match="belong to two data sets"):
-        unroll.open(evaluated.root).compare("waves/node", "imdb/rnn")
+@pytest.mark.parametrize(
+    ("ask", "error", "message"),
+    [
+        (
+            lambda project: project.scores("jena"),
+            UnrollError,
+            "`unroll --root .* repro evaluate@jena` builds it",
+        ),
+        (
+            lambda project: project.scores("nosuch"),
+            UsageError,
+            "the data set must be one of: .*waves",
+        ),
+        (
+            lambda project: project.compare("waves/node", "imdb/rnn"),
+            UsageError,
+            "belong to two data sets",
+        ),
+    ],
+)
+def test_what_cannot_be_shown_is_said_with_what_can(evaluated, ask, error, message):
+    with pytest.raises(error, match=message):
+        ask(unroll.open(evaluated.root))
 
 
 def test_a_mirror_is_asked_for_data_of_the_web_and_what_is_generated_says_so(

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
+from functools import partial
 
 import psutil
 import pytest
@@ -17,8 +17,9 @@ from filelock import FileLock
 from ruamel.yaml import YAML
 
 from pipeline.config import params, plain_yaml
+from pipeline.files import write_text
 from tests.conftest import Miniature
-from tests.support import REPOSITORY, content, last_output, start_unroll
+from tests.support import REPOSITORY, content, ended_by, start_unroll
 from unroll import repro
 from unroll.commands.main import invoke, run
 from unroll.projects import with_documents
@@ -68,8 +69,7 @@ def test_a_failure_stops_no_other_stage_and_is_named_until_it_is_mended(
     small, tmp_path, capfd
 ):
     for name in (*OLD, "runs/.gitignore"):
-        (small.root / name).parent.mkdir(parents=True, exist_ok=True)
-        (small.root / name).touch()
+        write_text(small.root / name, "")
     assert unroll(small, "repro") == 255
     output = capfd.readouterr().out
     *_, page, last = output.splitlines()
@@ -100,8 +100,7 @@ def test_mistakes_and_a_second_build_are_refused_in_one_line(small, capfd):
     refused("Did you mean meter?", "evaluate@met")
     root = f"unroll --root {os.path.relpath(small.root)}"
     refused(f"meter is a data set; run `{root} repro evaluate@meter`", "meter")
-    experiment = "meter/last_value"
-    refused(f"run `{root} train meter last_value`", experiment)
+    refused(f"run `{root} train meter last_value`", "meter/last_value")
     with FileLock(small.scratch / "repro.lock"):
         refused("another `unroll repro` is building in")
     small.params.write_text("datasets: {waves: {sauce: waves}}\n")
@@ -165,14 +164,15 @@ def test_what_a_kill_leaves_of_dvcs_files_is_one_that_dvc_reads_or_is_removed(
     zombie.wait()
 
 
-def started(number):
-    """The words and loaded libraries of a process's children, and their children."""
-    found = ""
-    for process in psutil.Process(number).children(recursive=True):
+def runs_below(process, pattern):
+    """Whether the words and loaded libraries of a process's child, or of one of its
+    children, have a pattern."""
+    for child in psutil.Process(process.pid).children(recursive=True):
         with contextlib.suppress(psutil.Error):  # it has just ended
-            libraries = [library.path for library in process.memory_maps()]
-            found += " ".join([*process.cmdline(), *libraries, "\n"])
-    return found
+            libraries = [library.path for library in child.memory_maps()]
+            if re.search(pattern, " ".join([*child.cmdline(), *libraries])):
+                return True
+    return False
 
 
 def test_one_that_is_stopped_or_killed_leaves_no_process_and_the_next_one_goes_on(
@@ -209,14 +209,9 @@ def test_one_that_is_stopped_or_killed_leaves_no_process_and_the_next_one_goes_o
         build = start_unroll(miniature.root, "repro", handler=handler, env=variables)
         # With this library loaded, a process has asked to end with its parent.
         word = "serve" if stage == "train" else "evaluate waves"
-        while not re.search(f"{word}.*multiarray", started(build.pid)):
-            assert build.poll() is None, build.communicate()
-            time.sleep(0.05)
-        family = psutil.Process(build.pid).children(recursive=True)
-        build.send_signal(number)
-        output = last_output(build, family)
+        pattern = f"{word}.*multiarray"
+        output = ended_by(number, build, partial(runs_below, build, pattern))
         evaluation.release()
-        assert "Traceback" not in output
         if number != signal.SIGKILL:
             assert build.returncode == 130
             assert output.splitlines()[-1].startswith(
@@ -276,13 +271,8 @@ def test_ctrl_c_ends_a_bare_dvc_repro_at_the_stage_that_runs(miniature):
             start_new_session=True,
             **streams,
         )
-        while not re.search("evaluate .*multiarray", started(build.pid)):
-            assert build.poll() is None, build.communicate()
-            time.sleep(0.05)
-        family = psutil.Process(build.pid).children(recursive=True)
-        os.killpg(build.pid, signal.SIGINT)
-        output = last_output(build, family)
-    assert "Traceback" not in output
+        ready = partial(runs_below, build, "evaluate .*multiarray")
+        output = ended_by(signal.SIGINT, build, ready, os.killpg)
     assert "unroll: stopped; what was finished is kept" in output
     assert re.findall("exited with (.*)", output) == ["130"]
     assert output.count("> exec unroll evaluate") == 1

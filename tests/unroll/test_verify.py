@@ -4,16 +4,15 @@ import json
 import os
 import shutil
 import signal
-import time
 
-import psutil
 import pytest
 
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
+from pipeline.files import write_text
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
-from tests.support import last_output, start_unroll, toy
+from tests.support import ended_by, start_unroll, toy
 from tests.unroll.test_workspaces import git
 from unroll import dvc_lock, repro, verify
 from unroll.commands.main import invoke, run
@@ -53,19 +52,14 @@ def test_a_stopped_verification_leaves_no_process_and_goes_on_to_the_same_bytes(
     root, capfd
 ):
     (root / "params.yaml").write_text("not even valid\n")
-    (root / ".unroll").mkdir()
-    (root / ".unroll/seconds.json").write_text("{}")
+    write_text(root / ".unroll/seconds.json", "{}")
     before = git(root, "status", "--porcelain", "--ignored")
     environment = os.environ | {"NAP": "600"}
     verification = start_unroll(
         root, "verify", "waves", env=environment, start_new_session=True
     )
-    while not (root / ".verify/rebuild/waiting").exists():
-        assert verification.poll() is None, verification.communicate()[0]
-        time.sleep(0.05)
-    there = psutil.Process(verification.pid).children(recursive=True)
-    verification.send_signal(signal.SIGTERM)
-    output = last_output(verification, there)
+    waiting = root / ".verify/rebuild/waiting"
+    output = ended_by(signal.SIGTERM, verification, waiting.exists)
     assert verification.returncode == 130, output
     assert output.count("stopped; what was finished is kept") == 1
 
@@ -134,8 +128,7 @@ def test_a_forged_run_is_trained_anew_though_the_lock_agrees_and_every_store_is_
     training = "echo ${item.units}$NOISE >"
     taking = f"(cat .unroll/store/${{key}} 2> /dev/null || {training[:-2]}) >"
     toy.edit(root, "dvc.yaml", training, taking)
-    (root / ".unroll/store").mkdir(parents=True)
-    (root / ".unroll/store/waves").write_text("1\n")
+    write_text(root / ".unroll/store/waves", "1\n")
     toy.repro(root)
     assert "0.1" in (root / "results/metrics/waves/gru.json").read_text()
     git(root, "add", "-f", ".unroll/store", ".dvc/cache")
@@ -171,8 +164,7 @@ def test_results_that_no_stage_of_the_lock_made_fail_by_name(root, capfd):
         "results/evaluations/fäke/evaluation.json",
         "results/trials/waves/gru.csv",
     ):
-        (root / name).parent.mkdir(parents=True)
-        (root / name).write_text("{}")
+        write_text(root / name, "{}")
     (root / "results/evaluations/waves").symlink_to("fäke")
     toy.commit(root, "Forged results")
     code, out, _ = unroll(root, capfd, "verify", "waves")
@@ -187,20 +179,21 @@ def test_results_that_no_stage_of_the_lock_made_fail_by_name(root, capfd):
     )
 
 
-def test_a_damaged_lock_is_one_line(root, capfd):
+def test_a_damaged_lock_is_one_line(root, tmp_path, capfd):
     for text in (
-        "stages: [",
-        "stages: {a: 1}",
-        "schema: '2.0'",
-        "stages: {a: {cmd: b, outs: [c]}}",
+        "stages: [\n",
+        "stages: {a: 1}\n",
+        "schema: '2.0'\n",
+        "stages: {a: {cmd: b, outs: [c]}}\n",
+        "stages: {a: {cmd: b}}",
     ):
-        (root / "dvc.lock").write_text(text)
-        toy.commit(root, "Damaged")
-        code, _, err = unroll(root, capfd, "verify")
-        assert code == 1
-        assert err.splitlines()[-1].startswith(
-            "unroll: the committed dvc.lock is damaged"
-        )
+        (tmp_path / "dvc.lock").write_text(text)
+        assert locked(tmp_path) == {}
+    (root / "dvc.lock").write_text("stages: [")
+    toy.commit(root, "Damaged")
+    code, _, err = unroll(root, capfd, "verify")
+    assert code == 1
+    assert err.splitlines()[-1].startswith("unroll: the committed dvc.lock is damaged")
 
 
 def test_a_stage_that_fails_does_not_hold_though_it_is_not_committed(root):

@@ -7,10 +7,11 @@ import pytest
 from dvc.repo import Repo
 
 from pipeline.config import params
+from pipeline.files import write_text
 from pipeline.provenance import machine, record
 from pipeline.provenance.git import LOCAL, environment
 from pipeline.workspace import Workspace
-from tests.support import REPOSITORY
+from tests.support import REPOSITORY, content
 from unroll import projects, repro, verify
 
 FILES = {
@@ -44,8 +45,7 @@ def git(root, *arguments):
 def repository(tmp_path):
     root = tmp_path / "user's own"
     for name, text in FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
+        write_text(root / name, text)
     git(root, "init", "-q")
     git(root, "add", "-A")
     git(root, "commit", "-q", "-m", "all")
@@ -61,7 +61,7 @@ def test_a_hook_of_another_repository_does_not_lead_git_or_dvc_there(
     git(theirs, "init", "-q")
     (theirs / "staged").write_text("mine")
     git(theirs, "add", "staged")
-    before = bytes_of(theirs)
+    before = content(theirs)
     assert len(before) > 5
     own = verify.last_commit(repository)
     monkeypatch.setenv("GIT_DIR", str(theirs / ".git"))
@@ -73,38 +73,25 @@ def test_a_hook_of_another_repository_does_not_lead_git_or_dvc_there(
     demo.mkdir()
     projects.commit(repository, demo, "what is asked")
     assert projects.git(demo, "log", "--format=%s") == "what is asked\n"
-    assert bytes_of(theirs) == before
+    assert content(theirs) == before
     assert not environment().keys() & {"GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"}
     assert not repro.environment(Workspace(repository)).keys() & {*LOCAL}
 
 
 def test_the_list_of_variables_is_whole(tmp_path):
-    listed = git(tmp_path, "rev-parse", "--local-env-vars").split()
-    assert {*listed} <= {*LOCAL}
-
-
-def bytes_of(folder):
-    """Path -> bytes of all files in a folder, with git's."""
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert {*git(tmp_path, "rev-parse", "--local-env-vars").split()} <= {*LOCAL}
 
 
 def contents(folder):
     """Name -> text of the files in a folder, but for git's."""
-    files = [
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and ".git" not in path.parts
-    ]
-    return {str(path.relative_to(folder)): path.read_text() for path in files}
+    every = content(folder).items()
+    return {name: data.decode() for name, data in every if name[:5] != ".git/"}
 
 
 def users_own(root):
-    """Path -> bytes of all files but those of a verification, also git's."""
-    return {
-        path: path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file() and ".verify" not in path.parts
-    }
+    """Name -> bytes of all files but those of a verification, also git's."""
+    every = content(root).items()
+    return {name: data for name, data in every if name[:8] != ".verify/"}
 
 
 def test_a_clone_has_what_is_committed_and_a_cache_of_its_own(repository):
@@ -136,11 +123,9 @@ def test_a_clone_has_no_run_store_cache_or_compiled_code_and_follows_no_link(
         "pipeline/__pycache__/code.cpython-311.pyc",
         "pipeline/code.cpython-311-x86_64-linux-gnu.so",
     ):
-        (repository / name).parent.mkdir(parents=True, exist_ok=True)
-        (repository / name).write_text("forged")
+        write_text(repository / name, "forged")
     outside = repository.parent / "outside"
-    (outside / "raw").mkdir(parents=True)
-    (outside / "raw/kept").write_text("kept")
+    write_text(outside / "raw/kept", "kept")
     (repository / "runs").symlink_to(outside)
     (repository / "records").symlink_to("../outside")
     git(repository, "add", "-A", "-f")

@@ -124,23 +124,9 @@ def test_an_experiment_may_be_like_another_one_but_no_template_like_itself(file)
         )
 
 
-def test_an_experiment_stands_under_its_data_set_and_is_like_one_of_the_same(file):
-    with pytest.raises(
-        UsageError,
-        match=r"guess\.like must be one of: waves/guess\. Received: 'jena/gru'",
-    ):
-        load(file, ("guess: {", "guess: {like: jena/gru, "))
-    with pytest.raises(
-        UsageError,
-        match=r"the data set under `experiments` must be one of: waves\. Received: 'waevs'",
-    ):
-        load(file, ("  waves:\n    guess", "  waevs:\n    guess"))
+def test_templates_are_a_mapping(file):
     with pytest.raises(UsageError, match=r"^templates\.yaml must be a mapping"):
         load(file, templates="[]")
-    for old, line in ((WHOLE, "waves.guess"), (f"guess: {{{WHOLE}}}", "waves")):
-        text = GOOD.replace(f"{{{WHOLE}}}" if old == WHOLE else old, "5")
-        with pytest.raises(UsageError, match=rf"{line} must be a mapping. Received: "):
-            load(file, (GOOD, text))
 
 
 def test_a_trial_has_other_epochs_and_seeds_where_the_method_has_epochs(file):
@@ -200,6 +186,18 @@ NAME = (
             "guess: {like: tall, ",
             "experiments.waves.guess.like must be one of: waves/guess. Received: 'tall'.",
         ),
+        (
+            "guess: {",
+            "guess: {like: jena/gru, ",
+            "guess.like must be one of: waves/guess. Received: 'jena/gru'",
+        ),
+        (
+            "  waves:\n    guess",
+            "  waevs:\n    guess",
+            "the data set under `experiments` must be one of: waves. Received: 'waevs'",
+        ),
+        (f"{{{WHOLE}}}", "5", "waves.guess must be a mapping. Received: "),
+        (f"guess: {{{WHOLE}}}", "5", "waves must be a mapping. Received: "),
         ("guess:", "Guess-1:", f"experiments.waves.Guess-1 {NAME}"),
         ("guess:", "7:", "experiments.waves.7 (the name) must be a valid string"),
         (

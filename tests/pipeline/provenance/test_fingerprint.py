@@ -109,8 +109,7 @@ def test_kept_variables_and_packages_count_where_they_are_not_as_in_the_lock(
     root, monkeypatch
 ):
     lock = root / ".ci/locks/numerics.lock"
-    versions = f"absent==1\nnumpy=={metadata.version('numpy')}\n"
-    write_text(lock, versions)
+    write_text(lock, f"absent==1\nnumpy=={metadata.version('numpy')}\n")
     monkeypatch.delenv(machine.KEEP, raising=False)
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
     ordinary = made_of(root).fingerprint

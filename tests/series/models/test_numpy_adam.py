@@ -83,8 +83,7 @@ def test_missing_targets_are_not_learned_from(sine):
     measured[30:300:2] = False
     train = replace(sine.splits["train"], measured=measured)
     data = replace(sine, splits={**sine.splits, "train": train})
-    result = trained(data, steps=200)
-    assert max(error(sine, result)) < 0.1
+    assert max(error(sine, trained(data, steps=200))) < 0.1
 
 
 def test_fewer_windows_than_a_batch_are_one_batch(sine):

@@ -99,8 +99,7 @@ def test_trees_of_all_values_ahead_are_those_of_a_library(options):
         random_state=0,
         learning_rate=0.3,
     ).fit(features[measured], errors[measured])
-    steps = range(HORIZON)
-    corrections = [library.predict(features[:, step]) for step in steps]
+    corrections = [library.predict(features[:, step]) for step in range(HORIZON)]
     expected = base + np.column_stack(corrections)
     (replicate,) = trained.replicates
     predictions = replicate.predictions["final_test"]

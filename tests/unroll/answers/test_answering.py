@@ -40,8 +40,7 @@ def usual():
     """A real answer, which stands for each that would be made."""
     days = pd.date_range("2024-01-01", periods=60)
     load = [day * day % 17 for day in range(60)]
-    rows = pd.DataFrame({"day": days, "load": load})
-    return answered(rows, models="last_value")
+    return answered(pd.DataFrame({"day": days, "load": load}), models="last_value")
 
 
 @pytest.fixture
@@ -59,8 +58,7 @@ def library(monkeypatch, usual):
             "target": question.target,
             "horizon": question.horizon,
         }
-        findings = usual.findings.model_copy(update=changed)
-        return replace(usual, findings=findings)
+        return replace(usual, findings=usual.findings.model_copy(update=changed))
 
     monkeypatch.setattr(answering, "answer_series", make)
     monkeypatch.setattr(answering.page, "write", lambda *_: None)
@@ -158,15 +156,6 @@ def test_what_fails_leaves_no_folder_and_what_is_stopped_goes_on(
     answer()
     expected = {"target": "wind", "horizon": 2}
     assert library == [("meter", ["meter.csv"], expected)], "what failed is forgotten"
-
-
-def test_an_answer_for_another_question_stays(here, library):
-    answer("--target", "wind", "--horizon", "2")
-    text = "holds the answer for wind, 2 rows ahead. Asked was load, 2 rows ahead; pass"
-    with pytest.raises(UsageError, match=text):
-        answer("--target", "load", "--horizon", "2")
-    assert len(library) == 1
-    assert answers.load(here / "meter").target == "wind"
 
 
 @pytest.mark.usefixtures("library", "here")

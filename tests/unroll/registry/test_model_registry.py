@@ -24,15 +24,14 @@ from mlflow.models import Model
 from pipeline.config import params
 from pipeline.data import dataset
 from pipeline.errors import UnrollError, UsageError
-from pipeline.provenance import fingerprint
 from pipeline.tracking import models, store
 from pipeline.training import run_folder
-from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from series import page
 from stages.prepare import prepare
 from stages.source import source
 from tests.support.trained_forecaster import forecaster_of
+from tests.support.training import train
 from unroll.registry import model_registry
 
 PARAMS = """
@@ -70,21 +69,9 @@ def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is ou
     workspace.params.write_text(PARAMS, encoding="utf-8")
     source(workspace, "meter")
     prepare(workspace, "meter")
-    config = params.load(workspace.params)
-    for name, experiment in config.experiments_of("meter").items():
-        leave(workspace, name, experiment)
+    for name in ("meter/last", "meter/ridge"):
+        train(workspace, name)
     return workspace
-
-
-def leave(workspace, name, experiment):
-    """What a training leaves on disk."""
-    prepared = workspace.prepared("meter")
-    trainer = recipe(name, experiment)
-    made_of = fingerprint.ingredients(prepared, experiment)
-    job = trainer.job(dataset.load(prepared))
-    folder = workspace.run("meter", name)
-    folder.mkdir(parents=True)
-    run_folder.save(trainer.train(job), job, folder, made_of.fingerprint)
 
 
 def answer_of(workspace, name):

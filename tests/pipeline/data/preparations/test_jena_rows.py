@@ -64,37 +64,56 @@ def test_the_last_value_has_the_error_that_documents_001_to_004_publish(prepared
     assert round(last_value(dataset, "validation") / dataset.scale.std, 2) == 0.29
 
 
-def test_the_chapters_windows_are_a_sixth_of_those_of_420451_rows(prepared):
-    """From 210,225 rows, 105,112 and 105,114, Keras' function cuts 209,511 windows,
-    104,398 and 103,542. The target lies 144 rows after the last of 120 inputs."""
-    dataset = prepared("jena_hourly_chapter")
-    assert [len(windows) for windows in dataset.splits.values()] == [
-        len(range(0, 209_511, EVERY)),
-        len(range(210_228, 314_623, EVERY)),
-        len(range(315_342, 418_879, EVERY)),
-    ]
-    assert official_rows(dataset, "train") == [0, 209_508, 209_508 + 858]
-    assert official_rows(dataset, "validation") == [210_228, 314_622, 314_622 + 858]
-    assert official_rows(dataset, "test") == [315_342, 418_878, 418_878 + 858]
-    assert dataset.splits["test"].input_shape == (120, 14 + dataset.calendar)
-    assert dataset.facts["horizon in hours"] == 24
+BLOCKS = {
+    # From 210,225 rows, 105,112 and 105,114, Keras' function cuts 209,511 windows,
+    # 104,398 and 103,542. The target lies 144 rows after the last of 120 inputs.
+    "jena_hourly_chapter": (
+        {
+            "train": (range(0, 209_511, EVERY), [0, 209_508, 209_508 + 858]),
+            "validation": (
+                range(210_228, 314_623, EVERY),
+                [210_228, 314_622, 314_622 + 858],
+            ),
+            "test": (
+                range(315_342, 418_879, EVERY),
+                [315_342, 418_878, 418_878 + 858],
+            ),
+        },
+        120,
+        {"horizon in hours": 24},
+    ),
+    # The generator draws rows of 1,440 to 199,999, and scores 769 batches from row
+    # 201,441 and 929 from row 301,441. The target of row r is row r + 144, its last
+    # input row r - 6.
+    "jena_hourly": (
+        {
+            "train": (range(1_440, 200_000, EVERY), [0, 198_558, 199_998 + 144]),
+            "validation": (
+                range(201_444, 201_441 + 769 * 128, EVERY),
+                [200_004, 298_428, 299_868 + 144],
+            ),
+            "test": (
+                range(301_446, 301_441 + 929 * 128, EVERY),
+                [300_006, 418_908, 420_348 + 144],
+            ),
+        },
+        240,
+        {"horizon in hours": 25, "validation batches": 769},
+    ),
+}
+"""Data set -> of each split the official rows at which its windows are cut, and some of
+those that they hold; the inputs of a window; and facts."""
 
 
-def test_the_generators_windows_are_a_sixth_of_those_of_420551_rows(prepared):
-    """It draws rows of 1,440 to 199,999, and scores 769 batches from row 201,441 and 929
-    from row 301,441. The target of row r is row r + 144, its last input row r - 6."""
-    dataset = prepared("jena_hourly")
-    assert [len(windows) for windows in dataset.splits.values()] == [
-        len(range(1_440, 200_000, EVERY)),
-        len(range(201_444, 201_441 + 769 * 128, EVERY)),
-        len(range(301_446, 301_441 + 929 * 128, EVERY)),
-    ]
-    assert official_rows(dataset, "train") == [0, 198_558, 199_998 + 144]
-    assert official_rows(dataset, "validation") == [200_004, 298_428, 299_868 + 144]
-    assert official_rows(dataset, "test") == [300_006, 418_908, 420_348 + 144]
-    assert dataset.splits["test"].input_shape == (240, 14 + dataset.calendar)
-    assert dataset.facts["horizon in hours"] == 25
-    assert dataset.facts["validation batches"] == 769
+@pytest.mark.parametrize(("name", "blocks"), BLOCKS.items(), ids=BLOCKS)
+def test_windows_are_a_sixth_of_those_of_the_official_rows(prepared, name, blocks):
+    splits, lookback, facts = blocks
+    dataset = prepared(name)
+    for split, (cut, rows) in splits.items():
+        assert len(dataset.splits[split]) == len(cut)
+        assert official_rows(dataset, split) == rows
+    assert dataset.splits["test"].input_shape == (lookback, 14 + dataset.calendar)
+    assert facts.items() <= dataset.facts.items()
 
 
 def test_a_sixth_of_the_rows_has_the_official_mean_and_deviation(prepared):

@@ -141,8 +141,7 @@ def test_columns_share_one_map(data, build):
         np.asarray(model(values)).reshape(shape) for values in (inputs, turned)
     )
     np.testing.assert_allclose(again, once[:, :, [2, 0, 1]], rtol=1e-4, atol=1e-5)
-    outputs = {weights.shape[-1] for weights in model.get_weights()}
-    assert outputs == {HORIZON}
+    assert {weights.shape[-1] for weights in model.get_weights()} == {HORIZON}
     bound = LOOKBACK**-0.5  # where PyTorch's layers begin
     largest = [abs(weights).max() for weights in model.get_weights()]
     assert min(largest) > 0
