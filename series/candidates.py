@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.params import Experiment, Model, Training
+from pipeline.data.examples import Array
 from series import backtest
 from series.backtest import Plan
 from series.models import panel
@@ -20,7 +21,7 @@ SEEDS = (0, 1, 2)
 DENSE_SEEDS = (0, 1)
 """The seeds of each perceptron, of which there is one for each base."""
 
-YEARS = 2 * np.timedelta64(365, "D")
+SHORTEST_WITH_SEASON = 2 * np.timedelta64(365, "D")
 """Shortest span of rows with which models see the time of the year.
 
 With fewer rows they would learn single weeks by heart."""
@@ -32,6 +33,9 @@ They are fitted anew for each forecast, which takes about 15 ms."""
 
 LEAST_SQUARES = {"method": "least_squares", "ridge": 100.0}
 """The training of ridge regression."""
+
+FAR_BELOW = -1e6
+"""A constant below any value, which the floor of forecasts makes 0."""
 
 BOOSTING = {
     "method": "boosting",
@@ -105,7 +109,7 @@ def candidates(
 def of_windows(
     profile: FileProfile,
     proposal: Proposal,
-    forecasts: int = 182,
+    forecasts: int,
     *,
     networks: bool = True,
 ) -> dict[str, Experiment]:
@@ -120,7 +124,7 @@ def of_windows(
         networks: whether networks are tried, dense and recurrent ones.
     """
     known = len(proposal.future) + bool(proposal.holidays)
-    season = bool(profile.last - profile.first >= YEARS)
+    season = bool(profile.last - profile.first >= SHORTEST_WITH_SEASON)
     models = _naive(proposal)
     models |= _fitted(proposal, {"known": known, "season": season})
     if networks:
@@ -130,8 +134,7 @@ def of_windows(
     if proposal.intermittent:
         models["tsb"] = _unfitted("statistical", "tsb")
     if "tsb" in models and proposal.objective == "median":
-        # Far below any value, so that the floor of forecasts makes it 0.
-        models["zero"] = _unfitted("baselines", "constant", value=-1e6)
+        models["zero"] = _unfitted("baselines", "constant", value=FAR_BELOW)
     return models
 
 
@@ -139,37 +142,52 @@ def _of_wholes(
     prepared: Prepared, proposal: Proposal, plan: Plan, *, networks: bool
 ) -> tuple[dict[str, Experiment], list[str]]:
     """Return the models of whole series, as `candidates`."""
-    lengths = prepared.lengths
     cycle = max([1, *proposal.cycles])
-    history = int(lengths.max()) + ROOM
+    models = _of_one_series(prepared.lengths, cycle)
+    if not networks:
+        return models, []
+    seen = panel.lookback(cycle)
+    [fold] = backtest.folds(prepared.dataset, plan)
+    if len(fold.train) - len(prepared.lengths) * (seen - 1) < FEWEST_GLOBAL_WINDOWS:
+        return models, ["global_mlp", "global_gru"]
+    return models | _global_networks(prepared, cycle), []
+
+
+def _of_one_series(lengths: Array, cycle: int) -> dict[str, Experiment]:
+    """Return the models that see one series each.
+
+    Args:
+        lengths: (series,) the number of rows of each series.
+        cycle: timesteps of a cycle; 1 without one.
+    """
     models = {"last_value": _unfitted("baselines", "last_value")}
-    options = {"cycle": cycle, "history": history}
+    options = {"cycle": cycle, "history": int(lengths.max()) + ROOM}
     if 1 < cycle < lengths.max():  # else it would be the last value
         models[f"cycle_{cycle}"] = _unfitted("statistical", "seasonal_naive", **options)
     models["theta"] = _unfitted("statistical", "theta", **options)
     is_large = cycle > 1 and len(lengths) > MOST_WITH_ETS
     smoothing = "ces" if is_large else "auto_ets"
     models[smoothing] = _unfitted("statistical", smoothing, **options)
-    if not networks:
-        return models, []
-    seen = panel.lookback(cycle)
-    [fold] = backtest.folds(prepared.dataset, plan)
-    if len(fold.train) - len(lengths) * (seen - 1) < FEWEST_GLOBAL_WINDOWS:
-        return models, ["global_mlp", "global_gru"]
+    return models
+
+
+def _global_networks(prepared: Prepared, cycle: int) -> dict[str, Experiment]:
+    """Return a dense and a recurrent network that learn from all series."""
     lows = [own.low[0] for own in fitted_of(prepared.dataset).series.values()]
     about = {
         "family": "panel",
         "cycle": cycle,
-        "history": seen,
+        "history": panel.lookback(cycle),
         "logarithms": min(lows) > 0,
     }
-    dense = {**about, "name": "mlp", "hidden": [256, 128]}
-    recurrent = {**about, "name": "gru", "units": 32}
-    models["global_mlp"] = _trained(dense, GLOBAL_NETWORK, GLOBAL_SEEDS, calendar=False)
-    models["global_gru"] = _trained(
-        recurrent, GLOBAL_NETWORK, GLOBAL_SEEDS, calendar=False
-    )
-    return models, []
+    networks = {
+        "global_mlp": {**about, "name": "mlp", "hidden": [256, 128]},
+        "global_gru": {**about, "name": "gru", "units": 32},
+    }
+    return {
+        name: _trained(network, GLOBAL_NETWORK, GLOBAL_SEEDS, calendar=False)
+        for name, network in networks.items()
+    }
 
 
 def _naive(proposal: Proposal) -> dict[str, Experiment]:

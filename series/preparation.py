@@ -276,7 +276,7 @@ def as_wholes(
     cycle = max([1, *proposal.cycles])
     columns = len(fitted.columns)
     statistics = {
-        series: _statistics(rows.known(window), cycle, columns)
+        series: _statistics(rows.target_values(window), cycle, columns)
         for series, window in found.items()
     }
     csv = fitted.csv
@@ -335,7 +335,7 @@ def _dataset_of_wholes(
     truth = []
     lengths = []
     for series, window in windows.items():
-        values = rows.known(window)
+        values = rows.target_values(window)
         count = len(values)
         own = np.zeros((count + horizon, len(fitted.columns)))
         own[:count, target] = values / fitted.series[series].std[target]

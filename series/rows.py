@@ -180,8 +180,9 @@ class History:
         )
         # `Windows` counts from the row after the last step
         origins = chosen["train"] - question.windows.step
-        since = (rows.timestamps[origins] - until) // question.row
-        origins = origins[(since >= 0) & (since % stride == 0)][-MOST:]
+        rows_after_fit = (rows.timestamps[origins] - until) // question.row
+        counts = (rows_after_fit >= 0) & (rows_after_fit % stride == 0)
+        origins = origins[counts][-MOST:]
         # (origins, steps)
         targets = np.minimum(origins[:, None] + question.ahead, len(rows.values) - 1)
         later = rows.timestamps[targets] - rows.timestamps[origins, None]
@@ -219,6 +220,36 @@ def histories(
     )
     table = series.on_calendar(table, question.csv, question.cleaning)
     name = files.paths[0].name
+    _require_spacing(question, table, name)
+    table = series.in_timesteps(table, question.csv, question.cleaning)
+    table = _aligned(question, table, name)
+    end = _up_to_last_target(question, table).timestamps.max()
+    planned = [_planned(question, plan) for plan in plans]
+    by_series = {}
+    for series_id, every in table.by_series(questions).items():
+        asked = questions[series_id]
+        own = _up_to_last_target(question, every)
+        measured = series.rows_of(
+            own,
+            question.csv,
+            question.cleaning,
+            question.windows,
+            _beforehand(asked, own, every, planned, end),
+        )
+        limit = _fill_of_gapless(question)
+        if limit:
+            filled, _ = series.fill(measured.series, question.spacing, limit)
+            measured = replace(measured, series=filled)
+        with np.errstate(over="ignore"):
+            inputs = series.inputs_of(measured.series, asked.fitted, asked.statistics)
+        title = f"{name}, {series_id}" if series_id else name
+        after = timestamps.distinct(every.timestamps) > own.timestamps.max()
+        by_series[series_id] = History(asked, title, measured, inputs, int(after.sum()))
+    return by_series
+
+
+def _require_spacing(question: SeriesQuestion, table: RowTable, name: str) -> None:
+    """Raise UnrollError unless rows lie as far apart as the trained rows."""
     spacing = timestamps.regularity(table.timestamps).freq
     several = table.timestamps.min() < table.timestamps.max()
     trained = question.cleaning.of_file.spacing or 1
@@ -228,31 +259,6 @@ def histories(
             f"{question.dataset} was trained on rows that lie "
             f"{timestamps.duration(trained)} apart; give such rows"
         )
-    table = series.in_timesteps(table, question.csv, question.cleaning)
-    table = _aligned(question, table, name)
-    end = _measured(question, table).timestamps.max()
-    planned = [_planned(question, plan) for plan in plans]
-    by_series = {}
-    for series_id, every in table.by_series(questions).items():
-        own = _measured(question, every)
-        measured = series.rows_of(
-            own,
-            question.csv,
-            question.cleaning,
-            question.windows,
-            _beforehand(questions[series_id], own, every, planned, end),
-        )
-        limit = _fill_of_gapless(question)
-        if limit:
-            filled, _ = series.fill(measured.series, question.spacing, limit)
-            measured = replace(measured, series=filled)
-        asked = questions[series_id]
-        with np.errstate(over="ignore"):
-            inputs = series.inputs_of(measured.series, asked.fitted, asked.statistics)
-        title = f"{name}, {series_id}" if series_id else name
-        after = timestamps.distinct(every.timestamps) > own.timestamps.max()
-        by_series[series_id] = History(asked, title, measured, inputs, int(after.sum()))
-    return by_series
 
 
 def fill_limit(spacing: int) -> int:
@@ -273,7 +279,8 @@ def _fill_of_gapless(question: SeriesQuestion) -> int | None:
     return None if is_said else fill_limit(question.spacing)
 
 
-def _measured(question: SeriesQuestion, table: RowTable) -> RowTable:
+def _up_to_last_target(question: SeriesQuestion, table: RowTable) -> RowTable:
+    """Return the rows up to the last one whose target was measured."""
     target = table.values[:, table.columns.index(question.csv.target)]
     known = table.timestamps[~np.isnan(target) & (target != question.cleaning.sentinel)]
     return table.only(table.timestamps <= known.max()) if len(known) else table
@@ -368,7 +375,7 @@ def whole(
     )
 
 
-def known(window: Window) -> Array:
+def target_values(window: Window) -> Array:
     """Return the values (rows,) of the target of a whole series, in its unit."""
     question = window.question
     values = window.inputs[:, question.fitted.columns.index(question.csv.target)]

@@ -41,7 +41,7 @@ CASES = {
 def test_models_and_their_options_are_as_approved(tmp_path, file_regression):
     lines = []
     for case, (values, freq, wanted) in CASES.items():
-        found = candidates.of_windows(*profiled(tmp_path, values, freq, **wanted))
+        found = candidates.of_windows(*profiled(tmp_path, values, freq, **wanted), 182)
         lines += ["", case]
         for name, experiment in found.items():
             assert not recipe(name, experiment).network, "none needs TensorFlow"
@@ -51,8 +51,8 @@ def test_models_and_their_options_are_as_approved(tmp_path, file_regression):
 
 
 def test_without_networks_the_others_are_the_same(hourly):
-    every = candidates.of_windows(*hourly)
-    some = candidates.of_windows(*hourly, networks=False)
+    every = candidates.of_windows(*hourly, 182)
+    some = candidates.of_windows(*hourly, 182, networks=False)
     assert some == {
         name: model for name, model in every.items() if not training.is_network(model)
     }
@@ -75,12 +75,12 @@ def test_of_many_series_no_model_is_fitted_to_each_forecast(hourly):
 )
 def test_demand_that_is_often_0_has_a_model_of_its_own(tmp_path, values, intermittent):
     values = np.append(values, values[::-1])
-    found = candidates.of_windows(*profiled(tmp_path, values, freq="D"))
+    found = candidates.of_windows(*profiled(tmp_path, values, freq="D"), 182)
     assert ("tsb" in found) == intermittent
 
 
 def test_a_network_is_trained_for_fewer_steps_on_few_windows(hourly):
-    gru = candidates.of_windows(*hourly)["gru"]
+    gru = candidates.of_windows(*hourly, 182)["gru"]
     many = training.by_steps(gru, 5000)
     few = training.by_steps(gru, 200)
     assert tuple(each.training.options["steps"] for each in many) == training.STEPS
