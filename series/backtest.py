@@ -18,13 +18,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.config.params import Experiment
 from pipeline.data import timestamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows, ceil_div
 from pipeline.errors import UnrollError
 from pipeline.evaluation import scores
-from series import training
 from series.combination import known_after
 from series.options import argument
 from series.spec import SeriesQuestion
@@ -243,41 +241,6 @@ def delay(dataset: Dataset, stride: int) -> Array:
     """Return `known_after` for origins that lie `stride` rows apart."""
     whole = windows(dataset)
     return known_after(whole.outputs, whole.step, stride)
-
-
-def cross_validate(
-    name: str,
-    experiment: Experiment,
-    dataset: Dataset,
-    plan: Plan,
-) -> tuple[pd.DataFrame, Experiment]:
-    """Forecast from all origins.
-
-    Args:
-        name: the name of the model.
-        experiment: the model, and how it is trained.
-        dataset: the series, with the columns that the experiment takes as inputs.
-        plan: the origins.
-
-    Returns:
-        The table that the module's docstring describes, in the target's unit; and the
-        experiment as it was trained, with the options that were chosen on the rows
-        before the first origin.
-
-    Raises:
-        UnrollError: there are too few windows, or the loss is not finite.
-    """
-    groups = folds(dataset, plan)
-    settled = training.select_options(name, experiment, dataset, groups[0].train)
-    tables = []
-    for fold in groups:
-        trained, _ = training.fit(name, settled, dataset, fold.train, fold.test)
-        for replicate in trained.replicates:
-            forecasts = table(dataset, fold.test, replicate.predictions["final_test"])
-            tables.append(forecasts.assign(model=name, seed=replicate.seed))
-    return pd.concat(tables).sort_values(
-        ["seed", "unique_id", "cutoff", "ds"], ignore_index=True
-    )[COLUMNS], settled
 
 
 def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:

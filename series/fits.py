@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,12 +111,14 @@ class Workers:
         minutes: the time budget; models that are not done by then are left out, except
             naive ones. None for no limit.
         say: called with lines of progress.
+        started: when the time budget began, on `time.monotonic`.
     """
 
     server: processes.Server | None
     jobs: int
     minutes: float | None
     say: Say
+    started: float = field(default_factory=time.monotonic)
 
     def run(
         self, calls: Sequence[processes.Call], deadline: float = math.inf
@@ -138,7 +140,7 @@ class Fit:
 
     Attributes:
         experiment: the model as it was trained, with the options that were chosen.
-        table: the forecasts, as `backtest.cross_validate` returns them.
+        table: the forecasts, as `training.cross_validate` returns them.
         seconds: CPU seconds that the backtest took.
     """
 
@@ -258,7 +260,7 @@ def _performed(
         unfitted = naive_of(experiments)
         naive = [call for call in calls if call.name in unfitted]
         others = [call for call in calls if call not in naive]
-        rounds = [(naive, math.inf), (others, time.monotonic() + 60 * minutes)]
+        rounds = [(naive, math.inf), (others, workers.started + 60 * minutes)]
     for some, deadline in rounds:
         runs = workers.run(some, deadline)
         with contextlib.closing(runs):
@@ -323,7 +325,7 @@ def fit_one(
     started = time.process_time()
     dataset = datasets.load(prepared, calendar=experiment.calendar)
     try:
-        table, settled = backtest.cross_validate(name, experiment, dataset, plan)
+        table, settled = training.cross_validate(name, experiment, dataset, plan)
     except (UnrollError, MemoryError) as error:
         write_json(path.with_suffix(".json"), {"left_out": explain(error)})
         return

@@ -303,7 +303,7 @@ def board(
 
     Args:
         dataset: the series.
-        table: the forecasts of all models, as `backtest.cross_validate` returns them.
+        table: the forecasts of all models, as `training.cross_validate` returns them.
         experiments: the models.
         plan: the cutoffs of the table.
 

@@ -1,8 +1,11 @@
-"""Fits of a model to windows: the choice of options, and of the windows to train on."""
+"""Fits of a model to windows: at all cutoffs, or once; the choice of its options, and of
+the windows to train on.
+"""
 
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config.params import Experiment, Model, Training
 from pipeline.data import row_calendar
@@ -10,6 +13,8 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
 from pipeline.training.job import Job, Trained
+from series import backtest
+from series.backtest import Plan
 from series.comparison import POWER, objective_of
 from series.models.recipes import recipe
 from series.models.residual import reach
@@ -38,6 +43,43 @@ MOST_EPOCHS = 30
 
 COMPLETE_SHARE = 0.5
 """Share of train windows with all targets, from which only these windows are taken."""
+
+
+def cross_validate(
+    name: str,
+    experiment: Experiment,
+    dataset: Dataset,
+    plan: Plan,
+) -> tuple[pd.DataFrame, Experiment]:
+    """Forecast from all origins.
+
+    Args:
+        name: the name of the model.
+        experiment: the model, and how it is trained.
+        dataset: the series, with the columns that the experiment takes as inputs.
+        plan: the origins.
+
+    Returns:
+        The table that the docstring of `backtest` describes, in the target's unit; and the
+        experiment as it was trained, with the options that were chosen on the rows
+        before the first origin.
+
+    Raises:
+        UnrollError: there are too few windows, or the loss is not finite.
+    """
+    groups = backtest.folds(dataset, plan)
+    settled = select_options(name, experiment, dataset, groups[0].train)
+    tables = []
+    for fold in groups:
+        trained, _ = fit(name, settled, dataset, fold.train, fold.test)
+        for replicate in trained.replicates:
+            forecasts = backtest.table(
+                dataset, fold.test, replicate.predictions["final_test"]
+            )
+            tables.append(forecasts.assign(model=name, seed=replicate.seed))
+    return pd.concat(tables).sort_values(
+        ["seed", "unique_id", "cutoff", "ds"], ignore_index=True
+    )[backtest.COLUMNS], settled
 
 
 def select_options(

@@ -112,13 +112,13 @@ def test_a_cache_lets_the_same_call_go_on_and_notices_other_rows(tmp_path, monke
     options = {"models": "ridge", "horizon": 7, "cache": tmp_path}
     answer = answered(**options)
     fitted = []
-    usual = fits.backtest.cross_validate
+    usual = fits.training.cross_validate
 
     def counted(name, *arguments):
         fitted.append(name)
         return usual(name, *arguments)
 
-    monkeypatch.setattr(fits.backtest, "cross_validate", counted)
+    monkeypatch.setattr(fits.training, "cross_validate", counted)
     again = answered(**options)
     assert fitted == []
     pd.testing.assert_frame_equal(again.forecasts, answer.forecasts)
@@ -193,14 +193,14 @@ def test_an_error_in_a_dataframe_names_no_file():
 
 def fit_with_error(monkeypatch, model, error):
     """Let the backtest of a model raise an error."""
-    usual = fits.backtest.cross_validate
+    usual = fits.training.cross_validate
 
     def failing(name, *arguments):
         if name == model:
             raise error
         return usual(name, *arguments)
 
-    monkeypatch.setattr(fits.backtest, "cross_validate", failing)
+    monkeypatch.setattr(fits.training, "cross_validate", failing)
 
 
 def test_a_model_that_cannot_be_fitted_is_left_out(monkeypatch):

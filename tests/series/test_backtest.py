@@ -72,7 +72,7 @@ def experiment(family, name, method, seeds=1, training=None, **options):
 
 
 def validated(whole, model, origins=6, refits=2):
-    return backtest.cross_validate("m", model, whole, planned(origins, refits))[0]
+    return training.cross_validate("m", model, whole, planned(origins, refits))[0]
 
 
 def test_targets_of_train_are_known_when_an_origin_is_asked():
@@ -229,6 +229,6 @@ def test_options_are_chosen_before_the_first_origin_and_hold_for_all_folds():
     settled = training.select_options(
         "m", network, data(), backtest.folds(data(), planned(4, 1))[0].train
     )
-    table, found = backtest.cross_validate("m", network, data(), planned(4, 2))
+    table, found = training.cross_validate("m", network, data(), planned(4, 2))
     assert {*table["seed"]} == {0, 1}
     assert found == settled

@@ -59,7 +59,7 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
 
 
 def _past_forecasts(data: Dataset, run: Run, stride: int) -> pd.DataFrame:
-    """Return a run's forecasts on validation and test, like `backtest.cross_validate`.
+    """Return a run's forecasts on validation and test, like `training.cross_validate`.
 
     Origins lie `stride` rows apart, counted back from the last row of each split.
     """
