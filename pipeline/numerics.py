@@ -72,19 +72,40 @@ def set_environment() -> None:
     """
     kept = os.environ.keys() & os.environ.get(machine.KEEP, "").split(",")
     capable = machine.has_avx2()
-    users_flags = ""
-    if "XLA_FLAGS" in kept:
-        users_flags = os.environ["XLA_FLAGS"]
-    flags = users_flags.split()
-    for flag in XLA_FLAGS:
-        own = flag.partition("=")[0] not in users_flags
-        if own and (capable or flag != CAP):
-            flags.append(flag)
     settings = dict(SETTINGS)
     if capable:
         settings["OPENBLAS_CORETYPE"] = KERNELS
     settings = {name: value for name, value in settings.items() if name not in kept}
-    settings["XLA_FLAGS"] = " ".join(flags)
+    settings["XLA_FLAGS"] = _xla_flags(kept, capable=capable)
+    _put_users_aside(kept, settings)
+    os.environ.update(settings)
+
+
+def _xla_flags(kept: set[str], *, capable: bool) -> str:
+    """Return the flags of XLA: the user's, if they are kept, and then ours.
+
+    A flag that the user has set keeps the user's value.
+
+    Args:
+        kept: the names of the user's variables that stay.
+        capable: whether the processor has AVX2.
+    """
+    flags = []
+    if "XLA_FLAGS" in kept:
+        flags = os.environ["XLA_FLAGS"].split()
+    users_names = {flag.partition("=")[0] for flag in flags}
+    for flag in XLA_FLAGS:
+        own = flag.partition("=")[0] not in users_names
+        if own and (capable or flag != CAP):
+            flags.append(flag)
+    return " ".join(flags)
+
+
+def _put_users_aside(kept: set[str], settings: dict[str, str]) -> None:
+    """Remove the user's variables of the libraries, except those that are kept.
+
+    Those whose value differs from that of `settings` are noted in `ignored`.
+    """
     users_names = [name for name in os.environ if OF_LIBRARIES.match(name)]
     for name in users_names:
         if name in kept:
@@ -92,7 +113,6 @@ def set_environment() -> None:
         value = os.environ.pop(name)
         if value != settings.get(name):
             ignored[name] = value
-    os.environ.update(settings)
 
 
 def keras_file() -> Path:
@@ -120,12 +140,12 @@ def python_path() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(own)}
 
 
-def from_start() -> dict[str, str]:
+def settings_from_start() -> dict[str, str]:
     """Return `FROM_START`, with the user's value where the user has set one."""
     return {name: os.environ.get(name, value) for name, value in FROM_START.items()}
 
 
-def start_with() -> None:
+def restart_with_settings() -> None:
     """Restart this process if its environment lacks `FROM_START` (Linux only).
 
     The restart takes a hundredth of a second.
@@ -134,5 +154,5 @@ def start_with() -> None:
         os.execve(  # noqa: S606
             sys.executable,
             [sys.executable, *sys.orig_argv[1:]],
-            {**os.environ, **from_start()},
+            {**os.environ, **settings_from_start()},
         )

@@ -302,7 +302,7 @@ def _python(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         pass_fds=[descriptor],
-        env=os.environ | ONE_THREAD | numerics.from_start(),
+        env=os.environ | ONE_THREAD | numerics.settings_from_start(),
         start_new_session=True,  # out of reach for Ctrl-C on the terminal
     )
 

@@ -16,7 +16,7 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     own_packages_first()
     if {"train", "tune"} & {*sys.argv}:
-        numerics.start_with()
+        numerics.restart_with_settings()
     numerics.set_environment()  # before NumPy is imported
     keep_notes_private()
     if "DVC_STAGE" in os.environ:  # a stage is of no use once DVC is gone

@@ -53,14 +53,7 @@ def numbered(moments: Array, cleaning: Cleaning, zone: str | None = None) -> Arr
     if zone:
         moments = timestamps.to_wall_clock(moments, zone)
     if isinstance(rows, Mapping):
-        spacing = cleaning.spacing or 1
-        times = week_times(rows, spacing)
-        week, time = np.divmod((moments - MONDAY).astype(np.int64), WEEK)
-        position = np.searchsorted(times, time)
-        numbers = (week * len(times) + position) * spacing * 1000
-        inside = times[np.minimum(position, len(times) - 1)] == time
-        found = numbers.astype("datetime64[ms]")
-        return np.where(inside, found, np.datetime64("NaT", "ms"))
+        return _number_opening_times(moments, rows, cleaning.spacing or 1)
     if rows == "business":
         days = np.busday_count(EPOCH, moments.astype("datetime64[D]"))
     else:
@@ -78,10 +71,7 @@ def stamps(numbers: Array, cleaning: Cleaning, zone: str | None = None) -> Array
         return numbers
     milliseconds = numbers.astype("datetime64[ms]").astype(np.int64)
     if isinstance(rows, Mapping):
-        spacing = cleaning.spacing or 1
-        times = week_times(rows, spacing)
-        week, position = np.divmod(milliseconds // (1000 * spacing), len(times))
-        moments = MONDAY + week * WEEK + times[position]
+        moments = _opening_times(milliseconds, rows, cleaning.spacing or 1)
     elif rows == "business":
         moments = np.busday_offset(EPOCH, milliseconds // DAY)
     else:
@@ -90,6 +80,48 @@ def stamps(numbers: Array, cleaning: Cleaning, zone: str | None = None) -> Array
     if zone:
         moments = timestamps.to_utc(moments, zone, nonexistent="shift_forward")
     return moments
+
+
+def _number_opening_times(
+    moments: Array, hours: Mapping[str, str], spacing: int
+) -> Array:
+    """Return the numbers of times within opening hours, as evenly spaced timestamps.
+
+    With the hours {"Mon": "08:00-11:00"} and a spacing of 3,600 seconds, a week has
+    four times: 8, 9, 10 and 11 o'clock. 1970-01-05T09:00 is time 1 of week 1. So its
+    number is 1 * 4 + 1 = 5, and its timestamp is 5 hours after 1970,
+    1970-01-01T05:00. 09:30 becomes NaT.
+
+    Args:
+        moments: (rows,) datetime64[ms], by the clock of the hours.
+        hours: weekday -> its opening hours.
+        spacing: seconds from one time to the next.
+    """
+    times = week_times(hours, spacing)
+    week, time = np.divmod((moments - MONDAY).astype(np.int64), WEEK)
+    position = np.searchsorted(times, time)
+    numbers = (week * len(times) + position) * spacing * 1000
+    inside = times[np.minimum(position, len(times) - 1)] == time
+    found = numbers.astype("datetime64[ms]")
+    return np.where(inside, found, np.datetime64("NaT", "ms"))
+
+
+def _opening_times(
+    milliseconds: Array, hours: Mapping[str, str], spacing: int
+) -> Array:
+    """Return the times (rows,) that `_number_opening_times` has numbered.
+
+    In the example there, 1970-01-01T05:00 is 18,000,000 milliseconds after 1970. So its
+    number is 5 = 1 * 4 + 1, and it is time 1 of week 1, 1970-01-05T09:00.
+
+    Args:
+        milliseconds: (rows,) the numbered timestamps, in milliseconds since 1970.
+        hours: weekday -> its opening hours.
+        spacing: seconds from one time to the next.
+    """
+    times = week_times(hours, spacing)
+    week, position = np.divmod(milliseconds // (1000 * spacing), len(times))
+    return np.asarray(MONDAY + week * WEEK + times[position])
 
 
 def days_of_months(months: Array, rows: str) -> Array:
@@ -148,6 +180,9 @@ def spread(moments: Array, cleaning: Cleaning) -> Array:
     times = week_times(cleaning.rows, cleaning.spacing or 1)
     days = moments.astype("datetime64[D]")
     time = (moments - MONDAY).astype(np.int64) % WEEK
+    # `first` is the number of opening times of the week before the row's day, and `last`
+    # is their number by the end of the day. `position` is the number of opening times
+    # of the day before the row.
     first = np.searchsorted(times, time // DAY * DAY)
     last = np.searchsorted(times, (time // DAY + 1) * DAY)
     position = np.searchsorted(times, time) - first

@@ -133,13 +133,11 @@ def predictions(
     import pandas as pd
 
     on_test = _on_test(runs)
-    test = dataset.splits["test"]
     drawn = {name: on_test[name] for name in names if name in on_test}
-    if not drawn or dataset.kind == "classify" or of_every_column(test):
+    if not _can_be_drawn(dataset, drawn):
         return None
+    test = dataset.splits["test"]
     before = _values_before(dataset)
-    if layout(dataset) == "examples" and test.targets.ndim == 1 and not before:
-        return None
     firsts = {name: of_seeds[0] for name, of_seeds in drawn.items()}
     lines = {"truth": test.targets} | firsts
     frames = []
@@ -157,6 +155,19 @@ def predictions(
     in_unit = [*lines]
     table[in_unit] = table[in_unit] * dataset.scale.std + dataset.scale.mean
     return table
+
+
+def _can_be_drawn(dataset: Dataset, drawn: Mapping[str, Array]) -> bool:
+    """Return whether the predictions of some experiments are a line.
+
+    Classes are no line. Forecasts of every column have no predictions, only errors. A
+    single target is no line if its example has no values before it.
+    """
+    test = dataset.splits["test"]
+    if not drawn or dataset.kind == "classify" or of_every_column(test):
+        return False
+    is_single = layout(dataset) == "examples" and test.targets.ndim == 1
+    return not is_single or _values_before(dataset) > 0
 
 
 def _places(dataset: Dataset, chosen: Array) -> dict[str, Array]:
@@ -199,27 +210,61 @@ def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
     """
     test = dataset.splits["test"]
     if layout(dataset) == "points":
-        order = np.argsort(test.take(np.arange(len(test)))[0][:, 0], kind="stable")
-        return [order[:: ceil_div(len(order), LONGEST)]]
-    week = rows_of_week(dataset)
-    numbers = np.arange(len(test))
+        return [_ordered_points(test)]
+    rows_per_week = rows_of_week(dataset)
+    block_of_example = np.arange(len(test))
     if isinstance(test, Windows):
-        numbers = test.rows // week if week else np.zeros(len(test), int)
-    _, block, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+        block_of_example = np.zeros(len(test), int)
+        if rows_per_week:
+            block_of_example = test.rows // rows_per_week
+    _, block_of_example, counts = np.unique(
+        block_of_example, return_inverse=True, return_counts=True
+    )
     whole = np.flatnonzero(counts > 0.9 * counts.max())
     few = not dataset.period or len(whole) < len(PARTS)
     if isinstance(test, Windows) and few:
-        length = CYCLES * dataset.period * test.step or LONGEST * test.step
-        first = np.flatnonzero(test.rows - test.rows[0] < length)
-        return [_one_after_another(test, first)]
+        return [_first_days(test, dataset.period)]
+    return _best_median_worst(dataset, drawn, block_of_example, whole)
+
+
+def _ordered_points(test: Examples) -> Array:
+    """Return at most `LONGEST` points (m,), in the order of their inputs."""
+    inputs = test.take(np.arange(len(test)))[0]
+    order = np.argsort(inputs[:, 0], kind="stable")
+    return order[:: ceil_div(len(order), LONGEST)]
+
+
+def _first_days(test: Windows, period: int) -> Array:
+    """Return the windows (m,) of the first `CYCLES` cycles of `period` timesteps, or of
+    the first `LONGEST` timesteps if `period` is 0.
+    """
+    length = CYCLES * period * test.step or LONGEST * test.step
+    first = np.flatnonzero(test.rows - test.rows[0] < length)
+    return _one_after_another(test, first)
+
+
+def _best_median_worst(
+    dataset: Dataset, drawn: Mapping[str, Array], block_of_example: Array, whole: Array
+) -> list[Array]:
+    """Return the examples (m,) of the blocks with the least, the median and the largest
+    error of all experiments together.
+
+    Args:
+        dataset: the data set.
+        drawn: experiment -> its predictions on test (seeds, n, ...).
+        block_of_example: (n,) the number of each test example's block, from 0.
+        whole: (blocks,) the numbers of the blocks to choose from.
+    """
+    test = dataset.splits["test"]
     errors = sum(
         losses(dataset.metric, values, test.targets).mean(axis=0)
         for values in drawn.values()
     )
-    mean_errors = np.bincount(block, errors) / counts
+    sums = np.bincount(block_of_example, errors)
+    mean_errors = sums / np.bincount(block_of_example)
     order = whole[np.argsort(mean_errors[whole], kind="stable")]
     return [
-        _one_after_another(test, np.flatnonzero(block == order[index]))
+        _one_after_another(test, np.flatnonzero(block_of_example == order[index]))
         for index in (0, len(order) // 2, -1)
     ]
 

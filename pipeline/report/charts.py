@@ -20,12 +20,12 @@ from pipeline.report.results import Evaluated
 if TYPE_CHECKING:
     import pandas as pd
 
-FAR = 10.0
-"""A ratio that counts as far on a logarithmic axis.
+FAR_BETTER = 10.0
+"""A score that is more than so many times better than the best network lies off the
+axis."""
 
-A score that is so many times better than the best network lies off the axis. An axis
-whose high end is so many times its low end has ticks at powers of ten.
-"""
+POWERS_FROM = 10.0
+"""Least ratio of a logarithmic axis's ends with which ticks are at powers of ten."""
 
 STANDING = 6
 """Most models in the picture of a data set's answer."""
@@ -105,7 +105,7 @@ class Axis:
         from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
         locator: Locator = MaxNLocator(4, integer=self.kind == "whole")
-        if self.log and self.high / self.low >= FAR:
+        if self.log and self.high / self.low >= POWERS_FROM:
             locator = LogLocator(subs=(1,) if self.high / self.low > 100 else (1, 3))
         values = map(float, locator.tick_values(self.low, self.high))
         return [value for value in values if self.low <= value <= self.high]
@@ -221,7 +221,7 @@ def _axis(dataset: Evaluated, scores: Mapping[str, Estimate], unit: float) -> Ax
         for name, (mean, *_) in scores.items()
         if dataset.experiments[name].kind in ("recurrent", "network")
     ]
-    low = max(min(positive), min(networks, default=0.0) / FAR)
+    low = max(min(positive), min(networks, default=0.0) / FAR_BETTER)
     high = max(positive)
     margin = max((high / low) ** 0.04, 1.005)
     return Axis(low / margin, high * margin, f"{label}, log: left is better", log=True)
@@ -308,17 +308,7 @@ def _stretch(
         rows = rows.tail(BEFORE + 1)
     column = next(column for column in X_LABELS if column in rows)
     x = rows[column]
-    first, last = x.iloc[[0, -1]]
-    label = X_LABELS[column]
-    marked = []
-    if column == "time":
-        days = [datetime.fromtimestamp(end, UTC) for end in (first, last)]
-        label = "time, {:%Y-%m-%d} to {:%Y-%m-%d}".format(*days)
-        marked = dates(first, last)
-    elif rows[names].isna().any(axis=None):
-        label += "; up to 0 it is given"
-    kind = "number" if column == "x" else "whole"
-    x_axis = Axis(first, last + single, label, kind=kind, marked=marked)
+    x_axis = _x_axis(rows, names, column, single=single)
     truth = rows["truth"]
     margin = 0.35 * (truth.max() - truth.min()) or 1.0
     y_axis = Axis(truth.min() - margin, truth.max() + margin, dataset.quantity)
@@ -329,6 +319,30 @@ def _stretch(
         points = _points(x + beside, rows[name])
         lines.append(Line(dataset.titles[name], dataset.colors[name], points, style))
     return Plot(title, x_axis, y_axis, lines)
+
+
+def _x_axis(
+    rows: "pd.DataFrame", names: Sequence[str], column: str, *, single: bool
+) -> Axis:
+    """Return the x axis of `_stretch`.
+
+    Args:
+        rows: the rows that are drawn.
+        names: the columns of the experiments.
+        column: the column of the axis, of `X_LABELS`.
+        single: whether values stand side by side, which takes one step more.
+    """
+    first, last = rows[column].iloc[[0, -1]]
+    label = X_LABELS[column]
+    marked = []
+    if column == "time":
+        days = [datetime.fromtimestamp(end, UTC) for end in (first, last)]
+        label = "time, {:%Y-%m-%d} to {:%Y-%m-%d}".format(*days)
+        marked = dates(first, last)
+    elif rows[names].isna().any(axis=None):
+        label += "; up to 0 it is given"
+    kind = "number" if column == "x" else "whole"
+    return Axis(first, last + single, label, kind=kind, marked=marked)
 
 
 def _points(x: "pd.Series", y: "pd.Series") -> list[tuple[float, float]]:
@@ -368,25 +382,10 @@ def data_size(dataset: Evaluated) -> Plots | None:
         return None
     metric = dataset.about.metric
     rows = dataset.about.examples["train"]
-    lines = []
-    ends = list[float]()
-    for curve in curves:
-        whole = curve[1.0]
-        line = Line(dataset.titles[whole], dataset.colors[whole], [], dotted=True)
-        for share, name in curve.items():
-            stat = dataset.experiments[name].chosen["test"][metric]
-            low, high = stat.ends
-            line.points.append((share * rows, stat.mean))
-            line.band.append((share * rows, low))
-            line.band.insert(0, (share * rows, high))
-            ends += stat.ends
-        lines.append(line)
+    lines = [_curve(dataset, curve) for curve in curves]
+    ends = [value for line in lines for _, value in line.band]
     network, opponent = curves
-    marked = []
-    for share in sorted(network.keys() & opponent.keys()):
-        pair = answers.compare(dataset.evaluation, network[share], opponent[share])
-        if pair:
-            marked.append((share * rows, f"{share * rows:,.0f}\n{pair.outcome}"))
+    marked = _outcomes(dataset, network, opponent)
     label = "train examples, log scale"
     x = Axis(min(network) * rows / 1.2, rows * 1.2, label, log=True, marked=marked)
     y = _padded(ends, f"Test {title(metric)}", share=metric == "accuracy")
@@ -397,6 +396,44 @@ def data_size(dataset: Evaluated) -> Plots | None:
     )
     drawn = Plot("Error by train examples", x, y, lines)
     return Plots("How many rows recurrence needs", caption, [drawn])
+
+
+def _curve(dataset: Evaluated, curve: Mapping[float, str]) -> Line:
+    """Return a model's scores on test by the number of train rows, with the intervals
+    of the means as the band.
+
+    `curve` is fraction of the rows -> experiment, ascending.
+    """
+    metric = dataset.about.metric
+    rows = dataset.about.examples["train"]
+    points = []
+    band = list[tuple[float, float]]()
+    for share, name in curve.items():
+        stat = dataset.experiments[name].chosen["test"][metric]
+        low, high = stat.ends
+        points.append((share * rows, stat.mean))
+        band.append((share * rows, low))
+        band.insert(0, (share * rows, high))
+    whole = curve[1.0]
+    return Line(
+        dataset.titles[whole], dataset.colors[whole], points, dotted=True, band=band
+    )
+
+
+def _outcomes(
+    dataset: Evaluated, network: Mapping[float, str], opponent: Mapping[float, str]
+) -> list[tuple[float, str]]:
+    """Return numbers of train rows, and the text at each: the outcome of the comparison.
+
+    `network` and `opponent` are fraction of the rows -> experiment.
+    """
+    rows = dataset.about.examples["train"]
+    marked = []
+    for share in sorted(network.keys() & opponent.keys()):
+        pair = answers.compare(dataset.evaluation, network[share], opponent[share])
+        if pair:
+            marked.append((share * rows, f"{share * rows:,.0f}\n{pair.outcome}"))
+    return marked
 
 
 def _padded(values: Sequence[float], label: str, *, share: bool) -> Axis:

@@ -163,5 +163,8 @@ def test_a_process_starts_anew_with_huge_pages_unless_the_user_has_settings_of_t
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     if users:
         monkeypatch.setenv("GLIBC_TUNABLES", users)
-    code = "import os; from pipeline import numerics; numerics.start_with(); print(os.environ['GLIBC_TUNABLES'])"
+    code = (
+        "import os; from pipeline import numerics; numerics.restart_with_settings(); "
+        "print(os.environ['GLIBC_TUNABLES'])"
+    )
     assert run(code).split() == [users or "glibc.malloc.hugetlb=1"]

@@ -5,6 +5,7 @@ have such data sets. `from_table` makes one of the rows of a user's own file.
 """
 
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -195,37 +196,24 @@ def from_table(
         UnusableSeriesError: some of several series cannot be used for such a reason.
     """
     corrected = protocol == "corrected"
-    table = _counted(table, csv, cleaning, windows)
+    table = _rows_that_count(table, csv, cleaning, windows)
     if thinned is not None:
         table = _first_rows(table, thinned)
-    every = {}
+    measured_by_series = {}
     for key, own in table.by_series().items():
         if corrected:
-            every[key] = series.rows_of(own, csv, cleaning, windows)
+            rows = series.rows_of(own, csv, cleaning, windows)
         else:
-            every[key] = series.as_they_are(own, None, cleaning.sentinel)
-    first = next(iter(every.values()))
+            rows = series.as_they_are(own, None, cleaning.sentinel)
+        measured_by_series[key] = rows
+    first = next(iter(measured_by_series.values()))
     count = len(first.series.values)
     column = first.columns.index(csv.target)
-    # A file that is not thinned is the whole file, and holds every row of it.
-    total = thinned.rows if thinned else count
-    spread = thinned.every if thinned else 1
-    blocks = series.borders(total, train, validation)
-    borders = (ceil_div(blocks[0], spread), ceil_div(blocks[1], spread))
-    documented = None
-    counts = {} if thinned is None else {"rows of the whole file": total}
-    if not corrected:
-        of_whole = series.document_rows(
-            total, *blocks, windows.spread(spread), batch_size
-        )
-        # A window's inputs and targets lie whole multiples of `spread` rows from its
-        # row. So they are in the file if the window's row is.
-        documented = {
-            split: own[own % spread == 0] // spread for split, own in of_whole.items()
-        }
-        counts = _counts(of_whole, blocks, total, batch_size) | counts
-    statistics, chosen, lost = _cut(
-        every,
+    borders, documented, counts = _document_examples(
+        count, windows, train, validation, batch_size, thinned, corrected=corrected
+    )
+    cuts = _cut(
+        measured_by_series,
         borders,
         csv,
         cleaning,
@@ -233,6 +221,10 @@ def from_table(
         documented,
         validated=validation is not None,
     )
+    statistics = {key: cut.statistics for key, cut in cuts.items()}
+    lost = Counter[str]()
+    for cut in cuts.values():
+        lost.update(cut.lost)
     # `Windows` counts from the row one step after the last input, so a target `delay`
     # rows after the last input is at `delay - step`. The documents' generator counts in
     # the same way, but forgets to subtract the step.
@@ -248,21 +240,138 @@ def from_table(
     )
     inputs = [
         series.inputs_of(rows.series, fitted, statistics[key])
-        for key, rows in every.items()
+        for key, rows in measured_by_series.items()
     ]
     # A single series is not copied.
-    whole = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]
+    all_inputs = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]
+    made = _splits(all_inputs, measured_by_series, cuts, csv, windows, delay)
+    stamps = row_calendar.stamps(first.series.timestamps, cleaning, csv.time_zone)
+    facts = _facts(protocol, first, borders, made.splits, stamps, fitted, counts)
+    if csv.series_id:
+        facts["series"] = len(measured_by_series)
+    return Dataset(
+        name=name,
+        kind="forecast",
+        metric="mae",
+        splits={**made.splits},
+        scale=_scale(windows, statistics.get(ALONE), column),
+        period=_timesteps_of_day(cleaning, first.regular.freq, windows.step),
+        calendar=series.calendar_columns(week=windows.week),
+        scored=("validation",) if validation is not None else (),
+        stamps=np.tile(stamps, len(measured_by_series)),
+        series_id=made.series_id,
+        truth=made.truth,
+        fitted=fitted,
+        facts=facts | dict(lost),
+    )
+
+
+def _document_examples(
+    count: int,
+    windows: WindowSpec,
+    train: float,
+    validation: float | None,
+    batch_size: int | None,
+    thinned: Thinned | None,
+    *,
+    corrected: bool,
+) -> tuple[tuple[int, int], series.Rows | None, dict[str, int]]:
+    """Return the blocks of a file, and the examples of the documents' protocols.
+
+    Returns:
+        The first row of the validation block and of the test block; split -> the rows
+        of the documents' examples, None if the protocol is `corrected`; and description
+        -> count, for the facts. Rows are counted in the file.
+    """
+    # A file that is not thinned is the whole file, and holds every row of it.
+    total = thinned.rows if thinned else count
+    spread = thinned.every if thinned else 1
+    blocks = series.borders(total, train, validation)
+    borders = (ceil_div(blocks[0], spread), ceil_div(blocks[1], spread))
+    counts = {} if thinned is None else {"rows of the whole file": total}
+    if corrected:
+        return borders, None, counts
+    of_whole = series.document_rows(total, *blocks, windows.spread(spread), batch_size)
+    # A window's inputs and targets lie whole multiples of `spread` rows from its row.
+    # So they are in the file if the window's row is.
+    documented = {
+        split: own[own % spread == 0] // spread for split, own in of_whole.items()
+    }
+    return (
+        borders,
+        documented,
+        _block_sizes(of_whole, blocks, total, batch_size) | counts,
+    )
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """What is chosen of one series.
+
+    Attributes:
+        statistics: the statistics of its train rows.
+        rows: split -> the rows of its examples, counted in the series.
+        lost: description -> count of filled and lost rows.
+    """
+
+    statistics: Statistics
+    rows: series.Rows
+    lost: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Splits:
+    """The examples of all series, one series after another.
+
+    Attributes:
+        splits: split -> its examples.
+        truth: (rows,) the target as measured, NaN where it is missing; None if all
+            targets were measured.
+        series_id: (rows,) the number of each row's series; None if there is one series
+            and all targets were measured.
+    """
+
+    splits: dict[str, Windows]
+    truth: Array | None
+    series_id: Array | None
+
+
+def _splits(
+    all_inputs: Array,
+    measured_by_series: dict[str, Measured],
+    cuts: dict[str, _Cut],
+    csv: CsvFormat,
+    windows: WindowSpec,
+    delay: int,
+) -> _Splits:
+    """Return the examples of all series.
+
+    Args:
+        all_inputs: (rows, columns) the standardised rows of all series.
+        measured_by_series: series -> its rows.
+        cuts: series -> what is chosen of it.
+        csv: the form of the file.
+        windows: how windows are cut.
+        delay: rows from the row after a window's last timestep to its first target.
+    """
+    all_series = [*measured_by_series.values()]
+    count = len(all_series[0].series.values)
+    column = all_series[0].columns.index(csv.target)
     truth = None
     measured = None
     series_id = None
     if windows.partial:
-        truth = np.concatenate([rows.target(column) for rows in every.values()])
+        truth = np.concatenate([rows.target(column) for rows in all_series])
         measured = np.isfinite(truth)
     if windows.partial or csv.series_id:
-        series_id = np.repeat(np.arange(len(every)), count)
+        series_id = np.repeat(np.arange(len(all_series)), count)
+    chosen = defaultdict[str, list[Array]](list)
+    for number, cut in enumerate(cuts.values()):
+        for split, own in cut.rows.items():
+            chosen[split].append(own + number * count)
     splits = {
         split: Windows(
-            whole,
+            all_inputs,
             np.concatenate(own),
             windows.lookback,
             windows.step,
@@ -273,25 +382,7 @@ def from_table(
         )
         for split, own in chosen.items()
     }
-    stamps = row_calendar.stamps(first.series.timestamps, cleaning, csv.time_zone)
-    facts = _facts(protocol, first, borders, splits, stamps, fitted, counts)
-    if csv.series_id:
-        facts["series"] = len(every)
-    return Dataset(
-        name=name,
-        kind="forecast",
-        metric="mae",
-        splits={**splits},
-        scale=_scale(windows, statistics.get(ALONE), column),
-        period=_timesteps_of_day(cleaning, first.regular.freq, windows.step),
-        calendar=series.calendar_columns(week=windows.week),
-        scored=("validation",) if validation is not None else (),
-        stamps=np.tile(stamps, len(every)),
-        series_id=series_id,
-        truth=truth,
-        fitted=fitted,
-        facts=facts | dict(lost),
-    )
+    return _Splits(splits, truth, series_id)
 
 
 def _scale(windows: WindowSpec, alone: Statistics | None, column: int) -> Scale:
@@ -325,7 +416,7 @@ def _first_rows(table: RowTable, thinned: Thinned) -> RowTable:
 
 
 def _cut(
-    every: dict[str, Measured],
+    measured_by_series: dict[str, Measured],
     borders: tuple[int, int],
     csv: CsvFormat,
     cleaning: Cleaning,
@@ -333,48 +424,70 @@ def _cut(
     documented: series.Rows | None,
     *,
     validated: bool,
-) -> tuple[dict[str, Statistics], dict[str, list[Array]], Counter[str]]:
-    """Choose the rows of examples in each series: those of the documents, or None for
-    `series.corrected_rows`.
+) -> dict[str, _Cut]:
+    """Return series -> what is chosen of it (`_cut_one`).
 
-    Return series -> its statistics, split -> the rows of its examples in each series,
-    and description -> count of filled and lost rows.
+    Raises:
+        UnrollError: the only series cannot be used.
+        UnusableSeriesError: some of several series cannot be used.
     """
-    statistics = dict[str, Statistics]()
-    chosen = defaultdict[str, list[Array]](list)
-    lost = Counter[str]()
+    cuts = dict[str, _Cut]()
     reasons = dict[str, str]()
-    first = next(iter(every.values()))
-    count = len(first.series.values)
+    first = next(iter(measured_by_series.values()))
     column = first.columns.index(csv.target)
-    for number, (key, rows) in enumerate(every.items()):
+    freq = first.regular.freq
+    for key, rows in measured_by_series.items():
         try:
-            statistics[key] = _statistics(rows, borders[0], column, windows.lag)
-            if documented is None:
-                examples, gone = series.corrected_rows(
-                    rows.series,
-                    *borders,
-                    windows,
-                    freq=first.regular.freq,
-                    target=column,
-                )
-                lost.update(rows.lost | gone)
-            else:
-                examples = dict(documented)
-            if not validated:
-                del examples["validation"]
-            _require_room(examples, rows, windows, borders)
+            cuts[key] = _cut_one(
+                rows, borders, column, freq, windows, documented, validated=validated
+            )
         except UnrollError as error:
             if key == ALONE:
                 raise
             lacking = _lacking(rows, column, borders[0], csv, cleaning, windows)
             reasons[key] = lacking or str(error)
-            continue
-        for split, own in examples.items():
-            chosen[split].append(own + number * count)
     if reasons:
-        raise UnusableSeriesError(reasons, len(every))
-    return statistics, chosen, lost
+        raise UnusableSeriesError(reasons, len(measured_by_series))
+    return cuts
+
+
+def _cut_one(
+    measured: Measured,
+    borders: tuple[int, int],
+    column: int,
+    freq: int,
+    windows: WindowSpec,
+    documented: series.Rows | None,
+    *,
+    validated: bool,
+) -> _Cut:
+    """Choose the rows of examples in one series.
+
+    Args:
+        measured: the rows of the series.
+        borders: the first row of the validation block and of the test block.
+        column: the number of the target's column.
+        freq: seconds from one row to the next.
+        windows: how windows are cut.
+        documented: the rows of the documents; None for `series.corrected_rows`.
+        validated: whether there is a validation block.
+
+    Raises:
+        UnrollError: a split has no window, or there is nothing to learn.
+    """
+    statistics = _statistics(measured, borders[0], column, windows.lag)
+    lost = dict[str, int]()
+    if documented is None:
+        examples, gone = series.corrected_rows(
+            measured.series, *borders, windows, freq=freq, target=column
+        )
+        lost = measured.lost | gone
+    else:
+        examples = dict(documented)
+    if not validated:
+        del examples["validation"]
+    _require_room(examples, measured, windows, borders)
+    return _Cut(statistics, examples, lost)
 
 
 def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
@@ -388,7 +501,7 @@ def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
     return DAY // timestep
 
 
-def _counted(
+def _rows_that_count(
     table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: WindowSpec
 ) -> RowTable:
     """Return the rows that count, with evenly spaced timestamps."""
@@ -505,18 +618,18 @@ def _require_room(
         )
 
 
-def _counts(
-    rows: series.Rows, blocks: tuple[int, int], whole: int, batch_size: int | None
+def _block_sizes(
+    rows: series.Rows, blocks: tuple[int, int], row_count: int, batch_size: int | None
 ) -> dict[str, int]:
     """Return description -> count, for the protocols of documents.
 
     Args:
         rows: the rows of examples in the whole file.
         blocks: the first row of the validation block and of the test block in it.
-        whole: the number of its rows.
+        row_count: the number of its rows.
         batch_size: the batch size of the generator; None without a generator.
     """
-    counts = dict(zip(BLOCKS, np.diff([0, *blocks, whole]).tolist(), strict=True))
+    counts = dict(zip(BLOCKS, np.diff([0, *blocks, row_count]).tolist(), strict=True))
     if batch_size and len(rows["validation"]):
         counts["validation batches"] = len(rows["validation"]) // batch_size
     return counts
