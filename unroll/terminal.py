@@ -85,18 +85,7 @@ def show_table(
     if not console.is_terminal:
         console.width = NO_LIMIT
     columns = dict(zip(headings, zip(headings, *rows, strict=True), strict=True))
-    widths = _least(columns, WRAPS)
-    if important and sum(widths.values()) > console.width:
-        kept = [headings[0], *(each for each in important if each in columns)]
-        widths = _least({heading: columns[heading] for heading in kept}, WRAPS)
-    if sum(widths.values()) > console.width:
-        widths = _least({heading: columns[heading] for heading in widths}, 0)
-    while len(widths) > 1 and sum(widths.values()) > console.width:
-        widths.popitem()
-    longest = _least(columns, NO_LIMIT)
-    for heading in sorted(widths, key=lambda each: longest[each] - widths[each]):
-        left = max(0, console.width - sum(widths.values()))
-        widths[heading] = min(widths[heading] + left, longest[heading])
+    widths = _fitting_widths(columns, important, console.width)
     shown = [heading for heading in headings if heading in widths]
     box = SIMPLE_HEAD if console.is_terminal else None
     table = Table(box=box, pad_edge=False, show_edge=False)
@@ -109,13 +98,7 @@ def show_table(
         )
     for cells in zip(*(columns[heading][1:] for heading in shown), strict=True):
         table.add_row(*map(_colored, cells))
-    notes = []
-    left_out = [heading for heading in headings if heading not in widths]
-    if headings[-1] in left_out:
-        notes.append(f"{left_out.pop()}:")
-        notes += [f"{row[0]}: {row[-1]}" for row in rows if row[-1] not in NOTHING]
-    if left_out:
-        notes.append(f"A wider terminal also shows {', '.join(left_out)}.")
+    notes = _notes_on_left_out(headings, rows, widths)
     below = [Text(note, style="dim") for note in [*notes, caption]]
     with console.capture() as captured:
         for part in filter(None, [Text(title, style="bold"), table, *below]):
@@ -123,7 +106,51 @@ def show_table(
     print(re.sub(" +$", "", captured.get(), flags=re.MULTILINE), end="")
 
 
-def _least(columns: Mapping[str, Sequence[str]], wraps: int) -> dict[str, int]:
+def _fitting_widths(
+    columns: Mapping[str, Sequence[str]], important: Sequence[str], available: int
+) -> dict[str, int]:
+    """Return the widths, with a gap, of the columns that fit into the available width.
+
+    `columns` are heading -> the heading and the cells below it.
+    """
+    # All columns, whose longer cells may take several lines.
+    widths = _least_widths(columns, WRAPS)
+    # Too wide: the first column and the important ones.
+    if important and sum(widths.values()) > available:
+        first = next(iter(columns))
+        kept = [first, *(each for each in important if each in columns)]
+        widths = _least_widths({heading: columns[heading] for heading in kept}, WRAPS)
+    # Still too wide: every cell may take several lines.
+    if sum(widths.values()) > available:
+        widths = _least_widths({heading: columns[heading] for heading in widths}, 0)
+    # Still too wide: the last columns are left out.
+    while len(widths) > 1 and sum(widths.values()) > available:
+        widths.popitem()
+    # What is left goes first to the columns that lack least.
+    longest = _least_widths(columns, NO_LIMIT)
+    for heading in sorted(widths, key=lambda each: longest[each] - widths[each]):
+        left = max(0, available - sum(widths.values()))
+        widths[heading] = min(widths[heading] + left, longest[heading])
+    return widths
+
+
+def _notes_on_left_out(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], shown: Collection[str]
+) -> list[str]:
+    """Return lines with the text of the last column, if it is not shown, and with the
+    headings of the other columns that are not.
+    """
+    notes = []
+    left_out = [heading for heading in headings if heading not in shown]
+    if headings[-1] in left_out:
+        notes.append(f"{left_out.pop()}:")
+        notes += [f"{row[0]}: {row[-1]}" for row in rows if row[-1] not in NOTHING]
+    if left_out:
+        notes.append(f"A wider terminal also shows {', '.join(left_out)}.")
+    return notes
+
+
+def _least_widths(columns: Mapping[str, Sequence[str]], wraps: int) -> dict[str, int]:
     """Return the widths of columns, with a gap, in which no word is broken, and in which
     cells up to the width `wraps` stand in one line.
     """

@@ -71,15 +71,11 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
     with alone(workspace.scratch / "verify.lock", busy):
         commit = last_commit(workspace.root)
         # This file exists until the build has ended.
-        committed = folder / f"{commit}.lock"
-        if not committed.exists():
-            _make_clone(workspace.root, rebuilt, committed)
-        known = plain_yaml.read(rebuilt / "params.yaml")["experiments"]
-        for name in datasets:
-            one_of(name, known, "the data set", most=len(known))
+        committed_lock = folder / f"{commit}.lock"
         targets = [f"evaluate@{name}" for name in datasets]
-        locked = _stages_in(committed)
-        _require_committed(locked, targets)
+        committed_stages = _prepared(
+            workspace.root, rebuilt, committed_lock, datasets, targets
+        )
         stages = _nodes(rebuilt, targets)
         _say(f"commit {commit[:10]}: {len(stages)} stages, in {rebuilt}")
         edited = git(workspace.root, "status", "--porcelain").splitlines()
@@ -93,19 +89,14 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
             env=environment(rebuilt, jobs),
             stdout=sys.stderr,
         )
-        findings = compare(locked, rebuilt, stages, _changed(rebuilt))
-        strays = _strays(locked, rebuilt)
-        committed.unlink()
+        findings = compare(committed_stages, rebuilt, stages, _changed(rebuilt))
+        strays = _strays(committed_stages, rebuilt)
+        committed_lock.unlink()
         same = _print_findings(findings, folder, strays)
         if same:
             shutil.rmtree(folder)
         else:
-            # What was not built is no difference between metrics.
-            missing = _changed(rebuilt, "--diff-filter=D")
-            if missing:
-                git(rebuilt, "checkout", "--quiet", "HEAD", "--", *missing)
-            metrics = dvc(rebuilt, "metrics", "diff", "HEAD", "--precision", "9")
-            print(f"The metrics that differ:\n{metrics}")
+            _print_metric_differences(rebuilt)
         return same
 
 
@@ -113,9 +104,34 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _make_clone(root: Path, folder: Path, committed: Path) -> None:
+def _prepared(
+    root: Path,
+    rebuilt: Path,
+    committed_lock: Path,
+    datasets: Sequence[str],
+    targets: Sequence[str],
+) -> dict[str, Entry]:
+    """Clone the last commit, if `committed_lock` does not tell that a build was killed.
+
+    Return stage -> its entry in the committed dvc.lock.
+
+    Raises:
+        UsageError: a data set is not in the commit.
+        UnrollError: no dvc.lock is committed, it is damaged, or a target is not in it.
+    """
+    if not committed_lock.exists():
+        _clone_without_outputs(root, rebuilt, committed_lock)
+    known = plain_yaml.read(rebuilt / "params.yaml")["experiments"]
+    for name in datasets:
+        one_of(name, known, "the data set", most=len(known))
+    committed_stages = _stages_in(committed_lock)
+    _require_committed(committed_stages, targets)
+    return committed_stages
+
+
+def _clone_without_outputs(root: Path, folder: Path, committed_lock: Path) -> None:
     """Clone the last commit without what stages make, and move its dvc.lock to the file
-    `committed`.
+    `committed_lock`.
     """
     try:
         lock = git(root, "show", f"HEAD:{LOCK}")
@@ -135,7 +151,7 @@ def _make_clone(root: Path, folder: Path, committed: Path) -> None:
             remove_within(folder, path)
     # `report` depends on this folder.
     (folder / RESULTS / "evaluations").mkdir(parents=True, exist_ok=True)
-    write_text(committed, lock)
+    write_text(committed_lock, lock)
 
 
 def _stages_in(lock: Path) -> dict[str, Entry]:
@@ -295,6 +311,16 @@ def _print_findings(
         return True
     print(f"{same} of {count} stages have the same bytes. What was built: {folder}")
     return False
+
+
+def _print_metric_differences(rebuilt: Path) -> None:
+    """Print the metrics in the workspace `rebuilt` that are not the committed ones."""
+    # What was not built is no difference between metrics.
+    missing = _changed(rebuilt, "--diff-filter=D")
+    if missing:
+        git(rebuilt, "checkout", "--quiet", "HEAD", "--", *missing)
+    metrics = dvc(rebuilt, "metrics", "diff", "HEAD", "--precision", "9")
+    print(f"The metrics that differ:\n{metrics}")
 
 
 def environment(root: Path, jobs: int) -> dict[str, str]:

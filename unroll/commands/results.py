@@ -3,7 +3,7 @@
 import itertools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -56,8 +56,6 @@ def compare(
     compare shop --by family`
     """
     from unroll.answers import find
-    from unroll.project import Project
-    from unroll.results import compare
 
     workspace = own_workspace(context)
     pair = find.pair(names or [], workspace)
@@ -71,9 +69,35 @@ def compare(
             raise UsageError("--by is for one answer; name it")
         _shown().show_groups(answers[0], by, as_json=as_json)
         return
-    shown = compare.Tables([])
-    if others or not folders or (not names and compare.evaluation_times(workspace)):
-        shown = compare.compare(Project(context.obj.root), others)
+    _show_comparison(context, names or [], folders, answers, others, as_json=as_json)
+
+
+def _show_comparison(
+    context: typer.Context,
+    names: Sequence[str],
+    folders: Sequence[Path],
+    answers: "Sequence[Answer]",
+    others: Sequence[str],
+    *,
+    as_json: bool,
+) -> None:
+    """Print the tables of data sets and of answers, and the verdict on two answers.
+
+    Args:
+        context: the context of the command.
+        names: the names that the user typed; none means all.
+        folders: the folders of the answers, also of damaged ones.
+        answers: the answers that could be loaded.
+        others: the names that are no answer's.
+        as_json: whether to print data for programs.
+    """
+    from unroll.project import Project
+    from unroll.results import compare as comparison
+
+    workspace = own_workspace(context)
+    shown = comparison.Tables([])
+    if others or not folders or (not names and comparison.evaluation_times(workspace)):
+        shown = comparison.compare(Project(context.obj.root), others)
     verdict = ""
     if names and len(answers) == 2 and not others:
         verdict = _shown().verdict(*answers)
@@ -83,7 +107,7 @@ def compare(
             data[0]["comparison"] = verdict
         print_json(data)
         return
-    compare.show(shown)
+    comparison.show(shown)
     for answer in answers:
         if shown.tables or answer is not answers[0]:
             print()
@@ -175,13 +199,13 @@ def predict(
     `unroll predict meter --horizon 48 --plot next.png` · `unroll predict meter --model ets --why`
     """
     from series.table import csv, write_xlsx
-    from unroll.results import predict
+    from unroll.results import predict as prediction
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
     if series and len(series) > 1:
         raise UsageError("name one --series; without --series all are forecast")
-    predicted = predict.predict(
+    predicted = prediction.predict(
         own_workspace(context),
         name,
         data,
@@ -193,16 +217,16 @@ def predict(
         why=why,
     )
     if plot:
-        predict.draw(predicted, plot)
+        prediction.draw(predicted, plot)
     if xlsx:
         write_xlsx(predicted.table, xlsx)
     if as_json:
-        print_json(predict.as_data(predicted))
+        print_json(prediction.as_data(predicted))
     elif as_csv:
-        predict.warn(predicted.note)
+        prediction.warn(predicted.note)
         print(csv(predicted.table), end="")
     else:
-        predict.show(predicted)
+        prediction.show(predicted)
 
 
 @app.command(rich_help_panel="Results")
@@ -220,13 +244,14 @@ def claims(
     `unroll claims` · `unroll claims 002` · `unroll claims --json`
     """
     from unroll.project import Project
-    from unroll.results import compare
+    from unroll.results import compare as comparison
 
-    shown = compare.Tables([compare.claims(Project(context.obj.root), documents or [])])
+    table = comparison.claims(Project(context.obj.root), documents or [])
+    shown = comparison.Tables([table])
     if as_json:
         print_json(*shown.as_data())
     else:
-        compare.show(shown)
+        comparison.show(shown)
 
 
 @app.command("list", rich_help_panel="Results")
@@ -248,7 +273,7 @@ def list_(
     """
     from unroll.answers import find
     from unroll.project import Project
-    from unroll.results import show
+    from unroll.results import show as description
 
     workspace = own_workspace(context)
     known = find.answers(workspace)
@@ -256,7 +281,7 @@ def list_(
     others = [name for name in names or () if name not in known]
     rows = []
     if others or not folders or (not names and workspace.params.is_file()):
-        rows = show.listing(Project(context.obj.root), others)
+        rows = description.listing(Project(context.obj.root), others)
     answers = _loaded(folders, named=bool(names))
     if as_json:
         print_json([*rows, *(_shown().about(answer) for answer in answers)])
@@ -264,7 +289,7 @@ def list_(
     for answer in answers:
         print(printable(f"{answer.folder.name}: {answer.sentence}"))
     if rows:
-        show.show_list(rows, in_groups=not names)
+        description.show_list(rows, in_groups=not names)
 
 
 @app.command(rich_help_panel="Results")
@@ -285,13 +310,13 @@ def show(
     """
     from unroll.answers.find import folder_of, refuse_answer
     from unroll.project import Project
-    from unroll.results import show
+    from unroll.results import show as description
 
     folder = folder_of(name, own_workspace(context))
     if folder is None:
         shown_by = f"`unroll compare {name.partition('/')[0]}` shows its models"
         refuse_answer(name, own_workspace(context), shown_by)
-        facts = show.show(Project(context.obj.root), name)
+        facts = description.show(Project(context.obj.root), name)
     else:
         from unroll.answers.answering import facts_of
 
@@ -299,7 +324,7 @@ def show(
     if as_json:
         print_json(facts)
     else:
-        print("\n".join(show.lines(facts)))
+        print("\n".join(description.lines(facts)))
 
 
 @app.command(rich_help_panel="Results")
@@ -308,9 +333,9 @@ def track(context: typer.Context) -> None:
 
     `unroll track`
     """
-    from unroll.results.tracking import track
+    from unroll.results import tracking
 
-    track(context.obj)
+    tracking.track(context.obj)
 
 
 @app.command(rich_help_panel="Results")
@@ -326,9 +351,9 @@ def ui(
 
     `unroll ui` · `unroll --root .demo ui --port 5001`
     """
-    from unroll.results.tracking import ui
+    from unroll.results import tracking
 
-    ui(context.obj, port)
+    tracking.ui(context.obj, port)
 
 
 @app.command(rich_help_panel="Results")
@@ -431,7 +456,16 @@ def lab(
     except KeyboardInterrupt:
         print("unroll: stopped; the same command checks all again", file=sys.stderr)
         raise StoppedError from None
-    raise typer.Exit(1 if False in verdicts else 3 if None in verdicts else 0)
+    raise typer.Exit(_exit_status(verdicts))
+
+
+def _exit_status(verdicts: Collection[bool | None]) -> int:
+    """Return 1 if a program is wrong, else 3 if one cannot be judged, else 0."""
+    if False in verdicts:
+        return 1
+    if None in verdicts:
+        return 3
+    return 0
 
 
 def _check(script: Path) -> bool | None:
@@ -476,9 +510,9 @@ def doctor(context: typer.Context) -> None:
     `unroll doctor` · `unroll --root .demo doctor`
     """
     from unroll.project import Project
-    from unroll.results.doctor import doctor
+    from unroll.results import doctor as diagnosis
 
-    findings = doctor(Project(context.obj.root))
+    findings = diagnosis.doctor(Project(context.obj.root))
     for check, ok, text in findings:
         print(f"{'ok  ' if ok else 'FAIL'} {check}: {text}")
     raise typer.Exit(0 if all(ok for _, ok, _ in findings) else 1)

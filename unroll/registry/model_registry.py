@@ -28,7 +28,7 @@ from series.reading.files import read, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
-    from mlflow.models import ModelSignature
+    from mlflow.models import Model, ModelSignature
 
     from series.answer import Answer
 
@@ -74,7 +74,7 @@ def register(workspace: Workspace, answer: "Answer") -> Registered:
         known = opened.search(f"tags.fingerprint = '{mark}'", group)
         run_id = known[0].info.run_id if known else ""
         if not known:
-            run_id = _recorded(opened, group, answer, mark)
+            run_id = _log_answer(opened, group, answer, mark)
         model = _model_of(opened, run_id)
         if model is None:
             example = None
@@ -84,7 +84,7 @@ def register(workspace: Workspace, answer: "Answer") -> Registered:
             model = models.log(
                 opened, to, own, signature(), example, _description(forecaster)
             )
-        return _registered(opened, answer.name, mark, run_id, model)
+        return _move_alias_to_version(opened, answer.name, mark, run_id, model)
 
 
 def register_experiment(
@@ -112,7 +112,7 @@ def register_experiment(
                 f"earlier Unroll logged it; then {models.CURE}"
             )
         mark = run.data.tags["fingerprint"]
-        return _registered(opened, title(name), mark, run_id, model)
+        return _move_alias_to_version(opened, title(name), mark, run_id, model)
 
 
 def title(name: str) -> str:
@@ -139,7 +139,7 @@ def _description(forecaster: Forecaster) -> str:
     )
 
 
-def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> str:
+def _log_answer(opened: Store, group: str, answer: "Answer", mark: str) -> str:
     """Log the scores and the page of an answer, and return the id of the run."""
     metrics = {}
     for name, scores in answer.board.models.items():
@@ -170,7 +170,7 @@ def _recorded(opened: Store, group: str, answer: "Answer", mark: str) -> str:
     return str(run.info.run_id)
 
 
-def _registered(
+def _move_alias_to_version(
     opened: Store, title: str, mark: str, run_id: str, model: str
 ) -> Registered:
     """Move the alias of a registered model to the version with a fingerprint.
@@ -219,7 +219,6 @@ def app(workspace: Workspace, name: str) -> Any:
             be used.
     """
     from mlflow import artifacts
-    from mlflow.models import Model
     from mlflow.pyfunc import PyFuncModel, scoring_server
     from mlflow.utils.file_utils import local_file_uri_to_path
     from mlflow.utils.uri import is_local_uri
@@ -228,23 +227,8 @@ def app(workspace: Workspace, name: str) -> Any:
         tempfile.TemporaryDirectory() as folder,
         store.opened(workspace) as opened,
     ):
-        known = title(name)
-        versions = {}
-        for registered in opened.client.search_registered_models():
-            if ALIAS in registered.aliases:
-                versions[registered.name] = registered.aliases[ALIAS]
-        if not versions:
-            raise UsageError(
-                f"no model is registered here; `unroll register {name}` registers "
-                f"the model of {name}"
-            )
-        if known not in versions and (workspace.root / name / FILE).is_file():
-            raise UsageError(
-                f"the answer {name} is not registered; `unroll register {name}` does it"
-            )
-        version = versions[one_of(known, versions, "the name of a registered model")]
-        address = f"models:/{known}/{version}"
-        source = opened.client.get_model_version_download_uri(known, version)
+        version = _champion_version(opened, workspace, name)
+        source = opened.client.get_model_version_download_uri(title(name), version)
         if is_local_uri(source):  # type: ignore[no-untyped-call]
             local = local_file_uri_to_path(source)  # type: ignore[no-untyped-call]
             seal.require_plain(Path(local))
@@ -253,25 +237,61 @@ def app(workspace: Workspace, name: str) -> Any:
                 source, dst_path=folder, tracking_uri=opened.uri
             )
         )
-        try:
-            model = Model.load(files)
-        # It is YAML, which MLflow does not check.
-        except Exception as error:  # noqa: BLE001
-            cure = f"`unroll register {name}` makes a new version"
-            raise damaged(Path(address, "MLmodel"), error, cure) from None
-        flavor = model.flavors.get("python_function", {})
-        loader = flavor.get("loader_module")
-        if loader != models.LOADER or flavor.get("data") != models.DATA:
-            raise UnrollError(
-                f"{name}, version {version}, is loaded by {loader} from "
-                f"{flavor.get('data')!r:.80}, which is not Unroll's, so it is not "
-                f"served; move the alias {ALIAS}, or run `unroll register {name}`"
-            )
+        model = _checked_model(files, name, version)
         from unroll.registry import served
 
         made = scoring_server.init(PyFuncModel(model, served.load(files / models.DATA)))
         made.middleware("http")(_in_one_line)
         return made
+
+
+def _champion_version(opened: Store, workspace: Workspace, name: str) -> str:
+    """Return the number of the version that is the champion of a registered model.
+
+    Raises:
+        UsageError: no model of this name is registered.
+    """
+    versions = {}
+    for registered in opened.client.search_registered_models():
+        if ALIAS in registered.aliases:
+            versions[registered.name] = str(registered.aliases[ALIAS])
+    if not versions:
+        raise UsageError(
+            f"no model is registered here; `unroll register {name}` registers "
+            f"the model of {name}"
+        )
+    known = title(name)
+    if known not in versions and (workspace.root / name / FILE).is_file():
+        raise UsageError(
+            f"the answer {name} is not registered; `unroll register {name}` does it"
+        )
+    return versions[one_of(known, versions, "the name of a registered model")]
+
+
+def _checked_model(files: Path, name: str, version: str) -> "Model":
+    """Return MLflow's description of a model from its downloaded files.
+
+    Raises:
+        UnrollError: the description is damaged, or names another loader than Unroll's.
+    """
+    from mlflow.models import Model
+
+    try:
+        model = Model.load(files)
+    # It is YAML, which MLflow does not check.
+    except Exception as error:  # noqa: BLE001
+        path = Path(f"models:/{title(name)}/{version}", "MLmodel")
+        cure = f"`unroll register {name}` makes a new version"
+        raise damaged(path, error, cure) from None
+    flavor = model.flavors.get("python_function", {})
+    loader = flavor.get("loader_module")
+    if loader != models.LOADER or flavor.get("data") != models.DATA:
+        raise UnrollError(
+            f"{name}, version {version}, is loaded by {loader} from "
+            f"{flavor.get('data')!r:.80}, which is not Unroll's, so it is not "
+            f"served; move the alias {ALIAS}, or run `unroll register {name}`"
+        )
+    return model
 
 
 async def _in_one_line(request: Any, call_next: Any) -> Any:
