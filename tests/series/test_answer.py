@@ -244,6 +244,7 @@ def test_however_little_time_there_is_naive_models_are_fitted():
     assert {*answer.models["model"]} == {"last_value", "cycle_7"}
     told = "there was no time for it in 1e-09 min"
     assert answer.left_out == {"ridge": told, "ets": told}
+    assert answered(horizon=7, minutes=60).left_out == {}
 
 
 def test_series_that_are_told_apart_by_integers_keep_them(tmp_path):

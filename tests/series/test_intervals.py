@@ -199,6 +199,8 @@ def test_pooled_intervals_are_quantiles_of_the_errors_around_a_step():
     grown = intervals.pooled(late, [0.9])
     np.testing.assert_allclose(grown[2], np.sqrt(3) * grown[0])
     assert np.isinf(intervals.pooled(np.full((4, 3), np.nan), [0.9])).all()
+    assert (intervals.pooled(errors + 9, [0.9])[:, 0] == 0).all(), "none too low"
+    assert (intervals.pooled(errors - 9, [0.9])[:, 1] == 0).all()
 
 
 def test_a_position_is_closed_where_all_values_are_0_and_not_by_chance():
