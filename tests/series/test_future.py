@@ -83,6 +83,9 @@ def test_a_promotion_of_each_product_and_a_heat_of_all_lower_the_error(rows, tmp
         UnknownAheadError, match="promo, heat of P1 must .* for 2023-07-03"
     ):
         known.forecast(future=lacking)
+    for columns, lacks in ((["promo", "heat"], "week"), (["week", "sales"], "promo")):
+        with pytest.raises(UnrollError, match=f"has no column '{lacks}', which must"):
+            known.forecast(future=plan[columns])
 
 
 def test_rows_to_come_in_the_same_file_are_a_plan_or_one_warning(rows):
