@@ -136,23 +136,23 @@ def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
     """
     if plan.whole:
         return [_fold_of_wholes(dataset, plan)]
-    whole = windows(dataset)
-    numbers = scores.shared_rows(dataset, whole.rows)
+    every = windows(dataset)
+    numbers = scores.shared_rows(dataset, every.rows)
     candidates, first = _candidates(numbers)
     origins = _origins(candidates, first, plan.stride)[-plan.origins :]
-    horizon = int(whole.ahead[-1])
+    horizon = int(every.ahead[-1])
     train_stride = dataset.fitted.windows.stride if dataset.fitted else 1
     groups = []
     for group in np.array_split(origins, plan.refits):
-        known = numbers <= group[0] - whole.step - horizon
+        known = numbers <= group[0] - every.step - horizon
         kept = (group[0] - numbers) % train_stride == 0
-        train = whole.rows[known & kept]
+        train = every.rows[known & kept]
         if not len(train):
             raise UnrollError(
                 f"{dataset.name} has no window before the first cutoff; add rows"
             )
-        test = whole.rows[np.isin(numbers, group)]
-        groups.append(Fold(replace(whole, rows=train), replace(whole, rows=test)))
+        test = every.rows[np.isin(numbers, group)]
+        groups.append(Fold(replace(every, rows=train), replace(every, rows=test)))
     return groups
 
 
