@@ -112,12 +112,15 @@ def compare(
     if not late:
         return [most]
     short = replace(proposal, cycles=proposal.cycles[:1])
+    too_few = [replace(most, series_left_out=late)]
     try:
         wholes = as_wholes(name, profile, short, late)
-        own = kept / LATE
-        others = _compared(wholes, profile, short, SIMPLE, folder / "1", own, workers)
-    except UnrollError:  # even a simple model has too few rows
-        return [replace(most, series_left_out=late)]
+    except UnrollError:  # no series has a row
+        return too_few
+    if wholes.lengths.max() <= backtest.FEWEST_ROWS:
+        return too_few
+    own = kept / LATE
+    others = _compared(wholes, profile, short, SIMPLE, folder / "1", own, workers)
     reasons = {series: late[series] for series in wholes.names}
     return [
         replace(most, series_left_out=wholes.left_out),
@@ -150,6 +153,9 @@ def _compared(
     workers: Workers,
 ) -> Compared:
     """Compare models on some series; arguments are those of `compare`."""
+    if proposal.objective == "mean":  # the mean has the least squared error
+        judged = replace(prepared.dataset, metric="mse")
+        prepared = replace(prepared, dataset=judged)
     dataset = prepared.dataset
     plan = backtest.plan(dataset, proposal.cycles, whole=prepared.whole)
     workers.tell(_announced(plan, prepared))

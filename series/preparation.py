@@ -190,8 +190,6 @@ def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Pre
         ) from None
     except UnrollError as error:
         raise UnrollError(f"{error}; {_cure(windows_of, proposal)}") from None
-    if proposal.objective == "mean":
-        dataset = replace(dataset, metric="mse")
     if proposal.by_multiples:
         dataset = _from_zero(dataset)
     return Prepared(dataset, whole=False, left_out=left_out)
@@ -283,8 +281,6 @@ def as_wholes(
     csv = csv.model_copy(update={"leave_out": [*csv.leave_out, *left_out]})
     fitted = fitted.model_copy(update={"csv": csv, "series": statistics})
     dataset = _dataset_of_wholes(name, fitted, found)
-    if proposal.objective == "mean":
-        dataset = replace(dataset, metric="mse")
     return Prepared(dataset, whole=True, left_out=left_out)
 
 

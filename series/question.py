@@ -44,6 +44,12 @@ TRAIN = 0.5
 ZERO_SHARE = 0.3
 """Share of values 0 from which a series counts as intermittent demand."""
 
+MOST_RETURNS = 0.05
+"""Largest share of values below 0 among counts: goods that come back."""
+
+FEW_VALUES = 50
+"""Most distinct numbers of a column that holds counts, though its name does not say."""
+
 FEWEST_WINDOWS = 5
 """Smallest number of windows before the first cutoff; a series with fewer is short."""
 
@@ -85,6 +91,12 @@ AMOUNT_WORDS = (
 """Units of amounts, and words in the names of columns that hold amounts.
 
 The amount of an hour is the sum of that of its quarters."""
+
+ORDERED_WORDS = (
+    "^(pcs|pieces|items|units?|qty|quantity|stück|stk)$|sales|sold|orders?|verkauf|"
+    "absatz|bestell|ventas"
+)
+"""Units, and words in the names of columns, of what somebody orders."""
 
 AGGREGATES: Mapping[Aggregate, str] = {
     "sum": "since the column is an amount by its unit or name",
@@ -297,8 +309,8 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         history=history,
         future=_future(profile, target, wanted.future),
         holidays=wanted.holidays,
-        objective=wanted.objective or _objective(values, reasons),
-        positive=len(values) > 0 and bool(values.min() >= 0),
+        objective=wanted.objective or _objective(profile, target, values, reasons),
+        positive=is_amount(values),
         intermittent=is_intermittent(values),
         asked=wanted,
         reasons=reasons,
@@ -406,26 +418,38 @@ def _require_whole_days(profile: FileProfile, step: int) -> None:
         )
 
 
-def _objective(known: Array, reasons: dict[str, str]) -> Objective:
-    """Return the mean for counts and for values that are often 0, else the median.
+def _objective(
+    profile: FileProfile, target: str, known: Array, reasons: dict[str, str]
+) -> Objective:
+    """Return the mean for sales and for small counts, else the median.
 
-    The median of rare sales is 0, and that of all counts is below their mean.
+    The median of rare sales is 0, and that of all counts is below their mean. Numbers
+    of megawatts may be whole, too, and where it is open the median has less error.
     """
-    if is_intermittent(known):
-        reasons["objective"] = "since many values are 0, and sums count"
+    rare = is_intermittent(known)
+    whole = is_amount(known) and bool((known % 1 == 0).all())
+    unit = profile.columns[target].unit
+    words = [unit.lower(), *_words(profile, target)]
+    ordered = any(re.search(ORDERED_WORDS, word) for word in words)
+    if ordered and (rare or whole):
+        reasons["objective"] = "since values are amounts that somebody orders"
         return "mean"
-    if known.min() >= 0 and (known % 1 == 0).all():
-        reasons["objective"] = "since values are counts"
+    small = rare or len(np.unique(known)) <= FEW_VALUES
+    if whole and small and not unit and not _is_covariate(profile, target):
+        reasons["objective"] = "since values are small counts"
         return "mean"
-    reasons["objective"] = "since values are no counts"
+    reasons["objective"] = "since values are no small counts, nor ordered by their name"
     return "median"
 
 
+def is_amount(known: Array) -> bool:
+    """Return whether values are amounts: not below 0, but for some that come back."""
+    return len(known) > 0 and bool(np.mean(known < 0) <= MOST_RETURNS)
+
+
 def is_intermittent(known: Array) -> bool:
-    """Return whether a target is never below 0 and often 0, like rare sales."""
-    if not len(known) or known.min() < 0:
-        return False
-    return bool(np.mean(known == 0) >= ZERO_SHARE)
+    """Return whether a target is an amount and often 0, like rare sales."""
+    return is_amount(known) and bool(np.mean(known == 0) >= ZERO_SHARE)
 
 
 def _target(profile: FileProfile, wanted: str | None, reasons: dict[str, str]) -> str:

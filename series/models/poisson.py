@@ -1,8 +1,8 @@
 """Gradient boosting by Poisson's loss, for the mean of demand.
 
 Demand of several products is alike as a multiple of its usual level, and so is the lift
-of a promotion. Trees predict the logarithm of this multiple. Values must not lie below 0
-in model units (`Proposal.by_multiples`).
+of a promotion. Trees predict the logarithm of this multiple. What lies below 0 in model
+units, such as returns, counts as 0 (`Proposal.by_multiples`).
 """
 
 from functools import partial
@@ -53,7 +53,7 @@ def train(
     features, base, targets = map(np.concatenate, zip(*parts, strict=True))
     targets = targets.reshape(base.shape)
     measured = np.isfinite(targets)
-    level = LEAST + base[measured]
+    level = LEAST + np.maximum(base[measured], 0)  # returns lie below 0
     boosted = HistGradientBoostingRegressor(
         loss="poisson",
         learning_rate=learning_rate,
@@ -83,5 +83,5 @@ def _predict(model: Direct, boosted: Any, inputs: Array) -> Array:
     """Predictions (n,) of one value ahead, or (n, values)."""
     features, base = model.features(inputs)
     logarithms = boosted.predict(features.reshape(-1, features.shape[-1]))
-    predictions = (LEAST + base) * np.exp(logarithms).reshape(base.shape)
+    predictions = (LEAST + np.maximum(base, 0)) * np.exp(logarithms).reshape(base.shape)
     return np.asarray(predictions if base.shape[1] > 1 else predictions[:, 0])

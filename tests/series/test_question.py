@@ -126,8 +126,46 @@ def test_a_window_spans_whole_cycles(tmp_path, freq, count, horizon, lookback, c
 )
 def test_a_proposal_says_its_reason(tmp_path, freq, count, lines):
     _, proposal = proposed(tmp_path, ["load"], freq, count)
-    lines = [*lines, "objective: mean, since values are counts"]
+    lines = [*lines, "objective: mean, since values are small counts"]
     assert proposal.guesses == [f"guessed   {line}" for line in lines]
+
+
+DRAW = np.random.default_rng(3)
+RARE = DRAW.poisson(0.4, 1000) * 1.0
+LARGE = DRAW.normal(3000, 400, 1000).round()
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "returned", "objective"),
+    [
+        ("y", RARE, 0, "mean"),
+        ("y", RARE, 3, "mean"),  # a return does not make counts something else
+        ("y", 12 + RARE, 3, "mean"),
+        ("y", LARGE, 0, "median"),
+        ("power [MW]", LARGE, 0, "median"),
+        ("power [MW]", LARGE.round(-3), 0, "median"),  # few distinct values
+        ("traffic_volume", LARGE, 0, "median"),
+        ("PM2.5", LARGE // 40, 0, "median"),
+        ("temp", 12 + RARE, 0, "median"),
+        ("units_sold", LARGE, 0, "mean"),
+        ("units_sold", LARGE, 30, "mean"),
+        ("units_sold", LARGE + 0.5, 0, "median"),
+        ("sales [kg]", RARE * 0.7, 0, "mean"),
+        ("sales", RARE * 0.7, 2, "mean"),
+        ("solar", RARE * 0.7, 0, "median"),
+    ],
+)
+def test_small_counts_and_what_is_ordered_are_forecast_by_their_mean(
+    tmp_path, column, values, returned, objective
+):
+    measured = values.copy()
+    measured[100 : 100 + returned] = -1
+    days = pd.date_range("2021-01-01", periods=1000)
+    table = pd.DataFrame({"time": days, column: measured})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    options = Options(target=column)
+    found = propose(detect([tmp_path / "a.csv"], options), options)
+    assert found.objective == objective
 
 
 def quarters(folder, column, lacking=()):
