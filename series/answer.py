@@ -27,7 +27,6 @@ from pipeline.files import (
     write_json,
     write_parquet,
 )
-from pipeline.locks import alone
 from pipeline.processes import Server
 from pipeline.provenance import fingerprint
 from pipeline.validation import Strict, one_of, validated
@@ -495,8 +494,7 @@ class Answer:
     ) -> Path:
         """Write the answer into a folder, which `load` reads.
 
-        An answer that is there is replaced. Hidden files, such as a cache, and files of
-        the user's stay.
+        An answer that is there is replaced. Hidden files and files of the user's stay.
 
         Args:
             folder: the folder.
@@ -590,12 +588,14 @@ def answer(
     data: Data | FileProfile,
     question: Proposal | None = None,
     *,
-    cache: str | os.PathLike[str] | None = None,
     say: Say | None = None,
     in_process: bool = False,
     **options: Any,
 ) -> Answer:
     """Compare models on a series at cutoffs of its past, and fit the best model.
+
+    The same call goes on where it was stopped: fitted models lie in the user's cache
+    folder.
 
     >>> answer = unroll.answer(frame, target="load", horizon=24)
     >>> print(answer.sentence)
@@ -614,8 +614,6 @@ def answer(
         question: what `propose` returns; by default it is proposed by the options. With
             a question only options of the fits are left: models, without, networks,
             minutes, name and jobs.
-        cache: a folder for fitted models, so that the same call goes on where it was
-            stopped.
         say: called with lines of progress; by default they go to standard error.
         in_process: whether models are fitted in this process, one after the other, and
             not in processes of their own. A debugger sees them then.
@@ -631,14 +629,11 @@ def answer(
     """
     asked = _asked(question, options)
     folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
-    kept = Path(cache) if cache else folder / ".cache"
     say = say or _to_stderr
     try:
-        seal.require_plain(kept)  # no lock behind a link
-        busy = f"another process fits models in {kept}; wait until it has ended"
         # the server imports while the rows are read
         processes = nullcontext() if in_process else Server(fits.PRELOAD)
-        with alone(kept / "lock", busy), processes as server:
+        with fits.kept() as kept, processes as server:
             profile = data
             if not isinstance(profile, FileProfile):
                 profile = read(profile, **_options_of(asked))

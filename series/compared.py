@@ -33,9 +33,6 @@ TOO_FEW = "the series have too few rows to train a network"
 SIMPLE = Arguments(networks=False, models=["theta"])
 """The models of late series; a fit of ETS to a long series takes seconds."""
 
-LATE = "late"
-"""The folder of late series, in that of fitted models."""
-
 
 @dataclass(frozen=True)
 class Compared:
@@ -81,7 +78,7 @@ def compare(
         proposal: the question.
         asked: the options of `answer`.
         folder: an empty folder for the weights.
-        kept: a folder for fitted models.
+        kept: the folder of the caches of fitted models.
         workers: what fits models.
 
     Returns:
@@ -119,8 +116,7 @@ def compare(
         return too_few
     if wholes.lengths.max() <= backtest.FEWEST_ROWS:
         return too_few
-    own = kept / LATE
-    others = _compared(wholes, profile, short, SIMPLE, folder / "1", own, workers)
+    others = _compared(wholes, profile, short, SIMPLE, folder / "1", kept, workers)
     reasons = {series: late[series] for series in wholes.names}
     return [
         replace(most, series_left_out=wholes.left_out),

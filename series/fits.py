@@ -1,7 +1,8 @@
 """Fits of the candidates in processes of their own, with a cache of earlier fits.
 
-A cache is a folder. It holds the prepared data set and two files for each model.
-KEY.json has the model's settled options, or the reason why it cannot be fitted.
+The cache lies in the user's own cache folder, where nobody else puts files. It has a
+folder for each prepared data set, with two files for each model. KEY.json has the
+model's settled options, or the reason why it cannot be fitted.
 KEY.parquet is the model's table of forecasts. KEY is a digest of all that the two files
 depend on.
 """
@@ -10,14 +11,17 @@ import contextlib
 import hashlib
 import json
 import math
+import os
+import tempfile
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+import platformdirs
 import pydantic
 
 from pipeline import processes
@@ -28,11 +32,12 @@ from pipeline.data.examples import Array
 from pipeline.data.problem import problem
 from pipeline.errors import UnrollError, explain
 from pipeline.files import (
-    atomic_folder,
     read_checked,
     read_json,
     read_npz,
     read_parquet,
+    remove,
+    scratch_folder,
     sha256,
     write_json,
     write_npz,
@@ -41,10 +46,9 @@ from pipeline.files import (
 from pipeline.processes import TimeLeft
 from pipeline.provenance import fingerprint
 from pipeline.validation import Strict
-from series import backtest, seal, training
+from series import backtest, training
 from series.backtest import Plan
 from series.leaderboard import naive_of
-from series.models.recipes import require_own_model
 from series.spec import Member, Shapes
 
 Say = Callable[[str], None]
@@ -85,8 +89,11 @@ COLUMNS = {
 """The columns of KEY.parquet -> the kinds of their values, as for
 `read_parquet`."""
 
-CURE = "remove the folder .cache of the answer, and run the command again"
+CURE = "remove its folder, and run the command again"
 """What mends a damaged file of the cache."""
+
+MOST_BYTES = 1_000_000_000
+"""The most bytes that the cache keeps between two answers."""
 
 
 class Cached(Strict):
@@ -154,22 +161,23 @@ class FitCache:
     """A folder with the prepared data set and the models fitted to it.
 
     Attributes:
-        folder: the cache.
-        key: a digest of the data set and the code.
+        folder: the folder, whose name is a digest of the data set and the code.
     """
 
     folder: Path
-    key: str
 
     @classmethod
-    def of(cls, folder: Path, dataset: Dataset) -> "FitCache":
-        """Write the data set into a folder, and return the folder's cache."""
-        seal.require_plain(folder)
-        prepared = folder / "prepared"
-        with atomic_folder(prepared, folder) as new:
+    def of(cls, kept: Path, dataset: Dataset) -> "FitCache":
+        """Write the data set into a folder of its own in `kept`, unless it is there."""
+        with scratch_folder(kept, "prepared") as new:
             datasets.save(dataset, new)
-        hashes = [sha256(path) for path in sorted(prepared.iterdir())]
-        return cls(folder, _digest([*hashes, fingerprint.package()]))
+            hashes = [sha256(path) for path in sorted(new.iterdir())]
+            folder = kept / _digest([*hashes, fingerprint.package()])
+            folder.mkdir(exist_ok=True)
+            with contextlib.suppress(OSError):  # it is there
+                new.replace(folder / "prepared")
+        os.utime(folder)  # `trimmed` removes what was not used for the longest time
+        return cls(folder)
 
     def path(self, name: str, *made_of: Any) -> Path:
         """Return the path, without suffix, of a result.
@@ -178,7 +186,7 @@ class FitCache:
             name: the name of the model.
             made_of: plain data that the result depends on, besides the data set.
         """
-        return self.folder / f"{name}-{_digest([self.key, *made_of])[:16]}"
+        return self.folder / f"{name}-{_digest(made_of)[:16]}"
 
     def call(
         self, function: Callable[..., None], name: str, *arguments: Any
@@ -188,6 +196,36 @@ class FitCache:
         return processes.Call(
             name, function, (prepared, name, *arguments), self.folder / f"{name}.log"
         )
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[Path]:
+    """Yield the folder of all caches: the user's own, else a temporary one."""
+    own = platformdirs.user_cache_path("unroll") / "fits"
+    with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home
+        own.expanduser().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = own if os.access(own, os.W_OK) else Path(temporary)
+        try:
+            yield folder
+        finally:
+            with contextlib.suppress(FileNotFoundError):  # another process trims
+                trim(folder, MOST_BYTES)
+
+
+def trim(kept: Path, most: int) -> None:
+    """Remove caches, those used last at the end, until the rest have at most `most`
+    bytes.
+    """
+    size = 0
+    for folder in sorted(kept.iterdir(), key=_modified, reverse=True):
+        size += sum(file.lstat().st_size for file in folder.rglob("*"))
+        if size > most:
+            remove(folder)
+
+
+def _modified(path: Path) -> float:
+    return path.lstat().st_mtime
 
 
 def _digest(plain: Any) -> str:
@@ -232,7 +270,6 @@ def cross_validated(
     for name, path in paths.items():
         if name not in left_out:
             about = read_checked(path.with_suffix(".json"), Cached, CURE)
-            require_own_model(about.experiment)
             table = read_parquet(path.with_suffix(".parquet"), COLUMNS, CURE)
             fits[name] = Fit(about.experiment, table, about.seconds)
     if not fits:

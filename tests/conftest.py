@@ -134,6 +134,12 @@ def make_half(folder: Path) -> Miniature:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory) -> None:
+    """What Unroll keeps between commands lies in the folder of the tests."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """TensorFlow takes its number of threads before its first use only: files of tests
     that use it import it on top."""

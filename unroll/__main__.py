@@ -34,10 +34,11 @@ def keep_notes_private() -> None:
     By default DVC takes a folder of all users. If the user's folder cannot be written,
     `unroll.repro` takes a folder in the workspace.
     """
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    from platformdirs import user_cache_path  # after `own_packages_first`
+
     own = os.environ.pop("DVC_SITE_CACHE_DIR", "")
     with suppress(OSError, RuntimeError):  # no home, or no right to write there
-        notes = Path(own or Path(cache).expanduser() / "unroll" / "dvc")
+        notes = Path(own or user_cache_path("unroll").expanduser() / "dvc")
         # made here, since DVC would let all users write there
         notes.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.access(notes, os.W_OK):

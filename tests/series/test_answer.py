@@ -2,6 +2,7 @@
 that comes later is learnt from."""
 
 import errno
+import os
 
 import numpy as np
 import pandas as pd
@@ -108,8 +109,14 @@ def test_what_is_no_answer_is_neither_replaced_nor_read(week, tmp_path):
     assert (tmp_path / "precious.csv").is_file()
 
 
-def test_a_cache_lets_the_same_call_go_on_and_notices_other_rows(tmp_path, monkeypatch):
-    options = {"models": "ridge", "horizon": 7, "cache": tmp_path}
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path_factory, monkeypatch):
+    """No test finds the models that another one has fitted."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
+def test_the_same_call_goes_on_and_notices_other_rows(monkeypatch):
+    options = {"models": "ridge", "horizon": 7}
     answer = answered(**options)
     fitted = []
     usual = fits.training.cross_validate
@@ -126,6 +133,26 @@ def test_a_cache_lets_the_same_call_go_on_and_notices_other_rows(tmp_path, monke
     changed.loc[3, "sales"] += 1
     answered(changed, **options)
     assert {*fitted} == {"last_value", "cycle_7", "ridge"}
+
+
+def test_without_a_cache_folder_everything_is_fitted(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with fits.kept() as folder:
+        assert tmp_path not in folder.parents
+        assert not [*folder.iterdir()]
+    assert not folder.exists()
+
+
+def test_of_the_cache_the_newest_gigabyte_stays(tmp_path):
+    for age, name in enumerate(["new", "old", "older"]):
+        (tmp_path / name / "prepared").mkdir(parents=True)
+        (tmp_path / name / "prepared" / "rows").write_bytes(bytes(40_000))
+        os.utime(tmp_path / name, (0, 1e9 - age))
+    fits.trim(tmp_path, 100_000)
+    assert {path.name for path in tmp_path.iterdir()} == {"new", "old"}
+    fits.trim(tmp_path, 0)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_the_long_format_of_one_series_keeps_its_name():

@@ -160,10 +160,10 @@ def test_it_is_refused_in_one_line_if_a_file_is_damaged(loaded):
 
 
 def test_saved_again_it_leaves_what_lies_beside_it(loaded):
-    (loaded.folder / ".cache").mkdir()
+    (loaded.folder / ".hidden").mkdir()
     (loaded.folder / "notes.txt").write_text("mine")
     loaded.save(loaded.folder)
-    assert (loaded.folder / ".cache").is_dir()
+    assert (loaded.folder / ".hidden").is_dir()
     assert (loaded.folder / "notes.txt").read_text() == "mine"
 
 

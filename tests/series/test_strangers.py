@@ -258,7 +258,7 @@ def test_a_name_that_becomes_a_path_has_the_pattern_of_a_name(folder, name):
 
 @pytest.mark.parametrize(
     "place",
-    ["weights", "weights/0/mlp", "weights/0/mlp/seed_0_final.npz", FILE, ".cache"],
+    ["weights", "weights/0/mlp", "weights/0/mlp/seed_0_final.npz", FILE, ".lock"],
 )
 def test_no_link_in_an_answer_is_followed(folder, tmp_path, place):
     path = folder / place

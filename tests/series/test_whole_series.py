@@ -11,7 +11,6 @@ import pytest
 
 from pipeline.data.problem import Problem
 from pipeline.errors import UnrollError
-from pipeline.locks import alone
 from series import answer as answers
 from series import candidates, page
 from series.backtest import folds, plan, windows
@@ -130,12 +129,6 @@ def test_a_column_with_signs_of_a_formula_has_a_picture(tmp_path):
     answer = answered(frame, target="sales_$_net_$", models="theta")
     page.write(answers.load(answer.save(tmp_path / "panel")))
     assert "sales_$_net_$" in (tmp_path / "panel" / "forecast.svg").read_text()
-
-
-def test_one_cache_serves_one_answer_at_a_time(tmp_path):
-    busy = alone(tmp_path / "cache" / "lock", "")
-    with busy, pytest.raises(UnrollError, match="another process fits models in"):
-        answered(monthly("A", 11), target="sales", cache=tmp_path / "cache")
 
 
 def test_new_rows_are_forecast_from_and_a_series_without_a_value_is_named():

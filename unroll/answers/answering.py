@@ -41,8 +41,8 @@ from series.source import LONGEST_NAME, RowsFile, existing, slug
 from unroll.answers.find import folder_of
 from unroll.answers.show import about
 
-CACHE = ".cache"
-"""The folder in an answer's folder that keeps finished parts."""
+LOCK = ".lock"
+"""The file in an answer's folder that keeps another process out."""
 
 OTHER_NAME = "pass --name with another name"
 """What helps if the folder of an answer is taken."""
@@ -131,13 +131,14 @@ def of_files(
         options = before.asked
         yes = True
     if before is not None and _is_current(before, folder, files, options):
+        _say(f"{folder.name}/ has this answer already, made here or sent by somebody.")
         try:
             return load(folder)
         except UnrollError as error:
             _say(f"{error}. It is answered anew now.")
     is_new = not folder.exists()
     busy = f"another process answers in {folder}; wait until it has ended"
-    with alone(folder / CACHE / "command.lock", busy):
+    with alone(folder / LOCK, busy):
         try:
             profile = read(files, **options.given)
             for line in described(profile):
@@ -154,7 +155,6 @@ def of_files(
                 question,
                 name=name,
                 jobs=jobs,
-                cache=folder / CACHE,
                 say=_say,
             ).save(folder, replace_other=True)
         except UnrollError:
@@ -201,8 +201,8 @@ def _findings_before(folder: Path, files: Sequence[Path]) -> Findings | None:
             names = ", ".join(os.path.relpath(path) for path in paths)
             raise UsageError(f"{folder} holds the answer for {names}; {OTHER_NAME}")
         return before
-    # A call that was killed before it saved its answer has left the cache alone.
-    others = folder.is_dir() and {path.name for path in folder.iterdir()} - {CACHE}
+    # A call that was killed before it saved its answer has left the lock alone.
+    others = folder.is_dir() and {path.name for path in folder.iterdir()} - {LOCK}
     if folder.is_file() or others:
         raise UsageError(f"{folder} exists and is no answer of Unroll's; {OTHER_NAME}")
     return None

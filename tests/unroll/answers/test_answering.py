@@ -143,7 +143,7 @@ def test_what_fails_leaves_no_folder_and_what_is_stopped_goes_on(
         patch.setattr(answering, "answer_series", failing(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             answer("--target", "wind", "--horizon", "2")
-    assert [path.name for path in (here / "meter").iterdir()] == [".cache"]
+    assert [path.name for path in (here / "meter").iterdir()] == [".lock"]
     with pytest.raises(
         UsageError, match="'meter' is no answer here, nor in params.yaml"
     ):
@@ -169,7 +169,7 @@ def test_one_call_works_in_a_folder_and_one_that_was_killed_early_does_not_bar_i
     here, library
 ):
     with (
-        alone(here / "meter" / ".cache" / "command.lock", ""),
+        alone(here / "meter" / ".lock", ""),
         pytest.raises(UnrollError, match="another process answers in .*meter; wait"),
     ):
         answer("--yes")
@@ -183,8 +183,8 @@ def test_nothing_is_written_behind_a_link_in_an_answer_that_was_sent(here):
     (here / "elsewhere").mkdir()
     (here / "meter").mkdir()
     (here / "meter" / "answer.json").write_text("{}")
-    (here / "meter" / ".cache").symlink_to(here / "elsewhere")
-    with pytest.raises(UnrollError, match=r"meter/.cache is a link"):
+    (here / "meter" / ".lock").symlink_to(here / "elsewhere")
+    with pytest.raises(UnrollError, match=r"meter/.lock is a link"):
         answer("--yes")
     assert not any((here / "elsewhere").iterdir())
 
@@ -280,7 +280,7 @@ def test_every_option_of_the_library_is_one_of_the_command():
     known = {*inspect.signature(answers.answer).parameters}
     assert known >= {*Arguments.model_fields}
     assert known - {*Arguments.model_fields} == {
-        *["data", "question", "cache", "say", "in_process"]
+        *["data", "question", "say", "in_process"]
     }
 
 

@@ -92,10 +92,9 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
 
     monkeypatch.setattr("unroll.answers.answering.answer_series", None)
     monkeypatch.setattr("series.forecaster.Forecaster.read", None)  # no row is read
-    assert (
-        printed(folder, "answer", "shop.csv").splitlines()[1:]
-        == text[text.index("\nshop: ") + 1 :].splitlines()
-    )
+    again = printed(folder, "answer", "shop.csv").splitlines()
+    assert again[1] == "shop/ has this answer already, made here or sent by somebody."
+    assert again[2:] == text[text.index("\nshop: ") + 1 :].splitlines()
     data = json.loads(printed(folder, "answer", "shop.csv", "--json"))
     assert data["answer"] == answer.sentence
     assert {model["model"] for model in data["models"]} == {*MODELS}
