@@ -36,12 +36,11 @@ UNFINISHED = re.compile(r"\..+\.(\d+)\.\w+\.tmp")
 BYTES = 8
 """The bytes of a value of a table in memory."""
 
-EXPANSION = 200
-"""The most bytes in memory for each byte of a Parquet file. Forecasts of one value in
-all rows take 30."""
+MOST_VALUES = 1 << 27
+"""The most values of a Parquet file from somebody else: 1 GiB in memory."""
 
-MOST_BYTES = 1 << 24
-"""The bytes in memory that any Parquet file may take."""
+CODECS = {"SNAPPY", "UNCOMPRESSED"}
+"""How `write_parquet` packs: at most about twenty to one."""
 
 
 def unfinished(folder: Path, name: str) -> Path:
@@ -260,6 +259,24 @@ def write_parquet(path: Path, table: "pd.DataFrame") -> None:
         table.to_parquet(temporary, index=False)
 
 
+def require_small(path: Path) -> None:
+    """Raise ValueError if the values of a Parquet file may take over 1 GiB of memory."""
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        about = file.metadata
+        if any(column.type.num_fields for column in file.schema_arrow):
+            raise ValueError("it has columns of columns")
+    values = about.num_rows * about.num_columns
+    if values > MOST_VALUES:
+        raise ValueError(f"it has {values:,} values, and at most {MOST_VALUES:,} fit")
+    for group in range(about.num_row_groups):
+        for column in range(about.num_columns):
+            codec = about.row_group(group).column(column).compression
+            if codec not in CODECS:
+                raise ValueError(f"it is packed by {codec}")
+
+
 def read_parquet(
     path: Path, columns: Mapping[str, str], cure: str = REBUILD
 ) -> "pd.DataFrame":
@@ -276,17 +293,24 @@ def read_parquet(
     """
     from pyarrow import parquet
 
+    texts = [name for name, kinds in columns.items() if "O" in kinds]
     try:
-        file = parquet.ParquetFile(path)
-        needed = file.metadata.num_rows * len(columns) * BYTES
-        if needed > MOST_BYTES + EXPANSION * path.stat().st_size:
-            raise ValueError(f"its rows take {needed:,} bytes")
+        require_small(path)
+        # a text that stands in all rows is in memory once
+        file = parquet.ParquetFile(path, read_dictionary=texts)
+        if file.schema_arrow.names != [*columns]:
+            raise ValueError(f"it must have the columns {', '.join(columns)}")
         # pandas' own notes in the file could name any type.
         table = file.read().to_pandas(ignore_metadata=True)
-        kinds = {name: table[name].dtype.kind for name in table}
-        fits = [*kinds] == [*columns]
-        if not fits or any(kinds[name] not in columns[name] for name in columns):
-            raise ValueError(f"it must have the columns {', '.join(columns)}")
+        for name, kinds in columns.items():
+            if table[name].dtype.kind not in kinds:
+                raise ValueError(f"its column {name} is of another type")
+        texts = [*table.select_dtypes("category")]
+        for name in texts:
+            longest = max(map(len, table[name].cat.categories), default=0)
+            if longest * len(table) > BYTES * MOST_VALUES:
+                raise ValueError(f"its column {name} has a text of {longest:,} letters")
+        table = table.astype(dict.fromkeys(texts, str))
     except FileNotFoundError:
         raise missing(path) from None
     # Arrow raises these for damaged bytes.

@@ -47,6 +47,10 @@ Larger errors than usual are cut to the usual size, since a rare day does not re
 CORRECTION_DECAY = 0.3
 """The weight of an error relative to the next one, in the correction."""
 
+MOST_WAITING = 16_000_000
+"""The most forecasts of all models whose errors are not known yet; each takes about 100
+bytes."""
+
 MOST_VALUES = 1_000_000
 """Number of forecasts that are combined at a time; more would need much memory."""
 
@@ -207,6 +211,21 @@ def known_after(outputs: int, step: int, stride: int) -> Array:
         stride: rows from one origin to the next.
     """
     return np.asarray(ceil_div(np.arange(1, outputs + 1) * step, stride))
+
+
+def require_small(models: int, delay: Array) -> None:
+    """Raise ValueError if combining models takes over 2 GB of memory.
+
+    Args:
+        models: the number of models.
+        delay: (steps,) number of origins after which an error is known.
+    """
+    values = models * int(delay[-1]) * len(delay)
+    if values > MOST_WAITING:
+        raise ValueError(
+            f"{len(delay):,} values ahead, of which the errors are known after "
+            f"{delay[-1]:,} forecasts, take too much memory for {models} models"
+        )
 
 
 def when_known(errors: Array, delay: Array) -> Array:

@@ -23,8 +23,11 @@ FILE = "sha256.json"
 CURE = "answer the series anew, or copy the whole folder again"
 """What mends a damaged file of an answer."""
 
-MOST_BYTES = 1 << 28
-"""The most bytes of a JSON file. Python needs about ten times as much to read it."""
+MOST_BYTES = {".json": 1 << 27}
+"""Suffix -> the most bytes of such a file: in memory JSON takes ten times as much."""
+
+MOST_OF_ALL = 1 << 29
+"""The most bytes of all files of an answer: in memory arrays take twice as much."""
 
 Digest = Annotated[str, pydantic.StringConstraints(pattern="^[0-9a-f]{64}$")]
 """A hexadecimal SHA-256."""
@@ -101,6 +104,7 @@ def _plain_files(folder: Path) -> Iterator[str]:
     No link is followed: it could lead to any file of the reader, or to a device that
     never ends.
     """
+    size = 0
     for root, folders, files in os.walk(folder):
         for name in [*folders, *files]:
             path = Path(root, name)
@@ -111,10 +115,12 @@ def _plain_files(folder: Path) -> Iterator[str]:
                     f"{path} is {kind}, and the folder of an answer holds plain files "
                     "alone; copy the file there, or remove it"
                 )
-            if name.endswith(".json") and status.st_size > MOST_BYTES:
+            size += status.st_size
+            most = MOST_BYTES.get(path.suffix, MOST_OF_ALL)
+            if status.st_size > most or size > MOST_OF_ALL:
                 raise UnrollError(
-                    f"{path} has {status.st_size:,} bytes, and at most {MOST_BYTES:,} "
-                    "are read; answer the series anew"
+                    f"{path} makes the answer larger than what is read: {most:,} bytes "
+                    f"of such a file, {MOST_OF_ALL:,} of all; answer the series anew"
                 )
         for name in files:
             yield Path(root, name).relative_to(folder).as_posix()

@@ -12,6 +12,7 @@ import pydantic
 
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
+from pipeline.files import damaged, require_small
 from pipeline.validation import Strict, nearest
 from series.reading import files
 
@@ -81,6 +82,11 @@ class RowsFile(Strict):
                 f"{path} does not begin with the rows that the answer was made from, "
                 f"so it is not read; {cure}"
             )
+        if path.is_relative_to(folder.resolve()) and files.is_parquet(path):
+            try:
+                require_small(path)
+            except (OSError, ValueError) as error:
+                raise damaged(path, error, cure) from None
         return path
 
 

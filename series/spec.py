@@ -21,6 +21,7 @@ from pipeline.data.series_options import (
     WindowSpec,
 )
 from pipeline.validation import Strict, Timestamp
+from series.combination import known_after, require_small
 from series.options import Objective
 
 Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
@@ -255,6 +256,9 @@ class SeriesModelsSpec(Strict):
             )
         for member in self.members:
             self._require_shapes(member)
+        windows = self.fitted.windows
+        known = known_after(windows.horizon, windows.step, self.stride)
+        require_small(len(self.members), known)
         return self
 
     def _require_columns(self) -> None:

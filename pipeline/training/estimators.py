@@ -67,6 +67,10 @@ def unpacked(weights: Array) -> Any:
 
     content = weights.tobytes()
     try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            # stored as `packed` does, no part is larger than the file
+            if any(part.compress_type for part in archive.infolist()):
+                raise ValueError("a part of it is packed")
         foreign = {*skops.io.get_untrusted_types(data=content)} - {*TRUSTED}
         if foreign:
             raise TypeError(f"{min(foreign)} is no part of a regressor")

@@ -210,9 +210,14 @@ def _parquet(path: Path, form: CsvFormat) -> pd.DataFrame:
 
     file = parquet.ParquetFile(path)
     plain_names(file.schema_arrow.names, path)
-    rows = file.read(_require_plain(file.schema_arrow, path, form))
+    columns = _require_plain(file.schema_arrow, path, form)
+    texts = [one.name for one in file.schema_arrow if "string" in str(one.type)]
+    # a text that stands in all rows is in memory once
+    file = parquet.ParquetFile(path, read_dictionary=texts)
+    rows = file.read(columns)
     rows.validate(full=True)  # of text, too: pandas decodes it when it is used
-    return rows.to_pandas(ignore_metadata=True)
+    cells = rows.to_pandas(ignore_metadata=True)
+    return cells.astype({name: object for name in texts if name in columns})
 
 
 def _require_plain(schema: Any, path: Path, form: CsvFormat) -> list[str]:

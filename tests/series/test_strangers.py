@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from threadpoolctl import threadpool_limits
 
@@ -21,6 +23,7 @@ from pipeline.files import read_npz, write_npz, write_text
 from series import FILE, page, seal
 from series import answer as answers
 from series.forecaster import ARRAYS, SPEC
+from series.source import RowsFile
 from tests.series.test_saved_answers import monthly
 from tests.support.answered import answered, small_answer
 from unroll.commands.main import invoke
@@ -329,7 +332,39 @@ def test_arrays_take_no_more_memory_than_their_file(folder):
         archive.writestr("truth.npy", header.getvalue())
     seal.write(folder, answers.SECONDS, *answers.SHOWN)
     assert "takes 80,000,000,000,000 bytes, and 0 are there" in forecast_of(folder)
-    many = pd.DataFrame({name: [0.0] * 4_000_000 for name in "abcdef"})
-    many.to_parquet(folder / answers.TABLE)
-    seal.write(folder, answers.SECONDS, *answers.SHOWN)
-    assert "its rows take 192,000,000 bytes" in forecast_of(folder)
+
+
+def test_tables_take_no_more_memory_than_a_gigabyte(folder):
+    def told(table, **options):
+        pq.write_table(table, folder / answers.TABLE, **options)
+        seal.write(folder, answers.SECONDS, *answers.SHOWN)
+        return forecast_of(folder)
+
+    usual = pq.read_table(folder / answers.TABLE)
+    many = pa.nulls(30_000_000, pa.int8())
+    every = pa.table(dict.fromkeys(answers.COLUMNS, many))
+    assert "it has 180,000,000 values, and at most" in told(every)
+    assert "it is packed by ZSTD" in told(usual, compression="zstd")
+    index = usual.column_names.index("model")
+    first = pa.array(np.zeros(len(usual), np.int32))
+    text = pa.DictionaryArray.from_arrays(first, ["a" * 200_000])
+    named = usual.set_column(index, "model", text)
+    assert "column model has a text of 200,000 letters" in told(named)
+    lists = usual.set_column(index, "model", pa.array([[1]] * len(usual)))
+    assert "it has columns of columns" in told(lists)
+
+
+def test_a_forecast_of_a_crafted_answer_fits_into_memory(folder):
+    def stepping(data):
+        data["parts"][0]["fitted"]["windows"].update(step=10**6, lookback=10**6)
+
+    edit(folder, SPEC, stepping)
+    assert "forecaster.json is damaged (parts.0 7 values ahead" in forecast_of(folder)
+
+
+def test_rows_that_were_sent_along_take_no_more_memory_than_a_gigabyte(folder):
+    many = pa.nulls(70_000_000, pa.int8())
+    pq.write_table(pa.table({"day": many, "sales": many}), folder / answers.ROWS)
+    rows = RowsFile.of(folder / answers.ROWS, folder)
+    edit(folder, FILE, lambda data: data.update(files=[rows.model_dump()]))
+    assert "rows.parquet is damaged (it has 140,000,000 values" in forecast_of(folder)

@@ -240,9 +240,9 @@ def node(kind, module="subprocess", name="Popen", **rest):
     return {"__loader__": kind, "__module__": module, "__class__": name, **rest}
 
 
-def skops_file(schema):
+def skops_file(schema, how=zipfile.ZIP_STORED):
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    with zipfile.ZipFile(packed, "w", how) as archive:
         archive.writestr("schema.json", json.dumps({"protocol": 2, **schema}))
     return packed.getvalue()
 
@@ -276,6 +276,10 @@ PARTS = {
         (
             b"cposix\nsystem\n(V" + COMMAND.encode() + b"\ntR.",
             "it holds no estimator: File is not a zip file",
+        ),
+        (
+            skops_file({}, zipfile.ZIP_DEFLATED),
+            "it holds no estimator: a part of it is packed",
         ),
         (
             skops_file(node("ObjectNode")),
