@@ -782,6 +782,22 @@ def load(folder: str | os.PathLike[str]) -> Answer:
         UnrollError: the folder holds no answer, or a file is damaged.
     """
     path = Path(folder).resolve()
+    before = _number(path)
+    try:
+        return _read(path)
+    except (UnrollError, FileNotFoundError):
+        if _number(path) == before:
+            raise
+    return load(path)  # another process has just saved an answer there
+
+
+def _number(folder: Path) -> int | None:
+    """Return the system's number of a folder; None if it is not there."""
+    return folder.stat().st_ino if folder.exists() else None
+
+
+def _read(path: Path) -> Answer:
+    """Read an answer, as `load` does."""
     if not (path / FILE).is_file():
         raise UnrollError(
             f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes "

@@ -7,6 +7,8 @@ import json
 import os
 import random
 import shutil
+import subprocess
+import sys
 import warnings
 import zipfile
 from pathlib import Path
@@ -368,3 +370,21 @@ def test_rows_that_were_sent_along_take_no_more_memory_than_a_gigabyte(folder):
     rows = RowsFile.of(folder / answers.ROWS, folder)
     edit(folder, FILE, lambda data: data.update(files=[rows.model_dump()]))
     assert "rows.parquet is damaged (it has 140,000,000 values" in forecast_of(folder)
+
+
+SAVING = """
+import sys, unroll
+answer = unroll.load(sys.argv[1])
+print(flush=True)
+while True:
+    answer.save(sys.argv[1])
+"""
+
+
+def test_an_answer_is_read_whole_while_another_process_saves_it(folder):
+    command = [sys.executable, "-c", SAVING, folder]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as saving:
+        saving.stdout.readline()
+        sentences = {answers.load(folder).sentence for _ in range(60)}
+        saving.kill()
+    assert len(sentences) == 1
