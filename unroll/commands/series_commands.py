@@ -17,7 +17,7 @@ from unroll.terminal import print_json
 
 Level = Annotated[
     float,
-    typer.Option(help="The coverage of the prediction intervals, 0.5 to 0.99."),
+    typer.Option(help="The coverage of the prediction intervals, 0.01 to 0.99."),
 ]
 
 

@@ -258,7 +258,7 @@ def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
     [
         ("predict shop --data none.csv", "none.csv is not there"),
         ("predict shop --data .", ". is a folder; name a CSV, Parquet or .xlsx file"),
-        ("predict shop --level 0.905", "the level must be 0.5 to 0.99"),
+        ("predict shop --level 0.905", "the level must be 0.01 to 0.99"),
         ("predict shop --csv --json", "pass --csv or --json, not both"),
         ("predict shop --series a --series b", "name one --series"),
         ("predict shop --series a", "shop is one series; leave it out"),
