@@ -249,7 +249,7 @@ class SeriesModels:
         forecast = forecast[:count] * scale.std + scale.mean
         quantiles = forecast[:, None] + offsets * scale.std
         forecast, quantiles = floored(forecast, quantiles, question.lowest)
-        is_closed = past.closed[ahead]
+        is_closed = past.closed[ahead] | window.over
         forecast = np.where(is_closed, 0.0, forecast)
         return forecast, np.where(is_closed[:, None], 0.0, quantiles)
 
@@ -573,6 +573,11 @@ class Forecaster:
             windows[name] = window
         if not windows:
             raise failed
+        over = [name for name, own in windows.items() if own.over]
+        if over:
+            text = f"{over[0]} and {len(over) - 1:,} more are" if over[1:] else "it is"
+            text = f"{text} 0 for so long that the forecast is 0, too"
+            warnings.warn(OutsideRangeWarning(text), stacklevel=3)
         ended = [f"{name}: {own.ended}" for name, own in windows.items() if own.ended]
         if ended:
             text = ended[0].removeprefix(f"{ALONE}: ")

@@ -15,12 +15,19 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import ALONE
 from pipeline.errors import UnknownAheadError, UnrollError
+from series import intervals
 from series.options import argument
 from series.reading.files import FileRows, table_of
 from series.spec import SeriesQuestion
 
 FAR = 0.5
 """Distance from the trained range, in ranges, at which a value is unusual."""
+
+FEWEST_ZEROS = 8
+"""The fewest rows of 0 at its end by which a series has ended."""
+
+ZEROS = np.timedelta64(28, "D")
+"""The shortest time that these rows span."""
 
 MOST = 14
 """Largest number of origins since the fit whose errors count; the last ones count."""
@@ -69,6 +76,12 @@ class Window:
     since: Since | None = None
     new: float = 0.0
     ended: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether the target is 0 for so long that the series has ended."""
+        fewest = max(FEWEST_ZEROS, int(ZEROS / self.question.row))
+        return self.question.lowest == 0 and intervals.ended(self.target, fewest)
 
     def times(self, steps: int) -> Any:
         """Return a pandas DatetimeIndex of the next `steps` timesteps."""

@@ -217,3 +217,24 @@ def test_a_position_is_closed_where_all_values_are_0_and_not_by_chance():
     opened = intervals.of_open(truth, truth, np.broadcast_to(days, truth.shape))
     assert np.isnan(opened[0, :, 6]).all()
     assert np.isfinite(opened[0, :, :6]).all()
+
+
+@pytest.mark.parametrize(
+    ("earlier", "zeros", "over"),
+    [
+        ([5, 7, 6] * 10, 8, True),
+        ([5, 7, 6] * 10, 7, False),  # too few rows
+        ([5, 0, 0, 0, 0, 0, 6] * 10, 27, False),  # it may be chance
+        ([5, 0, 0, 0, 0, 0, 6] * 10, 28, True),
+        ([5, *[0] * 20, *[6] * 99], 39, False),  # it was as long before
+        ([0, 0, 1, 0, 0, 0] * 10, 16, False),  # a rare product: chance
+        ([0, 0, 1, 0, 0, 0] * 10, 60, True),
+        ([], 8, True),
+        ([5, np.nan, 6], 8, True),
+        ([5, 7, 6] * 10, 0, False),
+    ],
+)
+def test_a_series_has_ended_if_it_is_0_for_longer_than_ever_and_than_chance(
+    earlier, zeros, over
+):
+    assert intervals.ended(np.array([*earlier, *[0.0] * zeros]), 8) == over
