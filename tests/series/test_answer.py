@@ -302,8 +302,12 @@ def test_hours_of_quarters_are_forecast_as_hours_that_were_summed_by_hand(tmp_pa
         by_hand.forecasts.drop(columns="unique_id"),
         rtol=1e-5,
     )
-    later = quarters(6_050)
-    of_hours = later[:6_048].resample("h", on="time")["kwh"].sum().reset_index()
+    later = quarters(6_242)
+    of_hours = later[:6_240].resample("h", on="time")["kwh"].sum().reset_index()
+    [window] = by_hand.forecaster.windows(of_hours).values()
+    last = hours["time"].max().tz_convert("UTC").tz_localize(None)
+    days = (pd.DatetimeIndex(window.since.stamps) - last) / pd.Timedelta("1D")
+    assert days.tolist() == [0, 1, 2], "origins since the fit"
     answer = answers.load(answer.save(tmp_path / "meter"))
     with pytest.warns(OutsideRangeWarning, match=r"1 timestep has none after that"):
         found = answer.forecast(later, horizon="12h")

@@ -7,6 +7,7 @@ from pipeline.evaluation.intervals import Part
 from series.comparison import (
     NO_SEEDS,
     WEEK,
+    ModelComparison,
     block_numbers,
     compare,
     errors_by_block,
@@ -101,6 +102,27 @@ def test_comparisons_have_the_numbers_that_are_committed(dataframe_regression):
     words = [each.word.value for each in found]
     better = [each.better for each in found]
     dataframe_regression.check(table.astype(float).assign(word=words, better=better))
+
+
+@pytest.mark.parametrize(
+    ("change", "low", "high", "better"),
+    [
+        (-0.01, None, None, True),
+        (0.0, None, None, False),
+        (-0.02, -0.03, -0.01, True),
+        (-0.02, -0.04, 0.0, False),
+        (-0.05, -0.2, 0.1, False),
+        (-0.06, -0.2, 0.1, True),
+        (0.5, 0.4, 0.6, False),
+    ],
+)
+def test_a_model_is_better_if_its_lead_is_sure_or_beyond_the_band(
+    change, low, high, better
+):
+    found = ModelComparison(
+        change=change, low=low, high=high, ahead=0, blocks=4, more=None
+    )
+    assert found.better is better
 
 
 def test_the_part_of_seeds_is_the_variance_of_their_mean():

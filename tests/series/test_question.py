@@ -241,6 +241,28 @@ def test_one_short_series_among_long_ones_is_left_out(tmp_path):
     assert [*dataset.scales] == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("sky", "future", "lacking", "missing"),
+    [
+        (1, [], 0, None),
+        ("sun", [], 0, [""]),
+        (1, ["wind"], 0, [""]),
+        ("sun", ["wind"], 3, ["n/a"]),
+    ],
+)
+def test_an_empty_cell_is_no_value_beside_words_and_columns_known_beforehand(
+    tmp_path, sky, future, lacking, missing
+):
+    days = pd.date_range("2021-01-01", periods=200, name="day")
+    load = np.where(days.day_of_year > lacking, np.sin(np.arange(200)), np.nan)
+    columns = {"load": load, "wind": days.day, "sky": np.resize([sky, 2, 3], 200)}
+    pd.DataFrame(columns, days).to_csv(tmp_path / "a.csv", na_rep="n/a")
+    options = Options(target="load", future=future)
+    profile = detect([tmp_path / "a.csv"], options)
+    data = cut_into_windows("a", profile, propose(profile, options)).dataset
+    assert data.fitted.csv.missing == missing
+
+
 def test_of_many_series_that_are_not_forecast_the_first_has_its_reason():
     reasons = {f"s{number}": "8 rows, where 9 are needed" for number in range(660)}
     assert not_forecast({}, 7) == ""

@@ -56,6 +56,8 @@ def test_cutoffs_lie_a_row_apart_and_nothing_after_the_first_is_learnt_from():
     made = prepared(monthly("AB", 40), horizon=6)
     chosen = plan(made.dataset, whole=True)
     assert (chosen.origins, chosen.stride, chosen.refits) == (24, 1, 1)
+    of_six = plan(prepared(monthly("ABCDEF", 9), horizon=6).dataset, whole=True)
+    assert of_six.origins == 20
     [fold] = folds(made.dataset, chosen)
     first = 40 - 6 - 24 + 1
     of_one = fold.test.rows[fold.test.rows <= 40]
@@ -81,6 +83,7 @@ def test_every_series_of_a_panel_is_forecast_also_one_of_ten_rows():
     assert answer.series_left_out == {}
     assert answer.findings.titles["cycle_12"] == "the value 12 timesteps before"
     assert "6 series" in answer.sentence
+    assert answer.forecaster.reach == 40 + candidates.ROOM
 
 
 def test_half_of_the_combination_is_the_global_network(tmp_path, monkeypatch):
@@ -212,15 +215,29 @@ def test_thirty_series_of_m3_are_forecast_better_than_by_naive_models():
     assert 0.8 < np.mean(inside) < 0.97
 
 
+def models_of(frame, **options):
+    """The models that are tried, and the networks that have too few rows."""
+    made = prepared(frame, horizon=4)
+    proposal = propose(detect(rows_of(frame, CsvFormat()), Options()), Options())
+    chosen = plan(made.dataset, whole=True)
+    every, too_few = candidates.candidates(None, proposal, made, chosen, **options)
+    return [*every], too_few
+
+
 def test_panels_of_many_series_have_ces_in_place_of_ets(monkeypatch):
     monkeypatch.setattr(candidates, "MOST_WITH_ETS", 2)
-    made = prepared(monthly("ABC"), horizon=4)
-    proposal = propose(
-        detect(rows_of(monthly("ABC"), CsvFormat()), Options()), Options()
-    )
-    chosen = plan(made.dataset, whole=True)
-    every, _ = candidates.candidates(None, proposal, made, chosen, networks=False)
-    assert [*every] == ["last_value", "cycle_12", "theta", "ces"]
+    every, _ = models_of(monthly("ABC"), networks=False)
+    assert every == ["last_value", "cycle_12", "theta", "ces"]
+
+
+@pytest.mark.parametrize("whole_windows", [99, 100])
+def test_global_networks_are_trained_on_five_hundred_whole_windows(whole_windows):
+    """Of each of five series: two cycles, and cutoffs, are no more of them."""
+    every, too_few = models_of(monthly("ABCDE", 23 + whole_windows + 24 + 4))
+    networks = ["global_mlp", "global_gru"]
+    enough = whole_windows == 100
+    assert every[4:] == (networks if enough else [])
+    assert too_few == ([] if enough else networks)
 
 
 @pytest.mark.parametrize("name", ["seasonal_naive", *statistical.FEWEST])

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -138,6 +140,22 @@ def test_less_than_three_weeks_are_ten_days_that_keep_the_place_of_gaps():
     assert 1300 < index[-1] < 10 * 144
     assert [i for i in index if 54 < i < 656] == []
     assert (table["truth"] == 144 + table["index"]).all()
+
+
+def test_of_errors_that_a_run_keeps_there_is_the_mean_of_each_week():
+    rows = np.arange(60, 110)
+    windows = Windows(np.zeros((130, 3)), rows, 24, 1, 0, 0, outputs=4, every=True)
+    splits = {"train": windows, "test": windows}
+    data = Dataset("d", "forecast", "mae", splits, period=2)
+    errors = np.random.default_rng(0).random((3, 50, 2))
+    runs = {"kept": of({"final_test": errors}), "summary": of({})}
+    of_row = pd.DataFrame(
+        {"week": rows // 14 - 4, "kept": errors[:, :, 1].mean(axis=0)}
+    )
+    weeks = plot_data.weeks(data, runs)
+    pd.testing.assert_frame_equal(weeks, of_row.groupby("week", as_index=False).mean())
+    assert plot_data.weeks(dataclasses.replace(data, period=0), runs) is None
+    assert plot_data.weeks(small(), {}) is None
 
 
 def test_mistakes_are_the_reviews_that_a_model_is_surest_of_and_wrong():

@@ -86,6 +86,15 @@ def test_missing_targets_are_not_learned_from(sine):
     assert max(error(sine, trained(data, steps=200))) < 0.1
 
 
+def test_an_epoch_is_whole_batches_without_a_window_twice():
+    for windows, size in ((7, 6), (6, 6), (5, 3), (3, 3)):
+        randoms = [np.random.default_rng(seed) for seed in (0, 1)]
+        batches = numpy_adam._batches(windows, 3, randoms)
+        for _ in range(3):
+            epoch = np.concatenate([next(batches) for _ in range(size // 3)], axis=1)
+            assert [len({*order}) for order in epoch] == [size, size]
+
+
 def test_fewer_windows_than_a_batch_are_one_batch(sine):
     whole = trained(sine, steps=2, batch_size=300)
     larger = trained(sine, steps=2, batch_size=1000)

@@ -1,11 +1,17 @@
-"""The NumPy networks give what Keras' layers give: outputs and gradients."""
+"""The NumPy networks give what Keras' layers give: outputs, gradients and, after some
+steps, weights."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Arrays
+from pipeline.training.job import Job
+from series.models import numpy_adam
 from series.models.numpy_networks import Dense, Gru, Lstm
+from series.models.residual import Residual
 
 UNITS = 5
 OUTPUTS = 2
@@ -103,3 +109,67 @@ def test_outputs_and_gradients_are_those_of_keras(network, shape):
             of_keras[2][1, : 2 * UNITS] = 0
         for mine, other in zip(of_ours, of_keras, strict=True):
             np.testing.assert_allclose(mine, other, atol=1e-5)
+
+
+def share(progress):
+    """Of the highest rate: it rises for a tenth of the steps, and falls to 0."""
+    if progress < 0.1:
+        return 10 * progress
+    return (1 + np.cos(np.pi * (progress - 0.1) / 0.9)) / 2
+
+
+@pytest.mark.parametrize("loss", ["mae", "mse"])
+def test_the_weights_after_some_steps_are_those_of_adam_in_keras(loss):
+    """Of 24 windows in batches of 7, one counts much more than the others, and some
+    targets are missing. One more window with a far value is forecast alone. The fourth
+    column is what a window counts."""
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(25, 4)).astype(np.float32)
+    inputs[:, 2] = 4
+    inputs[0, 0] = 40
+    inputs[:, 3] = [0, 900, *random.uniform(1, 4, 23)]
+    targets = inputs[:, :2] + 3 * random.normal(size=(25, 2)).astype(np.float32)
+    targets[::5, 1] = np.nan
+    model = Residual(
+        rows=lambda inputs: inputs[:, :3],
+        naive=lambda inputs: inputs[:, :2],
+        layer="Dense",
+        sizes=[7, UNITS],
+        outputs=OUTPUTS,
+        weights=lambda inputs: inputs[:, 3],
+    )
+    examples = Arrays(inputs, targets)
+    splits = {"train": examples, "test": examples}
+    data = Dataset("x", "forecast", "mae", splits, scored=())
+    job = Job("x", data, lambda: model, (0, 1))
+    options = {"epochs": 10, "batch_size": 7, "learning_rate": 0.1, "loss": loss}
+    replicates = numpy_adam.train(job, **options).replicates
+
+    rows = inputs[1:, :3]
+    std = np.append(rows[:, :2].std(axis=0), 1)
+    scaled = np.clip((rows - rows.mean(axis=0)) / std, -5, 5)
+    residuals = (targets - inputs[:, :2])[1:]
+    spread = np.nanstd(residuals)
+    measured = np.isfinite(residuals)
+    wanted = np.where(measured, residuals, 0) / spread
+    counts = np.minimum(inputs[1:, 3] / inputs[1:, 3].mean(), 10)[:, None] * measured
+    for seed, replicate in enumerate(replicates):
+        random = np.random.default_rng(seed)
+        network = Dense(3, [7, UNITS], OUTPUTS)
+        theirs = keras_model(network, network.fresh(random)[0])
+        orders = [random.permutation(24)[:21].reshape(3, 7) for _ in range(10)]
+        adam = keras.optimizers.Adam(global_clipnorm=1.0)
+        for step, batch in enumerate(np.concatenate(orders), 1):
+            adam.learning_rate = 0.1 * share(step / 30)
+            with tf.GradientTape() as tape:
+                errors = theirs(scaled[batch]) - wanted[batch]
+                losses = tf.abs(errors) if loss == "mae" else errors**2 / 2
+                total = tf.reduce_mean(losses * counts[batch])
+            variables = theirs.trainable_variables
+            adam.apply_gradients(
+                zip(tape.gradient(total, variables), variables, strict=True)
+            )
+        outputs = theirs(np.clip((inputs[:, :3] - rows.mean(axis=0)) / std, -5, 5))
+        expected = inputs[:, :2] + spread * np.asarray(outputs)
+        found = replicate.predictions["final_test"]
+        np.testing.assert_allclose(found, expected, atol=1e-4)
