@@ -244,10 +244,10 @@ def test_one_short_series_among_long_ones_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("sky", "future", "lacking", "missing"),
     [
-        (1, [], 0, None),
-        ("sun", [], 0, [""]),
-        (1, ["wind"], 0, [""]),
-        ("sun", ["wind"], 3, ["n/a"]),
+        ("1 2", [], 0, None),
+        ("sun rain", [], 0, [""]),
+        ("1 2", ["wind"], 0, [""]),
+        ("sun rain", ["wind"], 3, ["n/a"]),
     ],
 )
 def test_an_empty_cell_is_no_value_beside_words_and_columns_known_beforehand(
@@ -255,7 +255,7 @@ def test_an_empty_cell_is_no_value_beside_words_and_columns_known_beforehand(
 ):
     days = pd.date_range("2021-01-01", periods=200, name="day")
     load = np.where(days.day_of_year > lacking, np.sin(np.arange(200)), np.nan)
-    columns = {"load": load, "wind": days.day, "sky": np.resize([sky, 2, 3], 200)}
+    columns = {"load": load, "wind": days.day, "sky": np.resize(sky.split(), 200)}
     pd.DataFrame(columns, days).to_csv(tmp_path / "a.csv", na_rep="n/a")
     options = Options(target="load", future=future)
     profile = detect([tmp_path / "a.csv"], options)

@@ -9,7 +9,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, Windows
 from pipeline.data.problem import Problem
-from pipeline.training.methods import boosting, least_squares
+from pipeline.training.methods import boosting
 from series.models import seasonal, statistical
 from tests.support.training import job
 
@@ -43,27 +43,96 @@ def data(model, **options):
     return job(dataset, seasonal.MODELS[model], **options)
 
 
-def test_what_is_known_beforehand_is_seen_at_its_time():
-    (replicate,) = least_squares.train(data("linear", known=1), ridge=1e-6).replicates
-    assert replicate.predictions["final_test"] == pytest.approx(
-        data("linear").dataset.splits["test"].targets, abs=1e-3
-    )
+AHEAD = (2, 3, 4)
+LONG = Problem((31, 9), target=1, horizon=2, outputs=3, period=DAY, calendar=6)
+"""Another column, the target, one that is known beforehand, and the calendar."""
+
+
+@pytest.fixture
+def inputs():
+    """Two windows, whose last rows are of a Tuesday and of a Sunday."""
+    values = np.random.default_rng(0).normal(size=(2, 31, 9))
+    values[:, -1, 3:5] = [[0, 1], [-1, 0]]
+    values[:, -1, 7:] = [[np.sin(1.0), np.cos(1.0)], [np.sin(6.0), np.cos(6.0)]]
+    return values
+
+
+def repeats(values, cycle):
+    """The values at most seven whole cycles before each value ahead, as many of each."""
+    latest = [len(values) - 1 + step - cycle * -(-step // cycle) for step in AHEAD]
+    found = [values[place::-cycle] for place in latest]
+    count = min(7, *map(len, found))
+    return [one[:count] for one in found]
+
+
+def seen_ahead(window, base, cycles, *, own=False, recent=6, known=0, season=True):
+    """The features of each value ahead, and what trees correct, from a loop."""
+    target = window[:, 1]
+    shortest = cycles[0] if cycles else 1
+    corrected = [target[-7:].mean()] * 3
+    if base == "cycle":
+        corrected = [one[0] for one in repeats(target, shortest)]
+        target = target[shortest:] - target[:-shortest]
+    cycles = [cycle for cycle in cycles if cycle + 2 <= len(target)]
+    first = cycles[0] if cycles else 7
+    if base == "mean":
+        corrected = [target[-first:].mean()] * 3
+    spans = {min(span, len(target)) for span in (max(2, first // 8), first, 2 * first)}
+    spans = sorted({*spans, *cycles[1:]})
+    hour = np.arctan2(*window[-1, 3:5])
+    week = np.arctan2(*window[-1, 7:])
+    others = [window[:, column] for column in range(3 - known) if column != 1]
+    rows = []
+    for number, step in enumerate(AHEAD):
+        row = [step, round((hour + step * np.pi / 2) % (2 * np.pi), 3)]
+        row += [*window[-1, 5:7]] * season
+        later = round((week + step * np.pi / 14 + 1e-4) % (2 * np.pi), 3)
+        row += [later, int(later * 7 / (2 * np.pi))]
+        for cycle in cycles:
+            same = repeats(target, cycle)[number]
+            row += [*same, same.mean(), same[:3].mean(), np.median(same)]
+        row += [*target[-recent:][::-1], *(target[-span:].mean() for span in spans)]
+        if cycles:
+            before = target[-spans[0] - first : -first].mean()
+            row.append(target[-1] - target[-1 - first])
+            row.append(target[-spans[0] :].mean() - before)
+        for other in [] if own else others:
+            row += [other[-1], other[-first:].mean()]
+            row += [repeats(other, first)[number][0]] * bool(cycles)
+        rows.append(row + [window[number - 3, 2]] * known)
+    return rows, corrected
 
 
 @pytest.mark.parametrize(
-    ("model", "options"), [("linear", {}), ("boosting", {"cycles": [DAY]})]
+    "options",
+    [
+        {"base": "mean", "cycles": [DAY, 12, 30], "known": 1},
+        {"base": "mean", "cycles": [], "season": False},
+        {"base": "cycle", "cycles": [DAY, 12], "own": True, "recent": 40},
+        {"base": "mean", "cycles": [16, 3], "recent": 2},
+    ],
 )
-def test_without_the_season_the_time_of_the_year_changes_nothing(model, options):
-    """The calendar's columns are sine and cosine of the day, the year and the week."""
-    days = Problem((12, 7), outputs=HORIZON, period=DAY, calendar=6)
-    inputs = np.random.default_rng(0).uniform(-1, 1, (2, 12, 7))
-    other = inputs.copy()
-    other[:, :, 3:5] = 0.5
-    for season in (True, False):
-        features = seasonal.MODELS[model](days, season=season, **options).features
-        # [0]: the first window's of `linear`, and of `boosting` those of all beside
-        # their base.
-        assert np.array_equal(features(inputs)[0], features(other)[0]) is not season
+def test_trees_see_what_a_naive_loop_finds_for_each_value_ahead(inputs, options):
+    seen, corrected = seasonal.boosting(LONG, **options).features(inputs)
+    for number, window in enumerate(inputs):
+        rows, naive = seen_ahead(window, **options)
+        np.testing.assert_allclose(seen[number], rows, atol=1e-5)
+        np.testing.assert_allclose(corrected[number], naive, atol=1e-6)
+
+
+@pytest.mark.parametrize("season", [True, False])
+def test_a_ridge_sees_the_past_what_is_known_and_harmonics_of_the_week(inputs, season):
+    options = {"last": 5, "others": 2, "known": 1, "season": season}
+    seen = seasonal.linear(LONG, **options).features(inputs)
+    for found, window in zip(seen, inputs, strict=True):
+        week = np.arctan2(*window[-1, 7:])
+        turns = np.array([1, 2, 3, 6, 7, 8, 13, 14, 15, 21]) * week
+        daily = [*np.cos(turns), *np.sin(turns)]
+        year = window[-1, 5:7]
+        expected = [*window[-5:, 1], *window[-2:, 0], *window[-5:, 2], *daily]
+        if season:
+            expected += [*year, *np.outer(daily, year).ravel()]
+        np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
 OWN = {"own": True, "base": "zero"}
