@@ -25,7 +25,9 @@ def test_demand_is_forecast_by_its_mean_so_that_sums_are_right():
             objective=objective,
             models=["ridge", "boosting_own"],
         )
-        sums[objective] = answer.forecast()["y_hat"].sum()
+        forecast = answer.forecast(levels=0.9)
+        assert forecast["lo-90"].min() == 0
+        sums[objective] = forecast["y_hat"].sum()
     expected = 8 * frame.groupby("unique_id")["y"].mean().sum()
     assert abs(sums["mean"] / expected - 1) < 0.1
     assert sums["median"] < 0.85 * expected

@@ -2,7 +2,6 @@
 said there."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from series import seal
 from series.answer import load_forecaster
-from series.forecaster import Forecaster, OutsideRangeWarning
+from series.forecaster import OutsideRangeWarning, floored
 from series.reading import files
 from stages.source import source
 from tests.support.options import sections, typed
@@ -333,23 +332,11 @@ def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspac
             forecaster.forecast(rows(), (level,))
 
 
-def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
-    _, _, forecaster = trained(workspace, "jena_hourly/ridge_calendar")
-    window = forecaster.windows(rows())[""]
-    steps = np.array([-99.0, -6.6, 0.0])  # in deviations of about 14.6 around 100
-    [part] = forecaster.parts
-    part = replace(part, cache={})
-    vars(part)["predict"] = [[lambda _: steps]]
-    forecast, ends = Forecaster("load", [part]).ahead(window)
-    low, high = ends.T
-    assert (forecast[0], low[0], low[1]) == (0, 0, 0)
-    assert min(low[2], forecast[1]) > 0
-    assert (high > forecast).all()
-    unknown = np.full_like(part.arrays["truth"], np.nan)
-    few = replace(part, arrays=part.arrays | {"truth": unknown})
-    vars(few)["predict"] = part.predict
-    _, ends = Forecaster("load", [few]).ahead(window)
-    assert (ends == [-np.inf, np.inf]).all(), "not known, and not 0"
+def test_no_forecast_or_end_is_below_the_lowest_value_and_unknown_ends_stay():
+    ends = np.array([[-np.inf, -1, 4, np.inf], [1, 2, 4, 5]])
+    forecast, known = floored(np.array([-2.0, 3.0]), ends, 0.0)
+    assert forecast.tolist() == [0, 3]
+    np.testing.assert_array_equal(known, [[-np.inf, 0, 4, np.inf], [1, 2, 4, 5]])
 
 
 def test_what_an_older_version_saved_is_refused(workspace, tmp_path):
