@@ -18,7 +18,8 @@ from series.question import (
 )
 from series.reading.detect import detect
 
-HOUR = "each row is a timestep; step=4 would forecast the mean of each hour"
+SHORT = "since the file is short"
+DENSE = "since rows are dense"
 
 
 def proposed(folder, columns, freq="h", count=200):
@@ -83,51 +84,31 @@ def test_a_target_may_lack_half_of_its_values(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("freq", "count", "horizon", "lookback", "cycles"),
+    ("freq", "count", "horizon", "lookback", "cycles", "hour"),
     [
-        ("h", 1960, 24, 336, [24, 168]),
-        ("h", 200, 20, 24, [24, 168]),
-        ("D", 600, 7, 56, [7]),
-        ("B", 600, 5, 40, [5]),
-        ("W", 600, 4, 52, [52]),
-        ("MS", 600, 12, 96, [12]),
-        ("QS", 60, 4, 12, [4]),
-        ("YS", 40, 1, 8, []),
-        ("10min", 19_999, 144, 2016, [144, 1008]),
-        ("1min", 19_999, 60, 1440, [1440, 10080]),
+        ("h", 1960, "24, a day", f"336, {SHORT}", [24, 168], 0),
+        ("h", 200, f"20, {SHORT}", f"24, {SHORT}", [24, 168], 0),
+        ("D", 600, "7, a week", "56, eight weeks", [7], 0),
+        ("B", 600, "5, a week", "40, eight weeks", [5], 0),
+        ("W", 600, "4, four weeks", "52, a year", [52], 0),
+        ("MS", 600, "12, a year", "96, eight years", [12], 0),
+        ("QS", 60, "4, a year", f"12, {SHORT}", [4], 0),
+        ("YS", 40, "1, the next timestep", f"8, {SHORT}", [], 0),
+        ("15min", 20_000, "96, a day", f"2016, {DENSE}", [96, 672], 4),
+        ("10min", 19_999, "144, a day", f"2016, {DENSE}", [144, 1008], 6),
+        ("1min", 19_999, "60, an hour", f"1440, {DENSE}", [1440, 10080], 60),
     ],
 )
-def test_a_window_spans_whole_cycles(tmp_path, freq, count, horizon, lookback, cycles):
+def test_a_window_spans_whole_cycles_and_a_proposal_says_its_reason(
+    tmp_path, freq, count, horizon, lookback, cycles, hour
+):
     _, proposal = proposed(tmp_path, ["load"], freq, count)
-    assert (proposal.horizon, proposal.lookback, proposal.cycles) == (
-        horizon,
-        lookback,
-        cycles,
-    )
-    assert "target" not in proposal.reasons
-
-
-@pytest.mark.parametrize(
-    ("freq", "count", "lines"),
-    [
-        ("h", 1960, ["horizon: 24, a day", "lookback: 336, since the file is short"]),
-        ("B", 600, ["horizon: 5, a week", "lookback: 40, eight weeks"]),
-        ("MS", 600, ["horizon: 12, a year", "lookback: 96, eight years"]),
-        (
-            "15min",
-            20_000,
-            [
-                f"step: 1, {HOUR}",
-                "horizon: 96, a day",
-                "lookback: 2016, since rows are dense",
-            ],
-        ),
-    ],
-)
-def test_a_proposal_says_its_reason(tmp_path, freq, count, lines):
-    _, proposal = proposed(tmp_path, ["load"], freq, count)
-    lines = [*lines, "objective: mean, since values are counts"]
+    told = f"each row is a timestep; step={hour} would forecast the mean of each hour"
+    lines = [f"step: 1, {told}"] if hour else []
+    lines += [f"horizon: {horizon}", f"lookback: {lookback}"]
+    lines.append("objective: mean, since values are counts")
     assert proposal.guesses == [f"guessed   {line}" for line in lines]
+    assert proposal.cycles == cycles
 
 
 def quarters(folder, column, lacking=()):

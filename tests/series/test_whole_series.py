@@ -1,9 +1,6 @@
 """Series that are seen as a whole: panels, and one series of a few dozen rows."""
 
-import csv
 import gc
-import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,8 +22,6 @@ from series.reading.detect import detect
 from series.source import CsvFormat, rows_of
 from tests.series.test_saved_answers import monthly
 from tests.support.answered import answered
-
-M3 = Path(os.environ.get("UNROLL_MIRROR", "")) / "m3" / "M3.csv"
 
 
 def prepared(frame, **options):
@@ -183,36 +178,6 @@ def test_no_row_suffices_for_a_cutoff_of_four():
     frame = pd.concat([frame, monthly("C", 6).assign(sales=np.nan)])
     with pytest.raises(UnrollError, match="no series has rows enough for a cutoff"):
         answered(frame, target="sales", horizon=2)
-
-
-@pytest.mark.skipif(not M3.is_file(), reason="the mirror has no M3")
-def test_thirty_series_of_m3_are_forecast_better_than_by_naive_models():
-    with M3.open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["period"] == "QUARTERLY"]
-    frames = []
-    truths = []
-    for row in rows[::26][:30]:
-        values = np.array([float(value) for value in row["x"].split(";")])
-        stamps = pd.date_range(end="2000-01-01", periods=len(values), freq="QS")
-        frames.append(pd.DataFrame({"unique_id": row["sn"], "ds": stamps, "y": values}))
-        truth = np.array([float(value) for value in row["xx"].split(";")])
-        scale = np.abs(values[4:] - values[:-4]).mean()
-        truths.append((truth, scale))
-    answer = answered(pd.concat(frames), target="y", horizon=8)
-    scaled = {}
-    for model in ("last_value", "cycle_4", "combination"):
-        forecast = answer.forecast(levels=0.9, model=model)
-        by_series = forecast.groupby("unique_id", sort=False)
-        errors = []
-        inside = []
-        for (_, own), (truth, scale) in zip(by_series, truths, strict=True):
-            errors.append(np.abs(own["y_hat"].to_numpy() - truth).mean() / scale)
-            inside.append((own["lo-90"] <= truth) & (truth <= own["hi-90"]))
-        scaled[model] = np.mean(errors)
-    assert answer.board.champion == "combination"
-    naive = min(scaled["last_value"], scaled["cycle_4"])
-    assert scaled["combination"] < 0.85 * naive
-    assert 0.8 < np.mean(inside) < 0.97
 
 
 def models_of(frame, **options):
