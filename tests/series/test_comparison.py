@@ -125,6 +125,13 @@ def test_a_model_is_better_if_its_lead_is_sure_or_beyond_the_band(
     assert found.better is better
 
 
+def test_the_rows_that_would_decide_are_told_in_tenths_up_to_twice():
+    one = errors(1.0)
+    sizes = np.linspace(0.865, 0.89, 30)
+    found = {compare(one, errors(size, seed=1), 91).more for size in sizes}
+    assert found == {None, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2.0}
+
+
 def test_the_part_of_seeds_is_the_variance_of_their_mean():
     assert seed_part(np.array([1.0])) == NO_SEEDS
     part = seed_part(np.exp([0.0, 0.3, 0.6]))

@@ -1,5 +1,4 @@
-"""Networks in NumPy: they learn, the same bytes twice, and forecast from their weights
-alone."""
+"""Networks in NumPy: the same bytes twice, beside others and alone."""
 
 from dataclasses import replace
 
@@ -42,17 +41,10 @@ def trained(data, name="gru", seeds=(0, 1), **options):
     )
 
 
-def error(data, result):
-    forecasts = [replicate.predictions["final_test"] for replicate in result.replicates]
-    return [
-        float(np.mean(np.abs(each - data.splits["test"].targets))) for each in forecasts
-    ]
-
-
 @pytest.mark.parametrize("name", ["gru", "lstm", "mlp"])
-def test_a_network_of_each_seed_learns(sine, name):
-    result = trained(sine, name, steps=200)
-    assert max(error(sine, result)) < 0.05
+def test_a_network_of_each_seed_says_what_it_is_made_of(sine, name):
+    """tests/series/models/test_numpy_networks.py has what it learns."""
+    result = trained(sine, name, steps=1)
     assert [replicate.seed for replicate in result.replicates] == [0, 1]
     assert result.parameters == sum(layer["parameters"] for layer in result.layers)
     assert [layer["type"] for layer in result.layers][-1] == "Dense"

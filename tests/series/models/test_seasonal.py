@@ -1,5 +1,7 @@
 """What seasonal models see of a window, and what trees say of all values ahead."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -38,8 +40,14 @@ def repeats(values, cycle):
     return [one[:count] for one in found]
 
 
-def seen_ahead(window, base, cycles, *, own=False, recent=6, known=0, season=True):
-    """The features of each value ahead, and what trees correct, from a loop."""
+def seen_ahead(
+    window, period, base, cycles, *, own=False, recent=6, known=0, season=True
+):
+    """The features of each value ahead, and what trees correct, from a loop.
+
+    Rows lie a day apart where there is no period.
+    """
+    days = [step / (period or 1) for step in AHEAD]
     target = window[:, 1]
     shortest = cycles[0] if cycles else 1
     corrected = [target[-7:].mean()] * 3
@@ -57,9 +65,10 @@ def seen_ahead(window, base, cycles, *, own=False, recent=6, known=0, season=Tru
     others = [window[:, column] for column in range(3 - known) if column != 1]
     rows = []
     for number, step in enumerate(AHEAD):
-        row = [step, round((hour + step * np.pi / 2) % (2 * np.pi), 3)]
+        turn = 2 * np.pi * days[number]
+        row = [step, round((hour + (turn if period else 0)) % (2 * np.pi), 3)]
         row += [*window[-1, 5:7]] * season
-        later = round((week + step * np.pi / 14 + 1e-4) % (2 * np.pi), 3)
+        later = round((week + turn / 7 + 1e-4) % (2 * np.pi), 3)
         row += [later, int(later * 7 / (2 * np.pi))]
         for cycle in cycles:
             same = repeats(target, cycle)[number]
@@ -77,18 +86,21 @@ def seen_ahead(window, base, cycles, *, own=False, recent=6, known=0, season=Tru
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("period", "options"),
     [
-        {"base": "mean", "cycles": [DAY, 12, 30], "known": 1},
-        {"base": "mean", "cycles": [], "season": False},
-        {"base": "cycle", "cycles": [DAY, 12], "own": True, "recent": 40},
-        {"base": "mean", "cycles": [16, 3], "recent": 2},
+        (DAY, {"base": "mean", "cycles": [DAY, 12, 30], "known": 1}),
+        (DAY, {"base": "mean", "cycles": [], "season": False}),
+        (0, {"base": "cycle", "cycles": [7, 14], "own": True, "recent": 40}),
+        (DAY, {"base": "mean", "cycles": [16, 3], "recent": 2}),
     ],
 )
-def test_trees_see_what_a_naive_loop_finds_for_each_value_ahead(inputs, options):
-    seen, corrected = seasonal.boosting(LONG, **options).features(inputs)
+def test_trees_see_what_a_naive_loop_finds_for_each_value_ahead(
+    inputs, period, options
+):
+    problem = replace(LONG, period=period)
+    seen, corrected = seasonal.boosting(problem, **options).features(inputs)
     for number, window in enumerate(inputs):
-        rows, naive = seen_ahead(window, **options)
+        rows, naive = seen_ahead(window, period, **options)
         np.testing.assert_allclose(seen[number], rows, atol=1e-5)
         np.testing.assert_allclose(corrected[number], naive, atol=1e-6)
 
