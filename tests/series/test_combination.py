@@ -36,21 +36,6 @@ def test_an_origin_uses_what_had_come_by_then():
     assert changed[21].all()
 
 
-def test_one_odd_day_is_not_corrected():
-    rng = np.random.default_rng(3)
-    truth = rng.normal(size=(60, 3))
-    good = truth + 0.1 * rng.normal(size=(3, 60, 3))
-    wild = truth.copy()
-    wild[40] += 100
-    usual, moved = (
-        combination.weighted_forecast(good, came, KNOWN, "median")[41]
-        for came in (truth, wild)
-    )
-    assert np.abs(moved - usual).max() < 1, (
-        "one odd day moves the next by no more than a usual error"
-    )
-
-
 def test_each_series_is_combined_by_itself_however_many_origins_it_has(monkeypatch):
     rng = np.random.default_rng(6)
     series = np.repeat([2, 5, 6, 7, 9], [30, 12, 30, 7, 12])

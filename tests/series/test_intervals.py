@@ -61,15 +61,6 @@ def test_they_have_the_numbers_that_are_committed(hour, num_regression):
     num_regression.check({f"{number}": column for number, column in enumerate(columns)})
 
 
-def test_skewed_errors_have_skewed_intervals_that_hold():
-    share = held(lambda rng: skewed(rng, (120, 4)), DAILY)
-    assert 0.88 < share[10:].mean() < 0.96
-    rng = np.random.default_rng(1)
-    low, high = quantiles(skewed(rng, (120, 4)), (0.9,), DAILY)[-1].T
-    assert (high > 2 * -low).all()
-    assert -low.mean() < 1.5, "the errors below are never less than -0.69"
-
-
 def test_quantiles_are_those_of_a_naive_loop():
     """Of known scores of one step, with weights that age; no scaling by recent errors,
     and enough origins."""
@@ -144,26 +135,6 @@ def test_the_weighted_quantile_loss_of_medians_is_their_error_by_the_sum():
     assert weighted_quantile_loss(truth, forecasts, [0.5]) == pytest.approx(expected)
     assert weighted_quantile_loss(np.zeros(3), np.ones((3, 1)), [0.5]) is None
     assert weighted_quantile_loss(np.empty(0), np.empty((0, 1)), [0.5]) is None
-
-
-def weekly(rng, shape):
-    """Errors that are three times as large on every seventh day."""
-    days = np.arange(shape[0])[:, None] + np.arange(shape[1])
-    return rng.normal(size=shape) * np.where(days % 7 == 0, 3.0, 1.0)
-
-
-def test_intervals_are_wide_where_errors_were_large_at_this_position():
-    times = pd.date_range("2024-01-01", periods=204)  # a Monday
-    days = np.asarray(times.day_of_week * 24)
-    places = np.lib.stride_tricks.sliding_window_view(days, 4)
-    errors = weekly(np.random.default_rng(0), (200, 4))
-    found = quantiles(errors, (0.9,), HOURLY, positions=places)
-    widths = found[..., 1] - found[..., 0]
-    monday = places == 0
-    late = np.arange(201) > 100
-    assert widths[late][monday[late]].mean() > 1.6 * widths[late][~monday[late]].mean()
-    before = quantiles(errors[:150], (0.9,), HOURLY, positions=places[:151])
-    np.testing.assert_allclose(found[:151], before, err_msg="from later errors")
 
 
 def weekly_positions(times, spacing):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.problem import Problem
-from series.models.statistical import ets, tsb
+from series.models.statistical import ets, forecast, tsb
 
 SMOOTHING = (0.02, 0.05, 0.1, 0.2, 0.3)
 
@@ -64,3 +64,12 @@ def test_a_trend_is_fitted_to_the_latest_hundred_values_or_to_four_cycles(cycle,
     assert np.abs(fewer - whole).max() > 1e-9
     level, without, _ = ets(problem, cycle=cycle, trend=False).features(inputs)
     assert np.abs(without - level).max() > 1e-9
+
+
+@pytest.mark.parametrize("name", ["theta", "auto_ets"])
+def test_a_season_takes_more_than_two_cycles(name):
+    noise = np.random.default_rng(0).normal(0, 0.1, 36)
+    values = 5 + np.resize([0, 4, 1, 2, 7, 3], 36) + noise
+    of_two = [forecast(name, values[:12], 4, cycle) for cycle in (6, 1)]
+    np.testing.assert_array_equal(*of_two)
+    np.testing.assert_allclose(forecast(name, values[:30], 4, 6), [5, 9, 6, 7], atol=1)
