@@ -211,23 +211,6 @@ def test_at_an_origin_of_the_past_it_forecasts_what_the_run_said_there(
         pd.testing.assert_frame_equal(apart.forecast(past.iloc[-120:]), forecast)
 
 
-@pytest.mark.parametrize("name", ["jena_hourly/ridge_calendar", "later/ridge"])
-def test_its_errors_are_those_of_the_run_at_origins_a_day_apart(workspace, name):
-    run, data, forecaster = trained(workspace, name)
-    test = data.splits["test"]
-    chosen = (test.rows[-1] - test.rows) % 24 == 0
-    predictions = (
-        run.predictions[f"{run.points[-1]}_test"].mean(axis=0).reshape(len(test), -1)
-    )
-    own = forecaster.parts[0].arrays["forecasts"][0, -chosen.sum() :]
-    np.testing.assert_allclose(own, predictions[chosen], rtol=2e-5, atol=1e-5)
-    truth = test.targets.reshape(len(test), -1)[chosen]
-    of_errors = forecaster.parts[0].arrays["truth"][-chosen.sum() :]
-    known = np.isfinite(of_errors)
-    np.testing.assert_allclose(of_errors[known], truth[known], rtol=2e-5, atol=1e-5)
-    assert forecaster.first.stride == 24
-
-
 BAD = {
     "too few": (
         lambda rows: rows.tail(30),

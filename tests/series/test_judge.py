@@ -4,9 +4,10 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.validation import one_of
+from series.combination import ENSEMBLE
 from series.judge import judge, of_answers
 from series.options import MODELS
-from tests.series.boards import ENSEMBLE, STD, answered, board, noisy, table
+from tests.series.boards import STD, answered, board, noisy, table
 
 ERRORS = {
     "last": noisy(2.0),

@@ -207,9 +207,6 @@ def test_an_answer_is_listed_and_compared(shop, tmp_path, capsys):
     facts = printed(folder, "show", "shop").splitlines()
     assert "  files: [../shop.csv]" in facts
     assert "    lookback: 14" in facts
-    shown = printed(folder, "compare", "shop/")
-    assert "coverage" in shown.lower()
-    assert "weighted quantile loss" in shown
 
 
 def test_what_somebody_else_asked_is_read_by_a_schema_and_no_link_is_followed(
