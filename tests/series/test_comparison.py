@@ -158,13 +158,13 @@ def test_scores_are_in_deviations_and_the_bias_is_that_of_the_sum():
         {
             "unique_id": ["x", "x", "y", "y"],
             "model": "m",
-            "y": [1.0, 3.0, 10.0, np.nan],
+            "y": [0.0, 3.0, 10.0, np.nan],
             "y_hat": [1.0, 1.0, 4.0, 5.0],
         }
     )
     found = scores(rows, {"x": 2.0, "y": 3.0}).loc["m"]
-    assert found["mae"] == pytest.approx((0 + 1 + 2) / 3)
-    assert found["rmse"] == pytest.approx(((0 + 1 + 4) / 3) ** 0.5)
-    assert found["bias"] == pytest.approx(6 / 14 - 1)
+    assert found["mae"] == pytest.approx((0.5 + 1 + 2) / 3)
+    assert found["rmse"] == pytest.approx(((0.25 + 1 + 4) / 3) ** 0.5)
+    assert found["bias"] == pytest.approx(6 / 13 - 1)
     below = rows.assign(y=-rows["y"])
     assert np.isnan(scores(below, {"x": 2.0, "y": 3.0}).loc["m", "bias"])

@@ -15,7 +15,6 @@ from pipeline.data.series_options import Cleaning
 from pipeline.errors import UnrollError, UsageError
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
-from series import seal
 from series.answer import load_forecaster
 from series.forecaster import OutsideRangeWarning, floored
 from series.reading import files
@@ -168,15 +167,8 @@ def in_utc(table, zone):
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_at_an_origin_of_the_past_it_forecasts_what_the_run_said_there(
-    workspace, tmp_path, name
-):
+def test_at_an_origin_of_the_past_it_forecasts_what_the_run_said_there(workspace, name):
     run, data, forecaster = trained(workspace, name)
-    forecaster.save(tmp_path / "apart")
-    seal.write(tmp_path / "apart")
-    apart = forecaster
-    if data.name == "jena_hourly" or name == "later/ridge":
-        apart = load_forecaster(tmp_path / "apart")
     windows = data.splits["test"]
     whole = rows()
     zone = QUESTIONS[data.name].get("time_zone")
@@ -188,10 +180,9 @@ def test_at_an_origin_of_the_past_it_forecasts_what_the_run_said_there(
         cutoff = data.stamps[windows.rows[place] - windows.step]
         past = whole[(stamps <= cutoff).to_numpy()]
         expected = predictions[:, place].mean(axis=0)
-        for each in (forecaster, apart):
-            (window,) = each.windows(past).values()
-            (found,) = each.parts[0].of_members(window.inputs)
-            np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
+        (window,) = forecaster.windows(past).values()
+        (found,) = forecaster.parts[0].of_members(window.inputs)
+        np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
         forecast = forecaster.forecast(past)
         np.testing.assert_allclose(
             forecast["y_hat"], expected * data.scale.std + data.scale.mean, rtol=2e-6
@@ -208,7 +199,7 @@ def test_at_an_origin_of_the_past_it_forecasts_what_the_run_said_there(
         middle, ends = forecaster.ahead(forecaster.windows(past)[""])
         np.testing.assert_allclose(forecast["y_hat"], middle)
         np.testing.assert_allclose(forecast[["lo-90", "hi-90"]], ends)
-        pd.testing.assert_frame_equal(apart.forecast(past.iloc[-120:]), forecast)
+        pd.testing.assert_frame_equal(forecaster.forecast(past.iloc[-120:]), forecast)
 
 
 BAD = {

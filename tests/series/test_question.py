@@ -92,6 +92,7 @@ def test_a_target_may_lack_half_of_its_values(tmp_path):
         ("B", 600, "5, a week", "40, eight weeks", [5], 0),
         ("W", 600, "4, four weeks", "52, a year", [52], 0),
         ("MS", 600, "12, a year", "96, eight years", [12], 0),
+        ("MS", 100, "12, a year", f"24, {SHORT}", [12], 0),
         ("QS", 60, "4, a year", f"12, {SHORT}", [4], 0),
         ("YS", 40, "1, the next timestep", f"8, {SHORT}", [], 0),
         ("15min", 20_000, "96, a day", f"2016, {DENSE}", [96, 672], 4),
