@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -154,8 +152,6 @@ def test_of_errors_that_a_run_keeps_there_is_the_mean_of_each_week():
     )
     weeks = plot_data.weeks(data, runs)
     pd.testing.assert_frame_equal(weeks, of_row.groupby("week", as_index=False).mean())
-    assert plot_data.weeks(dataclasses.replace(data, period=0), runs) is None
-    assert plot_data.weeks(small(), {}) is None
 
 
 def test_mistakes_are_the_reviews_that_a_model_is_surest_of_and_wrong():

@@ -56,13 +56,6 @@ def keras_gates(columns):
     return np.concatenate([entry, forget, candidate, exit_], axis=1)
 
 
-def share(progress):
-    """Of the highest rate: it rises for a tenth of the steps, and falls to 0."""
-    if progress < 0.1:
-        return 10 * progress
-    return (1 + np.cos(np.pi * (progress - 0.1) / 0.9)) / 2
-
-
 @pytest.mark.parametrize(
     ("layer", "sizes", "seen", "loss"),
     [
@@ -111,14 +104,18 @@ def test_the_weights_after_some_steps_are_those_of_adam_in_keras(
     # of its two biases the first two gates have one here
     one_bias = np.ones((2, 3 * UNITS))
     one_bias[1, : 2 * UNITS] = 0
+    # it rises for a tenth of the 15 steps, and falls to 0
+    progress = np.arange(1, 16) / 15
+    falling = (1 + np.cos(np.pi * (progress - 0.1) / 0.9)) / 2
+    rates = 0.05 * np.where(progress < 0.1, 10 * progress, falling)
     for seed, replicate in enumerate(replicates):
         random = np.random.default_rng(seed)
         network = LAYERS[layer](3, sizes, OUTPUTS)
         theirs = keras_model(network, network.fresh(random)[0])
         orders = [random.permutation(24)[:21].reshape(3, 7) for _ in range(5)]
         adam = keras.optimizers.Adam(global_clipnorm=1.0)
-        for step, batch in enumerate(np.concatenate(orders), 1):
-            adam.learning_rate = 0.05 * share(step / 15)
+        for rate, batch in zip(rates, np.concatenate(orders), strict=True):
+            adam.learning_rate = rate
             with tf.GradientTape() as tape:
                 errors = theirs(scaled[1:][batch]) - wanted[batch]
                 losses = tf.abs(errors) if loss == "mae" else errors**2 / 2
