@@ -146,10 +146,6 @@ def test_what_looks_back_further_than_windows_sees_all_that_there_is():
     assert np.array_equal(inputs[0, 12:], windows.take(np.array([0]))[0][0])
     assert np.array_equal(inputs[1], windows.series[8:68])
     assert np.array_equal(targets, windows.take(np.array([0, 20]))[1])
-    of_two = training.extended(data().splits["test"], 60, np.arange(400) // 195)
-    inputs, _ = of_two.take(np.array([50]))
-    assert np.isnan(inputs[0, :5]).all(), "the second series begins at row 195"
-    assert np.array_equal(inputs[0, 5:], windows.series[195:250])
 
 
 def test_a_gap_is_told_of_where_more_than_a_window_is_seen():

@@ -127,7 +127,7 @@ def test_many_series_and_late_origins_alone_have_the_same_quantiles():
 
 
 def test_the_weighted_quantile_loss_of_medians_is_their_error_by_the_sum():
-    """tests/series/test_leaderboard.py has the loss of deciles, by a naive loop."""
+    """tests/series/test_leaderboard.py has the loss of deciles, by a library."""
     rng = np.random.default_rng(4)
     truth = rng.normal(size=20)
     forecasts = rng.normal(size=(20, 1))

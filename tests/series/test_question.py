@@ -34,28 +34,30 @@ def proposed(folder, columns, freq="h", count=200):
 
 
 @pytest.mark.parametrize(
-    ("columns", "target"),
+    ("columns", "target", "why"),
     [
-        ("Last kW|Temp C", "Last kW"),
-        ("HUFL HULL OT", "OT"),
-        ("temp rain_1h snow_1h traffic_volume", "traffic_volume"),
-        ("No year month pm2.5 DEWP TEMP", "pm2.5"),
-        ("season hum windspeed casual registered cnt", "cnt"),
+        ("Last kW|Temp C", "Last kW", "by its name"),
+        ("HUFL HULL OT", "OT", "by its name"),
+        ("temp rain_1h snow_1h traffic_volume", "traffic_volume", "by its name"),
+        ("No year month pm2.5 DEWP TEMP", "pm2.5", "by its name"),
+        ("season hum windspeed casual registered cnt", "cnt", "by its name"),
         (
             "Temperature Humidity PowerConsumption_Zone1 PowerConsumption_Zone2",
             "PowerConsumption_Zone1",
+            "by its name",
         ),
-        ("Temp (°C)|Stromverbrauch [kWh]", "Stromverbrauch [kWh]"),
-        ("load_forecast load", "load"),
-        ("price y", "price"),
-        ("holiday a b", "a"),
+        ("Temp (°C)|Stromverbrauch [kWh]", "Stromverbrauch [kWh]", "by its name"),
+        ("load_forecast load", "load", "by its name"),
+        ("price y", "price", "by its name"),
+        ("a [°C]|b [kW]", "b [kW]", "by its unit"),
+        ("holiday a b", "a", "the first that may be forecast"),
     ],
 )
-def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target):
+def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target, why):
     columns = columns.split("|" if "|" in columns else None)
     _, proposal = proposed(tmp_path, columns)
     assert proposal.target == target
-    assert "target= names another" in proposal.reasons["target"]
+    assert proposal.reasons["target"] == f"{why}; target= names another"
 
 
 @pytest.mark.parametrize(
@@ -248,6 +250,8 @@ def test_an_empty_cell_is_no_value_beside_words_and_columns_known_beforehand(
 def test_of_many_series_that_are_not_forecast_the_first_has_its_reason():
     reasons = {f"s{number}": "8 rows, where 9 are needed" for number in range(660)}
     assert not_forecast({}, 7) == ""
+    two = dict.fromkeys("ab", "3 rows")
+    assert not_forecast(two, 7).endswith(" b: 3 rows). To forecast more, add rows.")
     assert not_forecast(reasons | {"late": "3 rows, none of them late"}, 95) == (
         "661 of 756 series are not forecast. "
         "The first is s0 (8 rows, where 9 are needed); `left_out` "

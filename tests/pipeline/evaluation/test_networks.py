@@ -134,7 +134,7 @@ def test_examples_of_texts_are_short_ones_or_the_shortest(lengths, chosen):
 
 
 def test_points_have_no_past_to_be_shown_and_windows_have():
-    assert networks._has_past(small(), "examples")
+    assert networks._has_past(small(targets=np.ones((4, 2))), "examples")
     assert not networks._has_past(small(), "points")
 
 

@@ -62,8 +62,6 @@ def test_a_trend_is_fitted_to_the_latest_hundred_values_or_to_four_cycles(cycle,
     whole, latest, fewer = ets(problem, cycle=cycle).features(inputs)
     np.testing.assert_array_equal(latest, whole)
     assert np.abs(fewer - whole).max() > 1e-9
-    level, without, _ = ets(problem, cycle=cycle, trend=False).features(inputs)
-    assert np.abs(without - level).max() > 1e-9
 
 
 @pytest.mark.parametrize("name", ["theta", "auto_ets"])
