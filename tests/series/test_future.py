@@ -106,9 +106,14 @@ def test_rows_to_come_in_the_same_file_are_a_plan_or_one_warning(rows):
 
 def test_a_promotion_multiplies_the_mean_of_each_product(rows):
     past, plan = rows
-    models = ["ridge", "boosting", "boosting_own", "boosting_cycle"]
-    options = {"target": "sales", "horizon": HORIZON, "future": ["promo", "heat"]}
-    answer = answered(past, **options, objective="mean", models=models)
+    answer = answered(
+        past,
+        target="sales",
+        horizon=HORIZON,
+        future=["promo", "heat"],
+        objective="mean",
+        models=["ridge", "boosting", "boosting_own", "boosting_cycle"],
+    )
     assert "last_value" not in answer.board.members, "it does not see the promotion"
     sold = plan.set_index(["product", "week"])
     for model in (None, "boosting"):

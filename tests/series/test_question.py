@@ -14,9 +14,11 @@ from series.question import (
     is_short,
     perhaps_known,
     propose,
+    rows_of_hour,
     too_far,
 )
 from series.reading.detect import detect
+from series.source import CsvFormat, rows_of
 
 SHORT = "since the file is short"
 DENSE = "since rows are dense"
@@ -112,6 +114,14 @@ def test_a_window_spans_whole_cycles_and_a_proposal_says_its_reason(
     lines.append("objective: mean, since values are counts")
     assert proposal.guesses == [f"guessed   {line}" for line in lines]
     assert proposal.cycles == cycles
+
+
+def test_an_hour_is_so_many_rows_that_they_divide_each_open_day():
+    """Of 51 rows from 9:00 to 17:30 an hour would be six."""
+    days = pd.date_range("2024-01-01", periods=40).to_numpy()[:, None]
+    stamps = (days + np.arange(54, 105) * np.timedelta64(10, "m")).ravel()
+    frame = pd.DataFrame({"time": stamps, "load": np.arange(2040) % 29})
+    assert rows_of_hour(detect(rows_of(frame, CsvFormat()), Options())) == 3
 
 
 def quarters(folder, column, lacking=()):

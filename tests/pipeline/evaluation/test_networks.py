@@ -126,8 +126,8 @@ def test_examples_of_texts_are_short_ones_or_the_shortest(lengths, chosen):
     """An input is filled up with 0."""
     words = np.arange(90) < np.array(lengths)[:, None]
     texts = Arrays(words.astype(np.int16), np.zeros(len(lengths), np.float32))
-    splits = {"train": texts, "test": texts}
-    data = Dataset("x", "classify", "accuracy", splits, words=np.array(["", "a"]))
+    known = np.array(["", "a"])
+    data = Dataset("x", "classify", "accuracy", {"test": texts}, words=known)
     found, titles = networks._examples(data)
     assert found.tolist() == chosen
     assert titles == [f"test example {index}" for index in chosen]

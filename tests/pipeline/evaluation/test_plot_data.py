@@ -143,8 +143,7 @@ def test_less_than_three_weeks_are_ten_days_that_keep_the_place_of_gaps():
 def test_of_errors_that_a_run_keeps_there_is_the_mean_of_each_week():
     rows = np.arange(60, 110)
     windows = Windows(np.zeros((130, 3)), rows, 24, 1, 0, 0, outputs=4, every=True)
-    splits = {"train": windows, "test": windows}
-    data = Dataset("d", "forecast", "mae", splits, period=2)
+    data = Dataset("d", "forecast", "mae", {"test": windows}, period=2)
     errors = np.random.default_rng(0).random((3, 50, 2))
     runs = {"kept": of({"final_test": errors}), "summary": of({})}
     of_row = pd.DataFrame(

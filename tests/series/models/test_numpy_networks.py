@@ -86,12 +86,12 @@ def test_the_weights_after_some_steps_are_those_of_adam_in_keras(
         outputs=OUTPUTS,
         weights=lambda inputs: inputs[:, -1, 3],
     )
-    examples = Arrays(inputs, targets)
-    splits = {"train": examples, "test": examples}
+    splits = dict.fromkeys(("train", "test"), Arrays(inputs, targets))
     data = Dataset("x", "forecast", "mae", splits, scored=())
     job = Job("x", data, lambda: model, (0, 1))
-    options = {"epochs": 5, "batch_size": 7, "learning_rate": 0.05, "loss": loss}
-    replicates = numpy_adam.train(job, **options).replicates
+    trained = numpy_adam.train(
+        job, epochs=5, batch_size=7, learning_rate=0.05, loss=loss
+    )
 
     values = inputs[1:][seen].reshape(-1, 3)
     std = [*values[:, :2].std(axis=0), 1]
@@ -108,7 +108,7 @@ def test_the_weights_after_some_steps_are_those_of_adam_in_keras(
     progress = np.arange(1, 16) / 15
     falling = (1 + np.cos(np.pi * (progress - 0.1) / 0.9)) / 2
     rates = 0.05 * np.where(progress < 0.1, 10 * progress, falling)
-    for seed, replicate in enumerate(replicates):
+    for seed, replicate in enumerate(trained.replicates):
         random = np.random.default_rng(seed)
         network = LAYERS[layer](3, sizes, OUTPUTS)
         theirs = keras_model(network, network.fresh(random)[0])

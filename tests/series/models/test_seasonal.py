@@ -131,8 +131,8 @@ def test_trees_of_all_values_ahead_are_those_of_a_library():
     model = Direct(lambda inputs: (inputs, inputs[:, :, 0].copy()))
     splits = {"train": Arrays(features, masked), "test": Arrays(features, targets)}
     data = Dataset("x", "forecast", "mae", splits, scored=())
-    options = {"learning_rate": 0.3, "trees": 30, "leaves": 4, "examples": 5}
-    trained = boosting.train(Job("x", data, lambda: model, (0,)), **options)
+    job = Job("x", data, lambda: model, (0,))
+    trained = boosting.train(job, trees=30, leaves=4, learning_rate=0.3, examples=5)
     measured = np.isfinite(masked)
     errors = boosting._untied(masked - base).astype(np.float64)
     library = HistGradientBoostingRegressor(
