@@ -140,7 +140,7 @@ def test_the_part_of_seeds_is_the_variance_of_their_mean():
 
 def test_blocks_are_weeks_and_what_is_left_belongs_to_the_last_one():
     assert np.bincount(block_numbers(cutoffs(30), WEEK)).tolist() == [7, 7, 7, 9]
-    assert block_numbers(cutoffs(5), WEEK).tolist() == [0] * 5
+    assert block_numbers(cutoffs(13), WEEK).tolist() == [0] * 13
     assert np.bincount(block_numbers(cutoffs(12, days=3), WEEK)).tolist() == [
         3,
         2,

@@ -260,8 +260,7 @@ def test_an_empty_cell_is_no_value_beside_words_and_columns_known_beforehand(
 def test_of_many_series_that_are_not_forecast_the_first_has_its_reason():
     reasons = {f"s{number}": "8 rows, where 9 are needed" for number in range(660)}
     assert not_forecast({}, 7) == ""
-    two = dict.fromkeys("ab", "3 rows")
-    assert not_forecast(two, 7).endswith(" b: 3 rows). To forecast more, add rows.")
+    assert not_forecast(dict.fromkeys("ab", "3 rows"), 7).endswith("more, add rows.")
     assert not_forecast(reasons | {"late": "3 rows, none of them late"}, 95) == (
         "661 of 756 series are not forecast. "
         "The first is s0 (8 rows, where 9 are needed); `left_out` "

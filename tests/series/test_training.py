@@ -105,8 +105,8 @@ def test_of_few_windows_the_first_options_are_taken(walk):
 
 
 def test_a_network_without_cycles_corrects_the_last_value():
-    [only] = training.by_base(network(cycles=[]))
-    assert only.model.options["base"] == "last"
+    only = training.by_base(network(cycles=[]))
+    assert [each.model.options["base"] for each in only] == ["last"]
 
 
 def test_other_models_are_left_as_they_are(walk):
