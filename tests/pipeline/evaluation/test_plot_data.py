@@ -145,11 +145,12 @@ def test_of_errors_that_a_run_keeps_there_is_the_mean_of_each_week():
     windows = Windows(np.zeros((130, 3)), rows, 24, 1, 0, 0, outputs=4, every=True)
     data = Dataset("d", "forecast", "mae", {"test": windows}, period=2)
     errors = np.random.default_rng(0).random((3, 50, 2))
-    runs = {"kept": of({"final_test": errors}), "summary": of({})}
     of_row = pd.DataFrame(
         {"week": rows // 14 - 4, "kept": errors[:, :, 1].mean(axis=0)}
     )
-    weeks = plot_data.weeks(data, runs)
+    weeks = plot_data.weeks(
+        data, {"kept": of({"final_test": errors}), "summary": of({})}
+    )
     pd.testing.assert_frame_equal(weeks, of_row.groupby("week", as_index=False).mean())
 
 

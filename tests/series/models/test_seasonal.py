@@ -145,8 +145,9 @@ def test_trees_of_all_values_ahead_are_those_of_a_library():
         learning_rate=0.3,
     ).fit(features[measured], errors[measured])
     expected = base + library.predict(features.reshape(600, 4)).reshape(200, 3)
-    (replicate,) = trained.replicates
-    assert replicate.predictions["final_test"] == pytest.approx(expected, abs=1e-6)
+    np.testing.assert_allclose(
+        trained.replicates[0].predictions["final_test"], expected, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(("cycle", "timesteps"), [(0, 2), (5, 12), (7, 14)])
