@@ -20,7 +20,6 @@ from pipeline.data.series_options import (
 )
 from series import leaderboard
 from series.backtest import Plan
-from series.combination import ENSEMBLE
 from series.leaderboard import Board
 
 STEPS = 3
@@ -164,15 +163,3 @@ def answered(forecasts: pd.DataFrame, found: Board) -> SimpleNamespace:
         findings=findings,
         name="meter",
     )
-
-
-__all__ = [
-    "ENSEMBLE",
-    "answered",
-    "board",
-    "changing",
-    "dataset",
-    "experiment",
-    "noisy",
-    "table",
-]

@@ -28,6 +28,7 @@ def hourly(tmp_path):
 
 CASES = {
     "hours": (10 + np.arange(2000) % 29, "h", {}),
+    "a week of hours is not seen twice": (10 + np.arange(800) % 29, "h", {}),
     "rows without a cycle": (np.arange(300) % 29, "7h", {}),
     "months, with a history": (5 + np.arange(200) % 29, "MS", {}),
     "a plan and holidays": (
@@ -65,24 +66,27 @@ def test_of_many_series_no_model_is_fitted_to_each_forecast(hourly):
 
 
 @pytest.mark.parametrize(
-    ("values", "intermittent"),
+    ("values", "intermittent", "objective"),
     [
-        (np.where(np.arange(1000) % 3, 0, 5), True),
-        (np.where(np.arange(1000) % 3, 5, 0), True),
-        (np.where(np.arange(1000) % 9, 5, 0), False),
-        (np.where(np.arange(1000) % 3, 0, -5), False),
+        (np.where(np.arange(1000) % 3, 0, 5.5), True, "median"),
+        (np.where(np.arange(1000) % 3, 5, 0), True, "mean"),
+        (np.where(np.arange(1000) % 9, 5, 0), False, "mean"),
+        (np.where(np.arange(1000) % 9, 5.5, 0), False, "median"),
+        (np.where(np.arange(1000) % 3, 0, -5), False, "median"),
     ],
 )
-def test_demand_that_is_often_0_has_a_model_of_its_own(tmp_path, values, intermittent):
+def test_demand_that_is_often_0_has_a_model_of_its_own_and_counts_their_mean(
+    tmp_path, values, intermittent, objective
+):
     values = np.append(values, values[::-1])
-    found = candidates.of_windows(*profiled(tmp_path, values, freq="D"), 182)
+    profile, proposal = profiled(tmp_path, values, freq="D")
+    found = candidates.of_windows(profile, proposal, 182)
     assert ("tsb" in found) == intermittent
+    assert proposal.objective == objective
 
 
-def test_a_network_is_trained_for_fewer_steps_on_few_windows(hourly):
+def test_a_network_may_be_trained_for_some_numbers_of_steps(hourly):
+    """tests/series/test_training.py has fewer, on few windows."""
     gru = candidates.of_windows(*hourly, 182)["gru"]
     many = training.by_steps(gru, 5000)
-    few = training.by_steps(gru, 200)
     assert tuple(each.training.options["steps"] for each in many) == training.STEPS
-    most = training.MOST_EPOCHS * 200 // 64
-    assert [each.training.options["steps"] for each in few] == [most]

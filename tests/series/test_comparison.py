@@ -7,6 +7,7 @@ from pipeline.evaluation.intervals import Part
 from series.comparison import (
     NO_SEEDS,
     WEEK,
+    ModelComparison,
     block_numbers,
     compare,
     errors_by_block,
@@ -103,6 +104,34 @@ def test_comparisons_have_the_numbers_that_are_committed(dataframe_regression):
     dataframe_regression.check(table.astype(float).assign(word=words, better=better))
 
 
+@pytest.mark.parametrize(
+    ("change", "low", "high", "better"),
+    [
+        (-0.01, None, None, True),
+        (0.0, None, None, False),
+        (-0.02, -0.03, -0.01, True),
+        (-0.02, -0.04, 0.0, False),
+        (-0.05, -0.2, 0.1, False),
+        (-0.06, -0.2, 0.1, True),
+        (0.5, 0.4, 0.6, False),
+    ],
+)
+def test_a_model_is_better_if_its_lead_is_sure_or_beyond_the_band(
+    change, low, high, better
+):
+    found = ModelComparison(
+        change=change, low=low, high=high, ahead=0, blocks=4, more=None
+    )
+    assert found.better is better
+
+
+def test_the_rows_that_would_decide_are_told_in_tenths_up_to_twice():
+    one = errors(1.0)
+    sizes = np.linspace(0.865, 0.89, 30)
+    found = {compare(one, errors(size, seed=1), 91).more for size in sizes}
+    assert found == {None, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2.0}
+
+
 def test_the_part_of_seeds_is_the_variance_of_their_mean():
     assert seed_part(np.array([1.0])) == NO_SEEDS
     part = seed_part(np.exp([0.0, 0.3, 0.6]))
@@ -111,7 +140,7 @@ def test_the_part_of_seeds_is_the_variance_of_their_mean():
 
 def test_blocks_are_weeks_and_what_is_left_belongs_to_the_last_one():
     assert np.bincount(block_numbers(cutoffs(30), WEEK)).tolist() == [7, 7, 7, 9]
-    assert block_numbers(cutoffs(5), WEEK).tolist() == [0] * 5
+    assert block_numbers(cutoffs(13), WEEK).tolist() == [0] * 13
     assert np.bincount(block_numbers(cutoffs(12, days=3), WEEK)).tolist() == [
         3,
         2,
@@ -129,13 +158,13 @@ def test_scores_are_in_deviations_and_the_bias_is_that_of_the_sum():
         {
             "unique_id": ["x", "x", "y", "y"],
             "model": "m",
-            "y": [1.0, 3.0, 10.0, np.nan],
+            "y": [0.0, 3.0, 10.0, np.nan],
             "y_hat": [1.0, 1.0, 4.0, 5.0],
         }
     )
     found = scores(rows, {"x": 2.0, "y": 3.0}).loc["m"]
-    assert found["mae"] == pytest.approx((0 + 1 + 2) / 3)
-    assert found["rmse"] == pytest.approx(((0 + 1 + 4) / 3) ** 0.5)
-    assert found["bias"] == pytest.approx(6 / 14 - 1)
+    assert found["mae"] == pytest.approx((0.5 + 1 + 2) / 3)
+    assert found["rmse"] == pytest.approx(((0.25 + 1 + 4) / 3) ** 0.5)
+    assert found["bias"] == pytest.approx(6 / 13 - 1)
     below = rows.assign(y=-rows["y"])
     assert np.isnan(scores(below, {"x": 2.0, "y": 3.0}).loc["m", "bias"])

@@ -102,3 +102,23 @@ def test_rows_to_come_in_the_same_file_are_a_plan_or_one_warning(rows):
     assert len(told) == 1
     with pytest.raises(UnrollError, match="is not used: no column of series is known"):
         plain.forecast(future=plan)
+
+
+def test_a_promotion_multiplies_the_mean_of_each_product(rows):
+    past, plan = rows
+    answer = answered(
+        past,
+        target="sales",
+        horizon=HORIZON,
+        future=["promo", "heat"],
+        objective="mean",
+        models=["ridge", "boosting", "boosting_own", "boosting_cycle"],
+    )
+    assert "last_value" not in answer.board.members, "it does not see the promotion"
+    sold = plan.set_index(["product", "week"])
+    for model in (None, "boosting"):
+        forecast = answer.forecast(future=plan, model=model)
+        found = forecast.set_index(["unique_id", "ds"])["y_hat"]
+        assert found.min() >= 0
+        sums = sold.assign(found=found).groupby("promo")[["sales", "found"]].sum()
+        np.testing.assert_allclose(sums["found"], sums["sales"], rtol=0.2)

@@ -61,36 +61,31 @@ def test_they_have_the_numbers_that_are_committed(hour, num_regression):
     num_regression.check({f"{number}": column for number, column in enumerate(columns)})
 
 
-def test_skewed_errors_have_skewed_intervals_that_hold():
-    share = held(lambda rng: skewed(rng, (120, 4)), DAILY)
-    assert 0.88 < share[10:].mean() < 0.96
-    rng = np.random.default_rng(1)
-    low, high = quantiles(skewed(rng, (120, 4)), (0.9,), DAILY)[-1].T
-    assert (high > 2 * -low).all()
-    assert -low.mean() < 1.5, "the errors below are never less than -0.69"
+SIGNS = np.array([-1, 1])
 
 
 def test_quantiles_are_those_of_a_naive_loop():
     """Of known scores of one step, with weights that age; no scaling by recent errors,
-    and enough origins."""
+    and enough origins. A quarter was not measured."""
     errors = np.random.default_rng(2).normal(size=(60, 1))
+    errors[5:20] = np.nan
     delay = np.array([2])
     intervals_of = quantiles(errors, (0.5, 0.8), delay)
     sizes = intervals._expected_sizes(np.abs(errors)[None], delay, FEWEST + 1)[0]
     for origin in (30, 45, 60):
         # those of two origins ago are known
-        scores = errors[: origin - 1, 0] / sizes[: origin - 1]
+        scores = np.nan_to_num(errors[: origin - 1, 0] / sizes[: origin - 1])
         weights = intervals.DECAY ** (origin - 2 - np.arange(origin - 1))
+        weights[5:20] = 0
         count = weights.sum() ** 2 / (weights**2).sum()
         share = count / (count + intervals.PRIOR_SYMMETRIC)
         for column, level in ((2, 0.5), (3, 0.8)):
             one = least(scores, weights, (1 + level) / 2 * (1 + 1 / count))
             other = least(-scores, weights, (1 + level) / 2 * (1 + 1 / count))
             both = least(np.abs(scores), weights, level * (1 + 1 / count))
-            expected = sizes[origin] * (share * one + (1 - share) * both)
-            assert intervals_of[origin, 0, column] == pytest.approx(expected)
-            expected = -sizes[origin] * (share * other + (1 - share) * both)
-            assert intervals_of[origin, 0, 3 - column] == pytest.approx(expected)
+            ends = share * np.array([-other, one]) + (1 - share) * both * SIGNS
+            found = intervals_of[origin, 0, [3 - column, column]]
+            np.testing.assert_allclose(found, sizes[origin] * ends)
 
 
 def least(values, weights, fraction):
@@ -135,35 +130,10 @@ def test_many_series_and_late_origins_alone_have_the_same_quantiles():
         np.testing.assert_allclose(quantiles(own, (0.5, 0.9), HOURLY), of_all)
 
 
-def test_the_weighted_quantile_loss_of_medians_is_their_error_by_the_sum():
-    """tests/series/test_leaderboard.py has the loss of deciles, by a naive loop."""
-    rng = np.random.default_rng(4)
-    truth = rng.normal(size=20)
-    forecasts = rng.normal(size=(20, 1))
-    expected = np.abs(truth - forecasts[:, 0]).sum() / np.abs(truth).sum()
-    assert weighted_quantile_loss(truth, forecasts, [0.5]) == pytest.approx(expected)
+def test_of_zeros_or_of_nothing_there_is_no_weighted_quantile_loss():
+    """tests/series/test_leaderboard.py has the loss of deciles, by a library."""
     assert weighted_quantile_loss(np.zeros(3), np.ones((3, 1)), [0.5]) is None
     assert weighted_quantile_loss(np.empty(0), np.empty((0, 1)), [0.5]) is None
-
-
-def weekly(rng, shape):
-    """Errors that are three times as large on every seventh day."""
-    days = np.arange(shape[0])[:, None] + np.arange(shape[1])
-    return rng.normal(size=shape) * np.where(days % 7 == 0, 3.0, 1.0)
-
-
-def test_intervals_are_wide_where_errors_were_large_at_this_position():
-    times = pd.date_range("2024-01-01", periods=204)  # a Monday
-    days = np.asarray(times.day_of_week * 24)
-    places = np.lib.stride_tricks.sliding_window_view(days, 4)
-    errors = weekly(np.random.default_rng(0), (200, 4))
-    found = quantiles(errors, (0.9,), HOURLY, positions=places)
-    widths = found[..., 1] - found[..., 0]
-    monday = places == 0
-    late = np.arange(201) > 100
-    assert widths[late][monday[late]].mean() > 1.6 * widths[late][~monday[late]].mean()
-    before = quantiles(errors[:150], (0.9,), HOURLY, positions=places[:151])
-    np.testing.assert_allclose(found[:151], before, err_msg="from later errors")
 
 
 def weekly_positions(times, spacing):

@@ -4,9 +4,10 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.validation import one_of
+from series.combination import ENSEMBLE
 from series.judge import judge, of_answers
 from series.options import MODELS
-from tests.series.boards import ENSEMBLE, STD, answered, board, noisy, table
+from tests.series.boards import STD, answered, board, noisy, table
 
 ERRORS = {
     "last": noisy(2.0),
@@ -104,14 +105,6 @@ def test_a_value_that_was_not_measured_need_not_be_forecast():
     against = answered(*board(made))
     rows = forecasts(against)
     assert judge(rows[rows["ds"].dt.hour != 16], against) == judge(rows, against)
-
-
-def test_of_a_few_weeks_nothing_is_decided():
-    against = answered(*board(table(ERRORS, origins=40)))
-    found = judge(off(against, 0.01), against)
-    assert (found.outcome, found.low, found.high) == ("open", None, None)
-    assert "in 2 of 2 weeks your forecast had less error" in found.sentence
-    assert "A verdict takes 12 weeks to compare on, and here are" in found.sentence
 
 
 def test_several_series_are_judged_in_their_deviations():

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.metrics import mean_pinball_loss
 
 from pipeline.errors import UnrollError
 from pipeline.evaluation.margin import Word
@@ -154,7 +155,7 @@ def test_of_a_few_weeks_there_is_no_interval_and_no_verdict():
     assert found.word == Word.HELPS
 
 
-def test_scores_are_those_of_a_naive_loop(usual):
+def test_scores_are_those_of_a_library(usual):
     forecasts, found = usual
     delay = np.ones(STEPS, int)
     for name in ("gru", "ridge"):
@@ -170,22 +171,18 @@ def test_scores_are_those_of_a_naive_loop(usual):
         offsets = intervals.quantiles(
             truth - forecast, (0.2, 0.4, 0.6, 0.8, 0.9), delay
         )
-        held = 0
-        loss = 0.0
-        total = 0.0
-        for origin in range(91, 182):
-            for step in range(STEPS):
-                value = truth[origin, step]
-                ends = forecast[origin, step] + offsets[origin, step]
-                held += ends[0] <= value <= ends[-1]
-                deciles = [*ends[1:5], forecast[origin, step], *ends[5:9]]
-                for number, decile in enumerate(deciles, 1):
-                    level = number / 10
-                    error = value - decile
-                    loss += 2 * max(level * error, (level - 1) * error) / 9
-                total += abs(value)
-        assert found.models[name].coverage == pytest.approx(held / 91 / STEPS)
-        assert found.models[name].wql == pytest.approx(loss / total)
+        ends = (forecast[..., None] + offsets[:-1])[91:]
+        later = truth[91:]
+        held = (ends[..., 0] <= later) & (later <= ends[..., -1])
+        middle = forecast[91:, :, None]
+        deciles = np.concatenate([ends[..., 1:5], middle, ends[..., 5:9]], axis=2)
+        losses = [
+            mean_pinball_loss(later, decile, alpha=number / 10)
+            for number, decile in enumerate(np.moveaxis(deciles, 2, 0), 1)
+        ]
+        assert found.models[name].coverage == pytest.approx(held.mean())
+        wql = 2 * np.mean(losses) / np.abs(later).mean()
+        assert found.models[name].wql == pytest.approx(wql)
     assert found.models["gru"].seeds == 3
     assert found.models["gru"].seed_variance > 0
     assert (found.models["ridge"].seeds, found.models["ridge"].seed_variance) == (1, 0)

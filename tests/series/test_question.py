@@ -14,11 +14,14 @@ from series.question import (
     is_short,
     perhaps_known,
     propose,
+    rows_of_hour,
     too_far,
 )
 from series.reading.detect import detect
+from series.source import CsvFormat, rows_of
 
-HOUR = "each row is a timestep; step=4 would forecast the mean of each hour"
+SHORT = "since the file is short"
+DENSE = "since rows are dense"
 
 
 def proposed(folder, columns, freq="h", count=200):
@@ -33,28 +36,30 @@ def proposed(folder, columns, freq="h", count=200):
 
 
 @pytest.mark.parametrize(
-    ("columns", "target"),
+    ("columns", "target", "why"),
     [
-        ("Last kW|Temp C", "Last kW"),
-        ("HUFL HULL OT", "OT"),
-        ("temp rain_1h snow_1h traffic_volume", "traffic_volume"),
-        ("No year month pm2.5 DEWP TEMP", "pm2.5"),
-        ("season hum windspeed casual registered cnt", "cnt"),
+        ("Last kW|Temp C", "Last kW", "by its name"),
+        ("HUFL HULL OT", "OT", "by its name"),
+        ("temp rain_1h snow_1h traffic_volume", "traffic_volume", "by its name"),
+        ("No year month pm2.5 DEWP TEMP", "pm2.5", "by its name"),
+        ("season hum windspeed casual registered cnt", "cnt", "by its name"),
         (
             "Temperature Humidity PowerConsumption_Zone1 PowerConsumption_Zone2",
             "PowerConsumption_Zone1",
+            "by its name",
         ),
-        ("Temp (°C)|Stromverbrauch [kWh]", "Stromverbrauch [kWh]"),
-        ("load_forecast load", "load"),
-        ("price y", "price"),
-        ("holiday a b", "a"),
+        ("Temp (°C)|Stromverbrauch [kWh]", "Stromverbrauch [kWh]", "by its name"),
+        ("load_forecast load", "load", "by its name"),
+        ("price y", "price", "by its name"),
+        ("a [°C]|b [kW]", "b [kW]", "by its unit"),
+        ("holiday a b", "a", "the first that may be forecast"),
     ],
 )
-def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target):
+def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target, why):
     columns = columns.split("|" if "|" in columns else None)
     _, proposal = proposed(tmp_path, columns)
     assert proposal.target == target
-    assert "target= names another" in proposal.reasons["target"]
+    assert proposal.reasons["target"] == f"{why}; target= names another"
 
 
 @pytest.mark.parametrize(
@@ -83,51 +88,40 @@ def test_a_target_may_lack_half_of_its_values(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("freq", "count", "horizon", "lookback", "cycles"),
+    ("freq", "count", "horizon", "lookback", "cycles", "hour"),
     [
-        ("h", 1960, 24, 336, [24, 168]),
-        ("h", 200, 20, 24, [24, 168]),
-        ("D", 600, 7, 56, [7]),
-        ("B", 600, 5, 40, [5]),
-        ("W", 600, 4, 52, [52]),
-        ("MS", 600, 12, 96, [12]),
-        ("QS", 60, 4, 12, [4]),
-        ("YS", 40, 1, 8, []),
-        ("10min", 19_999, 144, 2016, [144, 1008]),
-        ("1min", 19_999, 60, 1440, [1440, 10080]),
+        ("h", 1960, "24, a day", f"336, {SHORT}", [24, 168], 0),
+        ("h", 200, f"20, {SHORT}", f"24, {SHORT}", [24, 168], 0),
+        ("D", 600, "7, a week", "56, eight weeks", [7], 0),
+        ("B", 600, "5, a week", "40, eight weeks", [5], 0),
+        ("W", 600, "4, four weeks", "52, a year", [52], 0),
+        ("MS", 600, "12, a year", "96, eight years", [12], 0),
+        ("MS", 100, "12, a year", f"24, {SHORT}", [12], 0),
+        ("QS", 60, "4, a year", f"12, {SHORT}", [4], 0),
+        ("YS", 40, "1, the next timestep", f"8, {SHORT}", [], 0),
+        ("15min", 20_000, "96, a day", f"2016, {DENSE}", [96, 672], 4),
+        ("10min", 19_999, "144, a day", f"2016, {DENSE}", [144, 1008], 6),
+        ("1min", 19_999, "60, an hour", f"1440, {DENSE}", [1440, 10080], 60),
     ],
 )
-def test_a_window_spans_whole_cycles(tmp_path, freq, count, horizon, lookback, cycles):
+def test_a_window_spans_whole_cycles_and_a_proposal_says_its_reason(
+    tmp_path, freq, count, horizon, lookback, cycles, hour
+):
     _, proposal = proposed(tmp_path, ["load"], freq, count)
-    assert (proposal.horizon, proposal.lookback, proposal.cycles) == (
-        horizon,
-        lookback,
-        cycles,
-    )
-    assert "target" not in proposal.reasons
-
-
-@pytest.mark.parametrize(
-    ("freq", "count", "lines"),
-    [
-        ("h", 1960, ["horizon: 24, a day", "lookback: 336, since the file is short"]),
-        ("B", 600, ["horizon: 5, a week", "lookback: 40, eight weeks"]),
-        ("MS", 600, ["horizon: 12, a year", "lookback: 96, eight years"]),
-        (
-            "15min",
-            20_000,
-            [
-                f"step: 1, {HOUR}",
-                "horizon: 96, a day",
-                "lookback: 2016, since rows are dense",
-            ],
-        ),
-    ],
-)
-def test_a_proposal_says_its_reason(tmp_path, freq, count, lines):
-    _, proposal = proposed(tmp_path, ["load"], freq, count)
-    lines = [*lines, "objective: mean, since values are small counts"]
+    told = f"each row is a timestep; step={hour} would forecast the mean of each hour"
+    lines = [f"step: 1, {told}"] if hour else []
+    lines += [f"horizon: {horizon}", f"lookback: {lookback}"]
+    lines.append("objective: mean, since values are small counts")
     assert proposal.guesses == [f"guessed   {line}" for line in lines]
+    assert proposal.cycles == cycles
+
+
+def test_an_hour_is_so_many_rows_that_they_divide_each_open_day():
+    """Of 51 rows from 9:00 to 17:30 an hour would be six."""
+    days = pd.date_range("2024-01-01", periods=40).to_numpy()[:, None]
+    stamps = (days + np.arange(54, 105) * np.timedelta64(10, "m")).ravel()
+    frame = pd.DataFrame({"time": stamps, "load": np.arange(2040) % 29})
+    assert rows_of_hour(detect(rows_of(frame, CsvFormat()), Options())) == 3
 
 
 DRAW = np.random.default_rng(3)
@@ -279,9 +273,32 @@ def test_one_short_series_among_long_ones_is_left_out(tmp_path):
     assert [*dataset.scales] == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("sky", "future", "lacking", "missing"),
+    [
+        ("1 2", [], 0, None),
+        ("sun rain", [], 0, [""]),
+        ("1 2", ["wind"], 0, [""]),
+        ("sun rain", ["wind"], 3, ["n/a"]),
+    ],
+)
+def test_an_empty_cell_is_no_value_beside_words_and_columns_known_beforehand(
+    tmp_path, sky, future, lacking, missing
+):
+    days = pd.date_range("2021-01-01", periods=200, name="day")
+    load = np.where(days.day_of_year > lacking, np.sin(np.arange(200)), np.nan)
+    columns = {"load": load, "wind": days.day, "sky": np.resize(sky.split(), 200)}
+    pd.DataFrame(columns, days).to_csv(tmp_path / "a.csv", na_rep="n/a")
+    options = Options(target="load", future=future)
+    profile = detect([tmp_path / "a.csv"], options)
+    data = cut_into_windows("a", profile, propose(profile, options)).dataset
+    assert data.fitted.csv.missing == missing
+
+
 def test_of_many_series_that_are_not_forecast_the_first_has_its_reason():
     reasons = {f"s{number}": "8 rows, where 9 are needed" for number in range(660)}
     assert not_forecast({}, 7) == ""
+    assert not_forecast(dict.fromkeys("ab", "3 rows"), 7).endswith("more, add rows.")
     assert not_forecast(reasons | {"late": "3 rows, none of them late"}, 95) == (
         "661 of 756 series are not forecast. "
         "The first is s0 (8 rows, where 9 are needed); `left_out` "

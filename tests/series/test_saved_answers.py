@@ -221,5 +221,5 @@ def test_groups_are_columns_with_one_value_for_each_series(late):
     assert (food["series"] == 2).all()
     total = sums[sums["family"] == "total"]["y_hat"].sum()
     assert total == pytest.approx(forecast["y_hat"].sum())
-    with pytest.raises(UsageError, match="by must be one of: family, "):
+    with pytest.raises(UsageError, match=r"by must be one of: family, unique_id\. R"):
         late.scores("sales")

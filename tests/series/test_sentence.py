@@ -139,6 +139,21 @@ def test_sentences_and_hints_are_as_approved(file_regression):
 
 
 @pytest.mark.parametrize(
+    ("bias", "words"),
+    [
+        (-0.234, "; its sum was 23 % below the truth's"),
+        (0.06, "; its sum was 6.0 % above the truth's"),
+        (-0.05, ""),
+        (None, ""),
+    ],
+)
+def test_a_sum_that_is_far_off_is_told(bias, words):
+    models = {ENSEMBLE: SCORES.model_copy(update={"bias": bias}), "last": SCORES}
+    told = sentence(board(models=models), TITLES)
+    assert told.endswith(f"the weighted median of six models{words}.")
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         (-0.08, "8.0 % less error than"),

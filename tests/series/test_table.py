@@ -1,11 +1,11 @@
 """The tables of an answer as text, its page and its pictures."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.axes import Axes
 
 from pipeline.errors import UsageError
 from series import page, plot, table
@@ -186,29 +186,45 @@ def window(measured):
     return SimpleNamespace(question=question, stamps=stamps, target=np.array(measured))
 
 
-def test_what_was_not_measured_is_not_drawn(tmp_path, monkeypatch):
-    usual = Axes.plot
-    drawn = []
-    monkeypatch.setattr(
-        Axes,
-        "plot",
-        lambda axes, x, y, **keys: drawn.append([*y]) or usual(axes, x, y, **keys),
-    )
+def lines(path):
+    """The points (n, 2) of each line of a picture, in its own unit, downwards."""
+    paths = re.findall(r'd="(M [^"]*)" clip-path', path.read_text(encoding="utf-8"))
+    return [
+        np.array(re.findall(r"-?[\d.]+", one), float).reshape(-1, 2) for one in paths
+    ]
+
+
+def test_what_was_not_measured_is_not_drawn_and_the_forecast_begins_at_the_last_row(
+    tmp_path,
+):
     measured = window([1, np.nan, 3, 4, 5, 6, 7])
     plot.forecast(tmp_path / "next.svg", measured, rows(), level=0.8, title="meter")
-    assert drawn[:2] == [[1.0, 3.0, 4.0, 5.0, 6.0, 7.0], [100.0, 200.0]]
+    past, ahead, now, *_ = lines(tmp_path / "next.svg")
+    day = past[-1, 0] - past[-2, 0]
+    np.testing.assert_allclose(np.diff(past[:, 0]) / day, [2, 1, 1, 1, 1])
+    np.testing.assert_allclose(ahead[:, 0], past[-1, 0] + day * np.arange(1, 3))
+    np.testing.assert_allclose(now[:, 0], past[-1, 0])
+    value = (past[0, 1] - past[-1, 1]) / 6
+    np.testing.assert_allclose(np.diff(past[:, 1]) / value, [-2, -1, -1, -1, -1])
+    np.testing.assert_allclose(
+        (past[-1, 1] - ahead[:, 1]) / value, [93, 193], rtol=1e-5
+    )
+
+
+def test_contributions_are_drawn_as_departures_from_the_level(tmp_path):
+    plot.why(tmp_path / "why.svg", WHY, title="meter")
+    level, last_values, forecast, *_ = lines(tmp_path / "why.svg")
+    np.testing.assert_allclose(last_values, forecast)
+    step = (last_values[0, 1] - last_values[1, 1]) / 3.375
+    np.testing.assert_allclose(level[:, 1], last_values[0, 1] - 3.25 * step)
 
 
 def test_weeks_have_dates_below(tmp_path):
     weeks = pd.date_range("2024-03-04", periods=4, freq="7D", name="weeks")
     errors = pd.DataFrame({"gru": [2.0] * 4, "ridge": [1.0] * 4}, weeks)
-    for count in (1, 4):
-        plot.by_week(
-            tmp_path / "weeks.svg",
-            errors[:count],
-            {"gru": "GRU", "ridge": "ridge"},
-            unit="",
-        )
+    sides = {"gru": "GRU", "ridge": "ridge"}
+    for count, shown in ((1, {"ridge": "ridge"}), (4, sides)):
+        plot.by_week(tmp_path / "weeks.svg", errors[:count], shown, unit="")
     drawn = (tmp_path / "weeks.svg").read_text(encoding="utf-8")
     assert "<!-- weeks, by their first day -->" in drawn
     assert "<!-- 2024-Mar -->" in drawn

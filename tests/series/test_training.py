@@ -104,6 +104,11 @@ def test_of_few_windows_the_first_options_are_taken(walk):
     assert settled.training.options["steps"] == training.MOST_EPOCHS * 42 // 64
 
 
+def test_a_network_without_cycles_corrects_the_last_value():
+    only = training.by_base(network(cycles=[]))
+    assert [each.model.options["base"] for each in only] == ["last"]
+
+
 def test_other_models_are_left_as_they_are(walk):
     model = {"family": "baselines", "name": "last_value"}
     naive = Experiment.model_validate(

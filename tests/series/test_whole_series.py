@@ -1,9 +1,6 @@
 """Series that are seen as a whole: panels, and one series of a few dozen rows."""
 
-import csv
 import gc
-import os
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,8 +21,6 @@ from series.reading.detect import detect
 from series.source import CsvFormat, rows_of
 from tests.series.test_saved_answers import monthly
 from tests.support.answered import answered
-
-M3 = Path(os.environ.get("UNROLL_MIRROR", "")) / "m3" / "M3.csv"
 
 
 def prepared(frame, **options):
@@ -55,6 +50,8 @@ def test_cutoffs_lie_a_row_apart_and_nothing_after_the_first_is_learnt_from():
     made = prepared(monthly("AB", 40), horizon=6)
     chosen = plan(made.dataset, whole=True)
     assert (chosen.origins, chosen.stride, chosen.refits) == (24, 1, 1)
+    of_six = plan(prepared(monthly("ABCDEF", 9), horizon=6).dataset, whole=True)
+    assert of_six.origins == 20
     [fold] = folds(made.dataset, chosen)
     first = 40 - 6 - 24 + 1
     of_one = fold.test.rows[fold.test.rows <= 40]
@@ -80,6 +77,7 @@ def test_every_series_of_a_panel_is_forecast_also_one_of_ten_rows():
     assert answer.series_left_out == {}
     assert answer.findings.titles["cycle_12"] == "the value 12 timesteps before"
     assert "6 series" in answer.sentence
+    assert answer.forecaster.reach == 40 + candidates.ROOM
 
 
 def test_half_of_the_combination_is_the_global_network(tmp_path, monkeypatch):
@@ -102,12 +100,15 @@ def test_half_of_the_combination_is_the_global_network(tmp_path, monkeypatch):
     np.testing.assert_allclose(values["combination"], mean)
 
 
-def test_one_of_its_models_forecasts_when_the_whole_answer_is_gone():
-    answer = answered(monthly("A", 11), target="sales", models="theta")
-    other = answer.by_model("last_value")
+def test_two_models_have_half_each_and_forecast_when_the_whole_answer_is_gone():
+    models = ["theta", "auto_ets"]
+    answer = answered(monthly("AB"), target="sales", horizon=4, models=models)
+    alone = [answer.by_model(name) for name in models]
+    combined = answer.forecast()["y_hat"]
     del answer
     gc.collect()
-    assert np.isfinite(other.forecast()["y_hat"]).all()
+    theta, ets = (one.forecast()["y_hat"] for one in alone)
+    np.testing.assert_allclose(combined, (theta + ets) / 2)
 
 
 def test_counts_above_sixteen_million_are_forecast_to_the_unit():
@@ -175,45 +176,28 @@ def test_no_row_suffices_for_a_cutoff_of_four():
         answered(frame, target="sales", horizon=2)
 
 
-@pytest.mark.skipif(not M3.is_file(), reason="the mirror has no M3")
-def test_thirty_series_of_m3_are_forecast_better_than_by_naive_models():
-    with M3.open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["period"] == "QUARTERLY"]
-    frames = []
-    truths = []
-    for row in rows[::26][:30]:
-        values = np.array([float(value) for value in row["x"].split(";")])
-        stamps = pd.date_range(end="2000-01-01", periods=len(values), freq="QS")
-        frames.append(pd.DataFrame({"unique_id": row["sn"], "ds": stamps, "y": values}))
-        truth = np.array([float(value) for value in row["xx"].split(";")])
-        scale = np.abs(values[4:] - values[:-4]).mean()
-        truths.append((truth, scale))
-    answer = answered(pd.concat(frames), target="y", horizon=8)
-    scaled = {}
-    for model in ("last_value", "cycle_4", "combination"):
-        forecast = answer.forecast(levels=0.9, model=model)
-        by_series = forecast.groupby("unique_id", sort=False)
-        errors = []
-        inside = []
-        for (_, own), (truth, scale) in zip(by_series, truths, strict=True):
-            errors.append(np.abs(own["y_hat"].to_numpy() - truth).mean() / scale)
-            inside.append((own["lo-90"] <= truth) & (truth <= own["hi-90"]))
-        scaled[model] = np.mean(errors)
-    assert answer.board.champion == "combination"
-    naive = min(scaled["last_value"], scaled["cycle_4"])
-    assert scaled["combination"] < 0.85 * naive
-    assert 0.8 < np.mean(inside) < 0.97
+def models_of(frame, **options):
+    """The models that are tried, and the networks that have too few rows."""
+    made = prepared(frame, horizon=4)
+    proposal = propose(detect(rows_of(frame, CsvFormat()), Options()), Options())
+    chosen = plan(made.dataset, whole=True)
+    every, too_few = candidates.candidates(None, proposal, made, chosen, **options)
+    return [*every], too_few
 
 
 def test_panels_of_many_series_have_ces_in_place_of_ets(monkeypatch):
     monkeypatch.setattr(candidates, "MOST_WITH_ETS", 2)
-    made = prepared(monthly("ABC"), horizon=4)
-    proposal = propose(
-        detect(rows_of(monthly("ABC"), CsvFormat()), Options()), Options()
-    )
-    chosen = plan(made.dataset, whole=True)
-    every, _ = candidates.candidates(None, proposal, made, chosen, networks=False)
-    assert [*every] == ["last_value", "cycle_12", "theta", "ces"]
+    every, _ = models_of(monthly("ABC"), networks=False)
+    assert every == ["last_value", "cycle_12", "theta", "ces"]
+
+
+@pytest.mark.parametrize("whole_windows", [99, 100])
+def test_global_networks_are_trained_on_five_hundred_whole_windows(whole_windows):
+    """Of each of five series: two cycles, and cutoffs, are no more of them."""
+    every, too_few = models_of(monthly("ABCDE", 23 + whole_windows + 24 + 4))
+    networks = ["global_mlp", "global_gru"]
+    expected = ([], networks) if whole_windows == 99 else (networks, [])
+    assert (every[4:], too_few) == expected
 
 
 @pytest.mark.parametrize("name", ["seasonal_naive", *statistical.FEWEST])

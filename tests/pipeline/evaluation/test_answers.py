@@ -3,14 +3,10 @@ import pytest
 
 from pipeline.config import params
 from pipeline.errors import UsageError
-from pipeline.evaluation import answers, intervals, margin
+from pipeline.evaluation import answers, margin
 from pipeline.evaluation.answers import Note
 from pipeline.evaluation.margin import Word
 from pipeline.evaluation.schema import Evaluation, Stat
-from pipeline.evaluation.scores import blocks
-from pipeline.metrics import losses
-from tests.pipeline.evaluation import scored
-from tests.pipeline.evaluation.scored import of, small
 
 
 def stat(*values):
@@ -165,28 +161,6 @@ def test_where_a_floor_is_known_the_band_is_of_the_error_above_it():
     expected = margin.band_above_floor(0.5, 0.1)
     assert answers.answer(known).band == pytest.approx(expected, rel=1e-3)
     assert answers.answer(evaluation).band == margin.BAND
-
-
-def test_predictions_of_any_origin_get_the_word_that_an_experiment_gets():
-    truth = np.arange(40.0) % 2
-    rng = np.random.default_rng(0)
-    predictions = {
-        "ours": truth + 0.3 * rng.normal(size=(3, 40)),
-        "other": truth + 0.9 * rng.normal(size=(3, 40)),
-    }
-    runs = {
-        name: of({"final_train": values, "final_test": values})
-        for name, values in predictions.items()
-    }
-    dataset = small(targets=truth, kind="regress")
-    of_rows = [losses(dataset.metric, values, truth) for values in predictions.values()]
-    difference = intervals.difference(*of_rows, blocks(dataset, "test"))
-    comparison = margin.compare(difference, float(of_rows[1].mean()))
-    expected = answers.compare(scored.evaluated(dataset, runs), "ours", "other")
-    assert comparison.outcome == expected.outcome == Word.HELPS
-    assert [comparison.low, comparison.change, comparison.high] == pytest.approx(
-        [expected.low, expected.change, expected.high]
-    )
 
 
 def test_two_experiments_are_compared_if_they_are_of_one_data_set(evaluated):

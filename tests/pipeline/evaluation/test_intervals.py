@@ -21,6 +21,13 @@ def test_the_next_run_lies_in_its_interval_in_19_of_20_cases(seeds, rows):
     assert rate(holds, 1000) == pytest.approx(0.95, abs=0.02)
 
 
+def test_a_known_variance_of_the_rows_adds_degrees_of_freedom():
+    of_seeds = np.var([1.0, 2.0, 4.0], ddof=1) * 4 / 3
+    freedom = 2 * ((of_seeds + 0.5) / of_seeds) ** 2
+    expected = stats.t(freedom, 7 / 3, np.sqrt(of_seeds + 0.5)).interval(0.95)
+    assert intervals.next_run([1.0, 2.0, 4.0], 0.5) == pytest.approx(expected)
+
+
 def two(random, ratio, seeds, weeks, between_seeds, own):
     """The difference of networks whose errors have this ratio: skewed errors, of which
     those of a week go together."""

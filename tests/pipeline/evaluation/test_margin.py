@@ -80,7 +80,8 @@ def test_where_the_opponent_has_no_error_the_difference_itself_is_compared():
     assert str(comparison) == "hurts: +3e-05 error (+1.04e-05 to +4.96e-05)"
     nothing = compare(Difference(0.0, False, NONE, NONE, NONE), 0.0)
     assert nothing.outcome == Word.SAME
-    error = compare(Difference(-0.9, False, Part(0.04, 10**6), NONE, NONE), 1.0)
-    assert error.low == -1, "no error is less than none"
+    error = compare(Difference(-1.1, False, Part(1e-4, 10**6), NONE, NONE), 1.0)
+    least = (error.low, error.change, error.high)
+    assert least == (-1, -1, -1), "no error is less than none"
     assert change_text(-0.9, -1.0, -0.7) == ("-90 %", "-100 to -70 %")
     assert change_text(-0.9996, -0.9999, -0.99) == ("-99.96 %", "-99.99 to -99 %")

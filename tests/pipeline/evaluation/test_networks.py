@@ -8,7 +8,7 @@ import pytest
 from pipeline.config import params
 from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Windows
+from pipeline.data.examples import Arrays, Windows
 from pipeline.errors import UnrollError
 from pipeline.evaluation import networks, schema
 from pipeline.report import page
@@ -118,8 +118,23 @@ def test_examples_of_a_series_are_called_by_the_end_of_their_inputs(
     assert networks._examples(data)[1][:2] == titles
 
 
+@pytest.mark.parametrize(
+    ("lengths", "chosen"),
+    [([41, 40, 39, 42, 38, 45, 1, 40], [2, 4, 6]), ([90, 41, 41, 50, 41], [1, 2, 4])],
+)
+def test_examples_of_texts_are_short_ones_or_the_shortest(lengths, chosen):
+    """An input is filled up with 0."""
+    words = np.arange(90) < np.array(lengths)[:, None]
+    texts = Arrays(words.astype(np.int16), np.zeros(len(lengths), np.float32))
+    known = np.array(["", "a"])
+    data = Dataset("x", "classify", "accuracy", {"test": texts}, words=known)
+    found, titles = networks._examples(data)
+    assert found.tolist() == chosen
+    assert titles == [f"test example {index}" for index in chosen]
+
+
 def test_points_have_no_past_to_be_shown_and_windows_have():
-    assert networks._has_past(small(), "examples")
+    assert networks._has_past(small(targets=np.ones((4, 2))), "examples")
     assert not networks._has_past(small(), "points")
 
 

@@ -140,6 +140,20 @@ def test_less_than_three_weeks_are_ten_days_that_keep_the_place_of_gaps():
     assert (table["truth"] == 144 + table["index"]).all()
 
 
+def test_of_errors_that_a_run_keeps_there_is_the_mean_of_each_week():
+    rows = np.arange(60, 110)
+    windows = Windows(np.zeros((130, 3)), rows, 24, 1, 0, 0, outputs=4, every=True)
+    data = Dataset("d", "forecast", "mae", {"test": windows}, period=2)
+    errors = np.random.default_rng(0).random((3, 50, 2))
+    of_row = pd.DataFrame(
+        {"week": rows // 14 - 4, "kept": errors[:, :, 1].mean(axis=0)}
+    )
+    weeks = plot_data.weeks(
+        data, {"kept": of({"final_test": errors}), "summary": of({})}
+    )
+    pd.testing.assert_frame_equal(weeks, of_row.groupby("week", as_index=False).mean())
+
+
 def test_mistakes_are_the_reviews_that_a_model_is_surest_of_and_wrong():
     reviews = Arrays(
         np.array([[0, 1, 2, 4], [1, 5, 6, 4], [0, 0, 1, 5], [0, 1, 4, 6]]),

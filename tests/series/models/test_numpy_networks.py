@@ -1,34 +1,20 @@
-"""The NumPy networks give what Keras' layers give: outputs and gradients."""
+"""The NumPy networks learn what Keras' layers learn from the same batches."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.preprocessing import StandardScaler
 
-from series.models.numpy_networks import Dense, Gru, Lstm
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Arrays
+from pipeline.training.job import Job
+from series.models import numpy_adam
+from series.models.numpy_networks import LAYERS, Dense, Gru
+from series.models.residual import Residual
 
 UNITS = 5
 OUTPUTS = 2
-
-
-def drawn(network, seeds=2):
-    """Weights (seeds, size) of which none is 0."""
-    random = np.random.default_rng(1)
-    fresh = np.concatenate([network.fresh(random) for _ in range(seeds)])
-    return fresh + random.normal(0, 0.1, fresh.shape).astype(np.float32)
-
-
-def ours(network, flat, batches, gradient):
-    """Outputs (seeds, batch, outputs), and gradients (seeds, size) of a weighted sum of
-    them."""
-    axes = (2, 0, 3, 1) if batches.ndim == 4 else (0, 2, 1)
-    weights = network.views(flat)
-    outputs, tape = network.forward(weights, batches.transpose(axes))
-    gradients = np.zeros_like(flat)
-    network.backward(
-        weights, gradient.swapaxes(1, 2).copy(), tape, network.views(gradients)
-    )
-    return outputs.swapaxes(1, 2), gradients
 
 
 def keras_model(network, flat):
@@ -72,34 +58,74 @@ def keras_gates(columns):
 
 
 @pytest.mark.parametrize(
-    ("network", "shape"),
+    ("layer", "sizes", "seen", "loss"),
     [
-        (Dense(3, [7, UNITS], OUTPUTS), (2, 6, 3)),
-        (Gru(3, [UNITS], OUTPUTS), (2, 6, 4, 3)),
-        (Lstm(3, [UNITS], OUTPUTS), (2, 6, 4, 3)),
+        ("Dense", [7, UNITS], np.s_[:, -1, :3], "mae"),
+        ("GRU", [UNITS], np.s_[:, :, :3], "mse"),
+        ("LSTM", [UNITS], np.s_[:, :, :3], "mae"),
     ],
-    ids=["Dense", "GRU", "LSTM"],
 )
-def test_outputs_and_gradients_are_those_of_keras(network, shape):
+def test_the_weights_after_some_steps_are_those_of_adam_in_keras(
+    layer, sizes, seen, loss
+):
+    """Of 24 windows in batches of 7, one counts much more than the others, and some
+    targets are missing. One more window with far values is forecast alone. The last
+    value of the fourth column is what a window counts."""
     random = np.random.default_rng(0)
-    flat = drawn(network)
-    inputs = random.normal(size=shape).astype(np.float32)  # (seeds, batch, ...)
-    gradient = random.normal(size=(2, 6, OUTPUTS)).astype(np.float32)
-    outputs, gradients = ours(network, flat, inputs, gradient)
-    for seed in range(2):
-        model = keras_model(network, flat[seed])
-        with tf.GradientTape() as tape:
-            theirs = model(inputs[seed])
-            total = tf.reduce_sum(theirs * gradient[seed])
-        np.testing.assert_allclose(outputs[seed], theirs, atol=1e-6)
-        of_keras = [
-            np.asarray(array)
-            for array in tape.gradient(total, model.trainable_variables)
-        ]
-        of_ours = keras_model(network, gradients[seed]).get_weights()
-        # of its two biases the first two gates have one here
-        if isinstance(network, Gru):
-            of_keras[2] = of_keras[2].copy()
-            of_keras[2][1, : 2 * UNITS] = 0
-        for mine, other in zip(of_ours, of_keras, strict=True):
-            np.testing.assert_allclose(mine, other, atol=1e-5)
+    inputs = random.normal(size=(25, 4, 4)).astype(np.float32)
+    inputs[:, :, 2] = 4
+    inputs[0, :, 0] = 40
+    inputs[:, -1, 3] = [0, 900, *random.uniform(1, 4, 23)]
+    naive = inputs[:, -1, :2]
+    targets = naive + 3 * random.normal(size=(25, 2)).astype(np.float32)
+    targets[::5, 1] = np.nan
+    model = Residual(
+        rows=lambda inputs: inputs[seen],
+        naive=lambda inputs: inputs[:, -1, :2],
+        layer=layer,
+        sizes=sizes,
+        outputs=OUTPUTS,
+        weights=lambda inputs: inputs[:, -1, 3],
+    )
+    splits = dict.fromkeys(("train", "test"), Arrays(inputs, targets))
+    data = Dataset("x", "forecast", "mae", splits, scored=())
+    job = Job("x", data, lambda: model, (0, 1))
+    trained = numpy_adam.train(
+        job, epochs=5, batch_size=7, learning_rate=0.05, loss=loss
+    )
+
+    values = inputs[1:][seen].reshape(-1, 3)
+    scaled = StandardScaler().fit(values).transform(inputs[seen].reshape(-1, 3))
+    scaled = np.clip(scaled, -5, 5).reshape(inputs[seen].shape)
+    residuals = (targets - naive)[1:]
+    spread = np.nanstd(residuals)
+    wanted = np.nan_to_num(residuals / spread)
+    counts = np.minimum(inputs[1:, -1, 3] / inputs[1:, -1, 3].mean(), 10)
+    counts = counts[:, None] * np.isfinite(residuals)
+    # of its two biases the first two gates have one here
+    one_bias = np.ones((2, 3 * UNITS))
+    one_bias[1, : 2 * UNITS] = 0
+    # it rises for a tenth of the 15 steps, and falls to 0
+    progress = np.arange(1, 16) / 15
+    falling = (1 + np.cos(np.pi * (progress - 0.1) / 0.9)) / 2
+    rates = 0.05 * np.where(progress < 0.1, 10 * progress, falling)
+    for seed, replicate in enumerate(trained.replicates):
+        random = np.random.default_rng(seed)
+        network = LAYERS[layer](3, sizes, OUTPUTS)
+        theirs = keras_model(network, network.fresh(random)[0])
+        orders = [random.permutation(24)[:21].reshape(3, 7) for _ in range(5)]
+        adam = keras.optimizers.Adam(global_clipnorm=1.0)
+        for rate, batch in zip(rates, np.concatenate(orders), strict=True):
+            adam.learning_rate = rate
+            with tf.GradientTape() as tape:
+                errors = theirs(scaled[1:][batch]) - wanted[batch]
+                losses = tf.abs(errors) if loss == "mae" else errors**2 / 2
+                total = tf.reduce_mean(losses * counts[batch])
+            gradients = tape.gradient(total, theirs.trainable_variables)
+            if layer == "GRU":
+                gradients[2] *= one_bias
+            adam.apply(gradients, theirs.trainable_variables)
+        expected = naive + spread * np.asarray(theirs(scaled))
+        np.testing.assert_allclose(
+            replicate.predictions["final_test"], expected, atol=1e-4
+        )

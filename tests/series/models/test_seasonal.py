@@ -7,88 +7,133 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Arrays, Windows
+from pipeline.data.examples import Arrays
 from pipeline.data.problem import Problem
-from pipeline.training.methods import boosting, least_squares
+from pipeline.models.baselines import Direct
+from pipeline.training.job import Job
+from pipeline.training.methods import boosting
 from series.models import seasonal, statistical
-from tests.support.training import job
 
 DAY = 4
 HORIZON = 3
 
 
-def series(rows=240):
-    """A target that repeats by the day, another column, and one that is known
-    beforehand."""
-    time = np.arange(rows)
-    plan = np.random.default_rng(0).integers(0, 2, rows + HORIZON)
-    load = np.sin(2 * np.pi * time / DAY) + plan[:rows]
-    return np.column_stack([load, time % 7, plan[HORIZON:]]).astype(np.float32)
+AHEAD = (2, 3, 4)
+LONG = Problem((31, 9), target=1, horizon=2, outputs=3, period=DAY, calendar=6)
+"""Another column, the target, one that is known beforehand, and the calendar."""
 
 
-def data(model, **options):
-    windows = Windows(
-        series(),
-        np.arange(40, 237),
-        lookback=12,
-        step=1,
-        delay=0,
-        target=0,
-        outputs=HORIZON,
-    )
-    split = {"train": windows, "test": windows}
-    dataset = Dataset(
-        name="x", kind="forecast", metric="mae", splits=split, period=DAY, scored=()
-    )
-    return job(dataset, seasonal.MODELS[model], **options)
+@pytest.fixture
+def inputs():
+    """Two windows, whose last rows are of a Tuesday and of a Sunday."""
+    values = np.random.default_rng(0).normal(size=(2, 31, 9))
+    values[:, -1, 3:5] = [[0, 1], [-1, 0]]
+    values[:, -1, 7:] = [[np.sin(1.0), np.cos(1.0)], [np.sin(6.0), np.cos(6.0)]]
+    return values
 
 
-def test_what_is_known_beforehand_is_seen_at_its_time():
-    (replicate,) = least_squares.train(data("linear", known=1), ridge=1e-6).replicates
-    assert replicate.predictions["final_test"] == pytest.approx(
-        data("linear").dataset.splits["test"].targets, abs=1e-3
-    )
+def repeats(values, cycle):
+    """The values at most seven whole cycles before each value ahead, as many of each."""
+    latest = [len(values) - 1 + step - cycle * -(-step // cycle) for step in AHEAD]
+    found = [values[place::-cycle] for place in latest]
+    count = min(7, *map(len, found))
+    return [one[:count] for one in found]
+
+
+def seen_ahead(
+    window, period, base, cycles, *, own=False, recent=6, known=0, season=True
+):
+    """The features of each value ahead, and what trees correct, from a loop.
+
+    Rows lie a day apart where there is no period.
+    """
+    days = [step / (period or 1) for step in AHEAD]
+    target = window[:, 1]
+    shortest = cycles[0] if cycles else 1
+    corrected = [target[-7:].mean()] * 3
+    if base == "cycle":
+        corrected = [one[0] for one in repeats(target, shortest)]
+        target = target[shortest:] - target[:-shortest]
+    cycles = [cycle for cycle in cycles if cycle + 2 <= len(target)]
+    first = cycles[0] if cycles else 7
+    if base == "mean":
+        corrected = [target[-first:].mean()] * 3
+    spans = {min(span, len(target)) for span in (max(2, first // 8), first, 2 * first)}
+    spans = sorted({*spans, *cycles[1:]})
+    hour = np.arctan2(*window[-1, 3:5])
+    week = np.arctan2(*window[-1, 7:])
+    others = [window[:, column] for column in range(3 - known) if column != 1]
+    rows = []
+    for number, step in enumerate(AHEAD):
+        turn = 2 * np.pi * days[number]
+        row = [step, round((hour + (turn if period else 0)) % (2 * np.pi), 3)]
+        row += [*window[-1, 5:7]] * season
+        later = round((week + turn / 7 + 1e-4) % (2 * np.pi), 3)
+        row += [later, int(later * 7 / (2 * np.pi))]
+        for cycle in cycles:
+            same = repeats(target, cycle)[number]
+            row += [*same, same.mean(), same[:3].mean(), np.median(same)]
+        row += [*target[-recent:][::-1], *(target[-span:].mean() for span in spans)]
+        if cycles:
+            before = target[-spans[0] - first : -first].mean()
+            row.append(target[-1] - target[-1 - first])
+            row.append(target[-spans[0] :].mean() - before)
+        for other in [] if own else others:
+            row += [other[-1], other[-first:].mean()]
+            row += [repeats(other, first)[number][0]] * bool(cycles)
+        rows.append(row + [window[number - 3, 2]] * known)
+    return rows, corrected
 
 
 @pytest.mark.parametrize(
-    ("model", "options"), [("linear", {}), ("boosting", {"cycles": [DAY]})]
+    ("period", "options"),
+    [
+        (DAY, {"base": "mean", "cycles": [DAY, 12, 30], "known": 1}),
+        (DAY, {"base": "mean", "cycles": [], "season": False}),
+        (0, {"base": "cycle", "cycles": [7, 14], "own": True, "recent": 40}),
+        (DAY, {"base": "mean", "cycles": [16, 3], "recent": 2}),
+    ],
 )
-def test_without_the_season_the_time_of_the_year_changes_nothing(model, options):
-    """The calendar's columns are sine and cosine of the day, the year and the week."""
-    days = Problem((12, 7), outputs=HORIZON, period=DAY, calendar=6)
-    inputs = np.random.default_rng(0).uniform(-1, 1, (2, 12, 7))
-    other = inputs.copy()
-    other[:, :, 3:5] = 0.5
-    for season in (True, False):
-        features = seasonal.MODELS[model](days, season=season, **options).features
-        # [0]: the first window's of `linear`, and of `boosting` those of all beside
-        # their base.
-        assert np.array_equal(features(inputs)[0], features(other)[0]) is not season
+def test_trees_see_what_a_naive_loop_finds_for_each_value_ahead(
+    inputs, period, options
+):
+    problem = replace(LONG, period=period)
+    seen, corrected = seasonal.boosting(problem, **options).features(inputs)
+    for number, window in enumerate(inputs):
+        rows, naive = seen_ahead(window, period, **options)
+        np.testing.assert_allclose(seen[number], rows, atol=1e-5)
+        np.testing.assert_allclose(corrected[number], naive, atol=1e-6)
 
 
-OWN = {"own": True, "base": "zero"}
+@pytest.mark.parametrize("season", [True, False])
+def test_a_ridge_sees_the_past_what_is_known_and_harmonics_of_the_week(inputs, season):
+    options = {"last": 5, "others": 2, "known": 1, "season": season}
+    seen = seasonal.linear(LONG, **options).features(inputs)
+    for found, window in zip(seen, inputs, strict=True):
+        week = np.arctan2(*window[-1, 7:])
+        turns = np.array([1, 2, 3, 6, 7, 8, 13, 14, 15, 21]) * week
+        daily = [*np.cos(turns), *np.sin(turns)]
+        year = window[-1, 5:7]
+        expected = [*window[-5:, 1], *window[-2:, 0], *window[-5:, 2], *daily]
+        if season:
+            expected += [*year, *np.outer(daily, year).ravel()]
+        np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("options", [{"known": 1}, OWN, OWN | {"base": "cycle"}])
-def test_trees_of_all_values_ahead_are_those_of_a_library(options):
+def test_trees_of_all_values_ahead_are_those_of_a_library():
     """A third of the targets was not measured; of several values ahead each is left out
     by itself."""
-    training = data("boosting", cycles=[DAY], **options)
-    split = training.dataset.splits["train"]
-    model = training.build()
-    inputs, targets = split.take(np.arange(197))
-    masked = np.where(
-        np.random.default_rng(1).random(targets.shape) < 0.3, np.nan, targets
-    ).astype(np.float32)
-    splits = {"train": Arrays(inputs, masked), "test": split}
-    training = replace(
-        training, dataset=replace(training.dataset, splits=splits), build=lambda: model
-    )
-    trained = boosting.train(
-        training, trees=30, leaves=4, learning_rate=0.3, examples=5
-    )
-    features, base = model.features(inputs)
-    measured = ~np.isnan(masked)
+    random = np.random.default_rng(1)
+    features = random.normal(size=(200, 3, 4)).astype(np.float32)
+    targets = features.sum(axis=2) ** 2
+    masked = np.where(random.random((200, 3)) < 0.3, np.nan, targets)
+    base = features[:, :, 0]
+    model = Direct(lambda inputs: (inputs, inputs[:, :, 0].copy()))
+    splits = {"train": Arrays(features, masked), "test": Arrays(features, targets)}
+    data = Dataset("x", "forecast", "mae", splits, scored=())
+    job = Job("x", data, lambda: model, (0,))
+    trained = boosting.train(job, trees=30, leaves=4, learning_rate=0.3, examples=5)
+    measured = np.isfinite(masked)
     errors = boosting._untied(masked - base).astype(np.float64)
     library = HistGradientBoostingRegressor(
         loss="absolute_error",
@@ -99,13 +144,10 @@ def test_trees_of_all_values_ahead_are_those_of_a_library(options):
         random_state=0,
         learning_rate=0.3,
     ).fit(features[measured], errors[measured])
-    corrections = [library.predict(features[:, step]) for step in range(HORIZON)]
-    expected = base + np.column_stack(corrections)
-    (replicate,) = trained.replicates
-    predictions = replicate.predictions["final_test"]
-    assert predictions == pytest.approx(expected, abs=1e-6)
-    if "known" in options:
-        assert np.abs(predictions - targets).mean() < 0.3
+    expected = base + library.predict(features.reshape(600, 4)).reshape(200, 3)
+    np.testing.assert_allclose(
+        trained.replicates[0].predictions["final_test"], expected, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(("cycle", "timesteps"), [(0, 2), (5, 12), (7, 14)])

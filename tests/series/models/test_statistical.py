@@ -1,10 +1,13 @@
 """Intermittent demand by Teunter, Syntetos and Babai, against a loop over one window's
-values."""
+values; and how far back a trend is fitted."""
 
 import numpy as np
+import pytest
 
 from pipeline.data.problem import Problem
-from series.models.statistical import SMOOTHING, tsb
+from series.models.statistical import ets, forecast, tsb
+
+SMOOTHING = (0.02, 0.05, 0.1, 0.2, 0.3)
 
 
 def by_hand(values):
@@ -47,3 +50,26 @@ def test_it_is_probability_times_size_smoothed_with_the_best_constants():
         forecasts, np.repeat(np.array(expected)[:, None], 3, axis=1)
     )
     assert forecasts[5, 0] == -0.7
+
+
+@pytest.mark.parametrize(("cycle", "seen"), [(0, 100), (7, 100), (30, 120)])
+def test_a_trend_is_fitted_to_the_latest_hundred_values_or_to_four_cycles(cycle, seen):
+    values = np.random.default_rng(0).normal(size=130)
+    inputs = np.stack([values, values, values])[..., None]
+    inputs[1, :-seen] = 3
+    inputs[2, : 1 - seen] = 3
+    problem = Problem((130, 1), outputs=2)
+    whole, latest, fewer = ets(problem, cycle=cycle).features(inputs)
+    np.testing.assert_array_equal(latest, whole)
+    assert np.abs(fewer - whole).max() > 1e-9
+
+
+@pytest.mark.parametrize("name", ["theta", "auto_ets"])
+def test_a_season_takes_more_than_two_cycles(name):
+    random = np.random.default_rng(3)
+    values = np.resize(5 + random.normal(0, 3, 12), 36) + random.normal(0, 0.05, 36)
+    of_two = [forecast(name, values[:24], 4, cycle) for cycle in (12, 1)]
+    np.testing.assert_array_equal(*of_two)
+    np.testing.assert_allclose(
+        forecast(name, values[:25], 4, 12), values[25:29], atol=1
+    )

@@ -10,7 +10,6 @@ from pipeline.data import dataset
 from pipeline.data.preparations.long_forecast import prepare
 from pipeline.data.problem import problem
 from pipeline.errors import UnrollError
-from pipeline.evaluation import plot_data
 from pipeline.models import baselines, feedforward, recurrent
 from pipeline.training.methods import keras as keras_method
 from pipeline.training.methods import least_squares, none
@@ -191,10 +190,6 @@ def test_kept_errors_become_scores_groups_and_differences(data):
     mses = scored.groups["as published"]["mse"].model_dump()
     assert maes["values"] == pytest.approx(errors[:, :, 1].mean(axis=1))
     assert mses["values"] == pytest.approx(errors[:, :whole, 0].mean(axis=1))
-    weeks = plot_data.weeks(data, {"near": near, "far": far})
-    of_week = data.splits["test"].rows // (7 * 2)
-    expected = [errors[:, of_week == week, 0].mean() for week in np.unique(of_week)]
-    assert weeks["near"].tolist() == pytest.approx(expected)
     assert evaluation.difference("test", "near", "far").interval()[1] < 0, (
         "six weeks are ranked"
     )
