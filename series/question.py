@@ -32,6 +32,7 @@ from series.options import (
     argument,
     seconds_of,
 )
+from series.reading import premises
 from series.reading.files import column_named
 from series.reading.profile import FileProfile
 
@@ -245,6 +246,13 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
     """
     reasons = dict[str, str]()
     target = _target(profile, wanted.target, reasons)
+    premises.one_value(
+        profile.file,
+        profile.timestamps,
+        profile.of_rows,
+        profile.columns[target].measured,
+        target,
+    )
     step = wanted.step or 1
     aggregate = wanted.aggregate or _aggregate(profile, target)
     cleaning = Cleaning(

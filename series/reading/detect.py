@@ -76,6 +76,7 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
     measured, detected, why = row_timestamps.row_timestamps(
         rows, stamp, formats, options
     )
+    rows = measured.file
     if not rows.typed:
         samples = []
         for name in names:
@@ -105,7 +106,6 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
         missing=Counter(options.missing),
         odd=[],
         reasons={name: reason for name, reason in (reasons | why).items() if reason},
-        file=rows,
         asked=asked,
     )
     numeric = [column for column in others.values() if column.numeric]

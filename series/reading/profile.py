@@ -16,8 +16,7 @@ from pipeline.data.series_options import WEEKDAYS, CsvFormat
 from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import printable
 from series.options import Options, argument
-from series.reading import calendars, timestamp_formats
-from series.reading.files import FileRows
+from series.reading import calendars, premises, timestamp_formats
 from series.reading.magnitudes import Odd
 from series.reading.numbers import plain_number, values_of, without_unit
 from series.reading.row_timestamps import Timestamps
@@ -185,7 +184,6 @@ class FileProfile(Timestamps):
             cell.
         odd: numbers that do not belong to the others of their column and series.
         reasons: option that was guessed -> reason for its value.
-        file: the rows as they stand in the files.
         asked: the options by which they were read.
     """
 
@@ -194,7 +192,6 @@ class FileProfile(Timestamps):
     missing: Counter[str]
     odd: Sequence[Odd]
     reasons: dict[str, str]
-    file: FileRows
     asked: Options
 
     @property
@@ -261,6 +258,7 @@ def described(profile: FileProfile) -> Iterator[str]:
         ("stamps", f"{_names(form.stamp)}, as {form.stamp_format}{zone}"),
         ("rows", f"{profile.rows:,}, {span}, {_distance(profile)}"),
         ("open", _open(profile)),
+        ("last", _unfinished(profile)),
         ("series", "" if is_alone else _series(profile)),
         ("ended", "" if is_alone else _ended(profile)),
         (
@@ -269,7 +267,7 @@ def described(profile: FileProfile) -> Iterator[str]:
             if is_alone and not in_order
             else "",
         ),
-        ("repeated", _repeated(profile) if is_alone and profile.repeated else ""),
+        ("repeated", _repeated(profile)),
         ("gaps", _gaps(profile) if profile.gaps else ""),
         ("no value", ", ".join(cells)),
         *(("unusual", text) for text in unusual),
@@ -301,6 +299,16 @@ def _open(profile: FileProfile) -> str:
     if profile.outside:
         parts.append(f"{_rows(profile.outside)} outside, left out")
     return "; ".join(parts)
+
+
+def _unfinished(profile: FileProfile) -> str:
+    """Return that the last rows were left out, in words; "" if they were not."""
+    if profile.unfinished is None:
+        return ""
+    return (
+        f"{shown(profile.unfinished)} is left out, since its period is not over; "
+        f"{argument('keep_last', True)} keeps it"
+    )
 
 
 def _gaps(profile: FileProfile) -> str:
@@ -348,15 +356,23 @@ def _ended(profile: FileProfile) -> str:
 
 
 def _repeated(profile: FileProfile) -> str:
-    """Return how many rows repeat a timestamp, and how many of them differ."""
-    values = {name: profile.columns[name].measured for name in profile.targets}
-    rows = pd.DataFrame({**values, "": profile.timestamps})
-    others = profile.repeated - int(rows.duplicated().sum())
-    what = f", {others:,} with other values; the first row counts"
-    return (
-        f"{profile.repeated:,} rows have the timestamp of an earlier row"
-        f"{what if others > 0 else '; they are left out'}"
-    )
+    """Return how many rows repeat a timestamp of their series, and how many differ."""
+    rows = pd.DataFrame({"at": profile.timestamps, "series": profile.of_rows})
+    again = rows.duplicated()
+    if not again.any():
+        return ""
+    differ = np.zeros(len(rows), bool)
+    for name in profile.targets:
+        values = profile.columns[name].measured
+        differ |= premises.repeated(profile.timestamps, profile.of_rows, values)
+    what = "; they are left out"
+    if differ.any():
+        place = profile.file.place(int(differ.argmax()))
+        what = (
+            f", {differ.sum():,} with other values, first at {place}; the first row "
+            "counts"
+        )
+    return f"{again.sum():,} rows have the timestamp of an earlier row{what}"
 
 
 def _text(form: CsvFormat) -> str:
