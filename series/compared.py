@@ -191,6 +191,7 @@ def _compared(
         fitted=of_all_rows(prepared),
         stride=plan.stride,
         whole=plan.whole,
+        keep_last=proposal.asked.keep_last,
         why=sentence.title(board, titles, board.champion),
         until=str(prepared.until),
     )

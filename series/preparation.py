@@ -171,6 +171,8 @@ def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Pre
     """
     form, _, _ = options(profile, proposal)
     table = table_of(replace(profile.file, form=form))
+    if profile.unfinished is None and not proposal.asked.keep_last:
+        table, _ = rows.only_over(table, form)
 
     def windows_of(asked: Proposal, leave_out: Collection[str] = ()) -> Dataset:
         csv, cleaning, windows = options(profile, asked, leave_out)
@@ -261,7 +263,11 @@ def as_wholes(
     """
     fitted = _fitted_to_wholes(profile, proposal, names)
     form = replace(profile.file, form=fitted.csv)
-    questions = {each: SeriesQuestion(name, fitted, each) for each in fitted.series}
+    # of these rows an unfinished last one was left out
+    questions = {
+        each: SeriesQuestion(name, fitted, each, keep_last=True)
+        for each in fitted.series
+    }
     found = {}
     left_out = {}
     for series, history in rows.histories(questions, form).items():

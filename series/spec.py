@@ -46,11 +46,13 @@ class SeriesQuestion:
         dataset: the name of the data set.
         fitted: the preparation, as it was fitted to the train rows.
         series: the name of the series in `fitted.series`.
+        keep_last: whether the last row counts although its period is not over.
     """
 
     dataset: str
     fitted: Preprocessing
     series: str
+    keep_last: bool = False
 
     @property
     def csv(self) -> CsvFormat:
@@ -225,6 +227,7 @@ class SeriesModelsSpec(Strict):
         objective: what a forecast is, the mean or the median.
         stride: rows from one origin to the next.
         whole: whether models see whole series, each up to its last row.
+        keep_last: whether the last row counts although its period is not over.
         why: the reason why these models forecast.
         until: the last row that the models were fitted to.
     """
@@ -240,6 +243,7 @@ class SeriesModelsSpec(Strict):
     objective: Objective = "median"
     stride: Count
     whole: bool = False
+    keep_last: bool = False
     why: str = "as asked"
     until: Timestamp
 
@@ -307,7 +311,7 @@ class SeriesModelsSpec(Strict):
     def questions(self) -> dict[str, SeriesQuestion]:
         """Name of a series -> its preparation; a single series is called `ALONE`."""
         return {
-            series: SeriesQuestion(self.dataset, self.fitted, series)
+            series: SeriesQuestion(self.dataset, self.fitted, series, self.keep_last)
             for series in self.fitted.series
         }
 
