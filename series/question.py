@@ -35,6 +35,7 @@ from series.options import (
 from series.reading import premises
 from series.reading.files import column_named
 from series.reading.profile import FileProfile
+from series.reading.timestamp_formats import words_of
 
 HOUR = 3600
 """Seconds of an hour."""
@@ -98,6 +99,13 @@ DENSE_HORIZON = 288
 
 DENSE_LOOKBACK = 2_016
 """Largest lookback that is proposed: a week of five minutes."""
+
+PAST = 12
+"""Timesteps at which a regression sees each column that is known beforehand, besides
+those to forecast."""
+
+MOST_KNOWN = 3_000
+"""Largest number of inputs of a regression from columns that are known beforehand."""
 
 WEATHER_UNITS = r"°?[CFK]|deg.*|%|[hk]?Pa|m?bar|m/s|km/h|mph|W/m.*|mm"
 """Units of weather."""
@@ -201,10 +209,9 @@ def likely_target(profile: FileProfile) -> tuple[str, str]:
     return best, f"{why}; {argument('target')} names another"
 
 
-def _words(profile: FileProfile, name: str) -> list[str]:
+def _words(profile: FileProfile, name: str) -> set[str]:
     """Return the words in the name of a column, in small letters."""
-    words = re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", profile.columns[name].quantity)
-    return [word.lower() for word in words]
+    return words_of(profile.columns[name].quantity)
 
 
 def _is_named(profile: FileProfile, name: str) -> bool:
@@ -289,6 +296,13 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         reasons["lookback"] = why
     else:
         lookback = timesteps_of("lookback", wanted.lookback, cleaning, MOST_LOOKBACK)
+    future = _future(profile, target, wanted.future)
+    most = max(1, MOST_KNOWN // (horizon + PAST))
+    if len(future) > most:
+        raise UsageError(
+            f"{argument('future')} names {len(future)} columns, too many for a horizon of "
+            f"{horizon}; keep the {most} that matter most"
+        )
     history = 0
     if defaults.year and not profile.gaps and not profile.series_id:
         history = HISTORY_YEARS[defaults.year] * defaults.year
@@ -303,7 +317,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         day=defaults.day,
         cycles=defaults.cycles,
         history=history,
-        future=_future(profile, target, wanted.future),
+        future=future,
         holidays=wanted.holidays,
         objective=wanted.objective or _objective(values, reasons),
         positive=len(values) > 0 and bool(values.min() >= 0),
@@ -398,7 +412,7 @@ def _timesteps(
 def _aggregate(profile: FileProfile, target: str) -> Aggregate:
     """Return the sum if a column is an amount by its unit, else by its name."""
     unit = profile.columns[target].unit
-    words = [unit.lower()] if unit else _words(profile, target)
+    words = {unit.lower()} if unit else _words(profile, target)
     amount = any(re.search(AMOUNT_WORDS, word) for word in words)
     return "sum" if amount else "mean"
 

@@ -489,7 +489,24 @@ def _planned(question: SeriesQuestion, plan: FileRows) -> Any:
     table = series.on_calendar(table, question.csv, question.cleaning)
     table = series.in_timesteps(table, question.csv, question.cleaning)
     names = [ALONE] * len(table.values) if table.series_id is None else table.series_id
-    return pd.DataFrame(table.values, [names, table.timestamps], table.columns)
+    every = {ALONE, *question.fitted.series, *question.csv.leave_out}
+    unknown = sorted({*names} - every)
+    if unknown:
+        raise UnrollError(
+            f"{plan.paths[0].name}: {series_id} {unknown[0]!r:.60} is no series of "
+            f"{question.dataset}; correct it, or answer the series anew with its rows"
+        )
+    frame = pd.DataFrame(table.values, [names, table.timestamps], table.columns)
+    frame = frame[~frame.reset_index().duplicated().to_numpy()]
+    twice = frame.index[frame.index.duplicated()]
+    if len(twice):
+        name, stamp = twice[0]
+        of = f" of {name}" if name else ""
+        raise UnrollError(
+            f"{plan.paths[0].name}: {question.when(stamp)}{of} comes twice, with other "
+            "values; keep one row"
+        )
+    return frame
 
 
 def _only(question: SeriesQuestion, file: FileRows) -> FileRows:

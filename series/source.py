@@ -198,7 +198,13 @@ def plain_name(rows: files.FileRows) -> str:
     """Return a name for a series, after its file; "series" for a DataFrame."""
     if rows.in_memory:
         return "series"
-    return slug(rows.paths[0].stem) or "series"
+    return made_name(rows.paths[0].stem)
+
+
+def made_name(text: str) -> str:
+    """Return a name with a letter first, such as series_2024_sales for 2024_sales."""
+    name = slug(text)
+    return name if name[:1].isalpha() else slug(f"series_{name}")
 
 
 def slug(text: str) -> str:

@@ -26,6 +26,9 @@ WEEKS = 3
 HALF = 0.5
 """Share of the weeks in which a time of the week must have a row."""
 
+RECENT = 9
+"""Number of last weeks, in most of which a time of the week is open, if not before."""
+
 INSIDE = 0.98
 """Share of rows that must lie within opening hours."""
 
@@ -163,7 +166,9 @@ def opening_hours(moments: Array) -> Cleaning | None:
         return None
     times, filled = np.unique(time, return_counts=True)
     days = np.bincount(np.unique(week * 7 + time // DAY) % 7, minlength=7)[times // DAY]
+    lately = np.searchsorted(times, time[week > week.max() - RECENT])
     usual = (filled >= HALF * days) & (days >= HALF * weeks)
+    usual |= np.bincount(lately, minlength=len(times)) > HALF * RECENT
     hours = times[usual]
     inside = filled[usual].sum()
     confined = 0 < len(hours) * spacing <= OPEN * WEEK

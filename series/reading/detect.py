@@ -77,15 +77,15 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
         rows, stamp, formats, options
     )
     rows = measured.file
-    if not rows.typed:
-        samples = []
-        for name in names:
-            cells = rows.cells[name]
+    samples = []
+    for name in names:
+        cells = rows.cells[name]
+        if cells.dtype == "str":
             longest = cells.str.len().to_numpy().argsort(kind="stable")[-LONG:]
             samples.append([*cells.head(SHORT), *cells.iloc[longest]])
-        detected["decimal"], detected["thousands"] = numbers.marks(
-            samples, paths[0], form.delimiter, options.decimal
-        )
+    detected["decimal"], detected["thousands"] = numbers.marks(
+        samples, paths[0], form.delimiter, options.decimal
+    )
     form = form.model_copy(update=detected)
     below = dict(zip(header, units, strict=False))
     columns = {

@@ -73,6 +73,9 @@ PARTS = {
 FINANCIAL = r"(?:FY ?)?([0-9]{4})[-/\u2013]((?:[0-9]{2}){1,2})"
 """A year that begins in one year and ends in the next, such as 2000-01."""
 
+BUDDHIST = r"^(?:[0-9]{1,2}[./-]){0,2}(25[4-9][0-9])(?:[./-][0-9]|$)"
+"""A date in a year of the Buddhist calendar."""
+
 NUMBERED = re.compile(r"(.*?)(\d{1,4})(\D*)")
 """A heading that ends with a number, and perhaps a unit."""
 
@@ -412,21 +415,39 @@ def repeated(moments: Array, of_rows: Array | None, values: Array) -> Array:
     return found
 
 
-def no_financial_years(texts: pd.DataFrame, path: Path) -> None:
-    """Raise UsageError if a column has years such as 2000-01, which may be a month, too.
+def one_calendar(texts: pd.DataFrame, path: Path) -> None:
+    """Raise UsageError if a column has dates that another calendar or order would read.
+
+    They are years such as 2000-01, which may be months, too; Buddhist years; and dates in
+    which a spreadsheet has exchanged day and month, beside the others, which stay text.
 
     Args:
-        texts: the first rows, as text.
+        texts: (rows, columns) text, the first rows.
         path: the file, for the message.
     """
     for name in texts:
         cells = texts[name][texts[name] != ""].drop_duplicates()
         years = cells.str.extract(f"^{FINANCIAL}$").astype(float)
         follow = years[1] % 100 == (years[0] + 1) % 100
+        late = cells.str.extract(BUDDHIST)[0]
+        dates = cells.str.match("[12][0-9]{3}-[0-9]{2}-[0-9]{2}")
+        days = (
+            cells[~dates].str.extract(r"^(\d\d?)[./-](\d\d?)[./-]\d{4}").astype(float)
+        )
+        why = ""
         if len(cells) > 1 and follow.all():
+            why = f"financial years; write the year in which each begins, such as {years[0].iloc[0]:.0f}"
+        if len(cells) > 1 and late.notna().all():
+            why = f"the year {late.iloc[0]}, some 543 years ahead: a Buddhist year? Subtract 543"
+        if dates.any() and not dates.all() and (days.max(axis=1) > 12).all():
+            other = cells[~dates].iloc[0]
+            why = (
+                f"a date beside the text {other}: day and month were exchanged where that "
+                "gave a date; import it with the right order of day and month"
+            )
+        if why:
             raise UsageError(
-                f"{path}: column {name!r} holds financial years such as {cells.iloc[0]}; "
-                f"write the year in which each begins, such as {years[0].iloc[0]:.0f}"
+                f"{path}: column {name!r} holds {cells.iloc[0]:.40}, {why}"
             )
 
 

@@ -255,12 +255,14 @@ def described(profile: FileProfile) -> Iterator[str]:
     cells = [_missing(profile, word, count) for word, count in profile.missing.items()]
     lines = [
         ("text", _text(form) if is_text else ""),
+        ("header", "" if is_text else _above(form)),
         ("stamps", f"{_names(form.stamp)}, as {form.stamp_format}{zone}"),
         ("rows", f"{profile.rows:,}, {span}, {_distance(profile)}"),
         ("open", _open(profile)),
         ("last", _unfinished(profile)),
         ("series", "" if is_alone else _series(profile)),
         ("ended", "" if is_alone else _ended(profile)),
+        *(("changed", text) for text in _changed(profile)),
         (
             "order",
             "rows are not in the order of time; they are sorted"
@@ -384,9 +386,41 @@ def _text(form: CsvFormat) -> str:
         f"thousands by {form.thousands!r}" if form.thousands else "",
         "no header" if form.names else "",
         "a row of units" if form.units_rows else "",
-        f"{form.skip} lines before the header" if form.skip else "",
+        _above(form),
     ]
     return ", ".join(filter(None, words))
+
+
+def _above(form: CsvFormat) -> str:
+    """Return how many lines above the header are left out, in words."""
+    return f"{form.skip} lines before the header" if form.skip else ""
+
+
+def _changed(profile: FileProfile) -> Iterator[str]:
+    """Yield the columns of words that change once and for all within a series.
+
+    Such is the shop of an item that moves.
+    """
+    frame = pd.DataFrame({"at": profile.timestamps, "series": ""})
+    if profile.of_rows is not None:
+        frame["series"] = profile.of_rows
+    for name, column in profile.columns.items():
+        is_word = not column.numeric and 1 < len(column.words) <= MOST_WORDS
+        if not is_word or name == profile.series_id:
+            continue
+        words = timestamp_formats.as_text(profile.file.cells[name])
+        rows = frame.assign(word=words.to_numpy()).sort_values(["series", "at"])
+        before = rows.groupby("series")["word"].shift()
+        moved = rows[before.notna() & (rows["word"] != before)]
+        distinct = rows.drop_duplicates(["series", "word"])
+        if len(moved) and len(moved) == len(distinct) - rows["series"].nunique():
+            row = moved.iloc[0]
+            of = f" of {row['series']}" if row["series"] else ""
+            yield printable(
+                f"{name}{of}: {before[moved.index[0]]} before "
+                f"{shown(row['at'].to_datetime64())}, then {row['word']}; the rows are "
+                "one series"
+            )
 
 
 def _distance(profile: FileProfile) -> str:

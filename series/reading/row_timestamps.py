@@ -104,7 +104,8 @@ def stamp_columns(
         UsageError: no column holds timestamps.
     """
     texts = head.apply(timestamp_formats.as_text).fillna("")
-    premises.no_financial_years(texts, path)
+    if not options.stamp:
+        premises.one_calendar(texts, path)
     for rows, share in ((texts, 1.0), (texts[len(texts) // 2 :], 0.9), (texts, 0.5)):
         stamp, formats = timestamp_columns.find_columns(rows, options.stamp, share)
         if stamp and options.stamp_format:
@@ -112,10 +113,14 @@ def stamp_columns(
         if formats:
             return stamp, formats
         timestamp_columns.require_no_times(path, list(texts.columns))
-        timestamp_columns.require_no_times(path, list(texts.iloc[0]))
+        cells = texts.iloc[0]
+        counts = cells[cells.str.fullmatch("[0-9]{5}")]  # may be any numbers
+        if not counts.astype(int).diff().iloc[1:].between(1, 366).all():
+            cells = cells.drop(counts.index)
+        timestamp_columns.require_no_times(path, list(cells))
     for name in [] if options.stamp else texts.columns:
         _, formats = timestamp_columns.find_columns(texts[[name]], [name])
-        if formats:
+        if formats and formats != ["excel"]:
             first, _ = timestamp_formats.parse(texts[name].head(1), formats[0])
             raise UsageError(
                 f"{path}: column {name!r} may hold times, from {shown(first[0])} on; "

@@ -13,7 +13,7 @@ from pipeline.data import timestamps
 from pipeline.data.examples import Array
 from pipeline.errors import UsageError
 from series.reading import timestamp_formats
-from series.reading.timestamp_formats import as_text
+from series.reading.timestamp_formats import as_text, words_of
 
 MOST_SERIES = 10_000
 """Largest number of series in a file."""
@@ -55,11 +55,12 @@ EVEN = 0.8
 """Share of even steps from which a series counts as even."""
 
 PART_OF_TIME = re.compile(
-    r"(?<![a-z])(time|hour|hr|he|minute|min|day|month|mon|quarter|qtr|week|period|"
-    r"interval|half|date|zeit|uhrzeit|stunde|minute|tag|datum|monat|quartal|woche|kw|von|bis|"
-    r"heure|mois|hora|mes|dia)(?![a-z])",
-    re.IGNORECASE,
+    "time|hour|minute|month|quarter|period|interval|zeit|stunde|monat|quartal|woche|heure"
 )
+SHORT_PART = {
+    *("hr", "he", "min", "day", "mon", "qtr", "week", "half", "date", "tag", "datum"),
+    *("kw", "von", "bis", "mois", "hora", "mes", "dia"),
+}
 """Names of columns that may hold a part of the time."""
 
 MOST_PARTS = 400
@@ -278,7 +279,8 @@ def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> N
         or timestamp_formats.plain_date(word) in timestamp_formats.MONTHS
         for word in words
     )
-    numbered = PART_OF_TIME.search(column) and all(map(COUNTED.fullmatch, words))
+    is_part = PART_OF_TIME.search(column.lower()) or SHORT_PART & words_of(column)
+    numbered = is_part and all(map(COUNTED.fullmatch, words))
     if named or (numbered and len(words) <= MOST_PARTS):
         raise UsageError(
             f"{path}: column {column!r} may be a part of the time, since each "

@@ -206,7 +206,7 @@ def _whole_formats(
     column: str, cells: "pd.Series[str]", chosen: Sequence[str], share: float
 ) -> list[str]:
     """Return the formats by which a column holds whole timestamps."""
-    words = {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)}
+    words = timestamp_formats.words_of(column)
     is_named = bool(words & {*NAMED.split()}) or column in chosen
     forms = timestamp_formats.formats(cells.iloc[0], digits=is_named)
     if words & WEEKS:
