@@ -576,12 +576,26 @@ def is_short(profile: FileProfile, proposal: Proposal) -> bool:
     )
     if profile.series_id and rows_of_months and not proposal.future:
         return True
+    if _begins_late(profile, proposal.target):
+        return True
     horizon = proposal.step * proposal.horizon
     window = proposal.step * proposal.lookback + horizon
     before = int(TRAIN * profile.length) - window
     # cutoffs lie in the last half of the windows, and a horizon ends before the first
     known = int(TRAIN * (profile.length - window)) - horizon
     return min(before, known) < FEWEST_WINDOWS
+
+
+def _begins_late(profile: FileProfile, target: str) -> bool:
+    """Return whether a single series is the same up to the first cutoff.
+
+    Such are zeros before a product is sold.
+    """
+    values = profile.columns[target].measured[np.argsort(profile.timestamps)]
+    known = values[np.isfinite(values)]
+    before = known[: int(TRAIN * len(known))]
+    is_alone = profile.series_id is None
+    return is_alone and len(before) > 0 and np.ptp(before) == 0 < np.ptp(known)
 
 
 def too_far(profile: FileProfile, proposal: Proposal) -> str:

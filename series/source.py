@@ -23,6 +23,9 @@ Data: TypeAlias = (
 CHUNK = 1 << 20
 """The bytes of a file that are hashed at a time."""
 
+MOST_BYTES = 4_000_000_000
+"""Largest size of a file of rows."""
+
 UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """Characters of a path that no JSON file or terminal should get."""
 
@@ -76,7 +79,9 @@ class RowsFile(Strict):
         )
         if not path.is_file():
             raise UnrollError(f"{path}, the file of the answer, is not there; {cure}")
-        if _sha256_of(path, self.bytes) != self.sha256:
+        size = path.stat().st_size
+        is_read = 0 < self.bytes <= size <= MOST_BYTES  # a device has no size
+        if not is_read or _sha256_of(path, self.bytes) != self.sha256:
             raise UnrollError(
                 f"{path} does not begin with the rows that the answer was made from, "
                 f"so it is not read; {cure}"

@@ -13,6 +13,7 @@ from pipeline.data.dataset import Scale
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.data.series_options import (
+    ALONE,
     Cleaning,
     Count,
     CsvFormat,
@@ -264,8 +265,12 @@ class SeriesModelsSpec(Strict):
     def _require_columns(self) -> None:
         columns = self.fitted.columns
         target = self.fitted.csv.target
-        if not self.fitted.series:
-            raise ValueError("fitted.series must have a series")
+        alone = [*self.fitted.series] == [ALONE]
+        if not self.fitted.series or alone != (self.form.series_id is None):
+            raise ValueError(
+                "fitted.series must have a series, named as csv.series_id names it, or "
+                f"{ALONE!r} alone"
+            )
         read = {*self.question.read}
         if not {target, *self.fitted.windows.future} <= read or not self.form.stamp:
             raise ValueError(
