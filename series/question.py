@@ -307,7 +307,8 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
     if defaults.year and not profile.gaps and not profile.series_id:
         history = HISTORY_YEARS[defaults.year] * defaults.year
     if wanted.holidays:
-        holidays_of(wanted.holidays, np.array([profile.last]))  # raises if unknown
+        day = np.array([profile.last], "datetime64[D]")
+        holidays_of(wanted.holidays, day, day)  # raises if unknown
     return Proposal(
         target=target,
         step=step,
