@@ -102,3 +102,18 @@ def test_rows_to_come_in_the_same_file_are_a_plan_or_one_warning(rows):
     assert len(told) == 1
     with pytest.raises(UnrollError, match="is not used: no column of series is known"):
         plain.forecast(future=plan)
+
+
+def test_a_plan_with_an_unknown_product_or_two_values_for_a_day_is_refused(rows):
+    past, plan = rows
+    known = asked(past, future=["promo", "heat"])
+    other = plan.assign(product=plan["product"].replace("P1", "P1x"))
+    with pytest.raises(
+        UnrollError, match="product 'P1x' is no series of series; correct"
+    ):
+        known.forecast(future=other)
+    again = plan.iloc[[5]].assign(promo=9.0)
+    with pytest.raises(UnrollError, match="2023-06-26 of P1 comes twice, with other"):
+        known.forecast(future=pd.concat([plan, again]))
+    same = known.forecast(future=pd.concat([plan, plan.iloc[[5]]]))
+    pd.testing.assert_frame_equal(same, known.forecast(future=plan))

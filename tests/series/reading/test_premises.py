@@ -231,3 +231,37 @@ def test_a_last_row_before_its_day_is_not_over():
     profile, _ = read(rows([*stamps, stamps[-1] + pd.Timedelta(days=18)]))
     assert (profile.rows, profile.gaps) == (40, {})
     assert told(profile, "last")
+
+
+@pytest.mark.parametrize(
+    "name", ["HourEnding", "TradeHour", "SettlementPeriod", "PERIOD"]
+)
+def test_a_part_of_the_day_beside_a_date_is_refused_by_any_name(name):
+    days = pd.date_range("2024-01-01", periods=20).strftime("%Y-%m-%d").repeat(24)
+    frame = pd.DataFrame({"date": days, name: [*range(1, 25)] * 20})
+    frame["load"] = np.arange(480) ** 2 % 23
+    assert f"column '{name}' may be a part of the time" in refused(frame)
+
+
+def test_an_item_that_moves_is_told():
+    frame = rows(pd.date_range("2024-01-01", periods=90))
+    frame["shop"] = ["North"] * 60 + ["South"] * 30
+    every = pd.concat([frame.assign(item="A"), frame.assign(item="B", shop="North")])
+    moved = "North before 2024-03-01 00:00:00, then South; the rows are one series"
+    assert told(read(frame)[0], "changed") == [f"changed   shop: {moved}"]
+    assert told(read(every)[0], "changed") == [f"changed   shop of A: {moved}"]
+
+
+def test_days_that_are_open_lately_are_open():
+    days = pd.date_range("2023-01-02", periods=420)
+    saturdays = (days.day_of_week == 5) & (days > days[-1] - pd.Timedelta(weeks=9))
+    profile, _ = read(rows(days[(days.day_of_week < 5) | saturdays]))
+    assert (list(profile.calendar)[-1], profile.outside) == ("Sat", 0)
+
+
+@pytest.mark.parametrize("form", ["{:,.1f}", "{}"])
+def test_text_in_a_typed_column_is_read_as_in_a_file(form):
+    frame = rows(pd.date_range("2024-01-01", periods=60))
+    frame["load"] = [form.format(93_000.5 + value) for value in frame["load"]]
+    profile, _ = read(frame)
+    assert profile.columns["load"].ends == (93_000.5, 93_019.0)
