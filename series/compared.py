@@ -24,6 +24,7 @@ from series.models.recipes import card
 from series.options import Arguments, argument
 from series.preparation import Prepared, as_wholes, cut_into_windows, of_all_rows
 from series.question import Proposal, is_short, perhaps_known, too_far
+from series.reading import premises
 from series.reading.profile import FileProfile
 from series.spec import SeriesModelsSpec
 
@@ -104,6 +105,8 @@ def compare(
             _compared(wholes, profile, proposal, asked, folder / "0", kept, workers)
         ]
     windows = cut_into_windows(name, profile, proposal)
+    if windows.unfinished is not None:
+        workers.tell(premises.left_out(windows.unfinished))
     workers.tell(perhaps_known(profile, proposal))
     most = _compared(windows, profile, proposal, asked, folder / "0", kept, workers)
     late = {**windows.left_out}

@@ -55,11 +55,14 @@ class Prepared:
         dataset: the series.
         whole: whether models see whole series, not windows of equal length.
         left_out: name of a series that cannot be used -> why.
+        unfinished: the timestamp of a target before others that are known beforehand,
+            which does not count, since its period is not over.
     """
 
     dataset: Dataset
     whole: bool
     left_out: Mapping[str, str]
+    unfinished: np.datetime64 | None = None
 
     @property
     def names(self) -> list[str]:
@@ -171,8 +174,9 @@ def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Pre
     """
     form, _, _ = options(profile, proposal)
     table = table_of(replace(profile.file, form=form))
+    unfinished = None
     if profile.unfinished is None and not proposal.asked.keep_last:
-        table, _ = rows.only_over(table, form)
+        table, unfinished = rows.only_over(table, form)
 
     def windows_of(asked: Proposal, leave_out: Collection[str] = ()) -> Dataset:
         csv, cleaning, windows = options(profile, asked, leave_out)
@@ -196,7 +200,7 @@ def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Pre
         dataset = replace(dataset, metric="mse")
     if proposal.by_multiples:
         dataset = _from_zero(dataset)
-    return Prepared(dataset, whole=False, left_out=left_out)
+    return Prepared(dataset, False, left_out, unfinished)
 
 
 def _require_some(error: UnusableSeriesError, profile: FileProfile) -> None:

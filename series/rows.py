@@ -595,10 +595,7 @@ def _ended(history: History) -> str:
     question = history.question
     count = history.later
     if history.unfinished is not None:
-        return (
-            f"the row of {timestamps.shown(history.unfinished)} is left out, since its "
-            "period is not over"
-        )
+        return premises.left_out(history.unfinished)
     if not count or question.windows.future:
         return ""
     last = question.when(history.measured.series.timestamps[-1])

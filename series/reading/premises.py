@@ -47,6 +47,9 @@ ALIKE = 0.2
 PART = 5
 """Smallest number of steps that show another distance."""
 
+PART_AT_END = 3
+"""The same at the end of a series."""
+
 CHANCE = 0.01
 """Largest probability of such steps if rows lack at random."""
 
@@ -190,8 +193,8 @@ def one_distance(
         numbers: (rows,) datetime64[ms], the rows by their calendar, NaT outside of it.
         by_series: the numbers of each series' rows.
     """
-    distances = list[int]()
-    seconds = list[int]()
+    distances = list[np.timedelta64]()
+    second = list[int]()
     for own in by_series:
         row = _beside_the_others(moments[own])
         if row is not None:
@@ -199,31 +202,38 @@ def one_distance(
         inside = own[~np.isnat(numbers[own])]
         ordered, first = timestamps.first_rows(numbers[inside])
         steps = np.diff(ordered).astype(np.int64)
+        apart = np.diff(moments[inside[first]])
         row = _change(steps)
         if row is not None:
-            apart = np.diff(moments[inside[first]])
             raise _two_distances(
                 rows.place(inside[first[row]]),
-                np.sort(apart[row - 1 : row + PART])[PART // 2],
-                np.sort(apart[: row - 1])[row // 2 - 1],
+                _middle(apart[row - 1 : row + PART]),
+                _middle(apart[: row - 1]),
                 ("rows from this one on", "those before"),
             )
         if len(steps) >= PART and _near(steps, np.median(steps)).mean() >= EVEN_SERIES:
-            distances.append(int(np.median(steps)))
-            seconds.append(inside[first[1]])
-    others = np.flatnonzero(~_near(np.array(distances), distances[:1] or 0))
-    if len(others) and len(distances) >= EVEN_SERIES * len(by_series):
-        raise _two_distances(
-            rows.place(seconds[others[0]]),
-            np.timedelta64(distances[others[0]], "ms"),
-            np.timedelta64(distances[0], "ms"),
-            ("the rows of this series", "those of the first"),
-        )
+            distances.append(_middle(apart))
+            second.append(inside[first[1]])
+    if len(distances) < EVEN_SERIES * len(by_series):
+        return
+    for place, distance in zip(second, distances, strict=True):
+        if not _near(distance, distances[0]):
+            raise _two_distances(
+                rows.place(place),
+                distance,
+                distances[0],
+                ("the rows of this series", "those of the first"),
+            )
 
 
-def _near(steps: Array, others: Any) -> Array:
+def _middle(steps: Array) -> np.timedelta64:
+    """Return a distance of rows that as many steps exceed as fall below."""
+    return np.timedelta64(np.sort(steps)[len(steps) // 2])
+
+
+def _near(steps: Any, others: Any) -> Any:
     """Return whether distances (rows,) are those of others, but for days of a month."""
-    return np.asarray(abs(steps - others) <= ALIKE * np.maximum(steps, others))
+    return abs(steps - others) <= ALIKE * np.maximum(steps, others)
 
 
 def _change(steps: Array) -> int | None:
@@ -243,10 +253,14 @@ def _change(steps: Array) -> int | None:
     rest = steps[lengths < PART]
     even = _near(rest, np.median(rest)).mean() if len(rest) else 1.0
     first = int(lengths.argmax())
+    at_end = int(lengths[-1])
+    if at_end >= PART_AT_END and lengths[first] < PART:
+        first = len(steps) - at_end
     length = int(lengths[first])
     share = float(_near(steps, steps[first]).mean())
     is_chance = share < EVEN and len(steps) * share**length > CHANCE
-    if length < PART or is_chance or even < EVEN:
+    is_short = length < PART and first + length < len(steps)
+    if length < PART_AT_END or is_short or is_chance or even < EVEN:
         return None
     if first == 0:  # of the first rows, those behind them have the other distance
         return 1 + length
@@ -372,6 +386,14 @@ def unfinished(moments: Array, zone: str | None, *, utc: bool) -> np.datetime64 
     by_days = cleaning.rows == "business" or isinstance(cleaning.rows, dict)
     is_early = even and last < due and not by_days
     return last if is_early or begin <= this < end else None
+
+
+def left_out(last: np.datetime64) -> str:
+    """Return that the rows of a timestamp are left out (`unfinished`), in words."""
+    return (
+        f"{shown(last)} is left out, since its period is not over; "
+        f"{argument('keep_last', True)} keeps it"
+    )
 
 
 def one_value(

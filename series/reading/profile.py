@@ -248,6 +248,7 @@ def described(profile: FileProfile) -> Iterator[str]:
     utc = " (UTC)" if form.time_zone else ""
     span = f"{shown(profile.first)} to {shown(profile.last)}{utc}"
     is_alone = not profile.series_id
+    last = profile.unfinished
     in_order = (profile.timestamps[1:] >= profile.timestamps[:-1]).all()
     unusual = [_unusual(profile, odd) for odd in profile.odd[:MOST_NAMED]]
     if len(profile.odd) > MOST_NAMED:
@@ -259,7 +260,7 @@ def described(profile: FileProfile) -> Iterator[str]:
         ("stamps", f"{_names(form.stamp)}, as {form.stamp_format}{zone}"),
         ("rows", f"{profile.rows:,}, {span}, {_distance(profile)}"),
         ("open", _open(profile)),
-        ("last", _unfinished(profile)),
+        ("last", premises.left_out(last) if last is not None else ""),
         ("series", "" if is_alone else _series(profile)),
         ("ended", "" if is_alone else _ended(profile)),
         *(("changed", text) for text in _changed(profile)),
@@ -301,16 +302,6 @@ def _open(profile: FileProfile) -> str:
     if profile.outside:
         parts.append(f"{_rows(profile.outside)} outside, left out")
     return "; ".join(parts)
-
-
-def _unfinished(profile: FileProfile) -> str:
-    """Return that the last rows were left out, in words; "" if they were not."""
-    if profile.unfinished is None:
-        return ""
-    return (
-        f"{shown(profile.unfinished)} is left out, since its period is not over; "
-        f"{argument('keep_last', True)} keeps it"
-    )
 
 
 def _gaps(profile: FileProfile) -> str:
