@@ -76,10 +76,10 @@ PARTS = {
 FINANCIAL = r"(?:FY ?)?([0-9]{4})[-/\u2013]((?:[0-9]{2}){1,2})"
 """A year that begins in one year and ends in the next, such as 2000-01."""
 
-BUDDHIST = r"^(?:[0-9]{1,2}[./-]){0,2}(25[4-9][0-9])(?:[./-][0-9]|$)"
+BUDDHIST = r"^(?:[0-9]{1,2}[./-]){0,2}(25[4-9][0-9])(?:[/-][0-9]|[ T]|$)"
 """A date in a year of the Buddhist calendar."""
 
-NUMBERED = re.compile(r"(.*?)(\d{1,4})(\D*)")
+NUMBERED = r"^(?P<begin>.*?)(?P<number>[0-9]{1,4})(?P<end>[^0-9]*)$"
 """A heading that ends with a number, and perhaps a unit."""
 
 
@@ -481,22 +481,14 @@ def one_unit(names: Sequence[str], seconds: int, path: Path) -> None:
         seconds: the distance of rows.
         path: the file, for the message.
     """
-    groups: dict[tuple[str, str], list[str]] = {}
-    for name in names:
-        match = NUMBERED.fullmatch(name)
-        if match:
-            groups.setdefault((match[1], match[3]), []).append(name)
+    parts = pd.Series([*names], dtype="str").str.extract(NUMBERED).dropna()
     period = min(PARTS, key=lambda one: abs(one - seconds))
-    for (begin, end), columns in groups.items():
-        digits = [name[len(begin) : len(name) - len(end)] for name in columns]
-        numbers = np.sort(np.array(digits, int))
+    for _, own in parts.groupby(["begin", "end"]):
+        columns = [names[place] for place in own.index]
+        numbers = np.sort(own["number"].astype(int))
         minutes = numbers // 100 * 60 + numbers % 100  # as in 0030
         even = min(len({*np.diff(one)}) for one in (numbers, minutes)) == 1
-        if (
-            _near(np.array([seconds]), period)
-            and even
-            and len(columns) in PARTS[period]
-        ):
+        if even and len(columns) in PARTS[period] and _near(seconds, period):
             raise UsageError(
                 f"{path}: each column holds another time, from {columns[0]!r:.40} to "
                 f"{columns[-1]!r:.40}; make a row of each, with a date such as "

@@ -104,13 +104,13 @@ def stamp_columns(
         UsageError: no column holds timestamps.
     """
     texts = head.apply(timestamp_formats.as_text).fillna("")
-    if not options.stamp:
-        premises.one_calendar(texts, path)
     for rows, share in ((texts, 1.0), (texts[len(texts) // 2 :], 0.9), (texts, 0.5)):
         stamp, formats = timestamp_columns.find_columns(rows, options.stamp, share)
         if stamp and options.stamp_format:
             return stamp, [options.stamp_format]
         if formats:
+            if not options.stamp:
+                premises.one_calendar(texts[stamp], path)
             return stamp, formats
         timestamp_columns.require_no_times(path, list(texts.columns))
         cells = texts.iloc[0]
@@ -118,6 +118,7 @@ def stamp_columns(
         if not counts.astype(int).diff().iloc[1:].between(1, 366).all():
             cells = cells.drop(counts.index)
         timestamp_columns.require_no_times(path, list(cells))
+    premises.one_calendar(texts, path)
     for name in [] if options.stamp else texts.columns:
         _, formats = timestamp_columns.find_columns(texts[[name]], [name])
         if formats and formats != ["excel"]:
