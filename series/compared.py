@@ -25,6 +25,7 @@ from series.models.recipes import card
 from series.options import Arguments, argument
 from series.preparation import Prepared, as_wholes, cut_into_windows, of_all_rows
 from series.question import Proposal, is_short, perhaps_known, too_far
+from series.reading import premises
 from series.reading.profile import FileProfile
 from series.spec import SeriesModelsSpec
 
@@ -102,6 +103,8 @@ def compare(
             _compared(wholes, profile, proposal, asked, folder / "0", kept, workers)
         ]
     windows = cut_into_windows(name, profile, proposal)
+    if windows.unfinished is not None:
+        workers.tell(premises.left_out(windows.unfinished))
     workers.tell(perhaps_known(profile, proposal))
     most = _compared(windows, profile, proposal, asked, folder / "0", kept, workers)
     late = {**windows.left_out}
@@ -198,6 +201,7 @@ def _compared(
         fitted=of_all_rows(prepared),
         stride=plan.stride,
         whole=plan.whole,
+        keep_last=proposal.asked.keep_last,
         why=sentence.title(board, titles, board.champion),
         until=str(prepared.until),
     )

@@ -118,6 +118,8 @@ def argument(name: str, value: object = None) -> str:
     if not AS_FLAGS.get():
         return f"{name}=" if value is None else f"{name}={value!r}"
     flag = f"--{name.replace('_', '-')}"
+    if value is True:
+        return flag
     if name == "day_first":
         return flag if value else "--month-first"
     return flag if value is None else f"{flag} {shlex.quote(str(value))}"
@@ -180,6 +182,8 @@ class Options(Strict):
     """The separator of columns; a space for any white space."""
     decimal: Literal[".", ","] | None = None
     """The mark before decimals."""
+    keep_last: bool = False
+    """Keep the last row although its day, week or month is not over."""
     objective: Literal["mean", "median"] | None = None
     """What is forecast: the mean (whoever orders goods needs it), or the median."""
     models: Names = pydantic.Field(default=[])

@@ -55,11 +55,14 @@ class Prepared:
         dataset: the series.
         whole: whether models see whole series, not windows of equal length.
         left_out: name of a series that cannot be used -> why.
+        unfinished: the timestamp of a target before others that are known beforehand,
+            which does not count, since its period is not over.
     """
 
     dataset: Dataset
     whole: bool
     left_out: Mapping[str, str]
+    unfinished: np.datetime64 | None = None
 
     @property
     def names(self) -> list[str]:
@@ -171,6 +174,9 @@ def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Pre
     """
     form, _, _ = options(profile, proposal)
     table = table_of(replace(profile.file, form=form))
+    unfinished = None
+    if profile.unfinished is None and not proposal.asked.keep_last:
+        table, unfinished = rows.only_over(table, form)
 
     def windows_of(asked: Proposal, leave_out: Collection[str] = ()) -> Dataset:
         csv, cleaning, windows = options(profile, asked, leave_out)
@@ -192,7 +198,7 @@ def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Pre
         raise UnrollError(f"{error}; {_cure(windows_of, proposal)}") from None
     if proposal.by_multiples:
         dataset = _from_zero(dataset)
-    return Prepared(dataset, whole=False, left_out=left_out)
+    return Prepared(dataset, False, left_out, unfinished)
 
 
 def _require_some(error: UnusableSeriesError, profile: FileProfile) -> None:
@@ -259,7 +265,11 @@ def as_wholes(
     """
     fitted = _fitted_to_wholes(profile, proposal, names)
     form = replace(profile.file, form=fitted.csv)
-    questions = {each: SeriesQuestion(name, fitted, each) for each in fitted.series}
+    # of these rows an unfinished last one was left out
+    questions = {
+        each: SeriesQuestion(name, fitted, each, keep_last=True)
+        for each in fitted.series
+    }
     found = {}
     left_out = {}
     for series, history in rows.histories(questions, form).items():

@@ -32,8 +32,10 @@ from series.options import (
     argument,
     seconds_of,
 )
+from series.reading import premises
 from series.reading.files import column_named
 from series.reading.profile import FileProfile
+from series.reading.timestamp_formats import words_of
 
 HOUR = 3600
 """Seconds of an hour."""
@@ -109,6 +111,13 @@ DENSE_HORIZON = 288
 
 DENSE_LOOKBACK = 2_016
 """Largest lookback that is proposed: a week of five minutes."""
+
+PAST = 12
+"""Timesteps at which a regression sees each column that is known beforehand, besides
+those to forecast."""
+
+MOST_KNOWN = 3_000
+"""Largest number of inputs of a regression from columns that are known beforehand."""
 
 WEATHER_UNITS = r"°?[CFK]|deg.*|%|[hk]?Pa|m?bar|m/s|km/h|mph|W/m.*|mm"
 """Units of weather."""
@@ -212,10 +221,9 @@ def likely_target(profile: FileProfile) -> tuple[str, str]:
     return best, f"{why}; {argument('target')} names another"
 
 
-def _words(profile: FileProfile, name: str) -> list[str]:
+def _words(profile: FileProfile, name: str) -> set[str]:
     """Return the words in the name of a column, in small letters."""
-    words = re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", profile.columns[name].quantity)
-    return [word.lower() for word in words]
+    return words_of(profile.columns[name].quantity)
 
 
 def _is_named(profile: FileProfile, name: str) -> bool:
@@ -257,6 +265,13 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
     """
     reasons = dict[str, str]()
     target = _target(profile, wanted.target, reasons)
+    premises.one_value(
+        profile.file,
+        profile.timestamps,
+        profile.of_rows,
+        profile.columns[target].measured,
+        target,
+    )
     step = wanted.step or 1
     aggregate = wanted.aggregate or _aggregate(profile, target)
     cleaning = Cleaning(
@@ -293,11 +308,19 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         reasons["lookback"] = why
     else:
         lookback = timesteps_of("lookback", wanted.lookback, cleaning, MOST_LOOKBACK)
+    future = _future(profile, target, wanted.future)
+    most = max(1, MOST_KNOWN // (horizon + PAST))
+    if len(future) > most:
+        raise UsageError(
+            f"{argument('future')} names {len(future)} columns, too many for a horizon of "
+            f"{horizon}; keep the {most} that matter most"
+        )
     history = 0
     if defaults.year and not profile.gaps and not profile.series_id:
         history = HISTORY_YEARS[defaults.year] * defaults.year
     if wanted.holidays:
-        holidays_of(wanted.holidays, np.array([profile.last]))  # raises if unknown
+        day = np.array([profile.last], "datetime64[D]")
+        holidays_of(wanted.holidays, day, day)  # raises if unknown
     return Proposal(
         target=target,
         step=step,
@@ -307,7 +330,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         day=defaults.day,
         cycles=defaults.cycles,
         history=history,
-        future=_future(profile, target, wanted.future),
+        future=future,
         holidays=wanted.holidays,
         objective=wanted.objective or _objective(profile, target, values, reasons),
         positive=is_amount(values),
@@ -402,7 +425,7 @@ def _timesteps(
 def _aggregate(profile: FileProfile, target: str) -> Aggregate:
     """Return the sum if a column is an amount by its unit, else by its name."""
     unit = profile.columns[target].unit
-    words = [unit.lower()] if unit else _words(profile, target)
+    words = {unit.lower()} if unit else _words(profile, target)
     amount = any(re.search(AMOUNT_WORDS, word) for word in words)
     return "sum" if amount else "mean"
 
@@ -578,12 +601,26 @@ def is_short(profile: FileProfile, proposal: Proposal) -> bool:
     )
     if profile.series_id and rows_of_months and not proposal.future:
         return True
+    if _begins_late(profile, proposal.target):
+        return True
     horizon = proposal.step * proposal.horizon
     window = proposal.step * proposal.lookback + horizon
     before = int(TRAIN * profile.length) - window
     # cutoffs lie in the last half of the windows, and a horizon ends before the first
     known = int(TRAIN * (profile.length - window)) - horizon
     return min(before, known) < FEWEST_WINDOWS
+
+
+def _begins_late(profile: FileProfile, target: str) -> bool:
+    """Return whether a single series is the same up to the first cutoff.
+
+    Such are zeros before a product is sold.
+    """
+    values = profile.columns[target].measured[np.argsort(profile.timestamps)]
+    known = values[np.isfinite(values)]
+    before = known[: int(TRAIN * len(known))]
+    is_alone = profile.series_id is None
+    return is_alone and len(before) > 0 and np.ptp(before) == 0 < np.ptp(known)
 
 
 def too_far(profile: FileProfile, proposal: Proposal) -> str:

@@ -13,10 +13,11 @@ import numpy as np
 from pipeline.data import row_calendar, series, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
-from pipeline.data.series_options import ALONE
+from pipeline.data.series_options import ALONE, CsvFormat
 from pipeline.errors import UnknownAheadError, UnrollError
 from series import intervals
 from series.options import argument
+from series.reading import premises
 from series.reading.files import FileRows, table_of
 from series.spec import SeriesQuestion
 
@@ -151,6 +152,8 @@ class History:
         measured: the rows.
         inputs: (rows, columns + calendar) float32, the rows as models see them.
         later: number of rows after them, which have no target.
+        unfinished: the timestamp of a last row that does not count, since its day, week
+            or month is not over.
     """
 
     question: SeriesQuestion
@@ -158,6 +161,7 @@ class History:
     measured: series.Measured
     inputs: Array
     later: int
+    unfinished: np.datetime64 | None = None
 
     @property
     def target(self) -> int:
@@ -231,6 +235,9 @@ def histories(
     table = table_of(
         replace(strict, form=strict.form.model_copy(update={"missing": missing}))
     )
+    last = None
+    if not question.keep_last:
+        table, last = only_over(table, question.csv)
     table = series.on_calendar(table, question.csv, question.cleaning)
     name = files.paths[0].name
     _require_spacing(question, table, name)
@@ -257,8 +264,26 @@ def histories(
             inputs = series.inputs_of(measured.series, asked.fitted, asked.statistics)
         title = f"{name}, {series_id}" if series_id else name
         after = timestamps.distinct(every.timestamps) > own.timestamps.max()
-        by_series[series_id] = History(asked, title, measured, inputs, int(after.sum()))
+        by_series[series_id] = History(
+            asked, title, measured, inputs, int(after.sum()), last
+        )
     return by_series
+
+
+def only_over(table: RowTable, csv: CsvFormat) -> tuple[RowTable, np.datetime64 | None]:
+    """Return the rows without the last target if its day, week or month is not over.
+
+    Also returned is the timestamp of this target; None if it is over.
+    """
+    column = table.columns.index(csv.target)
+    measured = table.timestamps[~np.isnan(table.values[:, column])]
+    zone = csv.time_zone
+    last = premises.unfinished(measured, zone, utc=zone is not None)
+    if last is None:
+        return table, None
+    values = table.values.copy()
+    values[table.timestamps >= last, column] = np.nan
+    return replace(table, values=values), last
 
 
 def _require_spacing(question: SeriesQuestion, table: RowTable, name: str) -> None:
@@ -477,7 +502,24 @@ def _planned(question: SeriesQuestion, plan: FileRows) -> Any:
     table = series.on_calendar(table, question.csv, question.cleaning)
     table = series.in_timesteps(table, question.csv, question.cleaning)
     names = [ALONE] * len(table.values) if table.series_id is None else table.series_id
-    return pd.DataFrame(table.values, [names, table.timestamps], table.columns)
+    every = {ALONE, *question.fitted.series, *question.csv.leave_out}
+    unknown = sorted({*names} - every)
+    if unknown:
+        raise UnrollError(
+            f"{plan.paths[0].name}: {series_id} {unknown[0]!r:.60} is no series of "
+            f"{question.dataset}; correct it, or answer the series anew with its rows"
+        )
+    frame = pd.DataFrame(table.values, [names, table.timestamps], table.columns)
+    frame = frame[~frame.reset_index().duplicated().to_numpy()]
+    twice = frame.index[frame.index.duplicated()]
+    if len(twice):
+        name, stamp = twice[0]
+        of = f" of {name}" if name else ""
+        raise UnrollError(
+            f"{plan.paths[0].name}: {question.when(stamp)}{of} comes twice, with other "
+            "values; keep one row"
+        )
+    return frame
 
 
 def _only(question: SeriesQuestion, file: FileRows) -> FileRows:
@@ -565,6 +607,8 @@ def _require_whole(history: History, first: int) -> None:
 def _ended(history: History) -> str:
     question = history.question
     count = history.later
+    if history.unfinished is not None:
+        return premises.left_out(history.unfinished)
     if not count or question.windows.future:
         return ""
     last = question.when(history.measured.series.timestamps[-1])

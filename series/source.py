@@ -1,11 +1,12 @@
 """The data of a series: a DataFrame, a file, or several files of one form."""
 
 import hashlib
+import io
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, BinaryIO, TypeAlias
 
 import pandas as pd
 import pydantic
@@ -15,6 +16,7 @@ from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.files import damaged, require_small
 from pipeline.validation import Strict, nearest
 from series.reading import files
+from series.reading.layout import text_of
 
 Data: TypeAlias = (
     pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -23,6 +25,9 @@ Data: TypeAlias = (
 
 CHUNK = 1 << 20
 """The bytes of a file that are hashed at a time."""
+
+MOST_BYTES = 4_000_000_000
+"""Largest size of a file of rows."""
 
 UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """Characters of a path that no JSON file or terminal should get."""
@@ -37,7 +42,7 @@ class RowsFile(Strict):
     Attributes:
         path: the path from the folder of the answer; the whole path if it lies far from
             there.
-        bytes: the size of the file.
+        bytes: the size of the file; of a workbook, that of its rows as CSV.
         sha256: the SHA-256 of these bytes.
     """
 
@@ -48,10 +53,13 @@ class RowsFile(Strict):
     @classmethod
     def of(cls, file: Path, folder: Path) -> "RowsFile":
         """Return the description of a file for the answer in a folder."""
-        size = file.stat().st_size
-        return cls(
-            path=_relative(file, folder), bytes=size, sha256=_sha256_of(file, size)
-        )
+        with _content(file) as opened:
+            size = opened.seek(0, os.SEEK_END)
+            return cls(
+                path=_relative(file, folder),
+                bytes=size,
+                sha256=_sha256_of(opened, b"", 0, size),
+            )
 
     def seen_from(self, folder: Path, other: Path) -> "RowsFile":
         """Return the same file for an answer that moves from a folder to another."""
@@ -77,7 +85,7 @@ class RowsFile(Strict):
         )
         if not path.is_file():
             raise UnrollError(f"{path}, the file of the answer, is not there; {cure}")
-        if _sha256_of(path, self.bytes) != self.sha256:
+        if not 0 < path.stat().st_size <= MOST_BYTES or not self._holds(path):
             raise UnrollError(
                 f"{path} does not begin with the rows that the answer was made from, "
                 f"so it is not read; {cure}"
@@ -89,14 +97,39 @@ class RowsFile(Strict):
                 raise damaged(path, error, cure) from None
         return path
 
+    def _holds(self, path: Path) -> bool:
+        """Return whether a file begins with the bytes, or has new rows below its first
+        line alone.
+        """
+        with _content(path) as opened:
+            size = opened.seek(0, os.SEEK_END)
+            if not 0 < self.bytes <= size:
+                return False
+            if _sha256_of(opened, b"", 0, self.bytes) == self.sha256:
+                return True
+            opened.seek(0)
+            header = opened.readline(CHUNK)
+            rest = self.bytes - len(header)
+            return _sha256_of(opened, header, size - rest, rest) == self.sha256
 
-def _sha256_of(file: Path, size: int) -> str:
-    """Return the SHA-256 of the first `size` bytes of a file."""
-    digest = hashlib.sha256()
-    with file.open("rb") as opened:
-        while size > 0 and (chunk := opened.read(min(size, CHUNK))):
-            digest.update(chunk)
-            size -= len(chunk)
+
+def _content(file: Path) -> BinaryIO:
+    """Open a file; a workbook, whose bytes all change with a row, as the text of CSV."""
+    opened = file.open("rb")
+    if opened.read(4) != b"PK\x03\x04":
+        return opened
+    opened.close()
+    text, _, _ = text_of(file)
+    return io.BytesIO(text.encode())
+
+
+def _sha256_of(opened: BinaryIO, header: bytes, start: int, size: int) -> str:
+    """Return the SHA-256 of some bytes, and of `size` bytes of a file from `start` on."""
+    digest = hashlib.sha256(header)
+    opened.seek(start)
+    while size > 0 and (chunk := opened.read(min(size, CHUNK))):
+        digest.update(chunk)
+        size -= len(chunk)
     return digest.hexdigest()
 
 
@@ -204,7 +237,13 @@ def plain_name(rows: files.FileRows) -> str:
     """Return a name for a series, after its file; "series" for a DataFrame."""
     if rows.in_memory:
         return "series"
-    return slug(rows.paths[0].stem) or "series"
+    return made_name(rows.paths[0].stem)
+
+
+def made_name(text: str) -> str:
+    """Return a name with a letter first, such as series_2024_sales for 2024_sales."""
+    name = slug(text)
+    return name if name[:1].isalpha() else slug(f"series_{name}")
 
 
 def slug(text: str) -> str:

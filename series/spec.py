@@ -13,6 +13,7 @@ from pipeline.data.dataset import Scale
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.data.series_options import (
+    ALONE,
     Cleaning,
     Count,
     CsvFormat,
@@ -47,11 +48,13 @@ class SeriesQuestion:
         dataset: the name of the data set.
         fitted: the preparation, as it was fitted to the train rows.
         series: the name of the series in `fitted.series`.
+        keep_last: whether the last row counts although its period is not over.
     """
 
     dataset: str
     fitted: Preprocessing
     series: str
+    keep_last: bool = False
 
     @property
     def csv(self) -> CsvFormat:
@@ -226,6 +229,7 @@ class SeriesModelsSpec(Strict):
         objective: what a forecast is, the mean or the median.
         stride: rows from one origin to the next.
         whole: whether models see whole series, each up to its last row.
+        keep_last: whether the last row counts although its period is not over.
         why: the reason why these models forecast.
         until: the last row that the models were fitted to.
     """
@@ -241,6 +245,7 @@ class SeriesModelsSpec(Strict):
     objective: Objective = "median"
     stride: Count
     whole: bool = False
+    keep_last: bool = False
     why: str = "as asked"
     until: Timestamp
 
@@ -264,8 +269,12 @@ class SeriesModelsSpec(Strict):
     def _require_columns(self) -> None:
         columns = self.fitted.columns
         target = self.fitted.csv.target
-        if not self.fitted.series:
-            raise ValueError("fitted.series must have a series")
+        alone = [*self.fitted.series] == [ALONE]
+        if not self.fitted.series or alone != (self.form.series_id is None):
+            raise ValueError(
+                "fitted.series must have a series, named as csv.series_id names it, or "
+                f"{ALONE!r} alone"
+            )
         read = {*self.question.read}
         if not {target, *self.fitted.windows.future} <= read or not self.form.stamp:
             raise ValueError(
@@ -311,7 +320,7 @@ class SeriesModelsSpec(Strict):
     def questions(self) -> dict[str, SeriesQuestion]:
         """Name of a series -> its preparation; a single series is called `ALONE`."""
         return {
-            series: SeriesQuestion(self.dataset, self.fitted, series)
+            series: SeriesQuestion(self.dataset, self.fitted, series, self.keep_last)
             for series in self.fitted.series
         }
 

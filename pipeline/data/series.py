@@ -299,7 +299,8 @@ def rows_of(
         until_target = np.timedelta64(lead * regular.freq * 1000, "ms")
         moments = on_clock(series.timestamps + until_target, csv, cleaning)
         columns = [*columns, "holiday"]
-        series = series.with_column(holidays_of(windows.holidays, moments))
+        begins, ends = periods_of(moments, cleaning, regular.freq)
+        series = series.with_column(holidays_of(windows.holidays, begins, ends))
     return Measured(series, columns, regular, missed, lost)
 
 
@@ -492,30 +493,52 @@ def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:
     return timestamps.to_wall_clock(moments, csv.time_zone)
 
 
-def holidays_of(place: str, moments: Array) -> Array:
-    """Return whether each timestamp lies on a holiday: (rows,) bool.
+def periods_of(moments: Array, cleaning: Cleaning, freq: int) -> tuple[Array, Array]:
+    """Return the first day of each row's period, and the day after its last.
+
+    Args:
+        moments: (rows,) datetime64[ms], by the clock.
+        cleaning: the calendar of the rows.
+        freq: seconds from row to row, by the calendar.
+    """
+    days = max(1, freq // DAY)
+    if not str(cleaning.rows).startswith("month"):
+        begins = moments.astype("datetime64[D]")
+        return begins, begins + (days if cleaning.rows is None else 1)
+    months = moments.astype("datetime64[M]") + 1  # of which a day is as many months
+    if "-" not in str(cleaning.rows):
+        months += days - 1
+    return (months - days).astype("datetime64[D]"), months.astype("datetime64[D]")
+
+
+def holidays_of(place: str, begins: Array, ends: Array) -> Array:
+    """Return the number of holidays in periods: (periods,) integers.
 
     Args:
         place: a country such as "DE", or one of its states such as "DE-BY".
-        moments: (rows,) datetime64[ms].
+        begins: (periods,) datetime64[D], the first days.
+        ends: (periods,) datetime64[D], the days after the last.
 
     Raises:
         UsageError: the country or the state is unknown.
     """
     import holidays
 
-    years = 1970 + np.unique(moments.astype("datetime64[Y]")).astype(int)
+    years = np.arange(begins.min(), ends.max() + 1).astype("datetime64[Y]")
     try:
         country, _, state = place.partition("-")
-        days = holidays.country_holidays(
-            country, subdiv=state or None, years=years.tolist()
+        found = holidays.country_holidays(
+            country,
+            subdiv=state or None,
+            years=(1970 + np.unique(years).astype(int)).tolist(),
         )
     except NotImplementedError:
         raise UsageError(
             "holidays must be a country such as DE or US, or a state such as DE-BY. "
             f"Received: {place!r}"
         ) from None
-    return np.isin(moments.astype("datetime64[D]"), np.array([*days], "datetime64[D]"))
+    days = np.sort(np.array([*found], "datetime64[D]"))
+    return np.searchsorted(days, ends) - np.searchsorted(days, begins)
 
 
 def calendar_columns(*, week: bool) -> int:

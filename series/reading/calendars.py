@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from pipeline.data import row_calendar, timestamps
 from pipeline.data.examples import Array
@@ -26,6 +25,9 @@ WEEKS = 3
 
 HALF = 0.5
 """Share of the weeks in which a time of the week must have a row."""
+
+RECENT = 9
+"""Number of last weeks, in most of which a time of the week is open, if not before."""
 
 INSIDE = 0.98
 """Share of rows that must lie within opening hours."""
@@ -48,21 +50,6 @@ ZONES = (
 """Time zones, one for each common rule of daylight saving.
 
 Other zones of the same rule give the same rows."""
-
-DISPLACED = 3
-"""Smallest distance of a slip from its place, in rows."""
-
-TWO_STEPS = 1.8
-"""Smallest distance of a slip's two neighbours, in rows: about two, since one lacks."""
-
-HOLE = 4
-"""Largest distance of a slip's two neighbours, in rows."""
-
-FEW = 0.05
-"""Largest fraction of the rows that may be slips."""
-
-IN_ORDER = 0.8
-"""Smallest share of steps forward, less steps back, of sorted rows."""
 
 
 def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regularity]:
@@ -179,7 +166,9 @@ def opening_hours(moments: Array) -> Cleaning | None:
         return None
     times, filled = np.unique(time, return_counts=True)
     days = np.bincount(np.unique(week * 7 + time // DAY) % 7, minlength=7)[times // DAY]
+    lately = np.searchsorted(times, time[week > week.max() - RECENT])
     usual = (filled >= HALF * days) & (days >= HALF * weeks)
+    usual |= np.bincount(lately, minlength=len(times)) > HALF * RECENT
     hours = times[usual]
     inside = filled[usual].sum()
     confined = 0 < len(hours) * spacing <= OPEN * WEEK
@@ -215,53 +204,6 @@ def evenness(moments: Array) -> float:
     steps = np.diff(timestamps.distinct(even[~np.isnat(even)])).astype(np.int64)
     freq = regular.freq * 1000
     return float((steps == freq).sum() * freq / max(1, steps.sum()))
-
-
-def slip(moments: Array) -> int | None:
-    """Return the row whose timestamp contradicts the others; None if none does.
-
-    There are three kinds of such rows: a row out of its place in the file, where
-    another row has its timestamp, or it is the first or the last of all; a row between
-    the regular times of nearly all rows; and a row far away from them.
-
-    Args:
-        moments: (rows,) datetime64[ms], in the order of the file.
-    """
-    times = moments.astype(np.int64)
-    ordered = timestamps.distinct(moments).astype(np.int64)
-    steps = np.diff(ordered)
-    forward = np.sign(np.diff(times)).sum()
-    if len(steps) < DISPLACED or abs(forward) < IN_ORDER * len(times):
-        return None
-    freq = float(np.median(steps))
-    to_next = abs(np.diff(times))
-    hole = abs(times[2:] - times[:-2])
-    is_hole = (hole >= TWO_STEPS * freq) & (hole <= HOLE * freq)
-    is_far = np.minimum(to_next[:-1], to_next[1:]) >= DISPLACED * freq
-    is_wrong = pd.Series(times).duplicated(keep=False) | np.isin(
-        times, ordered[[0, -1]]
-    )
-    found = [*1 + np.flatnonzero(is_far & is_hole & is_wrong[1:-1])]
-    found += [*_off_the_grid(moments, freq)]
-    is_late = times > ordered[steps.argmax()]
-    few = is_late if 2 * is_late.sum() < len(times) else ~is_late
-    if 2 * steps.max() > steps.sum() and few.mean() <= FEW:
-        found.append(few.argmax())
-    return int(found[0]) if found else None
-
-
-def _off_the_grid(moments: Array, freq: float) -> Array:
-    """Return the rows, if very few, that lie between the regular times of the others.
-
-    Months may be counted from their beginning or from their end.
-    """
-    places = [(moments - moments[0]).astype(np.int64) % max(1, int(freq))]
-    if freq >= SHORTEST * DAY:
-        months = moments.astype("datetime64[M]")
-        places = [moments - months, moments - (months + 1)]
-    off = [place != pd.Series(place).mode().iloc[0] for place in places]
-    fewest = np.flatnonzero(min(off, key=np.sum))
-    return fewest if len(fewest) <= min(3, FEW * len(moments)) else fewest[:0]
 
 
 def time_zone(moments: Array) -> tuple[str | None, bool]:

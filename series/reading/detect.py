@@ -76,15 +76,16 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
     measured, detected, why = row_timestamps.row_timestamps(
         rows, stamp, formats, options
     )
-    if not rows.typed:
-        samples = []
-        for name in names:
-            cells = rows.cells[name]
+    rows = measured.file
+    samples = []
+    for name in names:
+        cells = rows.cells[name]
+        if cells.dtype == "str":
             longest = cells.str.len().to_numpy().argsort(kind="stable")[-LONG:]
             samples.append([*cells.head(SHORT), *cells.iloc[longest]])
-        detected["decimal"], detected["thousands"] = numbers.marks(
-            samples, paths[0], form.delimiter, options.decimal
-        )
+    detected["decimal"], detected["thousands"] = numbers.marks(
+        samples, paths[0], form.delimiter, options.decimal
+    )
     form = form.model_copy(update=detected)
     below = dict(zip(header, units, strict=False))
     columns = {
@@ -105,7 +106,6 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
         missing=Counter(options.missing),
         odd=[],
         reasons={name: reason for name, reason in (reasons | why).items() if reason},
-        file=rows,
         asked=asked,
     )
     numeric = [column for column in others.values() if column.numeric]

@@ -321,12 +321,11 @@ def values_of(rows: FileRows, columns: Sequence[str]) -> Array:
         UnrollError: a cell is neither a finite number nor one of `missing`.
     """
     form = rows.form
-    marks = CsvFormat() if rows.typed else form
     missing = [word.strip() for word in form.missing or ()]
     values = np.empty((len(rows.cells), len(columns)))
     for index, column in enumerate(columns):
         cells = rows.cells[column]
-        values[:, index] = numbers.values_of(cells, marks)
+        values[:, index] = numbers.values_of(cells, form)
         texts = cells.astype("str").str.strip()
         bad = ~np.isfinite(values[:, index]) & ~texts.isin(missing)
         if form.missing is not None:

@@ -11,7 +11,7 @@ import re
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -149,31 +149,70 @@ def _first_sheet(path: Path, data: bytes) -> tuple[str, str]:
     Raises:
         UnrollError: the workbook is damaged or has no rows.
     """
+    import openpyxl
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and such
-            sheets = pd.read_excel(
-                io.BytesIO(data),
-                sheet_name=None,
-                header=None,
-                dtype=object,
-                na_filter=False,
-                engine="openpyxl",
+            book = openpyxl.load_workbook(
+                io.BytesIO(data), read_only=True, data_only=True
             )
+            for sheet in book.worksheets:
+                sheet.reset_dimensions()  # they may be wrong
+                rows = _table([*sheet.iter_rows(values_only=True)])
+                if sum(_cells_in(row) > 1 for row in rows) > 1:  # notes fill one column
+                    text = _csv_of(rows, book.epoch)
+                    count = len(book.worksheets)
+                    first = f", the first of {count} that has rows" if count > 1 else ""
+                    return text, f"{sheet.title!r}{first}"
     except Exception as error:  # noqa: BLE001 - of zip, of XML, or openpyxl's
         raise UnrollError(
             f"{path} is no whole workbook ({one_line(str(error)):.160}); save it again"
         ) from None
-    for title, cells in sheets.items():
-        filled = (cells != "").sum(axis=1)
-        if (filled > 1).sum() > 1:  # notes fill one column
-            of = (
-                f", the first of {len(sheets)} that has rows" if len(sheets) > 1 else ""
-            )
-            return cells.map(_cell_text).to_csv(
-                header=False, index=False
-            ), f"{title!r}{of}"
     raise UnrollError(f"{path} has no sheet with rows; name a file with rows")
+
+
+def _cells_in(row: Sequence[Any]) -> int:
+    """Return how many cells of a row hold something."""
+    return len(row) - row.count(None)
+
+
+def _table(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return the rows of a sheet without cells that stand alone, far from all others."""
+    filled = [_cells_in(row) for row in rows]
+    last = 0
+    columns = Counter[int]()
+    for number, row in enumerate(rows):
+        if filled[number] > 1 or (filled[number] and number == last):
+            last = number + 1
+        if filled[number]:
+            columns.update(place for place, cell in enumerate(row) if cell is not None)
+    width = 1 + max(
+        (place for place in columns if columns[place] > 1 or place - 1 in columns),
+        default=0,
+    )
+    return [row[:width] for row in rows[:last]]
+
+
+def _csv_of(rows: list[tuple[Any, ...]], epoch: dt.datetime) -> str:
+    """Return rows of a sheet as CSV.
+
+    Args:
+        rows: the rows.
+        epoch: the day from which the workbook counts days, in columns named like times.
+    """
+    from openpyxl.utils.datetime import MAC_EPOCH, from_excel
+
+    table = pd.DataFrame(rows, dtype=object)
+    for name in table if epoch == MAC_EPOCH else []:
+        cells = table[name]
+        heading = str(cells.dropna().iloc[0]) if cells.notna().any() else ""
+        if _names_a_time([heading]):
+            table[name] = [
+                from_excel(cell, epoch) if isinstance(cell, int | float) else cell
+                for cell in cells
+            ]
+    return str(table.map(_cell_text).to_csv(header=False, index=False))
 
 
 def _cell_text(cell: Any) -> Any:
@@ -182,7 +221,7 @@ def _cell_text(cell: Any) -> Any:
         return str(pd.Timestamp(cell).round("ms")).removesuffix(" 00:00:00")
     if isinstance(cell, float) and not cell.is_integer():
         return f"{cell!r}0" if "e" not in repr(cell) else repr(cell)
-    return cell
+    return int(cell) if isinstance(cell, float) else cell
 
 
 def _empty(path: Path) -> UnrollError:

@@ -16,8 +16,7 @@ from pipeline.data.series_options import WEEKDAYS, CsvFormat
 from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import printable
 from series.options import Options, argument
-from series.reading import calendars, timestamp_formats
-from series.reading.files import FileRows
+from series.reading import calendars, premises, timestamp_formats
 from series.reading.magnitudes import Odd
 from series.reading.numbers import plain_number, values_of, without_unit
 from series.reading.row_timestamps import Timestamps
@@ -185,7 +184,6 @@ class FileProfile(Timestamps):
             cell.
         odd: numbers that do not belong to the others of their column and series.
         reasons: option that was guessed -> reason for its value.
-        file: the rows as they stand in the files.
         asked: the options by which they were read.
     """
 
@@ -194,7 +192,6 @@ class FileProfile(Timestamps):
     missing: Counter[str]
     odd: Sequence[Odd]
     reasons: dict[str, str]
-    file: FileRows
     asked: Options
 
     @property
@@ -251,6 +248,7 @@ def described(profile: FileProfile) -> Iterator[str]:
     utc = " (UTC)" if form.time_zone else ""
     span = f"{shown(profile.first)} to {shown(profile.last)}{utc}"
     is_alone = not profile.series_id
+    last = profile.unfinished
     in_order = (profile.timestamps[1:] >= profile.timestamps[:-1]).all()
     unusual = [_unusual(profile, odd) for odd in profile.odd[:MOST_NAMED]]
     if len(profile.odd) > MOST_NAMED:
@@ -258,18 +256,21 @@ def described(profile: FileProfile) -> Iterator[str]:
     cells = [_missing(profile, word, count) for word, count in profile.missing.items()]
     lines = [
         ("text", _text(form) if is_text else ""),
+        ("header", "" if is_text else _above(form)),
         ("stamps", f"{_names(form.stamp)}, as {form.stamp_format}{zone}"),
         ("rows", f"{profile.rows:,}, {span}, {_distance(profile)}"),
         ("open", _open(profile)),
+        ("last", premises.left_out(last) if last is not None else ""),
         ("series", "" if is_alone else _series(profile)),
         ("ended", "" if is_alone else _ended(profile)),
+        *(("changed", text) for text in _changed(profile)),
         (
             "order",
             "rows are not in the order of time; they are sorted"
             if is_alone and not in_order
             else "",
         ),
-        ("repeated", _repeated(profile) if is_alone and profile.repeated else ""),
+        ("repeated", _repeated(profile)),
         ("gaps", _gaps(profile) if profile.gaps else ""),
         ("no value", ", ".join(cells)),
         *(("unusual", text) for text in unusual),
@@ -348,15 +349,23 @@ def _ended(profile: FileProfile) -> str:
 
 
 def _repeated(profile: FileProfile) -> str:
-    """Return how many rows repeat a timestamp, and how many of them differ."""
-    values = {name: profile.columns[name].measured for name in profile.targets}
-    rows = pd.DataFrame({**values, "": profile.timestamps})
-    others = profile.repeated - int(rows.duplicated().sum())
-    what = f", {others:,} with other values; the first row counts"
-    return (
-        f"{profile.repeated:,} rows have the timestamp of an earlier row"
-        f"{what if others > 0 else '; they are left out'}"
-    )
+    """Return how many rows repeat a timestamp of their series, and how many differ."""
+    rows = pd.DataFrame({"at": profile.timestamps, "series": profile.of_rows})
+    again = rows.duplicated()
+    if not again.any():
+        return ""
+    differ = np.zeros(len(rows), bool)
+    for name in profile.targets:
+        values = profile.columns[name].measured
+        differ |= premises.repeated(profile.timestamps, profile.of_rows, values)
+    what = "; they are left out"
+    if differ.any():
+        place = profile.file.place(int(differ.argmax()))
+        what = (
+            f", {differ.sum():,} with other values, first at {place}; the first row "
+            "counts"
+        )
+    return f"{again.sum():,} rows have the timestamp of an earlier row{what}"
 
 
 def _text(form: CsvFormat) -> str:
@@ -368,9 +377,41 @@ def _text(form: CsvFormat) -> str:
         f"thousands by {form.thousands!r}" if form.thousands else "",
         "no header" if form.names else "",
         "a row of units" if form.units_rows else "",
-        f"{form.skip} lines before the header" if form.skip else "",
+        _above(form),
     ]
     return ", ".join(filter(None, words))
+
+
+def _above(form: CsvFormat) -> str:
+    """Return how many lines above the header are left out, in words."""
+    return f"{form.skip} lines before the header" if form.skip else ""
+
+
+def _changed(profile: FileProfile) -> Iterator[str]:
+    """Yield the columns of words that change once and for all within a series.
+
+    Such is the shop of an item that moves.
+    """
+    frame = pd.DataFrame({"at": profile.timestamps, "series": ""})
+    if profile.of_rows is not None:
+        frame["series"] = profile.of_rows
+    for name, column in profile.columns.items():
+        is_word = not column.numeric and 1 < len(column.words) <= MOST_WORDS
+        if not is_word or name == profile.series_id:
+            continue
+        words = timestamp_formats.as_text(profile.file.cells[name])
+        rows = frame.assign(word=words.to_numpy()).sort_values(["series", "at"])
+        before = rows.groupby("series")["word"].shift()
+        moved = rows[before.notna() & (rows["word"] != before)]
+        distinct = rows.drop_duplicates(["series", "word"])
+        if len(moved) and len(moved) == len(distinct) - rows["series"].nunique():
+            row = moved.iloc[0]
+            of = f" of {row['series']}" if row["series"] else ""
+            yield printable(
+                f"{name}{of}: {before[moved.index[0]]} before "
+                f"{shown(row['at'].to_datetime64())}, then {row['word']}; the rows are "
+                "one series"
+            )
 
 
 def _distance(profile: FileProfile) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from pipeline.data import row_calendar, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.series_options import Cleaning
 from pipeline.data.series_options import Rows as CalendarRows
-from pipeline.data.timestamps import Regularity, duration, shown
+from pipeline.data.timestamps import Regularity, shown
 from pipeline.errors import UnrollError, UsageError, one_line
 from series.options import Options, argument
 from series.reading import (
     calendars,
+    premises,
     series_names,
     timestamp_columns,
     timestamp_formats,
@@ -38,9 +39,6 @@ EVEN = 0.5
 OTHER = 0.75
 """Largest evenness of another reading, as a part of the best evenness."""
 
-UNEVEN = 0.1
-"""Largest share of steps that are no multiple of a frequency of a day or longer."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Timestamps(series_names.SeriesNames):
@@ -55,6 +53,9 @@ class Timestamps(series_names.SeriesNames):
         first, last: the first and the last timestamp by the calendar.
         gaps: number of rows that a gap lacks -> number of such gaps.
         outside: number of rows outside of opening hours.
+        unfinished: the timestamp of last rows that were left out, since their day, week,
+            month ... is not over; None if all are over.
+        file: the rows as they stand in the files.
     """
 
     timestamps: Array
@@ -65,6 +66,8 @@ class Timestamps(series_names.SeriesNames):
     last: np.datetime64
     gaps: Counter[int]
     outside: int
+    unfinished: np.datetime64 | None
+    file: FileRows
 
 
 @dataclass(frozen=True)
@@ -106,12 +109,19 @@ def stamp_columns(
         if stamp and options.stamp_format:
             return stamp, [options.stamp_format]
         if formats:
+            if not options.stamp:
+                premises.one_calendar(texts[stamp], path)
             return stamp, formats
         timestamp_columns.require_no_times(path, list(texts.columns))
-        timestamp_columns.require_no_times(path, list(texts.iloc[0]))
+        cells = texts.iloc[0]
+        counts = cells[cells.str.fullmatch("[0-9]{5}")]  # may be any numbers
+        if not counts.astype(int).diff().iloc[1:].between(1, 366).all():
+            cells = cells.drop(counts.index)
+        timestamp_columns.require_no_times(path, list(cells))
+    premises.one_calendar(texts, path)
     for name in [] if options.stamp else texts.columns:
         _, formats = timestamp_columns.find_columns(texts[[name]], [name])
-        if formats:
+        if formats and formats != ["excel"]:
             first, _ = timestamp_formats.parse(texts[name].head(1), formats[0])
             raise UsageError(
                 f"{path}: column {name!r} may hold times, from {shown(first[0])} on; "
@@ -154,41 +164,43 @@ def row_timestamps(
         _require_no_doubtful_interval(cells, rows.paths[0])
     reading, why_format = _read(rows, cells, formats, options)
     written = reading.timestamps
-    _require_one_order(rows, cells, reading)
-    series = series_names.series_names(
-        rows.cells.drop(columns=list(stamp)), written, rows.paths[0]
-    )
+    series = _series(rows, cells, written, stamp)
     by_series = series_names.rows_by_series(series.of_rows, len(written))
-    _require_no_slip(rows, written, by_series)
+    premises.one_order(rows, cells, written, by_series)
     count = len(timestamps.distinct(written))
     if count < FEWEST:
         raise UnrollError(
             f"the file has {count} different timestamps, and forecasts take at least "
             f"{FEWEST}; add rows"
         )
-    zone = options.time_zone
-    ends = False
-    why_zone = ""
     of_column = str(getattr(cells.dtype, "tz", ""))
-    if zone is None and "/" in of_column:
-        zone = of_column
-        why_zone = "of the column"
-    elif zone is None and not reading.utc:
-        zone, ends = calendars.time_zone(written[max(by_series, key=len)])
-        why_zone = (
-            "hours are missing in spring and doubled in autumn; other zones of the same "
-            "rule would do"
-        )
+    longest = written[max(by_series, key=len)]
+    zone, ends, why_zone = _time_zone(options, of_column, longest, utc=reading.utc)
     if zone is not None and not reading.utc:
         written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
+    unfinished = None
+    if not options.keep_last:
+        unfinished = premises.unfinished(written, zone, utc=reading.utc)
+    if unfinished is not None:
+        over = written < unfinished
+        rows = replace(rows, cells=rows.cells[over])
+        written = written[over]
+        if series.of_rows is not None:
+            series = replace(series, of_rows=series.of_rows[over])
+        by_series = series_names.rows_by_series(series.of_rows, len(written))
     cleaning, regular, clock = _calendar(written, zone, utc=reading.utc)
     if clock != zone:
         why_zone = "rows keep this clock's hours; other zones of the same rule would do"
-    numbers = row_calendar.numbered(timestamps.distinct(written), cleaning, clock)
+    numbers = row_calendar.numbered(written, cleaning, clock)
     outside = np.isnat(numbers)
-    ordered = timestamps.distinct(numbers[~outside])
-    steps = _even_steps(ordered, regular, stamp)
-    first, last = row_calendar.stamps(ordered[[0, -1]], cleaning, clock)
+    premises.one_distance(rows, written, numbers, by_series)
+    steps = premises.even_steps(rows, numbers, regular.freq, stamp)
+    ends_of_all = np.sort(numbers[~outside])[[0, -1]]
+    first, last = row_calendar.stamps(ends_of_all, cleaning, clock)
+    if options.target is None:
+        others = [name for name in rows.cells if name not in {*stamp, series.series_id}]
+        apart = np.median(np.diff(timestamps.distinct(written))).astype("m8[s]")
+        premises.one_unit(others, int(apart.astype(int)), rows.paths[0])
     moments = Timestamps(
         **vars(series),
         timestamps=written,
@@ -199,6 +211,8 @@ def row_timestamps(
         last=last,
         gaps=Counter((steps[steps > 1] - 1).tolist()),
         outside=int(outside.sum()),
+        unfinished=unfinished,
+        file=rows,
     )
     form = {
         "stamp": list(stamp),
@@ -215,6 +229,47 @@ def row_timestamps(
         "series_id": series.doubt,
     }
     return moments, form, reasons
+
+
+def _series(
+    rows: FileRows, cells: "pd.Series[Any]", written: Array, stamp: Sequence[str]
+) -> series_names.SeriesNames:
+    """Return the series of rows; arguments are those of `premises.one_order`.
+
+    Raises:
+        UnrollError: rows go back once; or as `series_names.series_names`.
+    """
+    others = rows.cells.drop(columns=list(stamp))
+    try:
+        return series_names.series_names(others, written, rows.paths[0])
+    except UsageError:
+        if (np.diff(written) < np.timedelta64(0)).sum() == 1:
+            premises.one_order(rows, cells, written, [np.arange(len(written))])
+        raise
+
+
+def _time_zone(
+    options: Options, of_column: str, written: Array, *, utc: bool
+) -> tuple[str | None, bool, str]:
+    """Return the time zone, whether timestamps are ends of intervals, and a reason.
+
+    Args:
+        options: the user's options.
+        of_column: the time zone of a typed column; else "".
+        written: (rows,) datetime64[ms] of a series.
+        utc: whether they are in UTC.
+    """
+    if options.time_zone is not None:
+        return options.time_zone, False, ""
+    if "/" in of_column:
+        return of_column, False, "of the column"
+    if utc:
+        return None, False, ""
+    why = (
+        "hours are missing in spring and doubled in autumn; other zones of the same rule "
+        "would do"
+    )
+    return *calendars.time_zone(written), why
 
 
 def _read(
@@ -308,51 +363,6 @@ def _most_even(
     )
 
 
-def _require_one_order(
-    rows: FileRows, cells: "pd.Series[Any]", reading: Reading
-) -> None:
-    """Raise UnrollError if some rows have day and month in the other order.
-
-    Spreadsheets write such files.
-    """
-    if "%d" not in reading.stamp_format or "%m" not in reading.stamp_format:
-        return
-    moments = reading.timestamps
-    months = moments.astype("datetime64[M]")
-    days = moments.astype("datetime64[D]")
-    month = months.astype(np.int64) % 12
-    day = (days - months).astype(np.int64)
-    both = day < 12  # as numbers from 0
-    swapped = (months - month + day).astype("datetime64[D]") + month
-    mended = np.where(both, swapped + (moments - days), moments)
-    in_order = (np.diff(moments) > np.timedelta64(0)).all()
-    if not in_order and (np.diff(mended) > np.timedelta64(0)).all():
-        row = int((mended != moments).argmax())
-        other = str(cells.iloc[int((~both).argmax())])
-        raise UnrollError(
-            f"{rows.place(row)}: {str(cells.iloc[row])!r:.60} has day and month in "
-            f"another order than {other!r:.60}; correct the file"
-        )
-
-
-def _require_no_slip(
-    rows: FileRows, moments: Array, by_series: Sequence[Array]
-) -> None:
-    """Raise UnrollError if a row's timestamp contradicts the others of its series."""
-    for own in by_series:
-        slip = calendars.slip(moments[own])
-        if slip is not None:
-            beside = " and ".join(
-                shown(moments[row])
-                for row in [*own[max(0, slip - 1) : slip], *own[slip + 1 : slip + 2]]
-            )
-            raise UnrollError(
-                f"{rows.place(own[slip])}: the timestamp {shown(moments[own[slip]])} "
-                f"does not fit those beside it, {beside}; correct it, or leave that "
-                "row out"
-            )
-
-
 def _calendar(
     moments: Array, zone: str | None, *, utc: bool
 ) -> tuple[Cleaning, Regularity, str | None]:
@@ -377,38 +387,3 @@ def _keeps(cleaning: Cleaning, moments: Array, clock: str | None) -> bool:
         return True
     numbers = row_calendar.numbered(moments, cleaning, clock)
     return bool((row_calendar.stamps(numbers, cleaning, clock) == moments).all())
-
-
-def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Array:
-    """Return (rows - 1,) the steps from row to row, in units of the frequency.
-
-    Args:
-        ordered: (rows,) datetime64[ms], by the calendar.
-        regular: the frequency of the rows.
-        stamp: the columns of the timestamp.
-
-    Raises:
-        UnrollError: rows are not evenly spaced: few steps are 1.
-    """
-    steps = np.diff(ordered).astype(np.int64)
-    freq = regular.freq * 1000
-    if np.median(steps) < 1000:
-        raise UnrollError(
-            "rows lie less than a second apart; thin them out to a second or more"
-        )
-    even = (steps == freq).mean()
-    months = steps.min() >= calendars.SHORTEST * timestamps.DAY
-    off = (steps % freq != 0).mean() if freq >= timestamps.DAY else 0.0
-    if even < EVEN or off > UNEVEN or (even < 1 and months):
-        example = "sums of a month" if freq >= timestamps.DAY else "means of an hour"
-        cure = f"make rows of equal distance first, such as {example}"
-        if len(stamp) == 2:
-            cure += f"; or pass {argument('stamp', stamp[0])}, if {stamp[1]!r} is no part of the time"
-        least, most = (
-            duration(max(1, round(step / 1000))) for step in (steps.min(), steps.max())
-        )
-        raise UnrollError(
-            f"rows are not evenly spaced: from {least} to {most} apart, "
-            f"{duration(regular.freq)} in the middle; {cure}"
-        )
-    return np.asarray(steps // freq)

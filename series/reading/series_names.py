@@ -13,7 +13,7 @@ from pipeline.data import timestamps
 from pipeline.data.examples import Array
 from pipeline.errors import UsageError
 from series.reading import timestamp_formats
-from series.reading.timestamp_formats import as_text
+from series.reading.timestamp_formats import as_text, words_of
 
 MOST_SERIES = 10_000
 """Largest number of series in a file."""
@@ -30,10 +30,14 @@ PARTS_OF_A_DAY = (24, 25, 48, 50, 96, 100, 144, 150)
 Some files have an hour more in autumn."""
 
 DISTINCT = 0.99
-"""Share of rows that a column of series must tell apart; with a larger share of
-different timestamps there is a single series.
+"""Share of different timestamps from which there is a single series.
 
 The other rows are of the nights when clocks are put back."""
+
+APART = 0.95
+"""Share of rows that a column of series must tell apart.
+
+Of the other rows `premises.one_value` says what they are."""
 
 FILLED = 0.5
 """Smallest share of all timestamps that series have, on average."""
@@ -41,15 +45,22 @@ FILLED = 0.5
 REPEATED = 0.7
 """Different timestamps per row, up to which a file may hold several series."""
 
+HALF = 0.5
+"""Smallest number of different timestamps per row, if rows agree in a column."""
+
+MOST_FLAGS = 10
+"""Largest number of different numbers of a flag, which says nothing about rows."""
+
 EVEN = 0.8
 """Share of even steps from which a series counts as even."""
 
 PART_OF_TIME = re.compile(
-    r"(?<![a-z])(time|hour|hr|he|minute|min|day|month|mon|quarter|qtr|week|period|"
-    r"interval|half|date|zeit|uhrzeit|stunde|minute|tag|datum|monat|quartal|woche|kw|von|bis|"
-    r"heure|mois|hora|mes|dia)(?![a-z])",
-    re.IGNORECASE,
+    "time|hour|minute|month|quarter|period|interval|zeit|stunde|monat|quartal|woche|heure"
 )
+SHORT_PART = {
+    *("hr", "he", "min", "day", "mon", "qtr", "week", "half", "date", "tag", "datum"),
+    *("kw", "von", "bis", "mois", "hora", "mes", "dia"),
+}
 """Names of columns that may hold a part of the time."""
 
 MOST_PARTS = 400
@@ -131,7 +142,7 @@ def _in_long_format(frame: pd.DataFrame, moments: Array) -> str | None:
     for name in frame.columns:
         if name.lower() in LONG_FORMAT:
             codes, words = _labels(frame[name])
-            if len(words) == 1 or (words and _apart(codes, moments) >= DISTINCT):
+            if len(words) == 1 or (words and _apart(codes, moments) >= APART):
                 return str(name)
     return None
 
@@ -164,11 +175,13 @@ def _told_apart(
     if _is_one_series(frame, moments, times):
         return None, ""
     few = [name for name in frame if 1 < unique[name] <= FEW]
+    cure = f"join the columns that do (of {', '.join(few)}) into one, called unique_id"
+    if not few:
+        cure = "name the series in a column called unique_id"
     raise UsageError(
         f"{path}: each timestamp occurs {len(frame) / times:.3g} times, with other "
-        "numbers, and no single column names the series; join the columns that do "
-        f"(of {', '.join(few) or 'none has few values'}) into one, called unique_id, "
-        "or keep one series"
+        f"numbers, and no single column names the series; {cure}, or add up the rows of a "
+        "time, such as orders (pandas: frame.groupby(TIME, as_index=False).sum())"
     )
 
 
@@ -181,12 +194,12 @@ def _is_key(codes: Array, moments: Array, times: int) -> bool:
         times: how many timestamps differ.
     """
     _, counts = np.unique(codes, return_counts=True)
-    if np.median(counts) < 2 or counts.max() * DISTINCT > times:
+    if np.median(counts) < 2 or counts.max() * APART > times:
         return False
     filled = counts.mean() >= FILLED * times or 2 * counts.max() >= times
     often = times <= REPEATED * len(moments)
     even = (often and filled) or _each_even(codes, moments)
-    return even and _apart(codes, moments) >= DISTINCT
+    return even and _apart(codes, moments) >= APART
 
 
 def _doubt(name: str, words: Sequence[str], path: Path) -> str:
@@ -215,8 +228,11 @@ def _is_one_series(frame: pd.DataFrame, moments: Array, times: int) -> bool:
     """Return whether rows that repeat some of the `times` may be rows of one series.
 
     They are not if they are many; nor if they differ in words, each of which has
-    timestamps of its own. Rows that correct others have none.
+    timestamps of its own. Rows that correct others have none. They are if they agree in
+    a column of numbers, as where a text differs.
     """
+    if times > HALF * len(moments) and _agree(frame, moments):
+        return True
     again = pd.Series(moments).duplicated(keep=False).to_numpy()
     for name in of_words(frame):
         texts = as_text(frame[name])
@@ -224,6 +240,13 @@ def _is_one_series(frame: pd.DataFrame, moments: Array, times: int) -> bool:
         if differ.any() and {*texts[again]} <= {*texts[~again]}:
             return False
     return times > REPEATED * len(moments)
+
+
+def _agree(frame: pd.DataFrame, moments: Array) -> bool:
+    """Return whether a column of numbers has one value at each timestamp."""
+    numbers = frame.drop(columns=of_words(frame))
+    numbers = numbers.loc[:, numbers.nunique() > MOST_FLAGS]
+    return bool((numbers.groupby(moments).nunique().max() <= 1).any())
 
 
 def of_words(frame: pd.DataFrame) -> list[str]:
@@ -256,7 +279,8 @@ def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> N
         or timestamp_formats.plain_date(word) in timestamp_formats.MONTHS
         for word in words
     )
-    numbered = PART_OF_TIME.search(column) and all(map(COUNTED.fullmatch, words))
+    is_part = PART_OF_TIME.search(column.lower()) or SHORT_PART & words_of(column)
+    numbered = is_part and all(map(COUNTED.fullmatch, words))
     if named or (numbered and len(words) <= MOST_PARTS):
         raise UsageError(
             f"{path}: column {column!r} may be a part of the time, since each "

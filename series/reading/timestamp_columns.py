@@ -81,9 +81,6 @@ DATE = len("2024-01-31")
 ISO = ["ISO8601"]
 """The formats of a timestamp of ISO 8601, with or without a time of day."""
 
-WIDTHS = {12, 24, 25, 28, 29, 30, 31, 48, 96}
-"""Numbers of columns that the times of a year, a day or a month take."""
-
 FEW_TIMES = 3
 """Largest number of columns that are named like times and still hold something else."""
 
@@ -209,7 +206,7 @@ def _whole_formats(
     column: str, cells: "pd.Series[str]", chosen: Sequence[str], share: float
 ) -> list[str]:
     """Return the formats by which a column holds whole timestamps."""
-    words = {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", column)}
+    words = timestamp_formats.words_of(column)
     is_named = bool(words & {*NAMED.split()}) or column in chosen
     forms = timestamp_formats.formats(cells.iloc[0], digits=is_named)
     if words & WEEKS:
@@ -317,14 +314,6 @@ def require_no_times_beside_a_date(header: Sequence[str], path: Path) -> None:
         times = [name for name in header if _kind(name) == kind]
         if len(times) > FEW_TIMES:
             raise turned(path, header, times)
-    counted = {
-        match[0]: int(match[1])
-        for match in map(series_names.COUNTED.fullmatch, header)
-        if match
-    }
-    counts = sorted({*counted.values()})
-    if len(counts) in WIDTHS and counts[0] < 2 and np.ptp(counts) == len(counts) - 1:
-        raise turned(path, header, list(counted))
 
 
 def _kind(heading: str) -> str:

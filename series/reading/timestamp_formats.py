@@ -131,6 +131,10 @@ def _roman(match: re.Match[str]) -> str:
 
 
 RULES: Sequence[Rule] = (
+    # Fractions of a second: a comma, more than six digits, or before am and pm.
+    (re.compile(r"(?<=[:.]\d\d),(?=\d+$)"), "."),
+    (re.compile(r"(?<=[:.]\d\d)(\.\d{6})\d+"), r"\1"),
+    (re.compile(r"(?<=[:.]\d\d)[.,]\d+(?= ?[ap]\.? ?m)", re.IGNORECASE), ""),
     (re.compile(r"\b([ap])\.\s?m\.?(?!\w)", re.IGNORECASE), r"\1m"),
     (re.compile(r"(\d:\d\d) ([ap])$", re.IGNORECASE), r"\1 \2m"),
     (
@@ -231,9 +235,10 @@ CLOCK = re.compile(
 """A time of day in a timestamp."""
 
 TIMES = (
-    *("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%H:%M:%S,%f"),
+    *("%H:%M", "%H:%M:%S", "%H:%M:%S.%f"),
     *("%H.%M", "%H.%M.%S", "%H.%M.%S.%f", "%Hh%M"),
     *("%I:%M %p", "%I:%M%p", "%I:%M:%S %p", "%I:%M:%S%p", "%I.%M %p", "%I %p", "%I%p"),
+    "%I.%M.%S %p",
     *("%H:%M%z", "%H:%M %z", "%H:%M:%S%z", "%H:%M:%S %z", "%H:%M:%S.%f%z"),
     *("%I:%M %p%z", "%I:%M:%S %p%z"),
 )
@@ -342,6 +347,12 @@ YEARS = (1800, 2100)
 # Without \d and \s, so that Arrow searches.
 UTC_OFFSET = r"[0-9][:T][0-9][^ ]*(?: ?[AaPp][Mm])? ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)$"
 """A time of day followed by a UTC offset."""
+
+
+def words_of(name: str) -> set[str]:
+    """Return the words of a heading in small letters, such as hour and ending."""
+    words = re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", name)
+    return {word.lower() for word in words}
 
 
 def plain_date(text: str) -> str:

@@ -122,3 +122,18 @@ def test_a_promotion_multiplies_the_mean_of_each_product(rows):
         assert found.min() >= 0
         sums = sold.assign(found=found).groupby("promo")[["sales", "found"]].sum()
         np.testing.assert_allclose(sums["found"], sums["sales"], rtol=0.2)
+
+
+def test_a_plan_with_an_unknown_product_or_two_values_for_a_day_is_refused(rows):
+    past, plan = rows
+    known = asked(past, future=["promo", "heat"])
+    other = plan.assign(product=plan["product"].replace("P1", "P1x"))
+    with pytest.raises(
+        UnrollError, match="product 'P1x' is no series of series; correct"
+    ):
+        known.forecast(future=other)
+    again = plan.iloc[[5]].assign(promo=9.0)
+    with pytest.raises(UnrollError, match="2023-06-26 of P1 comes twice, with other"):
+        known.forecast(future=pd.concat([plan, again]))
+    same = known.forecast(future=pd.concat([plan, plan.iloc[[5]]]))
+    pd.testing.assert_frame_equal(same, known.forecast(future=plan))

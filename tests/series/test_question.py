@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import unroll
 from pipeline.errors import UnrollError, UsageError
 from series.backtest import folds, plan
 from series.options import Options
@@ -338,3 +339,18 @@ def test_too_few_rows_get_an_advice_that_was_tried(tmp_path):
     few = detect([path], Options())
     with pytest.raises(UnrollError, match="give more rows"):
         cut_into_windows("a", few, propose(few, Options(horizon=1, lookback=2)))
+
+
+def test_a_launch_makes_a_series_short_and_many_known_columns_are_counted():
+    days = pd.date_range("2022-01-01", periods=300)
+    sales = np.where(np.arange(300) < 200, 0, np.arange(300) % 7)
+    profile = unroll.read(pd.DataFrame({"ds": days, "sales": sales}))
+    assert is_short(profile, unroll.propose(profile))
+    columns = {
+        f"c{number}x": np.arange(300) ** 2 % (99 + number) for number in range(200)
+    }
+    profile = unroll.read(pd.DataFrame({"ds": days, "sales": days.day, **columns}))
+    with pytest.raises(
+        UsageError, match="names 200 columns, .* horizon of 7; keep the 157"
+    ):
+        unroll.propose(profile, target="sales", future=[*columns], horizon=7)

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from pipeline.data.series_options import CsvFormat
-from pipeline.errors import UsageError
+from pipeline.errors import UnrollError, UsageError
 from series.reading.files import FileRows
-from series.source import plain_name, rows_of
+from series.source import RowsFile, plain_name, rows_of
 
 HOURS = pd.date_range("2024-01-01", periods=5, freq="h")
 
@@ -112,6 +112,8 @@ def test_a_pipe_and_a_folder_are_no_files(tmp_path):
         (["Wörk/Meter 2 (kW).csv"], "meter_2_kw"),
         (["a/b.csv", "a/c.csv"], "b"),
         (["???.csv"], "series"),
+        (["2024_sales.csv"], "series_2024_sales"),
+        (["\u58f2\u4e0a.csv"], "series"),
     ],
 )
 def test_a_name_is_made_of_the_file(paths, name):
@@ -119,3 +121,25 @@ def test_a_name_is_made_of_the_file(paths, name):
     assert plain_name(FileRows(paths, CsvFormat(), False, pd.DataFrame(), 0)) == name
     frame = pd.DataFrame({"y": np.ones(2)})
     assert plain_name(rows_of(frame, CsvFormat())) == "series"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx"])
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_file_is_the_same_with_rows_added_and_another_with_one_changed(
+    tmp_path, suffix, newest_first
+):
+    days = pd.date_range("2024-01-01", periods=60)
+    frame = pd.DataFrame({"day": days, "x": np.arange(60.0)})
+    path = tmp_path / f"rows.{suffix}"
+
+    def write(rows):
+        rows = rows[::-1] if newest_first else rows
+        (rows.to_csv if suffix == "csv" else rows.to_excel)(path, index=False)
+
+    write(frame[:50])
+    known = RowsFile.of(path, tmp_path)
+    write(frame)
+    assert known.found(tmp_path) == path
+    write(frame.replace(7.0, 9.0))
+    with pytest.raises(UnrollError, match="does not begin with the rows"):
+        known.found(tmp_path)

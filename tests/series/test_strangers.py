@@ -300,6 +300,26 @@ def test_a_file_outside_is_read_only_if_it_begins_with_the_rows_of_the_answer(
     assert len(answers.load(folder).forecast(beside)) == 7, "a file that one names"
 
 
+def test_a_file_of_no_size_or_of_too_many_bytes_is_not_read(folder):
+    edit(folder, FILE, lambda data: data["files"][0].update(path="/proc/kmsg", bytes=0))
+    assert "so it is not read" in forecast_of(folder)
+    sparse = folder.with_suffix(".bin")
+    with sparse.open("wb") as file:
+        file.truncate(10**12)
+    size = {"path": str(sparse), "bytes": 10**12}
+    edit(folder, FILE, lambda data: data["files"][0].update(size))
+    assert "so it is not read" in forecast_of(folder)
+
+
+def test_a_series_that_is_renamed_is_one_line(folder):
+    def rename(data):
+        fitted = data["parts"][0]["fitted"]
+        fitted["series"]["other"] = fitted["series"].pop("")
+
+    edit(folder, SPEC, rename)
+    assert "fitted.series must have a series, named as" in forecast_of(folder)
+
+
 @pytest.mark.parametrize(
     ("section", "option", "named"),
     [

@@ -37,7 +37,7 @@ from series.options import MOST_TIMESTEPS, Options
 from series.question import likely_target, usual_horizon
 from series.reading.files import column_named
 from series.reading.profile import FileProfile, described
-from series.source import LONGEST_NAME, RowsFile, existing, slug
+from series.source import LONGEST_NAME, RowsFile, existing, made_name
 from unroll.answers.find import folder_of
 from unroll.answers.show import about
 
@@ -100,7 +100,7 @@ def name_of(files: Sequence[Path], name: str | None) -> str:
     """
     if name is None:
         path = files[0].resolve()
-        name = slug(path.stem if len(files) == 1 else path.parent.name)
+        name = made_name(path.stem if len(files) == 1 else path.parent.name)
     if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
         raise UsageError(
             "pass --name with small letters, digits and _, a letter first, up to "

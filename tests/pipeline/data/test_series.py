@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 
-from pipeline.data.series import Series, corrected_rows, fill
-from pipeline.data.series_options import WindowSpec
+from pipeline.data.series import Series, corrected_rows, fill, holidays_of, periods_of
+from pipeline.data.series_options import Cleaning, WindowSpec
 
 
 def minutes(*counts):
@@ -60,3 +61,25 @@ def test_what_repeats_stands_in_for_gaps_of_up_to_seven_cycles():
     assert np.flatnonzero(series.late).tolist() == [38, 39], (
         "after seven cycles no window may have them"
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "rows", "days", "counts"),
+    [
+        ("2024-05-06", None, 7, [1, 0, 1, 0]),
+        ("2024-04-30", None, 1, [0, 1, 0, 0]),
+        ("2024-04-01", "month", 1, [1, 3, 0, 0]),
+        ("2024-04-30", "month, day -1", 1, [1, 3, 0, 0]),
+        ("2024-03-31", "month, day -1", 3, [2, 4, 0, 3]),
+        ("2024-04-01", "month", 3, [4, 0, 3, 1]),
+    ],
+)
+def test_holidays_are_counted_in_the_period_of_a_row(first, rows, days, counts):
+    """In Germany in 2024: 1 January, 29 March, 1 April, 1, 9 and 20 May ..."""
+    moments = np.datetime64(first) + days * np.arange(4)
+    if rows:
+        months = np.datetime64(first[:7]) + days * np.arange(4)
+        moments = months.astype("datetime64[D]")
+    moments = moments.astype("datetime64[ms]")
+    periods = periods_of(moments, Cleaning(rows=rows), 86_400 * days)
+    assert holidays_of("DE", *periods).tolist() == counts

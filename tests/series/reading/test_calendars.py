@@ -238,19 +238,3 @@ def test_calendars_of_few_rows_are_as_approved(file_regression):
             ]
             lines.append(f"{freq} {name}: {runs(rows)}")
     file_regression.check("\n".join(lines))
-
-
-def test_slips_are_as_approved(file_regression):
-    """A row of so many, moved by -6 to 6 steps of half a day."""
-    lines = []
-    half = np.timedelta64(12, "h")
-    for freq, count in itertools.product(["D", "MS", "ME"], [4, 10, 20, 61, 100]):
-        stamps = pd.date_range("2021-01-01", periods=count, freq=freq)
-        for row in (1, count // 2, count - 1):
-            found = []
-            for steps in [*range(-12, 13), 2000]:
-                moved = np.asarray(stamps, "M8[ms]")
-                moved[row] += steps * half
-                found.append(calendars.slip(moved))
-            lines.append(f"{count} {freq}, row {row}: {runs(found)}")
-    file_regression.check("\n".join(lines))

@@ -6,8 +6,10 @@ import io
 import zipfile
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
+from openpyxl.utils.datetime import MAC_EPOCH
 
 from pipeline.errors import UnrollError
 from series.options import Options
@@ -79,6 +81,48 @@ def test_a_wrong_cell_of_a_workbook_has_a_place(tmp_path):
         detect([tmp_path / "a.xlsx"], Options())
 
 
+def sheet_of(path, rows, stray=None, epoch=None):
+    """The profile of a workbook of rows, with a cell that stands alone."""
+    book = openpyxl.Workbook()
+    if epoch:
+        book.epoch = epoch
+    for row in rows:
+        book.active.append(row)
+    if stray:
+        book.active[stray] = 7
+    book.save(path)
+    return detect([path], Options())
+
+
+@pytest.mark.parametrize("stray", ["XFD1048576", "XFD5", "B1048576"])
+def test_a_cell_far_from_the_table_is_left_out(tmp_path, stray):
+    rows = [["day", "x"], *zip(DAYS, COUNT.tolist(), strict=True)]
+    profile = sheet_of(tmp_path / "a.xlsx", rows, stray)
+    assert ([*profile.columns], profile.rows) == (["x"], 60)
+
+
+def test_days_since_1904_are_those_of_the_workbook(tmp_path):
+    first = dt.date(1904, 1, 1)
+    rows = [["date", "x"]]
+    rows += [[(day - first).days, n] for n, day in enumerate(DAYS)]
+    profile = sheet_of(tmp_path / "a.xlsx", rows, epoch=MAC_EPOCH)
+    assert profile.first == np.datetime64("2024-01-01")
+
+
+def test_exchanged_dates_and_lines_above_the_header_are_told(tmp_path):
+    swapped = [["day", "x"]]
+    for number, day in enumerate(DAYS):
+        is_date = day.day < 13
+        cell = dt.date(2024, day.day, day.month) if is_date else f"{day:%m/%d/%Y}"
+        swapped.append([cell, number])
+    with pytest.raises(UnrollError, match="'day' holds 2024-01-01, .*were exchanged"):
+        sheet_of(tmp_path / "a.xlsx", swapped)
+    names = [[None, "North", None], ["day", "x", "y"]]
+    rows = [[day, n, n % 7] for n, day in enumerate(DAYS)]
+    lines = described(sheet_of(tmp_path / "b.xlsx", names + rows))
+    assert "header    1 lines before the header" in lines
+
+
 def workbook():
     stream = io.BytesIO()
     pd.DataFrame().to_excel(stream)
@@ -122,7 +166,7 @@ def test_a_workbook_that_takes_too_much_memory_is_not_unpacked(tmp_path, monkeyp
     monkeypatch.setattr(layout, "MOST_BYTES", size)
     assert detect([path], Options()).freq == 3600
     monkeypatch.setattr(layout, "MOST_BYTES", size - 1)
-    monkeypatch.setattr(pd, "read_excel", None)  # it would unpack the file
+    monkeypatch.setattr(openpyxl, "load_workbook", None)  # it would unpack the file
     with pytest.raises(UnrollError, match="takes more than 2 GB when it is") as caught:
         detect([path], Options())
     assert "\n" not in str(caught.value)

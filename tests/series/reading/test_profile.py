@@ -124,7 +124,6 @@ FILES = {
     "a count alone": "\n".join(
         ["time,count", *(f"{day},{row}" for row, day in enumerate(DAYS))]
     ),
-    "rows that repeat a time": text([*DAYS, *DAYS[30:33]]),
     "rows that are repeated": "\n".join(["time,load", *ROWS, *ROWS[20:23]]),
     "no value": "\n".join(
         [

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.errors import UnrollError
 from series.reading import timestamp_formats
 from series.reading.timestamp_columns import find_columns
 
@@ -287,3 +288,29 @@ def test_names_of_zones_and_offsets_are_utc(zone, template):
 def test_timestamps_are_read_by_their_format_or_not_at_all(cells, stamp_format, stamps):
     moments, _ = timestamp_formats.parse(pd.Series(cells, dtype="str"), stamp_format)
     np.testing.assert_array_equal(moments, np.array(stamps, "datetime64[ms]"))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *(
+            "%Y-%m-%d %H:%M:%S,000",
+            "%Y-%m-%dT%H:%M:%S.0000000Z",
+            "%d.%m.%Y %H:%M:%S,000",
+        ),
+        *("%m/%d/%Y %I:%M:%S.000 %p", "%d-%b-%y %I.%M.%S.000000000 %p"),
+        *("%Y-%m-%dT%H:%M:%S.000000000", "%d.%m.%Y %H:%M:%S.0000000"),
+    ],
+)
+def test_fractions_of_a_second_are_read(seen, form):
+    stamps = pd.date_range("2023-01-20", periods=60, freq="h").strftime(form)
+    lines = [f"{stamp.upper()};{row * row % 23}" for row, stamp in enumerate(stamps)]
+    profile = seen("\n".join(["time;load", *lines]))
+    assert (profile.first, profile.freq) == (np.datetime64("2023-01-20"), 3600)
+
+
+def test_values_that_may_be_days_are_no_headings(seen):
+    days = pd.date_range("2024-01-01", periods=60).strftime("%Yy%mm%dd")
+    lines = [f"{day},{28_644 + row * 211}" for row, day in enumerate(days)]
+    with pytest.raises(UnrollError, match="no column holds times of a known form"):
+        seen("\n".join(["when,load", *lines]))
