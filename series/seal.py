@@ -23,6 +23,9 @@ FILE = "sha256.json"
 CURE = "answer the series anew, or copy the whole folder again"
 """What mends a damaged file of an answer."""
 
+DVC_CACHE = "/files/md5/"
+"""A part of the paths in DVC's cache, to which its outputs may be links."""
+
 MOST_BYTES = 1 << 28
 """The most bytes of a JSON file. Python needs about ten times as much to read it."""
 
@@ -107,9 +110,12 @@ def _plain_files(folder: Path) -> Iterator[str]:
             status = path.lstat()
             if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
                 kind = "a link" if path.is_symlink() else "no plain file"
+                cure = "copy the file there, or remove it"
+                if path.is_symlink() and DVC_CACHE in str(path.readlink()):
+                    cure = f"`dvc unprotect {folder}` copies them from DVC's cache"
                 raise UnrollError(
                     f"{path} is {kind}, and the folder of an answer holds plain files "
-                    "alone; copy the file there, or remove it"
+                    f"alone; {cure}"
                 )
             if name.endswith(".json") and status.st_size > MOST_BYTES:
                 raise UnrollError(

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.config.params import own_name
 from pipeline.evaluation.claims import Outcome, Verdict
 from pipeline.evaluation.margin import BAND, Comparison, Word
-from pipeline.evaluation.schema import About, Entry, Scores
+from pipeline.evaluation.schema import About, Entry, Scores, added_measures
 from pipeline.metrics import MEASURES
 from pipeline.report import titles
 from pipeline.report.formatting import (
@@ -201,6 +201,11 @@ def scores_table(
     about = dataset.about
     label = title(about.metric)
     validated = "validation" in about.examples
+    measures = dict.fromkeys(
+        name
+        for entry in shown.values()
+        for name in added_measures(entry.chosen.get("test", {}))
+    )
     # Key, title, and whether the column is shown.
     known = (
         ("experiment", "Experiment", True),
@@ -212,6 +217,10 @@ def scores_table(
         ("test", f"Test {label}, final", True),
         ("unit", "Test MAE in its unit", about.scale.unit),
         ("mase", "Test MASE", about.naive),
+        *(
+            (f"added_{name}", f"Test {title(name)}", name != about.metric)
+            for name in measures
+        ),
         ("against", "Change", opponent),
         ("interval", "95 % interval", opponent),
         ("word", "Verdict", opponent),
@@ -391,6 +400,7 @@ def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
         "test": _stat(entry.final.get("test"), metric),
         "unit": _stat(test, "mae_unit", about.scale.unit),
         "mase": mase,
+        **{f"added_{name}": _stat(test, name) for name in MEASURES},
         **_against(dataset, compared, recurrent=entry.recurrent),
     }
 
