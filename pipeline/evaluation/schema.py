@@ -76,7 +76,7 @@ Splits = dict[Split, Scores]
 SHOWN = ("mse", "mae", "accuracy")
 """The measures in results/metrics besides the data set's own, if it has them."""
 
-NOT_SHOWN = ("brier",)
+NOT_SHOWN = ("brier", "binary_crossentropy")
 """Unroll's measures that stand in evaluation.json alone."""
 
 VALIDATION = "val"

@@ -228,10 +228,15 @@ def test_the_server_says_what_the_forecaster_says_to_the_last_digit(
     ).to_dict("records")
     assert answer.json()["predictions"] == expected
     if not level:
-        assert (
-            post(address, rows().to_csv(index=False), "text/csv").json()
-            == answer.json()
-        )
+        times = pd.to_datetime(rows()["time"]).astype("datetime64[ms]")
+        typed = rows().assign(time=times.astype("int64"))
+        milliseconds = json.loads(typed.tail(24).to_json(orient="split"))
+        assert milliseconds["data"][0][0] > 1e12
+        for request in (
+            (rows().to_csv(index=False), "text/csv"),
+            (json.dumps({"dataframe_split": milliseconds}),),
+        ):
+            assert post(address, *request).json() == answer.json()
 
 
 def test_a_model_whose_loader_is_not_ours_is_not_served_nor_run(
@@ -362,6 +367,10 @@ BAD = [
     ),
     (lambda: '{"inputs": [["SECRET"]]}', "dataframe_split or dataframe_records"),
     (lambda: '{"SECRET": ', "JSONDecodeError"),
+    (
+        lambda: '{"dataframe_records": [{}], "params": {"horizon": 3}}',
+        "unknown parameter 'horizon'; known: level",
+    ),
     (lambda: b'{"dataframe_records": [{"SECRET": "Z\xfcrich"}]}', "not UTF-8"),
 ]
 
@@ -432,6 +441,10 @@ def test_what_is_far_outside_has_a_warning_and_what_cannot_be_used_is_refused_in
         assert (answer.status_code, "\n" in answer.text) == (400, False)
         assert "SECRET" not in answer.text
         assert line in answer.json()["message"]
+    for kind in ("application/vnd.apache.parquet", "text/plain"):
+        answer = post(address, rows().to_parquet(), kind)
+        assert answer.status_code == 400
+        assert f"application/json or text/csv. Received: '{kind}'" in answer.text
     for text in (rows().to_csv(header=False), "SECRET,Z\xfc\n".encode("latin-1")):
         answer = post(address, text, "text/csv")
         assert answer.status_code == 400
