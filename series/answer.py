@@ -10,7 +10,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +31,7 @@ from pipeline.locks import alone
 from pipeline.processes import Server
 from pipeline.provenance import fingerprint
 from pipeline.validation import Strict, one_of, validated
+from pipeline.workspace import alive
 from series import FILE, accounts, contributions, fits, seal, sentence
 from series.combination import ENSEMBLE
 from series.compared import Compared, compare
@@ -630,7 +631,7 @@ def answer(
         UnrollError: the rows cannot be used; the text says why and what would help.
     """
     asked = _asked(question, options)
-    folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
+    folder = _scratch()
     kept = Path(cache) if cache else folder / ".cache"
     say = say or _to_stderr
     try:
@@ -689,6 +690,17 @@ def _asked(question: Proposal | None, options: Mapping[str, Any]) -> Arguments:
 def _options_of(asked: Arguments) -> dict[str, Any]:
     """Return the options that were given, without those of `answer` alone."""
     return asked.model_dump(exclude_defaults=True, exclude={"name", "jobs"})
+
+
+def _scratch() -> Path:
+    """Return a new temporary folder, and remove those of processes that were killed."""
+    start = "unroll-answer-"
+    for left in Path(tempfile.gettempdir()).glob(f"{start}*-*"):
+        number = left.name.removeprefix(start).partition("-")[0]
+        with suppress(ValueError, OSError):  # of an earlier version; gone meanwhile
+            if not alive(int(number), left.stat().st_mtime):
+                shutil.rmtree(left)
+    return Path(tempfile.mkdtemp(prefix=f"{start}{os.getpid()}-"))
 
 
 def _written(

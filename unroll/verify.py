@@ -14,7 +14,7 @@ from pipeline.locks import alone
 from pipeline.provenance.git import git
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll import repro
+from unroll import STARTED, repro
 from unroll.dvc_lock import LOCK, Entry, File, locked
 from unroll.repro import dvc
 
@@ -32,9 +32,6 @@ RESULTS = "results"
 
 TRIALS = "results/trials/"
 """What `unroll tune` writes into `RESULTS`. No stage makes it."""
-
-STARTED = ("sitecustomize", "usercustomize")
-"""Modules that Python imports at each start, wherever it finds them."""
 
 NOT_COMMITTED = "not committed"
 """The finding of a stage that the committed dvc.lock does not have."""

@@ -275,6 +275,18 @@ def test_a_model_whose_loader_is_not_ours_is_not_served_nor_run(
         model_registry.app(workspace, "pump")
 
 
+def test_what_a_killed_registration_left_is_ended_by_the_next_one(
+    workspace, registered
+):
+    assert registered
+    with store.opened(workspace) as opened:
+        group = opened.experiment("meter")
+        left = opened.client.create_run(group).info.run_id
+    model_registry.register(workspace, answer_of(workspace, "ridge"))
+    with store.opened(workspace) as opened:
+        assert opened.client.get_run(left).info.status == "KILLED"
+
+
 def test_an_experiment_is_registered_and_served_by_its_run(workspace, registered):
     """In the unit of the data, from windows as they are prepared."""
     assert registered
