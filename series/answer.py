@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
+import psutil
 import pydantic
 
 from pipeline.data.series_options import CsvFormat
@@ -31,7 +32,6 @@ from pipeline.locks import alone
 from pipeline.processes import Server
 from pipeline.provenance import fingerprint
 from pipeline.validation import Strict, one_of, validated
-from pipeline.workspace import alive
 from series import FILE, accounts, contributions, fits, seal, sentence
 from series.combination import ENSEMBLE
 from series.compared import Compared, compare
@@ -698,7 +698,7 @@ def _scratch() -> Path:
     for left in Path(tempfile.gettempdir()).glob(f"{start}*-*"):
         number = left.name.removeprefix(start).partition("-")[0]
         with suppress(ValueError, OSError):  # of an earlier version; gone meanwhile
-            if not alive(int(number), left.stat().st_mtime):
+            if not psutil.pid_exists(int(number)):
                 shutil.rmtree(left)
     return Path(tempfile.mkdtemp(prefix=f"{start}{os.getpid()}-"))
 
