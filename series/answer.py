@@ -694,13 +694,11 @@ def _options_of(asked: Arguments) -> dict[str, Any]:
 
 def _scratch() -> Path:
     """Return a new temporary folder, and remove those of processes that were killed."""
-    start = "unroll-answer-"
-    for left in Path(tempfile.gettempdir()).glob(f"{start}*-*"):
-        number = left.name.removeprefix(start).partition("-")[0]
+    for left in Path(tempfile.gettempdir()).glob("unroll-answer-*-*"):
         with suppress(ValueError, OSError):  # of an earlier version; gone meanwhile
-            if not psutil.pid_exists(int(number)):
+            if not psutil.pid_exists(int(left.name.split("-")[2])):
                 shutil.rmtree(left)
-    return Path(tempfile.mkdtemp(prefix=f"{start}{os.getpid()}-"))
+    return Path(tempfile.mkdtemp(prefix=f"unroll-answer-{os.getpid()}-"))
 
 
 def _written(

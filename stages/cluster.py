@@ -173,8 +173,8 @@ def connected(
                 f"({type(error).__name__}: {one_line(str(error)):.200}); install the "
                 "same version of Unroll on every worker"
             ) from None
-        workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        names = ", ".join(str(worker["name"]) for worker in workers)
+        known = client.scheduler_info(n_workers=-1)["workers"]
+        names = ", ".join(str(worker["name"]) for worker in known.values())
         progress.line(f"trains at {address}: {names or 'no worker':.200}", last=True)
         yield client
 
@@ -327,8 +327,7 @@ def train(task: Task, prepared: Files, own_code: Files) -> Trained:
         if not ended.error:
             files = _read(tasks.finished(workspace, task))
         error = ended.error.replace(str(log), f"the log of {task.whole_name}")
-        name = str(worker.name)
-        return Trained(files, ended.seconds, error, log.read_bytes(), name)
+        return Trained(files, ended.seconds, error, log.read_bytes(), str(worker.name))
 
 
 def _read(folder: Path) -> Files:

@@ -341,11 +341,9 @@ def performed(
             results = pool.run(workspace, ordered, jobs, display.tick, further)
         stack.enter_context(contextlib.closing(results))
         for result in results:
-            place = places.get(result.task)
-            told = [f"on {place}"] if place else []
-            if not result.error:
-                told += figures(result.task)
-            display.ended(result, told)
+            told = [] if result.error else figures(result.task)
+            place = places.get(result.task, "")
+            display.ended(result, [f"on {place}", *told] if place else told)
             yield result
 
 

@@ -78,17 +78,19 @@ def foreign_code() -> str:
     without a stage that depends on it; "" if there is none.
     """
     code = Path(__file__).resolve().parents[1]
-    is_checkout = (code / "dvc.yaml").is_file()
     for name in (*PACKAGES, *STARTED):
         spec = find_spec(name)
         origin = Path(spec.origin) if spec and spec.origin else code
-        is_own = origin.resolve().is_relative_to(code / name)
-        if name in PACKAGES and not is_own:
+        if name in PACKAGES and not origin.resolve().is_relative_to(code / name):
             return (
                 f"{origin} hides Unroll's own package {name}; rename it, or remove its "
                 "folder from PYTHONPATH"
             )
-        if name in STARTED and is_checkout and origin.parent == code:
+        if (
+            name in STARTED
+            and origin.parent == code
+            and code.joinpath("dvc.yaml").exists()
+        ):
             return f"{origin} runs in every process, and no stage names it; remove it"
     return ""
 

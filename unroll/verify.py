@@ -67,20 +67,25 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
     """
     folder = workspace.root / FOLDER
     rebuilt = folder / "rebuild"
-    busy = f"another `unroll verify` is at work in {workspace.root}"
-    with alone(workspace.scratch / "verify.lock", busy):
-        commit = last_commit(workspace.root)
+    with alone(
+        workspace.scratch / "verify.lock",
+        f"another `unroll verify` is at work in {workspace.root}",
+    ):
+        commit = last_commit(workspace.root)[:10]
         remove(folder)
         clone(workspace.root, rebuilt)
         committed_stages = _committed(rebuilt, datasets)
         _remove_outputs(rebuilt)
         targets = [f"evaluate@{name}" for name in datasets]
         stages = _nodes(rebuilt, targets)
-        _say(f"commit {commit[:10]}: {len(stages)} stages, in {rebuilt}")
+        text = f"commit {commit}: {len(stages)} stages, in {rebuilt}"
         edited = git(workspace.root, "status", "--porcelain").splitlines()
         if edited:
-            files = f"{len(edited)} files, such as {edited[0][3:]}"
-            _say(f"not committed, so not built: {files}")
+            text += (
+                f"\nnot committed, so not built: {len(edited)} files, "
+                f"such as {edited[0][3:]}"
+            )
+        print(text, file=sys.stderr, flush=True)
         repro.run_dvc(
             Workspace(rebuilt),
             ["repro", "--keep-going", *targets],
@@ -88,17 +93,12 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
             stdout=sys.stderr,
         )
         findings = compare(committed_stages, rebuilt, stages, _changed(rebuilt))
-        strays = _strays(committed_stages, rebuilt)
-        same = _print_findings(findings, folder, strays)
+        same = _print_findings(findings, folder, _strays(committed_stages, rebuilt))
         if same:
             shutil.rmtree(folder)
         else:
             _print_metric_differences(rebuilt)
         return same
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _committed(root: Path, datasets: Sequence[str]) -> dict[str, Entry]:
@@ -171,9 +171,16 @@ def _changed(root: Path, *options: str) -> list[str]:
 
     `options` are options of `git diff`.
     """
-    # Of a submodule, .gitmodules could say that it is to be ignored.
-    whole = ("--no-renames", "--ignore-submodules=none", *options)
-    return paths(git(root, "diff", "--name-only", "-z", *whole, "HEAD"))
+    return paths(
+        git(
+            root,
+            *("diff", "--name-only", "-z", "--no-renames"),
+            # .gitmodules could say that a submodule is to be ignored
+            "--ignore-submodules=none",
+            *options,
+            "HEAD",
+        )
+    )
 
 
 def _strays(committed: Mapping[str, Entry], rebuilt: Path) -> list[str]:
@@ -239,8 +246,8 @@ def _finding(old: Entry, new: Entry, changed: Sequence[str]) -> str:
     outputs = _different(_files(old.outs), _files(new.outs))
     inputs = ", ".join(_different(_inputs(old), _inputs(new)))
     if outputs:
-        because = f"as do its inputs {inputs}" if inputs else "from the same inputs"
-        return f"differs: {', '.join(outputs)}, {because}"
+        why = f"as do its inputs {inputs}" if inputs else "from the same inputs"
+        return f"differs: {', '.join(outputs)}, {why}"
     if inputs:
         return f"differs: {LOCK} names other inputs: {inputs}"
     # A user can commit an edited file without the dvc.lock that belongs to it.

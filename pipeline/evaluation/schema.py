@@ -356,8 +356,7 @@ def load_built(workspace: Workspace, params: Params, name: str) -> Evaluation:
 
 def added_measures(scores: Scores) -> list[str]:
     """Return the measures among the scores that a user has added to Unroll's."""
-    usual = {*SHOWN, *NOT_SHOWN}
-    return [name for name in scores if name in MEASURES and name not in usual]
+    return sorted((scores.keys() & MEASURES.keys()) - {*SHOWN, *NOT_SHOWN})
 
 
 def metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:

@@ -364,20 +364,6 @@ def band_sentence(dataset: Evaluated) -> str:
     return f"{sentence}."
 
 
-def above_floor(dataset: Evaluated) -> str:
-    """Return a sentence on the first answer's change as a part of the error above the
-    data set's floor; "" if no floor is known, or nothing is compared.
-    """
-    compared = dataset.answers[0].comparison if dataset.answers else None
-    if compared is None or not compared.relative or not dataset.about.floor:
-        return ""
-    if not compared.band:  # the opponent has reached the floor
-        return ""
-    change, _ = comparison_text(compared, dataset.about.metric)
-    part = abs(BAND * compared.change / compared.band)
-    return f"The change of {change} is {100 * part:.0f} % of the error above the floor."
-
-
 def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
     about = dataset.about
     metric = about.metric

@@ -606,8 +606,8 @@ def _other_figure(network: Network, runs: Sequence[StudentRun]) -> str:
             f"{number.value:g}, which does not depend on the test rows, as if it tests "
             "on the train rows"
         )
-    split = network.split
-    why = _other_measure(number, MSE, (split.test, split.train, split.total))
+    total, test, _ = network.split
+    why = _other_measure(number, MSE, (test, total - test, total))
     return (
         f"{number.value:g} where the MSE on the test rows is between {MSE[0]:g} and "
         f"{MSE[1]:g}{why}: is its output of a tanh, with the 51st value as it is for "

@@ -68,9 +68,6 @@ ENOUGH = 12
 LINE = 2**16
 """The most bytes that are read of a line."""
 
-QUOTED = 100
-"""The most characters of a line that a sentence quotes."""
-
 BEAT = 0.1
 """Seconds between two looks at the output."""
 
@@ -320,7 +317,7 @@ class StudentProgram:
             raise Undecided(
                 f"with {letter} it prints no figure with a decimal point on the check's "
                 "series, whose errors are large; its last line is "
-                f"{''.join(text.splitlines()[-1:])[:QUOTED]!r}, and it must compare "
+                f"{''.join(text.splitlines()[-1:])!r:.100}, and it must compare "
                 f"sys.argv[1] with {letter!r}"
             )
         return StudentRun(printed, place, [], notes, made)

@@ -33,11 +33,8 @@ if TYPE_CHECKING:
 
     from series.answer import Answer
 
-JSON = "application/json"
-"""The form of a request that may have parameters."""
-
-CONTENT_TYPES = (JSON, "text/csv")
-"""The forms of requests."""
+CONTENT_TYPES = ("application/json", "text/csv")
+"""The forms of requests. The first one may have parameters."""
 
 ALIAS = "champion"
 """The alias of the version that is served."""
@@ -251,7 +248,7 @@ def app(workspace: Workspace, name: str) -> Any:
 
         made = scoring_server.init(PyFuncModel(model, served.load(files / models.DATA)))
         params = model.signature.params if model.signature else None
-        known = [param.name for param in params or ()]
+        known = {param.name for param in params or ()}
         made.middleware("http")(partial(_in_one_line, known))
         return made
 
@@ -317,9 +314,11 @@ async def _in_one_line(known: Collection[str], request: Any, call_next: Any) -> 
     try:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if request.method == "POST" and kind not in CONTENT_TYPES:
-            types = " or ".join(CONTENT_TYPES)
-            raise UsageError(f"send a Content-Type: {types}. Received: {kind!r:.80}")
-        if kind == JSON:
+            raise UsageError(
+                f"send a Content-Type: {' or '.join(CONTENT_TYPES)}. "
+                f"Received: {kind!r:.80}"
+            )
+        if kind == CONTENT_TYPES[0]:
             _require_known_params(await request.body(), known)
         response = await call_next(request)
         if response.status_code != BAD_REQUEST:
@@ -343,8 +342,10 @@ def _require_known_params(body: bytes, known: Collection[str]) -> None:
     with suppress(ValueError, AttributeError):  # MLflow's server says what is wrong
         for name in json.loads(body).get("params") or ():
             if name not in known:
-                there = ", ".join(known) or "none"
-                raise UsageError(f"unknown parameter {name!r:.80}; known: {there}")
+                raise UsageError(
+                    f"unknown parameter {name!r:.80}; known: "
+                    f"{', '.join(known) or 'none'}"
+                )
 
 
 def signature() -> "ModelSignature":

@@ -149,9 +149,9 @@ def _with_times(data: pd.DataFrame, form: CsvFormat) -> pd.DataFrame:
     """
     for name in form.stamp:
         if name in data and not form.stamp_format.startswith("unix"):
-            column = data[name]
-            if pd.api.types.is_integer_dtype(column) and column.min() >= LEAST:
-                data = data.assign(**{name: pd.to_datetime(column, unit="ms")})
+            times = data[name]
+            if pd.api.types.is_integer_dtype(times) and times.min() >= LEAST:
+                data = data.assign(**{name: pd.to_datetime(times, unit="ms")})
     return data
 
 

@@ -1,28 +1,20 @@
 """The command `doctor`: checks of this machine, of params.yaml, and of what was built."""
 
-import json
 import os
 import platform
 import shlex
-from collections.abc import Sequence
-from typing import Any
 
 from pipeline import numerics
-from pipeline.config.params import OFFICIAL, official
-from pipeline.config.registry import EXTENSIONS
+from pipeline.config.params import OFFICIAL
 from pipeline.errors import UnrollError, one_line, printable
 from pipeline.provenance import fingerprint, machine
 from pipeline.provenance.places import (
     CODE,
-    NUMERICS,
-    PACKAGES,
     REQUIREMENTS,
     project_folder,
     project_of,
 )
-from unroll.dvc_lock import LOCK, locked
 from unroll.project import Project
-from unroll.repro import OF_DATASET, dvc
 from unroll.results.show import sections
 
 
@@ -38,8 +30,6 @@ def doctor(project: Project) -> list[tuple[str, bool, str]]:
         # Outside of a project it is that of the four documents.
         ("params.yaml", _params, Project(project_folder(root))),
     ]
-    if (root / LOCK).exists():
-        checks.append(("data sets", _data_sets, project))
     findings = []
     for name, check, of in checks:
         try:
@@ -97,47 +87,7 @@ def _params(project: Project) -> str:
     config = project.every
     for name in {*config.sources, *config.datasets, *config.runs}:
         sections(config, name)
-    counted = (
-        f"; {OFFICIAL} is counted, too" if official(project.workspace.params) else ""
-    )
     return (
         f"{len(config.sources)} sources, {len(config.datasets)} data sets, "
-        f"{len(config.runs)} experiments, all valid{counted}"
+        f"{len(config.runs)} experiments, all valid, with those of {OFFICIAL} if there are any"
     )
-
-
-def _data_sets(project: Project) -> str:
-    """Say which data sets were built by other code than today's.
-
-    It is what `dvc status` says of the code that their stages depend on. Files that
-    are not on this machine do not count.
-    """
-    root = project.workspace.root
-    edited = set()
-    for stage, changes in json.loads(dvc(root, "status", "--json")).items():
-        kind, _, name = stage.partition("@")
-        if kind in OF_DATASET and any(map(_is_of_code, changes)):
-            edited.add(name)
-    built = locked(root / LOCK)
-    names = [name for name in project.params.experiments if f"evaluate@{name}" in built]
-    old = [name for name in names if name in edited]
-    return said_of(old, [name for name in names if name not in edited])
-
-
-def said_of(old: Sequence[str], current: Sequence[str]) -> str:
-    """Return one line on the data sets that are out of date, and on the others."""
-    if not old:
-        return f"all {len(current)} were built by today's code"
-    said = ", ".join(old)
-    if not current:
-        said = "every data set"
-    elif len(old) > len(current):
-        said = f"every data set other than {', '.join(current)}"
-    return f"out of date against today's code: {said}; `unroll repro` builds them"
-
-
-def _is_of_code(change: Any) -> bool:
-    """Return whether a change of a stage, as DVC tells it, is one of code."""
-    paths = change.get("changed deps", {}) if isinstance(change, dict) else {}
-    code = {*PACKAGES, EXTENSIONS}
-    return any(path == NUMERICS or path.partition("/")[0] in code for path in paths)

@@ -49,33 +49,6 @@ def test_where_all_is_well_every_check_says_what_it_found(project):
     assert re.fullmatch(r"Python 3\.\d+\.\d+, \d+ as locked", found["packages"])
 
 
-def test_data_sets_that_todays_code_would_build_anew_are_named(miniature):
-    project = Project(miniature.root)
-    assert findings(project)["data sets"] == "all 2 were built by today's code"
-    lock = miniature.root / "dvc.lock"
-    whole = plain_yaml.read(lock)
-    for dep in whole["stages"]["train@waves"]["deps"]:
-        if dep["path"] == "pipeline/models":
-            dep["md5"] = "0" * 32 + ".dir"
-    plain_yaml.write(whole, lock)
-    shutil.rmtree(miniature.root / "data/prepared/jena")
-    assert findings(project)["data sets"] == doctor.said_of(["waves"], ["jena"])
-
-
-@pytest.mark.parametrize(
-    ("old", "current", "named"),
-    [
-        (["a"], ["b", "c"], "a"),
-        (["a", "b"], ["c"], "every data set other than c"),
-        (["a", "b"], [], "every data set"),
-    ],
-)
-def test_data_sets_that_are_out_of_date_are_one_line(old, current, named):
-    told = doctor.said_of(old, current)
-    start = "out of date against today's code: "
-    assert told == f"{start}{named}; `unroll repro` builds them"
-
-
 def test_packages_that_are_not_as_locked(project, monkeypatch):
     lock = project.workspace.root / ".ci/locks/requirements.lock"
     lock.parent.mkdir(parents=True)
