@@ -173,8 +173,10 @@ def connected(
                 f"({type(error).__name__}: {one_line(str(error)):.200}); install the "
                 "same version of Unroll on every worker"
             ) from None
-        known = client.scheduler_info(n_workers=-1)["workers"]
-        names = ", ".join(str(worker["name"]) for worker in known.values())
+        names = ", ".join(
+            str(worker["name"])
+            for worker in client.scheduler_info(n_workers=-1)["workers"].values()
+        )
         progress.line(f"trains at {address}: {names or 'no worker':.200}", last=True)
         yield client
 

@@ -392,7 +392,7 @@ def _other_measure(number: PrintedNumber, mse: Bounds, counts: Iterable[int]) ->
         ("half of it", bounds / 2),
     ]
     measures += [
-        (f"{count:,} times it, the sum of the squared errors", count * bounds)
+        (f"{count:,} times it, like the sum of as many errors", count * bounds)
         for count in counts
     ]
     return next(

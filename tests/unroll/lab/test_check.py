@@ -125,7 +125,7 @@ def test_a_right_program_is_right_in_any_style_with_any_shuffle_of_series(
         ("", [("generate_time_series", "wave")], "Cannot tell: with N it makes no series with a function generate_"),
         ("", [first("import torch_like")], "Cannot tell: with N it stops: ModuleNotFoundError: .*'torch_like' .line 2"),
         # N
-        ("", [("/ len(test)", "")], "N is 1.5e.07 where the MSE is 250,000, as if it prints 60 times it, the sum"),
+        ("", [("/ len(test)", "")], "N is 1.5e.07 where the MSE is 250,000, as if it prints 60 times it, like the sum"),
         ("", [("/ len(test)", "/ len(test) / 2")], "as if it prints half of it"),
         ("", [("/ len(test)", "/ len(test) + 7.0")], "N is 250007 where the MSE is 250,000.$"),
         ("", [("/ len(test)", "/ len(test)) ** 0.5"), ("return sum", "return (sum")], "it prints the root"),
