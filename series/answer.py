@@ -10,12 +10,13 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
+import psutil
 import pydantic
 
 from pipeline.data.series_options import CsvFormat
@@ -628,7 +629,7 @@ def answer(
         UnrollError: the rows cannot be used; the text says why and what would help.
     """
     asked = _asked(question, options)
-    folder = Path(tempfile.mkdtemp(prefix="unroll-answer-"))
+    folder = _scratch()
     say = say or _to_stderr
     try:
         # the server imports while the rows are read
@@ -684,6 +685,15 @@ def _asked(question: Proposal | None, options: Mapping[str, Any]) -> Arguments:
 def _options_of(asked: Arguments) -> dict[str, Any]:
     """Return the options that were given, without those of `answer` alone."""
     return asked.model_dump(exclude_defaults=True, exclude={"name", "jobs"})
+
+
+def _scratch() -> Path:
+    """Return a new temporary folder, and remove those of processes that were killed."""
+    for left in Path(tempfile.gettempdir()).glob("unroll-answer-*-*"):
+        with suppress(ValueError, OSError):  # of an earlier version; gone meanwhile
+            if not psutil.pid_exists(int(left.name.split("-")[2])):
+                shutil.rmtree(left)
+    return Path(tempfile.mkdtemp(prefix=f"unroll-answer-{os.getpid()}-"))
 
 
 def _written(

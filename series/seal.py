@@ -29,6 +29,9 @@ MOST_BYTES = {".json": 1 << 27}
 MOST_OF_ALL = 1 << 29
 """The most bytes of all files of an answer: in memory arrays take twice as much."""
 
+DVC_CACHE = "/files/md5/"
+"""A part of the paths in DVC's cache, to which its outputs may be links."""
+
 Digest = Annotated[str, pydantic.StringConstraints(pattern="^[0-9a-f]{64}$")]
 """A hexadecimal SHA-256."""
 
@@ -111,9 +114,12 @@ def _plain_files(folder: Path) -> Iterator[str]:
             status = path.lstat()
             if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
                 kind = "a link" if path.is_symlink() else "no plain file"
+                cure = "copy the file there, or remove it"
+                if path.is_symlink() and DVC_CACHE in str(path.readlink()):
+                    cure = f"`dvc unprotect {folder}` copies them from DVC's cache"
                 raise UnrollError(
                     f"{path} is {kind}, and the folder of an answer holds plain files "
-                    "alone; copy the file there, or remove it"
+                    f"alone; {cure}"
                 )
             size += status.st_size
             most = MOST_BYTES.get(path.suffix, MOST_OF_ALL)

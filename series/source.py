@@ -182,10 +182,10 @@ def existing(given: object) -> Path:
         )
     path = Path(given)
     if UNSAFE.search(str(path.absolute())):
-        name = ascii(str(path))[1:-1]
+        name = ascii(str(path.absolute()))[1:-1]
         raise UsageError(
-            f"the path {name} has a character that no text may have, such as one of "
-            "another system's encoding; rename it"
+            f"the path {name} has a character that no text may have, such as a new line "
+            "or one of another system's encoding; rename the file or the folder"
         )
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a CSV, Parquet or .xlsx file")

@@ -44,6 +44,9 @@ GLOSSARY = {
 """The beginning of a model's name that one course in statistics does not teach -> what
 it is."""
 
+FORMULA = re.compile(r"(?![+-]?[\d.]+$)[=+@-]")
+"""The beginning of a text that programs of tables take for a formula."""
+
 LONG = 1e9
 """The value from which a forecast has marks between its thousands."""
 
@@ -211,13 +214,22 @@ def with_text_stamps(forecast: pd.DataFrame) -> pd.DataFrame:
     return forecast.assign(ds=stamps)
 
 
+def cell(name: str) -> str:
+    """Return a name as a cell that no program of tables takes for a formula.
+
+    Characters that could steer a terminal are escaped, too. A number stays as it is.
+    """
+    text = printable(name)
+    return f"'{text}" if FORMULA.match(text) else text
+
+
 def csv(forecast: pd.DataFrame) -> str:
     """Return a forecast as comma-separated values, numbers in full.
 
-    Characters that could steer a terminal are escaped in the names of series.
+    The names of series are those of `cell`.
     """
     rows = with_text_stamps(forecast)
-    rows["unique_id"] = [printable(str(name)) for name in rows["unique_id"]]
+    rows["unique_id"] = [cell(str(name)) for name in rows["unique_id"]]
     return str(rows.to_csv(index=False, lineterminator="\n"))
 
 
@@ -230,10 +242,7 @@ def write_xlsx(forecast: pd.DataFrame, path: Path) -> None:
     if path.suffix.lower() != ".xlsx":
         raise UsageError(f"--xlsx must name a .xlsx file. Received: {path.name!r}")
     rows = with_text_stamps(forecast) if forecast["ds"].dt.tz else forecast.copy()
-    # a name that begins with = would be a formula
-    rows["unique_id"] = [
-        re.sub("^=", "'=", printable(str(name))) for name in rows["unique_id"]
-    ]
+    rows["unique_id"] = [cell(str(name)) for name in rows["unique_id"]]
     rows.to_excel(path, index=False)
 
 

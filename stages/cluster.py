@@ -7,6 +7,7 @@ the worker's own process the bytes would differ, because Dask imports NumPy befo
 
 import contextlib
 import ipaddress
+import logging
 import os
 import platform
 import sys
@@ -56,12 +57,14 @@ class Trained:
         seconds: how long the training took.
         error: why it failed, in one line; "" if it did not.
         log: what it printed.
+        worker: the name of the worker.
     """
 
     files: Files
     seconds: float
     error: str
     log: bytes
+    worker: str
 
 
 class SameEnvironment(WorkerPlugin):
@@ -151,6 +154,8 @@ def connected(
             f"({one_line(str(error)) or type(error).__name__:.200}); start it, or "
             "build without --scheduler and DASK_SCHEDULER_ADDRESS"
         ) from None
+    # Where a scheduler dies, Dask would show tracebacks of its own connections.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with client:
         _require_safe(client.scheduler_info()["address"])
         client.subscribe_topic(SLOT, _say)
@@ -168,6 +173,11 @@ def connected(
                 f"({type(error).__name__}: {one_line(str(error)):.200}); install the "
                 "same version of Unroll on every worker"
             ) from None
+        names = ", ".join(
+            str(worker["name"])
+            for worker in client.scheduler_info(n_workers=-1)["workers"].values()
+        )
+        progress.line(f"trains at {address}: {names or 'no worker':.200}", last=True)
         yield client
 
 
@@ -207,7 +217,8 @@ def run(
     workspace: Workspace,
     missing: Sequence[Task],
     on_tick: Callable[[dict[Task, float]], None],
-    more: Callable[[], Sequence[Task]] = list,
+    more: Callable[[], Sequence[Task]],
+    places: dict[Task, str],
 ) -> Generator[Result, None, None]:
     """Perform tasks on the workers, and yield each result as a task ends.
 
@@ -220,6 +231,7 @@ def run(
         missing: tasks whose data sets are prepared.
         on_tick: called about once a second.
         more: called after each result that was yielded; returns further tasks.
+        places: filled with the worker of each task.
 
     Raises:
         UnrollError: the connection to the scheduler is lost.
@@ -249,7 +261,7 @@ def run(
                 if future.status in {"cancelled", "lost"}:
                     waiting[submit(task)] = task
                 else:
-                    yield _taken(workspace, task, future)
+                    yield _taken(workspace, task, future, places)
                     waiting |= {submit(each): each for each in more()}
     finally:
         with contextlib.suppress(Exception):  # the scheduler may be gone
@@ -268,12 +280,15 @@ def _sent(client: Client, files: dict[str, bytes]) -> Future:
             return sent
 
 
-def _taken(workspace: Workspace, task: Task, future: Future) -> Result:
+def _taken(
+    workspace: Workspace, task: Task, future: Future, places: dict[Task, str]
+) -> Result:
     """Keep the finished run of a task, and return its result."""
     if future.status == "error":
         error = future.exception()
         return Result(task, 0.0, one_line(f"{type(error).__name__}: {error}"))
     trained: Trained = future.result()
+    places[task] = trained.worker
     log = workspace.log(task.whole_name)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(trained.log)
@@ -314,7 +329,7 @@ def train(task: Task, prepared: Files, own_code: Files) -> Trained:
         if not ended.error:
             files = _read(tasks.finished(workspace, task))
         error = ended.error.replace(str(log), f"the log of {task.whole_name}")
-        return Trained(files, ended.seconds, error, log.read_bytes())
+        return Trained(files, ended.seconds, error, log.read_bytes(), str(worker.name))
 
 
 def _read(folder: Path) -> Files:

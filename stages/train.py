@@ -322,6 +322,7 @@ def performed(
         display.expect(asked)
         return [*asked]
 
+    places: dict[Task, str] = {}
     with contextlib.ExitStack() as stack:
         address = os.environ.get(SCHEDULER)
         if address:
@@ -332,13 +333,17 @@ def performed(
             display = progress.Tasks(
                 expected, cluster.slots(client), may_grow=bool(more)
             )
-            results = cluster.run(client, workspace, ordered, display.tick, further)
+            results = cluster.run(
+                client, workspace, ordered, display.tick, further, places
+            )
         else:
             display = progress.Tasks(expected, jobs, may_grow=bool(more))
             results = pool.run(workspace, ordered, jobs, display.tick, further)
         stack.enter_context(contextlib.closing(results))
         for result in results:
-            display.ended(result, () if result.error else figures(result.task))
+            told = [] if result.error else figures(result.task)
+            place = places.get(result.task, "")
+            display.ended(result, [f"on {place}", *told] if place else told)
             yield result
 
 

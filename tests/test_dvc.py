@@ -110,6 +110,7 @@ ELSEWHERE = (
     "exp run -S experiments.rows.",
     "templates.yaml",
     "stage add",
+    "unprotect",
 )
 """In commands that need a library, a place to store, or minutes."""
 

@@ -2,12 +2,14 @@
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from pipeline.config import params
+from tests.unroll.test_workspaces import git
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "your-own-pipeline.md").read_text(encoding="utf-8")
@@ -22,6 +24,14 @@ def test_the_params_of_the_page_are_valid(tmp_path):
     (tmp_path / "templates.yaml").write_text(templates, encoding="utf-8")
     config = params.load(tmp_path / "params.yaml")
     assert [*config.runs] == ["rows/day_before", "rows/ridge", "rows/gru"]
+
+
+def test_git_keeps_the_line_ends_of_a_csv(tmp_path):
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
+    (tmp_path / "rows.csv").write_bytes(b"time,load\r\n2023-01-01,1\r\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "-c", "core.autocrlf=true", "add", ".")
+    assert git(tmp_path, "ls-files", "--eol", "rows.csv").startswith("i/crlf")
 
 
 def test_the_page_typed_in_an_empty_folder_builds_tests_and_records(tmp_path, request):

@@ -30,7 +30,9 @@ if (
     del sys.path[0]
 
 from importlib import import_module
+from importlib.util import find_spec
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -64,10 +66,41 @@ LIBRARY = {
 """Name of the library -> its module. The modules take a second to import."""
 
 
+PACKAGES = ("pipeline", "series", "stages")
+"""Unroll's packages besides this one."""
+
+STARTED = ("sitecustomize", "usercustomize")
+"""Modules that Python imports at each start, wherever it finds them."""
+
+
+def foreign_code() -> str:
+    """Return a line on code that runs in place of Unroll's, or beside it in a checkout
+    without a stage that depends on it; "" if there is none.
+    """
+    code = Path(__file__).resolve().parents[1]
+    for name in (*PACKAGES, *STARTED):
+        spec = find_spec(name)
+        origin = Path(spec.origin) if spec and spec.origin else code
+        if name in PACKAGES and not origin.resolve().is_relative_to(code / name):
+            return (
+                f"{origin} hides Unroll's own package {name}; rename it, or remove its "
+                "folder from PYTHONPATH"
+            )
+        if (
+            name in STARTED
+            and origin.parent == code
+            and code.joinpath("dvc.yaml").exists()
+        ):
+            return f"{origin} runs in every process, and no stage names it; remove it"
+    return ""
+
+
 def __getattr__(name: str) -> Any:
     """Import a function of the library when it is first asked for."""
     if name not in LIBRARY:
         raise AttributeError(f"module 'unroll' has no attribute {name!r}")
+    if foreign := foreign_code():
+        raise ImportError(foreign)
     return getattr(import_module(LIBRARY[name]), name)
 
 

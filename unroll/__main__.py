@@ -6,11 +6,19 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from unroll import foreign_code
+
+if foreign := foreign_code():
+    sys.exit(f"unroll: {foreign}")
+
 from pipeline import numerics
 
 
 def main() -> None:
     """Run the command line of this process and end with its exit status."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started this
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     # While modules are imported, Ctrl-C ends the process without a traceback.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,19 +1,19 @@
 """The command `report --against`: what changed since a commit, as Markdown."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json
 from pipeline.provenance.git import git
-from unroll.dvc_lock import LOCK
 from unroll.repro import dvc
 
 ANSWERS = "results/answers.json"
 """The file of the verdicts: its values called `outcome`."""
+
+HEAD = "| verdict | before | now |\n| --- | --- | --- |"
+"""The first lines of the table of verdicts."""
 
 MAX_ROWS = 40
 """The most rows of a table: a comment on a pull request has at most 65,536
@@ -34,8 +34,11 @@ def report_against(root: Path, ref: str) -> bool:
     git(root, "rev-parse", "--git-dir")  # outside of a repository git says so
     try:
         # Without --end-of-options, a name that begins with a dash would be an option.
-        check = ("rev-parse", "--verify", "--quiet", "--end-of-options")
-        git(root, *check, f"{ref}^{{commit}}")
+        git(
+            root,
+            *("rev-parse", "--verify", "--quiet"),
+            *("--end-of-options", f"{ref}^{{commit}}"),
+        )
     except UnrollError:
         raise UsageError(
             f"git knows no commit {ref} in {root}; name another one, or in a shallow "
@@ -48,18 +51,10 @@ def report_against(root: Path, ref: str) -> bool:
         if now.get(question) != before
     ]
     print(f"## {len(changed)} verdict{'' if len(changed) == 1 else 's'} changed")
-    head = ["| verdict | before | now |", "| --- | --- | --- |"]
-    _print_table("Verdicts", "\n".join(head + changed))
-    digits = ("--precision", "9")
-    _print_table("Metrics", dvc(root, "metrics", "diff", ref, "--md", *digits))
+    _print_table("Verdicts", "\n".join([HEAD, *changed]))
+    metrics = dvc(root, "metrics", "diff", ref, "--md", "--precision", "9")
+    _print_table("Metrics", metrics)
     _print_table("Options", dvc(root, "params", "diff", ref, "--md"))
-    locked = plain_yaml.read(root / LOCK)["stages"]
-    stale = _out_of_date(root)
-    built = [stage for stage in stale if stage in locked]
-    if built:
-        print(f"\nOut of date, since their dependencies changed: {', '.join(built)}.")
-    if len(built) < len(stale):
-        print(f"\nStages that are not in {LOCK} yet: {len(stale) - len(built)}.")
     return not changed
 
 
@@ -99,17 +94,3 @@ def _print_table(title: str, table: str) -> None:
     print("\n".join([first, line, *rows[:MAX_ROWS]]))
     if len(rows) > MAX_ROWS:
         print(f"\nand {len(rows) - MAX_ROWS} more")
-
-
-def _out_of_date(root: Path) -> list[str]:
-    """Return the stages whose code, options or inputs have changed since they were
-    built.
-
-    Files that are only missing, as in a clone, do not count.
-    """
-    status = json.loads(dvc(root, "status", "--json"))
-    return sorted(
-        stage
-        for stage, changes in status.items()
-        if re.search('"(modified|new)"', json.dumps(changes))
-    )

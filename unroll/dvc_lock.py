@@ -12,8 +12,8 @@ LOCK = "dvc.lock"
 """The name of the file."""
 
 
-class File(BaseModel):
-    """The schema of a file or folder of a stage in dvc.lock."""
+class File(BaseModel, extra="allow"):
+    """The schema of a file or folder of a stage in dvc.lock; DVC writes its size, too."""
 
     path: str
     md5: str | None = None

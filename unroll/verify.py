@@ -14,7 +14,7 @@ from pipeline.locks import alone
 from pipeline.provenance.git import git
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll import repro
+from unroll import STARTED, repro
 from unroll.dvc_lock import LOCK, Entry, File, locked
 from unroll.repro import dvc
 
@@ -54,35 +54,38 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
     """Rebuild the last commit in a clone, and compare each stage with its dvc.lock.
 
     Only these data sets and their dependencies are built; everything, if none is named.
-    A build that was killed is resumed. The clone stays in `.verify` if something
-    differs. Progress goes to standard error.
+    Each call begins anew, since what is in `.verify` may be somebody else's. The clone
+    stays there if something differs. Progress goes to standard error.
 
     Returns:
         Whether all stages are the same.
 
     Raises:
         UsageError: a data set is not in the commit.
-        UnrollError: another `unroll verify` is at work here, or no dvc.lock is
-            committed, or the data set is not in it.
+        UnrollError: another `unroll verify` is at work here, the commit holds code that
+            Python runs at each start, or no dvc.lock, or the data set is not in it.
     """
     folder = workspace.root / FOLDER
     rebuilt = folder / "rebuild"
-    busy = f"another `unroll verify` is at work in {workspace.root}"
-    with alone(workspace.scratch / "verify.lock", busy):
-        commit = last_commit(workspace.root)
-        # This file exists until the build has ended.
-        committed_lock = folder / f"{commit}.lock"
+    with alone(
+        workspace.scratch / "verify.lock",
+        f"another `unroll verify` is at work in {workspace.root}",
+    ):
+        commit = last_commit(workspace.root)[:10]
+        remove(folder)
+        clone(workspace.root, rebuilt)
+        committed_stages = _committed(rebuilt, datasets)
+        _remove_outputs(rebuilt)
         targets = [f"evaluate@{name}" for name in datasets]
-        committed_stages = _prepared(
-            workspace.root, rebuilt, committed_lock, datasets, targets
-        )
         stages = _nodes(rebuilt, targets)
-        _say(f"commit {commit[:10]}: {len(stages)} stages, in {rebuilt}")
+        text = f"commit {commit}: {len(stages)} stages, in {rebuilt}"
         edited = git(workspace.root, "status", "--porcelain").splitlines()
         if edited:
-            files = f"{len(edited)} files, such as {edited[0][3:]}"
-            _say(f"not committed, so not built: {files}")
-        repro.mend(rebuilt)
+            text += (
+                f"\nnot committed, so not built: {len(edited)} files, "
+                f"such as {edited[0][3:]}"
+            )
+        print(text, file=sys.stderr, flush=True)
         repro.run_dvc(
             Workspace(rebuilt),
             ["repro", "--keep-going", *targets],
@@ -90,9 +93,7 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
             stdout=sys.stderr,
         )
         findings = compare(committed_stages, rebuilt, stages, _changed(rebuilt))
-        strays = _strays(committed_stages, rebuilt)
-        committed_lock.unlink()
-        same = _print_findings(findings, folder, strays)
+        same = _print_findings(findings, folder, _strays(committed_stages, rebuilt))
         if same:
             shutil.rmtree(folder)
         else:
@@ -100,48 +101,45 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
         return same
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _prepared(
-    root: Path,
-    rebuilt: Path,
-    committed_lock: Path,
-    datasets: Sequence[str],
-    targets: Sequence[str],
-) -> dict[str, Entry]:
-    """Clone the last commit, if `committed_lock` does not tell that a build was killed.
-
-    Return stage -> its entry in the committed dvc.lock.
+def _committed(root: Path, datasets: Sequence[str]) -> dict[str, Entry]:
+    """Return stage -> its entry in the dvc.lock of the clone at `root`.
 
     Raises:
         UsageError: a data set is not in the commit.
-        UnrollError: no dvc.lock is committed, it is damaged, or a target is not in it.
+        UnrollError: there is no dvc.lock, it is damaged or lacks a data set, or there
+            is code that Python runs at each start.
     """
-    if not committed_lock.exists():
-        _clone_without_outputs(root, rebuilt, committed_lock)
-    known = plain_yaml.read(rebuilt / "params.yaml")["experiments"]
-    for name in datasets:
-        one_of(name, known, "the data set", most=len(known))
-    committed_stages = _stages_in(committed_lock)
-    _require_committed(committed_stages, targets)
-    return committed_stages
-
-
-def _clone_without_outputs(root: Path, folder: Path, committed_lock: Path) -> None:
-    """Clone the last commit without what stages make, and move its dvc.lock to the file
-    `committed_lock`.
-    """
-    try:
-        lock = git(root, "show", f"HEAD:{LOCK}")
-    except UnrollError:
+    for name in STARTED:
+        for path in root.glob(f"{name}*"):
+            raise UnrollError(
+                f"{path.name} is committed; Python may run it in every process, and no "
+                "stage names it; remove it"
+            )
+    if not (root / LOCK).exists():
         raise UnrollError(
             f"no {LOCK} is committed, so there is nothing to compare with; "
             "commit one first"
-        ) from None
-    remove(folder.parent)
-    clone(root, folder)
+        )
+    stages = locked(root / LOCK)
+    if not stages:
+        raise UnrollError(
+            f"the committed {LOCK} is damaged, so there is nothing to compare with; "
+            f"run `unroll repro`, and commit {LOCK}"
+        )
+    known = plain_yaml.read(root / "params.yaml")["experiments"]
+    for name in datasets:
+        one_of(name, known, "the data set", most=len(known))
+        target = f"evaluate@{name}"
+        if target not in stages:
+            raise UnrollError(
+                f"{target} is not in the committed {LOCK}, so there is nothing to "
+                f"compare with; run `unroll repro {target}`, and commit {LOCK}"
+            )
+    return stages
+
+
+def _remove_outputs(folder: Path) -> None:
+    """Remove what stages make from a clone, and its dvc.lock."""
     remove(folder / LOCK)
     # A frozen stage, or one that keeps its outputs, would pass with what is there.
     for path in _nodes(folder, option="--outs"):
@@ -151,27 +149,6 @@ def _clone_without_outputs(root: Path, folder: Path, committed_lock: Path) -> No
             remove_within(folder, path)
     # `report` depends on this folder.
     (folder / RESULTS / "evaluations").mkdir(parents=True, exist_ok=True)
-    write_text(committed_lock, lock)
-
-
-def _stages_in(lock: Path) -> dict[str, Entry]:
-    """Return stage -> its entry in a dvc.lock. Raises UnrollError if it is damaged."""
-    stages = locked(lock)
-    if not stages:
-        raise UnrollError(
-            f"the committed {LOCK} is damaged, so there is nothing to compare with; "
-            f"run `unroll repro`, and commit {LOCK}"
-        )
-    return stages
-
-
-def _require_committed(stages: Mapping[str, Entry], targets: Sequence[str]) -> None:
-    for target in targets:
-        if target not in stages:
-            raise UnrollError(
-                f"{target} is not in the committed {LOCK}, so there is nothing to "
-                f"compare with; run `unroll repro {target}`, and commit {LOCK}"
-            )
 
 
 def _nodes(root: Path, targets: Sequence[str] = (), option: str = "") -> list[str]:
@@ -194,9 +171,16 @@ def _changed(root: Path, *options: str) -> list[str]:
 
     `options` are options of `git diff`.
     """
-    # Of a submodule, .gitmodules could say that it is to be ignored.
-    whole = ("--no-renames", "--ignore-submodules=none", *options)
-    return paths(git(root, "diff", "--name-only", "-z", *whole, "HEAD"))
+    return paths(
+        git(
+            root,
+            *("diff", "--name-only", "-z", "--no-renames"),
+            # .gitmodules could say that a submodule is to be ignored
+            "--ignore-submodules=none",
+            *options,
+            "HEAD",
+        )
+    )
 
 
 def _strays(committed: Mapping[str, Entry], rebuilt: Path) -> list[str]:
@@ -258,14 +242,14 @@ def compare(
 
 
 def _finding(old: Entry, new: Entry, changed: Sequence[str]) -> str:
-    """Return whether the outputs of a stage differ, and which of its inputs do."""
-    outputs = _different(_hashes(old.outs), _hashes(new.outs))
+    """Return whether the outputs or the inputs of a stage differ, and which of them."""
+    outputs = _different(_files(old.outs), _files(new.outs))
+    inputs = ", ".join(_different(_inputs(old), _inputs(new)))
     if outputs:
-        because = "from the same inputs"
-        inputs = _different(_inputs(old), _inputs(new))
-        if inputs:
-            because = f"as do its inputs {', '.join(inputs)}"
-        return f"differs: {', '.join(outputs)}, {because}"
+        why = f"as do its inputs {inputs}" if inputs else "from the same inputs"
+        return f"differs: {', '.join(outputs)}, {why}"
+    if inputs:
+        return f"differs: {LOCK} names other inputs: {inputs}"
     # A user can commit an edited file without the dvc.lock that belongs to it.
     for path in changed:
         if any(Path(path).is_relative_to(out.path) for out in new.outs):
@@ -277,13 +261,15 @@ def _different(old: Mapping[str, object], new: Mapping[str, object]) -> list[str
     return [name for name in {**old, **new} if old.get(name) != new.get(name)]
 
 
-def _hashes(files: Sequence[File]) -> dict[str, object]:
-    return {file.path: file.md5 for file in files}
+def _files(files: Sequence[File]) -> dict[str, object]:
+    return {file.path: file for file in files}
 
 
 def _inputs(entry: Entry) -> dict[str, object]:
-    """Return dependency -> md5, and key of params.yaml -> its value, in one mapping."""
-    inputs = _hashes(entry.deps)
+    """Return the command, the dependencies, and the values of params.yaml by their
+    keys, in one mapping.
+    """
+    inputs = {"cmd": entry.cmd} | _files(entry.deps)
     for values in entry.params.values():
         inputs.update(values)
     return inputs

@@ -21,7 +21,7 @@ from pipeline.evaluation.intervals import (
     as_errors,
 )
 from pipeline.files import damaged, read_checked
-from pipeline.metrics import Metric
+from pipeline.metrics import MEASURES, Metric
 from pipeline.training.run_folder import LayerSummary
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
@@ -75,6 +75,9 @@ Splits = dict[Split, Scores]
 
 SHOWN = ("mse", "mae", "accuracy")
 """The measures in results/metrics besides the data set's own, if it has them."""
+
+NOT_SHOWN = ("brier", "binary_crossentropy")
+"""Unroll's measures that stand in evaluation.json alone."""
 
 VALIDATION = "val"
 """The name in results/metrics of the data set's own measure on validation. It is short,
@@ -351,18 +354,24 @@ def load_built(workspace: Workspace, params: Params, name: str) -> Evaluation:
     return whole.model_copy(update={"dataset": about, "experiments": entries})
 
 
+def added_measures(scores: Scores) -> list[str]:
+    """Return the measures among the scores that a user has added to Unroll's."""
+    return sorted((scores.keys() & MEASURES.keys()) - {*SHOWN, *NOT_SHOWN})
+
+
 def metrics(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     """Return experiment -> name of a metric -> its value, with the chosen weights.
 
-    The values are means over the seeds on test, the data set's own measure first, and
-    this measure on validation (`VALIDATION`). Experiments without predictions are left
-    out.
+    The values are means over the seeds on test, the data set's own measure first, those
+    of `added_measures`, and the data set's own on validation (`VALIDATION`). Experiments
+    without predictions are left out.
     """
     own = evaluation.dataset.metric
     by_experiment = {}
     for name, entry in evaluation.experiments.items():
         on_test = entry.chosen.get("test", {})
-        stats = {measure: on_test.get(measure) for measure in (own, *SHOWN)}
+        shown = (own, *SHOWN, *added_measures(on_test))
+        stats = {measure: on_test.get(measure) for measure in shown}
         stats[VALIDATION] = entry.chosen.get("validation", {}).get(own)
         values = {key: stat.mean for key, stat in stats.items() if stat}
         if values:

@@ -19,7 +19,6 @@ from pipeline.report import charts
 from pipeline.report.formatting import capital, number, short, title
 from pipeline.report.result_tables import (
     SIGNS,
-    above_floor,
     band_sentence,
     change_sentence,
     claims_table,
@@ -259,7 +258,7 @@ def _section(
         "explained": explained(
             dataset.titles[name] for name in dataset.compared | {*standing}
         ),
-        "band": f"{band_sentence(dataset)} {above_floor(dataset)}".strip(),
+        "band": band_sentence(dataset),
         "standing": standing,
         "labels": _labels(dataset, standing),
         "standing_on": charts.ranking(dataset, standing, unit),

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.config.params import own_name
 from pipeline.evaluation.claims import Outcome, Verdict
 from pipeline.evaluation.margin import BAND, Comparison, Word
-from pipeline.evaluation.schema import About, Entry, Scores
+from pipeline.evaluation.schema import About, Entry, Scores, added_measures
 from pipeline.metrics import MEASURES
 from pipeline.report import titles
 from pipeline.report.formatting import (
@@ -201,6 +201,11 @@ def scores_table(
     about = dataset.about
     label = title(about.metric)
     validated = "validation" in about.examples
+    measures = dict.fromkeys(
+        name
+        for entry in shown.values()
+        for name in added_measures(entry.chosen.get("test", {}))
+    )
     # Key, title, and whether the column is shown.
     known = (
         ("experiment", "Experiment", True),
@@ -212,6 +217,10 @@ def scores_table(
         ("test", f"Test {label}, final", True),
         ("unit", "Test MAE in its unit", about.scale.unit),
         ("mase", "Test MASE", about.naive),
+        *(
+            (f"added_{name}", f"Test {title(name)}", name != about.metric)
+            for name in measures
+        ),
         ("against", "Change", opponent),
         ("interval", "95 % interval", opponent),
         ("word", "Verdict", opponent),
@@ -355,20 +364,6 @@ def band_sentence(dataset: Evaluated) -> str:
     return f"{sentence}."
 
 
-def above_floor(dataset: Evaluated) -> str:
-    """Return a sentence on the first answer's change as a part of the error above the
-    data set's floor; "" if no floor is known, or nothing is compared.
-    """
-    compared = dataset.answers[0].comparison if dataset.answers else None
-    if compared is None or not compared.relative or not dataset.about.floor:
-        return ""
-    if not compared.band:  # the opponent has reached the floor
-        return ""
-    change, _ = comparison_text(compared, dataset.about.metric)
-    part = abs(BAND * compared.change / compared.band)
-    return f"The change of {change} is {100 * part:.0f} % of the error above the floor."
-
-
 def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
     about = dataset.about
     metric = about.metric
@@ -391,6 +386,7 @@ def _experiment_row(dataset: Evaluated, name: str) -> dict[str, TableCell]:
         "test": _stat(entry.final.get("test"), metric),
         "unit": _stat(test, "mae_unit", about.scale.unit),
         "mase": mase,
+        **{f"added_{name}": _stat(test, name) for name in MEASURES},
         **_against(dataset, compared, recurrent=entry.recurrent),
     }
 

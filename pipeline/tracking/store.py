@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sqlite3
+import textwrap
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 
 Points = Sequence[tuple[int, Mapping[str, float]]]
 """Pairs of a step, such as an epoch (from 1), and its metrics, in order."""
+
+ANEW = (
+    "move it away and run `unroll track`, which logs every run anew, and `unroll register` "
+    "for each registered answer or experiment"
+)
+"""What brings back the content of a store."""
 
 PATIENCE = 60
 """Seconds to wait for another process of this workspace. Logging a run takes 1 s."""
@@ -261,10 +268,17 @@ def guard(uri: str) -> Iterator[None]:
         while cause := first.__cause__ or first.__context__:
             first = cause
         reason = getattr(first, "strerror", None) or str(first) or type(first).__name__
-        text = f"MLflow's store {uri} failed ({reason.strip().splitlines()[0]:.300})"
-        damage = ("malformed", "not a database", "out-of-date database schema")
-        if any(word in text for word in damage):
-            text += "; move it away and run `unroll track`, which logs every run anew"
+        line, _, advice = reason.strip().splitlines()[0].partition(" Take a backup")
+        text = (
+            f"MLflow's store {uri} failed ({textwrap.shorten(line.rstrip('.'), 300)})"
+        )
+        if advice:
+            text += (
+                "; another version of MLflow wrote it: if that was an older one, copy "
+                f"the database and run `mlflow db upgrade {uri}`; otherwise {ANEW}"
+            )
+        elif "malformed" in text or "not a database" in text:
+            text += f"; {ANEW}"
         elif "locked" in text:
             text += "; wait until the process that holds it has ended"
         elif uri.startswith("http"):

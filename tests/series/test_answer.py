@@ -3,12 +3,15 @@ that comes later is learnt from."""
 
 import errno
 import os
+import subprocess
+import tempfile
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from pipeline.errors import UnrollError, UsageError
+from pipeline.files import write_text
 from series import answer as answers
 from series import fits
 from series.forecaster import OutsideRangeWarning
@@ -31,6 +34,16 @@ def answered(frame=None, models=("ridge", "ets"), **options):
 def week():
     """The answer for the next seven days."""
     return answered(target="sales", horizon=7.0)
+
+
+def test_folders_of_killed_answers_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = tmp_path / f"unroll-answer-{ended.pid}-x"
+    write_text(left / "weights/ridge", "")
+    mine = answers._scratch()
+    assert {answers._scratch(), mine} == {*tmp_path.iterdir()}
 
 
 def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast(week):

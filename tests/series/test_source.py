@@ -64,8 +64,9 @@ def test_a_dataframe_has_its_index_as_a_column_where_that_says_something(
         (
             os.fsdecode(b"m\xfcller.csv"),
             UsageError,
-            r"m.udcfcller.csv has a character that no text may have.*; rename it",
+            r"m.udcfcller.csv has a character that no text may have.*; rename the file",
         ),
+        ("/a\nb/meter.csv", UsageError, r"path /a.nb/meter.csv has .* or the folder"),
         (pd.DataFrame({"y": []}), UsageError, "data has no rows"),
         (
             pd.DataFrame([[1, 2]], columns=["y", "y"]),

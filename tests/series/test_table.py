@@ -1,6 +1,7 @@
 """The tables of an answer as text, its page and its pictures."""
 
 import re
+from io import StringIO
 from types import SimpleNamespace
 
 import numpy as np
@@ -124,6 +125,13 @@ def test_tables_are_as_approved(file_regression):
             texts = table.alike([size, -size / 2, 0.0, np.inf], width)
             lines.append(f"{size:g} to within {width:g}: {', '.join(texts)}")
     file_regression.check("\n".join(lines))
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "@SUM(1)", "+1+1", "-1-1"])
+def test_no_name_is_a_formula_and_a_number_stays_one(name):
+    rows = pd.DataFrame({"unique_id": [name, "-1.5", "+3"], "ds": "2024", "y_hat": 1.0})
+    found = pd.read_csv(StringIO(table.csv(rows)), dtype=str)["unique_id"]
+    assert [*found] == [f"'{name}", "-1.5", "+3"]
 
 
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])

@@ -1,6 +1,7 @@
 """Training on a Dask cluster of this machine: the same bytes, whatever breaks."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -90,7 +91,7 @@ def wait_until(condition):
 
 
 def test_the_bytes_are_those_of_this_machine_though_a_worker_is_killed(
-    machines, tmp_path, monkeypatch
+    machines, tmp_path, monkeypatch, capsys
 ):
     node = NODE | {"training": NODE["training"] | {"epochs": 10}}
     experiments = {"node": node, "linear": LINEAR}
@@ -118,6 +119,9 @@ def test_the_bytes_are_those_of_this_machine_though_a_worker_is_killed(
         killed = other.submit(kill)
         train.train(there, "waves")
         killed.result()
+    err = capsys.readouterr().err
+    assert f"trains at {machines.address}: " in err
+    assert re.search(r"waves/linear  .*  on (first|doomed)", err)
     assert family
     assert still_there(family) == []
     assert content(there.runs("waves")) == content(here.runs("waves"))
@@ -169,6 +173,7 @@ def test_who_is_different_gets_no_task_and_who_is_gone_leaves_no_work(
     output = last_output(build, [])
     assert "waves: 1 of 2 experiments to train" in output
     assert build.returncode == 1
+    assert "Traceback" not in output
     assert output.splitlines()[-1].startswith(
         "unroll: the connection to Dask's scheduler is lost; what was finished is kept"
     )

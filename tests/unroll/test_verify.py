@@ -48,7 +48,7 @@ All 3 stages have the same bytes.
 """
 
 
-def test_a_stopped_verification_leaves_no_process_and_goes_on_to_the_same_bytes(
+def test_a_stopped_verification_leaves_no_process_and_the_next_believes_nothing_of_it(
     root, capfd
 ):
     (root / "params.yaml").write_text("not even valid\n")
@@ -63,10 +63,13 @@ def test_a_stopped_verification_leaves_no_process_and_goes_on_to_the_same_bytes(
     assert verification.returncode == 130, output
     assert output.count("stopped; what was finished is kept") == 1
 
+    # as somebody may have sent it along
+    toy.edit(root, ".verify/rebuild/code", "1", "2")
+    shutil.copy(root / "dvc.lock", root / ".verify/rebuild/dvc.lock")
     code, out, err = unroll(root, capfd, "verify", "waves")
     assert (code, out) == (0, SAME_WAVES), err
     assert "not committed, so not built: 1 files, such as params.yaml" in err
-    assert "Stage 'prepare@waves' didn't change, skipping" in err
+    assert "Running stage 'prepare@waves'" in err
     assert "sine" not in err
     assert not (root / ".verify").exists()
     assert git(root, "status", "--porcelain", "--ignored") == before
@@ -94,7 +97,7 @@ def test_a_changed_output_is_named_with_its_stage_and_its_inputs_and_kept(
         [
             "prepare@waves   same bytes",
             "prepare@sine    not committed",
-            "train@waves     differs: runs/waves, from the same inputs",
+            "train@waves     differs: runs/waves, as do its inputs cmd",
             "evaluate@waves  differs: results/metrics/waves, as do its inputs runs/waves",
             "report          differs: results/answers.json, as do its inputs results/metrics/waves, runs/waves",
             "evaluate@sine   not built: DVC says above why, or what it needs is not built",
@@ -177,6 +180,34 @@ def test_results_that_no_stage_of_the_lock_made_fail_by_name(root, capfd):
         f"results/metrics/sine/gru.json {made}\n"
         "3 of 3 stages have the same bytes. "
     )
+
+
+def test_each_field_of_the_lock_is_compared(root, capfd):
+    lock = plain_yaml.read(root / "dvc.lock")
+    stages = lock["stages"]
+    stages["train@waves"]["deps"][0]["md5"] = 32 * "0"
+    stages["train@waves"]["params"]["params.yaml"]["experiments.waves"]["units"] = 400
+    stages["prepare@waves"]["cmd"] = "true"
+    stages["evaluate@waves"]["outs"][0]["size"] = 1
+    plain_yaml.write(lock, root / "dvc.lock")
+    toy.commit(root, "A forged lock")
+    code, out, _ = unroll(root, capfd, "verify", "waves")
+    assert code == 1
+    assert out.splitlines()[:3] == [
+        "prepare@waves   differs: dvc.lock names other inputs: cmd",
+        "train@waves     differs: dvc.lock names other inputs: code, experiments.waves",
+        "evaluate@waves  differs: results/metrics/waves, from the same inputs",
+    ]
+
+
+@pytest.mark.parametrize("name", ["sitecustomize.py", "usercustomize/__init__.py"])
+def test_code_that_python_runs_at_each_start_is_refused(name, root, capfd):
+    write_text(root / name, "print('started')\n")
+    toy.commit(root, "It runs in every process")
+    code, out, err = unroll(root, capfd, "verify", "waves")
+    assert (code, out) == (1, "")
+    assert f"{name.partition('/')[0]} is committed; Python may run it in every" in err
+    assert "started" not in err
 
 
 def test_a_damaged_lock_is_one_line(root, tmp_path, capfd):

@@ -8,7 +8,7 @@ from dvc.repo import Repo
 
 from pipeline.config import params
 from pipeline.files import write_text
-from pipeline.provenance import machine, record
+from pipeline.provenance import places, record
 from pipeline.provenance.git import LOCAL, environment
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY, content
@@ -167,7 +167,7 @@ def test_what_a_strangers_repository_would_run_is_not_run(repository, monkeypatc
         trace.unlink()
     verify.clone(repository, repository / ".verify/rebuild")
     projects.git(repository, "status", "--porcelain")
-    monkeypatch.setattr(machine, "CODE", repository)
+    monkeypatch.setattr(places, "CODE", repository)
     assert record._revision(Workspace(repository))[1] is False
     assert not sorted(hooks.glob("*.ran"))
 

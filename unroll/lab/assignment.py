@@ -122,18 +122,19 @@ def lab(
     test = data.splits["test"]
     few = Arrays(*test.take(np.arange(min(len(test), TEST_SERIES))))
     data = replace(data, splits={**data.splits, "test": few})
-    counts = (
-        f"{len(data.splits['train']):,} series to train on, {len(few):,} to test on"
+    print(
+        f"{len(data.splits['train']):,} series to train on, {len(few):,} to test on "
+        f"(`unroll compare` tests on {len(test):,})",
+        flush=True,
     )
-    if len(few) < len(test):
-        counts += f" (as in the assignment; `unroll compare` tests on {len(test):,})"
-    print(counts, flush=True)
     options: dict[str, Any] = {}
     if letter != "N":
-        training = project.params.experiment(experiment).training
-        used = training.options["learning_rate"] if rate is None else rate
-        options = {"learning_rate": used, "seeds": [seed], "epochs": epochs}
-        print(f"learning rate {used:g}, first weights from seed {seed}", flush=True)
+        if rate is None:
+            rate = project.params.experiment(experiment).training.options[
+                "learning_rate"
+            ]
+        options = {"learning_rate": rate, "seeds": [seed], "epochs": epochs}
+        print(f"learning rate {rate:g}, first weights from seed {seed}", flush=True)
     trained = project.train(experiment, _PrintedErrors(), data=data, **options)
     if letter == "N":
         guesses = trained.replicates[0].predictions["final_test"]
@@ -146,8 +147,12 @@ def lab(
             f"bias {bias.item():.4f}"
         )
     for claim in claims.load(workspace.claims):
-        is_error = claim.metric.endswith(".test.mse") and not claim.of
-        if claim.experiment == experiment and is_error and claim.value:
+        if (
+            claim.experiment == experiment
+            and claim.metric.endswith(".test.mse")
+            and claim.value
+            and not claim.of
+        ):
             print(f"document {claim.document}: {claim.words}")
 
 
@@ -254,7 +259,7 @@ def naive(program: StudentProgram) -> tuple[SeriesSplit, dict[str, Any]]:
     """
     # the error of each of the 51 values as the guess for the 51st
     errors = SCALE * np.append(0.008 * np.arange(1, INPUTS), [0.5, 0])
-    bounds = [(0.9999 * error**2, 1.0001 * error**2) for error in errors]
+    bounds = [(0.99999 * error**2, 1.00001 * error**2) for error in errors]
     # the rows differ, since a program may divide by their deviation
     row = 0.5 * SCALE - errors + 100 * np.sin(np.arange(TEST_SERIES))[:, None]
     run = program.run("N", row)
@@ -268,7 +273,7 @@ def naive(program: StudentProgram) -> tuple[SeriesSplit, dict[str, Any]]:
         ) or _other_guess([numbers[0].is_in(*bound) for bound in bounds])
         raise Wrong(
             f"N is {numbers[0].value:g} where the MSE is "
-            f"{errors[INPUTS - 1] ** 2:,.0f}: {why}"
+            f"{errors[INPUTS - 1] ** 2:,.0f}{why}"
         )
     # Each row's squared error is the number of the row, and then the same numbers in
     # another order. So two means tell which rows were taken.
@@ -344,7 +349,7 @@ def _require_own_guess(
     if again:
         raise Wrong(
             f"{again:,} of its {run.notes['calls']:,} series are there twice, so it "
-            "tests on train rows: it sets the seed of its random numbers again"
+            "tests on train rows, as if it sets the seed of its random numbers again"
         )
     number = _figure_of_n(run.printed, place)
     errors = (run.made[:, -1] - run.made[:, -2]) ** 2
@@ -352,48 +357,52 @@ def _require_own_guess(
     if not number.is_in(errors.mean() - reach, errors.mean() + reach):
         raise Wrong(
             f"N is {number.value:.3g} on the program's own series, where the MSE of the "
-            f"50th value is {errors.mean():.3g}: it compares guesses with the 51st "
-            "values of other series, as after two separate shuffles"
+            f"50th value is {errors.mean():.3g}, as if it compares guesses with the 51st "
+            "values of other series after two separate shuffles"
         )
 
 
 def _other_guess(is_value: Sequence[bool]) -> str:
-    """Describe the wrong guess of N.
+    """Describe the wrong guess of N; return "" if it is none of the values.
 
     Args:
         is_value: for each of the 51 values, whether the figure fits it as the guess.
     """
     if is_value[INPUTS]:
-        return "its guess is value 51 (index 50), which it must guess"
+        return ": its guess is value 51 (index 50), which it must guess"
     guesses = np.flatnonzero(is_value)
     if not 0 < len(guesses) <= 3:
-        return "it is of other values"
+        return ""
     return (
-        "its guess is "
+        ": its guess is "
         + " or ".join(f"value {at + 1} (index {at})" for at in guesses)
         + f", and must be value {INPUTS} (index {INPUTS - 1})"
     )
 
 
 def _other_measure(number: PrintedNumber, mse: Bounds, counts: Iterable[int]) -> str:
-    """Return the other measure that a number is; "" if it is no known measure.
+    """Return the other measure that a number may be; "" if it is no known measure.
 
     `mse` are the bounds of the mean squared error, `counts` the possible numbers of
     test rows.
     """
     bounds = np.array(mse)
     measures = [
-        (
-            "it prints the root of it, or the mean of the absolute errors",
-            np.sqrt(bounds),
-        ),
-        ("it prints half of it", bounds / 2),
+        ("the root of it, or the mean of the absolute errors", np.sqrt(bounds)),
+        ("half of it", bounds / 2),
     ]
     measures += [
-        ("it prints the sum of the squared errors, not their mean", count * bounds)
+        (f"{count:,} times it, like the sum of as many errors", count * bounds)
         for count in counts
     ]
-    return next((words for words, ends in measures if number.is_in(*ends)), "")
+    return next(
+        (
+            f", as if it prints {words}"
+            for words, ends in measures
+            if number.is_in(*ends)
+        ),
+        "",
+    )
 
 
 @dataclass(frozen=True)
@@ -438,7 +447,7 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
     figures = [run.numbers[:2] for run in runs]
     place = runs[0].place
     if place is None or min(map(len, figures)) < 2:
-        raise Wrong(f"{letter} prints {_other_figure(runs, split)}")
+        raise Wrong(f"{letter} prints {_other_figure(network, runs)}")
     _require_each_epoch(network, figures[1])
     _require_no_leak(network, figures[1][0])
     first, second = np.moveaxis(_outputs(figures), 1, 0)
@@ -506,8 +515,10 @@ def _require_no_leak(network: Network, alike: PrintedNumber) -> None:
     reach = alike.half + ROUNDING_OF_PROGRAMS * high
     if numbers and not numbers[0].is_in(low - reach, high + reach):
         raise Wrong(
-            f"{network.letter} gives another output for a test row if another test row "
-            "is large: it normalises series with values of the test rows"
+            f"{network.letter} is {numbers[0].value:g} with one large test row, where "
+            f"the MSE is between {low:g} and {high:g}: it gives another output for a "
+            "test row if another test row is large, as if it normalises series with "
+            "values of the test rows"
         )
 
 
@@ -535,8 +546,9 @@ def _require_each_epoch(network: Network, falls: Sequence[PrintedNumber]) -> Non
         )
     if not rises or misses[0] > SEEN:
         raise Wrong(
-            f"{letter} has seen the test rows' 51st values: it trains on test rows, "
-            "takes 51 values in, or normalises with them"
+            f"{letter} has seen the test rows' 51st values, or prints no MSE of them: "
+            "it trains on test rows, takes 51 values in, normalises with them, or divides "
+            "by another number"
         )
     raise Undecided(
         f"the figures of {letter} are not those of one network after each epoch, as if "
@@ -568,9 +580,16 @@ def _require_pairs(
         )
 
 
-def _other_figure(runs: Sequence[StudentRun], split: SeriesSplit) -> str:
-    """Describe what is printed instead of the test set's mean squared error."""
-    place, numbers = max(runs[0].printed.items(), key=lambda item: len(item[1]))
+def _other_figure(network: Network, runs: Sequence[StudentRun]) -> str:
+    """Describe what is printed instead of the test set's mean squared error.
+
+    Raises:
+        Undecided: all figures are in one line.
+    """
+    run = min(runs[:2], key=lambda run: len(run.numbers))
+    place, numbers = max(
+        run.printed.items(), key=lambda item: ("%" not in item[0][0], len(item[1]))
+    )
     number = next((each for each in numbers if not each.is_in(*MSE)), numbers[0])
     if not np.isfinite([value for value, _ in numbers]).all():
         return (
@@ -578,15 +597,19 @@ def _other_figure(runs: Sequence[StudentRun], split: SeriesSplit) -> str:
             "as with a wrong sign or far too high a rate"
         )
     if len(numbers) < 2:
+        if (place[0], 1) in run.printed:
+            raise Undecided(f"{network.letter} must print a line after every epoch")
         return "one figure; it must print one after every epoch"
-    why = _other_measure(number, MSE, (split.test, split.train, split.total))
-    precise = number.value < 10 and number.half < number.value / 1000
-    if precise and not why and numbers[:1] == runs[1].printed.get(place, [])[:1]:
+    one, other = (each.printed.get(place, [])[:1] for each in runs[:2])
+    if number.value < 10 and number.half < number.value / 1000 and one == other:
         return (
-            "a figure that does not depend on the test rows: it tests on the train rows"
+            f"{number.value:g}, which does not depend on the test rows, as if it tests "
+            "on the train rows"
         )
-    why = why or "is it of a tanh, with the 51st value as it is for the target?"
+    total, test, _ = network.split
+    why = _other_measure(number, MSE, (test, total - test, total))
     return (
         f"{number.value:g} where the MSE on the test rows is between {MSE[0]:g} and "
-        f"{MSE[1]:g}: {why}"
+        f"{MSE[1]:g}{why}: is its output of a tanh, with the 51st value as it is for "
+        "the target?"
     )

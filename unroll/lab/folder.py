@@ -11,6 +11,7 @@ from pipeline import processes
 from pipeline.errors import UsageError, printable
 from pipeline.files import read_json, remove, write_json, write_table
 from pipeline.processes import Call, Server
+from series.table import cell
 from unroll.lab.assignment import check
 
 PROGRAMS = {".py", ".ipynb"}
@@ -78,7 +79,7 @@ def mark(
         calls = [
             Call(
                 # A name from another system may be no UTF-8, which the table must be.
-                printable(str(script.relative_to(folder))),
+                cell(str(script.relative_to(folder))),
                 _check,
                 (script, Path(scratch) / f"{number}.json"),
                 Path(scratch) / f"{number}.log",

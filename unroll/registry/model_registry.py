@@ -7,9 +7,10 @@ import json
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from http.client import BAD_REQUEST
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from mlflow.models import Model, ModelSignature
 
     from series.answer import Answer
+
+CONTENT_TYPES = ("application/json", "text/csv")
+"""The forms of requests. The first one may have parameters."""
 
 ALIAS = "champion"
 """The alias of the version that is served."""
@@ -71,6 +75,8 @@ def register(workspace: Workspace, answer: "Answer") -> Registered:
         seal.write(own)
         mark = fingerprint.folder(Path(folder))
         group = opened.experiment(answer.name)
+        for left in opened.search("attributes.status = 'RUNNING'", group):
+            opened.client.set_terminated(left.info.run_id, "KILLED")  # with its process
         known = opened.search(f"tags.fingerprint = '{mark}'", group)
         run_id = known[0].info.run_id if known else ""
         if not known:
@@ -241,7 +247,9 @@ def app(workspace: Workspace, name: str) -> Any:
         from unroll.registry import served
 
         made = scoring_server.init(PyFuncModel(model, served.load(files / models.DATA)))
-        made.middleware("http")(_in_one_line)
+        params = model.signature.params if model.signature else None
+        known = {param.name for param in params or ()}
+        made.middleware("http")(partial(_in_one_line, known))
         return made
 
 
@@ -294,17 +302,24 @@ def _checked_model(files: Path, name: str, version: str) -> "Model":
     return model
 
 
-async def _in_one_line(request: Any, call_next: Any) -> Any:
+async def _in_one_line(known: Collection[str], request: Any, call_next: Any) -> Any:
     """Answer a request; every refusal is one line, without MLflow's traceback.
 
     MLflow's own lines repeat all rows of the request. Its server fails at some requests
-    that are none, such as JSON that is nested too deeply.
+    that are none, such as JSON that is nested too deeply. It reads Parquet, a few bytes
+    of which may become gigabytes, and ignores parameters that are not `known`.
     """
     from fastapi.responses import JSONResponse
 
     try:
-        if request.method == "POST" and "content-type" not in request.headers:
-            raise UsageError("send a Content-Type: application/json or text/csv")
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if request.method == "POST" and kind not in CONTENT_TYPES:
+            raise UsageError(
+                f"send a Content-Type: {' or '.join(CONTENT_TYPES)}. "
+                f"Received: {kind!r:.80}"
+            )
+        if kind == CONTENT_TYPES[0]:
+            _require_known_params(await request.body(), known)
         response = await call_next(request)
         if response.status_code != BAD_REQUEST:
             return response
@@ -320,6 +335,17 @@ async def _in_one_line(request: Any, call_next: Any) -> Any:
     return JSONResponse(
         {"error_code": "INVALID_PARAMETER_VALUE", "message": line}, BAD_REQUEST
     )
+
+
+def _require_known_params(body: bytes, known: Collection[str]) -> None:
+    """Raise UsageError if a request in JSON has a parameter that the model lacks."""
+    with suppress(ValueError, AttributeError):  # MLflow's server says what is wrong
+        for name in json.loads(body).get("params") or ():
+            if name not in known:
+                raise UsageError(
+                    f"unknown parameter {name!r:.80}; known: "
+                    f"{', '.join(known) or 'none'}"
+                )
 
 
 def signature() -> "ModelSignature":

@@ -19,6 +19,7 @@ from pipeline import numerics
 numerics.set_environment()  # before TensorFlow is imported
 
 from pipeline.data.examples import Array, Arrays  # noqa: E402
+from pipeline.data.series_options import CsvFormat  # noqa: E402
 from pipeline.errors import UnrollError, one_line  # noqa: E402
 from pipeline.files import read_checked  # noqa: E402
 from pipeline.tracking import models  # noqa: E402
@@ -28,6 +29,9 @@ from pipeline.training.recipe import recipe  # noqa: E402
 from series import intervals  # noqa: E402
 from series.answer import load_forecaster  # noqa: E402
 from series.forecaster import Forecaster  # noqa: E402
+
+LEAST = 10**11
+"""The least number that is read as milliseconds since 1970: a time in 1973."""
 
 
 class RefusedError(MlflowException):
@@ -121,6 +125,7 @@ class ServedForecaster:
         level = intervals.USUAL if level is None else float(level)
         if not isinstance(data, pd.DataFrame):
             raise RefusedError("the rows must be dataframe_split or dataframe_records")
+        data = _with_times(data, self.forecaster.question.csv)
         try:
             windows = self.forecaster.windows(data)
             forecasts = self.forecaster.after(windows, (level,))
@@ -136,6 +141,18 @@ class ServedForecaster:
         if unusual:
             forecasts["warning"] = "; ".join(unusual)
         return forecasts
+
+
+def _with_times(data: pd.DataFrame, form: CsvFormat) -> pd.DataFrame:
+    """Return rows with the timestamps that pandas' `to_json` has written as
+    milliseconds since 1970.
+    """
+    for name in form.stamp:
+        if name in data and not form.stamp_format.startswith("unix"):
+            times = data[name]
+            if pd.api.types.is_integer_dtype(times) and times.min() >= LEAST:
+                data = data.assign(**{name: pd.to_datetime(times, unit="ms")})
+    return data
 
 
 def load(folder: Path) -> ServedExperiment | ServedForecaster:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from pipeline import numerics
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError, without_password
-from pipeline.provenance.places import CODE, project_folder
+from pipeline.provenance.places import CODE
 from pipeline.report import results, titles
 from pipeline.report.wording import AnswerText
 from pipeline.tracking import login, runs, store
@@ -23,9 +23,6 @@ from unroll.results.compare import committed_params
 
 JOBS = "MLFLOW_SERVER_ENABLE_JOB_EXECUTION"
 """The variable that lets MLflow's server start jobs. Only language models need them."""
-
-MOST_NAMED = 3
-"""The most experiments that a line names."""
 
 
 def track(workspace: Workspace) -> dict[str, str]:
@@ -105,9 +102,7 @@ def _print_actions(actions: dict[str, str], shown: Collection[str]) -> None:
         if action == "not built" and name not in shown
     ]
     if neither:
-        named = ", ".join(neither[:MOST_NAMED])
-        more = ", ..." if len(neither) > MOST_NAMED else ""
-        counts.append(f"{len(neither)} not built ({named}{more})")
+        counts.append(f"{len(neither)} not built, such as {neither[0]}")
     print(f"MLflow: {len(done)} experiments: {', '.join(counts)}")
     for name, action in actions.items():
         if action.startswith("skipped"):
@@ -132,14 +127,10 @@ def ui(workspace: Workspace, port: int) -> None:
         require_free(port)
     addresses = track(workspace)
     if store.is_empty(workspace):
-        text = (
+        raise UnrollError(
             "there is nothing to show, because nothing is built here; "
-            "run `unroll demo`, which takes some minutes."
+            "run `unroll demo`, which takes some minutes"
         )
-        report = Workspace(project_folder(workspace.root)).report
-        if report.is_file():
-            text += f" The page of the four documents' results: {report}"
-        raise UnrollError(text)
     token = secrets.token_urlsafe()
     server = f"http://127.0.0.1:{port}/?token={token}"
     if shared:

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from pipeline.config.model_card import card
 from pipeline.config.params import Experiment, own_name
-from pipeline.errors import UsageError, one_line
+from pipeline.errors import UsageError
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 
@@ -97,8 +97,7 @@ def space(
             "options)"
         )
     return {
-        place: _distribution(place, options[place], limits)
-        for place, limits in ranges.items()
+        place: _distribution(options[place], limits) for place, limits in ranges.items()
     }
 
 
@@ -212,7 +211,7 @@ def _words(annotation: Any) -> list[str]:
     return [*map(str, get_args(bare))] if get_origin(bare) is Literal else []
 
 
-def _distribution(place: str, option: Option, limits: str) -> Distribution:
+def _distribution(option: Option, limits: str) -> Distribution:
     """Return the distribution of "LOW:HIGH" or "A,B".
 
     It includes the experiment's own value, unless that is 0, which turns the option
@@ -221,13 +220,7 @@ def _distribution(place: str, option: Option, limits: str) -> Distribution:
     annotation, value = option
     adapter = pydantic.TypeAdapter(annotation)
     mark = "," if "," in limits else ":"
-    try:
-        values = [adapter.validate_strings(limit) for limit in limits.split(mark)]
-    except pydantic.ValidationError as error:
-        reason = error.errors()[0]["msg"].replace("Input should", "each value must")
-        raise UsageError(
-            one_line(f"the model's card: {place} {limits}: {reason}")
-        ) from None
+    values = [adapter.validate_strings(limit) for limit in limits.split(mark)]
     if mark == ",":
         return CategoricalDistribution(list(dict.fromkeys([*values, value])))
     if value:

@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 
 import pytest
@@ -7,6 +8,7 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
 from pipeline.evaluation.schema import metrics
 from pipeline.files import read_json, write_json
+from pipeline.metrics import MEASURES
 from pipeline.workspace import Workspace
 from stages.report import report
 from unroll.project import Project
@@ -47,6 +49,22 @@ def test_each_experiment_has_its_measures_on_test_and_its_own_one_on_validation(
         )
         == gru.best["test"]["mae"].mean
     )
+
+
+def test_a_measure_that_a_user_added_is_shown(copy, monkeypatch):
+    own = dataclasses.replace(MEASURES["mae"], name="own")
+    monkeypatch.setitem(MEASURES, "own", own)
+    file = copy.evaluation("jena_hourly") / "evaluation.json"
+    data = read_json(file)
+    on_test = data["experiments"]["gru"]["best"]["test"]
+    on_test["own"] = on_test["mae"]
+    write_json(file, data)
+    measured = metrics(schema.load(copy.evaluation("jena_hourly")))["gru"]
+    assert measured["own"] == measured["mae"]
+    [table] = compare(Project(copy.root), ["jena_hourly/gru"]).tables
+    [title] = [column.title for column in table.columns if column.key == "added_own"]
+    assert title == "Test own"
+    assert table.rows[0]["added_own"].text == table.rows[0]["test_best"].text
 
 
 def test_what_was_answered_and_judged_is_in_one_file(copy):

@@ -17,6 +17,7 @@ import typer
 from pipeline import numerics, workspace
 from pipeline.config import params
 from pipeline.errors import STOPPED, UnrollError
+from pipeline.files import write_text
 from pipeline.workspace import Workspace
 from stages import evaluate
 from tests.support import REPOSITORY, fake_runs
@@ -134,6 +135,29 @@ def test_one_who_stops_reading_is_no_error(built):
         "-c",
         f"{shlex.quote(sys.executable)} -m unroll list | true; exit ${{PIPESTATUS[0]}}",
     )
+
+
+def test_a_closed_output_is_no_error(built):
+    command = f"{shlex.quote(sys.executable)} -m unroll list >&- 2>&-"
+    output(built, "bash", "-c", command)
+
+
+@pytest.mark.parametrize("name", ["pipeline/__init__.py", "series.py", "stages.py"])
+def test_code_in_place_of_ours_is_named_and_not_run(built, tmp_path, name):
+    write_text(tmp_path / name, "raise RuntimeError")
+    variables = os.environ | {"PYTHONPATH": str(tmp_path)}
+    line = f"{tmp_path / name} hides Unroll's own package {name.partition('/')[0].partition('.')[0]}; "
+    for command in (["-m", "unroll"], ["-c", "import unroll; unroll.answer"]):
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=built.root,
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert line in done.stderr.splitlines()[-1]
 
 
 def test_packages_that_pythonpath_names_do_not_count_in_place_of_ours(

@@ -13,7 +13,7 @@ from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
 from unroll.lab.assignment import lab
 
-SIZES = "400 series to train on, 200 to test on"
+SIZES = "400 series to train on, 200 to test on (`unroll compare` tests on 200)"
 
 
 @pytest.fixture
@@ -52,8 +52,7 @@ def test_n_is_the_error_of_the_last_value_and_leaves_nothing_behind(workspace, l
 def test_n_of_all_the_waves_is_what_document_003_says():
     sizes, line, _ = printed_by(Workspace(REPOSITORY), "N")
     assert sizes == (
-        "7,000 series to train on, 2,000 to test on "
-        "(as in the assignment; `unroll compare` tests on 6,000)"
+        "7,000 series to train on, 2,000 to test on (`unroll compare` tests on 6,000)"
     )
     value = float(line.rpartition(" ")[2])
     # mean and deviation over 200 other seeds

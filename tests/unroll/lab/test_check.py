@@ -59,6 +59,18 @@ BOUND = [
 ]
 SEED = [(f"{name} = [", f"np.random.seed(1)\n{name} = [") for name in ("train", "test")]
 EARLY = [("forward(s, wl, ws, b, 0)[1][50]", "forward(s, wl, ws, b, 0)[1][49]")]
+AT_THE_END = [
+    ("while True:", "for _ in range(4):", 1),
+    (f"print({SCORE_D[6:]}{MSE_OF_D})", f"print({MSE_OF_D}, end=' ')"),
+]
+GROWING = [
+    (
+        'print("N", mse(lambda s: s[49]))',
+        'print(f"{100 * mse(lambda s: s[49]):.5f} %")',
+    ),
+    ("    b = 0\n", "    b = 0\n    results = []\n"),
+    (f"print({SCORE_D[6:]}{MSE_OF_D})", f"results.append({MSE_OF_D}); print(results)"),
+]
 STILL = [("w[i] += rate * delta *", "0 *"), ("b += rate * delta\n", "pass\n")]
 SHUFFLED = (
     "places = list(range(240))\n"
@@ -84,6 +96,9 @@ def test_a_right_program_is_right_in_any_style_with_any_shuffle_of_series(
     if style == "lists":  # the others shuffle already
         program = program.replace(*before_mse(SHUFFLED))
         program = program.replace(LOOP, f"        random.shuffle(train)\n{LOOP}")
+        for old, new in GROWING:
+            assert old in program
+            program = program.replace(old, new)
     script = tmp_path / "program.py"
     script.write_text(program, encoding="utf-8")
     sentence = (
@@ -108,31 +123,37 @@ def test_a_right_program_is_right_in_any_style_with_any_shuffle_of_series(
         ("", [("freq2 * 20", "freq2 * 10"), INDEX], "its guess is value 49 .index 48., and must be value 50 .ind"),
         ("", [("    return series\n", "    return series[None]\n")], "Cannot tell: its .* of shape .1, 51., not"),
         ("", [("generate_time_series", "wave")], "Cannot tell: with N it makes no series with a function generate_"),
+        ("", [first("import torch_like")], "Cannot tell: with N it stops: ModuleNotFoundError: .*'torch_like' .line 2"),
         # N
-        ("", [("/ len(test)", "")], "it prints the sum of the squared errors"),
-        ("", [("/ len(test)", "/ len(test) / 2")], "it prints half of it"),
+        ("", [("/ len(test)", "")], "N is 1.5e.07 where the MSE is 250,000, as if it prints 60 times it, like the sum"),
+        ("", [("/ len(test)", "/ len(test) / 2")], "as if it prints half of it"),
+        ("", [("/ len(test)", "/ len(test) + 7.0")], "N is 250007 where the MSE is 250,000.$"),
         ("", [("/ len(test)", "/ len(test)) ** 0.5"), ("return sum", "return (sum")], "it prints the root"),
         ("", [("for s in test) / len(test)", "for s in train) / len(train)")], "N is the mean over 180 of 240"),
         ("", [("for s in test) / len(test)", "for s in train + test) / 240")], "N is the mean over 240 of 240"),
         ("", [INDEX, ('print("N", ', 'print("N %.0e" % ')], "Cannot tell: N does not tell which rows"),
         ("", [(INDEX[0], "s: s[50]))")], "its guess is value 51 .index 50., which it must guess"),
         ("", [before_mse(TIME)], "with N it shuffles 50 values of a series .line 21"),
-        ("", [before_mse(PAIRS)], r"N is 0.[23]\d* on the program's own series, where the MSE .* is 0.0\d*: "),
+        ("", [before_mse(PAIRS)], r"N is 0.[23]\d* on the program's own series, where the MSE .* is 0.0\d*, as if"),
         ("", SEED, "60 of its 240 series are there twice"),
         ("", [before_mse("test = test[:20]")], "Cannot tell: N does not tell which rows"),
         ("", [('print("N", ', 'print(*[] if train[0][0] else ["flat"], "N", ')], "Cannot tell: the words"),
         # D
-        ("D", [(SCORE_D, f"test[:] = train; {SCORE_D}")], "D prints a figure that does not depend on"),
+        ("D", [(SCORE_D, f"test[:] = train; {SCORE_D}")], "D prints .*, which does not depend on the test rows, as if"),
         ("D", [("for s in train:", "for s in test + train:", 1)], "D has seen the test rows"),
         ("D", [("(s[50] - a) * slope(dot)", "(s[50] - a)")], "D: the derivative of tanh is left out"),
         ("D", [("            b += rate * delta\n", "")], "Cannot tell: the figures of D follow neither"),
         ("D", [("perceptron(0.1)", "perceptron(1.0)")], "D learns by the rule, but as at a rate of about 1 for"),
         ("D", [in_d(TIME_OF_D)], "with D it shuffles 50 values"),
         ("D", [in_d(PAIRS_OF_D)], "D is .* on the program's own series, and .* without its sh"),
-        ("D", [in_d(CENTRED)], "D gives another output for a test row if another"),
+        ("D", [in_d(CENTRED)], "D is .* with one large test row, where the MSE is .*: it gives another output"),
         ("D", [("a = math.tanh(dot)", "a = dot")], "Cannot tell: the figures of D follow neither"),
-        ("D", BOUND, "Cannot tell: with D it prints no figure on the check's series"),
+        ("D", BOUND, "Cannot tell: with D it prints no figure .* its last line is 'D 9', and it must"),
         ("D", STILL, "D does not learn: an epoch"),
+        ("D", [("* slope(dot)", "* (1 - a)")], "Cannot tell: the figures of D follow neither"),
+        ("D", [("perceptron(0.1)", "perceptron(10)")], "Cannot tell: the figures of D follow neither"),
+        ("D", [("s[50] - a", "a - s[50]")], "D learns by the rule, but as at a rate of about -0.1 for"),
+        ("D", AT_THE_END, "Cannot tell: D must print a line after every epoch"),
         # R
         ("R", EARLY, "Cannot tell: the figures of R follow neither"),
         ("R", [("delta * ws * slope(dots[i - 1])", "0")], "R: only the last step is trained"),
@@ -227,10 +248,12 @@ def test_a_folder_gets_a_table_of_marks_and_a_stopped_check_says_what_is_kept(
     assert table[1].startswith(r"\udcfcbung.ipynb,cannot tell,")
     assert table[2].startswith('anna.py,wrong,"with N it shuffles 50 values')
     assert table[3].startswith('ben.IPYNB,cannot tell,"ben.IPYNB is a notebook')
-    assert table[4].startswith("zoe/late.py,wrong,with N it stops: ModuleNotFoundErr")
+    assert table[4].startswith(
+        "zoe/late.py,cannot tell,with N it stops: ModuleNotFoundErr"
+    )
     assert len(table) == 5
     printed = capsys.readouterr()
-    assert re.search(r"\d/\d  zoe/late.py: wrong\n", printed.err)
+    assert re.search(r"\d/\d  zoe/late.py: cannot tell\n", printed.err)
     assert re.search("anna.py +wrong", printed.out)
 
     def stop(*_, **__):

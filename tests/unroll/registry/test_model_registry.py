@@ -228,10 +228,15 @@ def test_the_server_says_what_the_forecaster_says_to_the_last_digit(
     ).to_dict("records")
     assert answer.json()["predictions"] == expected
     if not level:
-        assert (
-            post(address, rows().to_csv(index=False), "text/csv").json()
-            == answer.json()
-        )
+        times = pd.to_datetime(rows()["time"]).astype("datetime64[ms]")
+        typed = rows().assign(time=times.astype("int64"))
+        milliseconds = json.loads(typed.tail(24).to_json(orient="split"))
+        assert milliseconds["data"][0][0] > 1e12
+        for request in (
+            (rows().to_csv(index=False), "text/csv"),
+            (json.dumps({"dataframe_split": milliseconds}),),
+        ):
+            assert post(address, *request).json() == answer.json()
 
 
 def test_a_model_whose_loader_is_not_ours_is_not_served_nor_run(
@@ -268,6 +273,18 @@ def test_a_model_whose_loader_is_not_ours_is_not_served_nor_run(
     (workspace.root / "pump" / "answer.json").write_text("{}")
     with pytest.raises(UsageError, match="`unroll register pump` does it"):
         model_registry.app(workspace, "pump")
+
+
+def test_what_a_killed_registration_left_is_ended_by_the_next_one(
+    workspace, registered
+):
+    assert registered
+    with store.opened(workspace) as opened:
+        group = opened.experiment("meter")
+        left = opened.client.create_run(group).info.run_id
+    model_registry.register(workspace, answer_of(workspace, "ridge"))
+    with store.opened(workspace) as opened:
+        assert opened.client.get_run(left).info.status == "KILLED"
 
 
 def test_an_experiment_is_registered_and_served_by_its_run(workspace, registered):
@@ -362,6 +379,10 @@ BAD = [
     ),
     (lambda: '{"inputs": [["SECRET"]]}', "dataframe_split or dataframe_records"),
     (lambda: '{"SECRET": ', "JSONDecodeError"),
+    (
+        lambda: '{"dataframe_records": [{}], "params": {"horizon": 3}}',
+        "unknown parameter 'horizon'; known: level",
+    ),
     (lambda: b'{"dataframe_records": [{"SECRET": "Z\xfcrich"}]}', "not UTF-8"),
 ]
 
@@ -432,6 +453,10 @@ def test_what_is_far_outside_has_a_warning_and_what_cannot_be_used_is_refused_in
         assert (answer.status_code, "\n" in answer.text) == (400, False)
         assert "SECRET" not in answer.text
         assert line in answer.json()["message"]
+    for kind in ("application/vnd.apache.parquet", "text/plain"):
+        answer = post(address, rows().to_parquet(), kind)
+        assert answer.status_code == 400
+        assert f"application/json or text/csv. Received: '{kind}'" in answer.text
     for text in (rows().to_csv(header=False), "SECRET,Z\xfc\n".encode("latin-1")):
         answer = post(address, text, "text/csv")
         assert answer.status_code == 400
