@@ -39,6 +39,15 @@ BYTES = 8
 MOST_VALUES = 1 << 27
 """The most values of a Parquet file from somebody else: 1 GiB in memory."""
 
+MOST_OF_FOOTER = 1 << 24
+"""The most bytes of a Parquet file's footer, which takes about ten times as much."""
+
+TEXTS = {"string", "large_string"}
+"""Names of Arrow's types of text."""
+
+PLAIN = r"(large_)?string$|u?int\d+$|float$|double$|bool$|timestamp|date32|null$"
+"""Pattern of the names of Arrow's types that are read."""
+
 CODECS = {"SNAPPY", "UNCOMPRESSED"}
 """How `write_parquet` packs: at most about twenty to one."""
 
@@ -212,7 +221,7 @@ def _array(content: bytes) -> "npt.NDArray[Any]":
     shape, _, dtype = headers[version](file)
     needed = math.prod(shape) * dtype.itemsize
     found = len(content) - file.tell()
-    if needed != found and not dtype.hasobject:
+    if not dtype.itemsize or (needed != found and not dtype.hasobject):
         raise ValueError(f"an array takes {needed:,} bytes, and {found:,} are there")
     file.seek(0)
     array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
@@ -260,21 +269,47 @@ def write_parquet(path: Path, table: "pd.DataFrame") -> None:
 
 
 def require_small(path: Path) -> None:
-    """Raise ValueError if the values of a Parquet file may take over 1 GiB of memory."""
+    """Raise ValueError if reading a Parquet file may take over 2 GB of memory.
+
+    What is checked is what the reader goes by: the sizes of the parts, not of the whole.
+    """
     from pyarrow import parquet
 
+    with path.open("rb") as opened:
+        opened.seek(-8, os.SEEK_END)
+        size = int.from_bytes(opened.read(4), "little")
+    if size > MOST_OF_FOOTER:
+        raise ValueError(f"its footer has {size:,} bytes")
     with parquet.ParquetFile(path) as file:
         about = file.metadata
-        if any(column.type.num_fields for column in file.schema_arrow):
-            raise ValueError("it has columns of columns")
-    values = about.num_rows * about.num_columns
+        columns = [*file.schema_arrow]
+        texts = [one.name for one in columns if str(one.type) in TEXTS]
+    if any(not re.match(PLAIN, str(column.type)) for column in columns):
+        raise ValueError("it has a column that is no number, text or timestamp")
+    values = 0
+    for number in range(about.num_row_groups):
+        group = about.row_group(number)
+        for column in range(about.num_columns):
+            part = group.column(column)
+            values += max(part.num_values, group.num_rows)
+            if part.compression not in CODECS:
+                raise ValueError(f"it is packed by {part.compression}")
     if values > MOST_VALUES:
         raise ValueError(f"it has {values:,} values, and at most {MOST_VALUES:,} fit")
-    for group in range(about.num_row_groups):
-        for column in range(about.num_columns):
-            codec = about.row_group(group).column(column).compression
-            if codec not in CODECS:
-                raise ValueError(f"it is packed by {codec}")
+    longest = sum(_longest(path, name) for name in texts)
+    if longest * values > BYTES * MOST_VALUES * max(1, len(columns)):
+        raise ValueError(f"it has texts of {longest:,} bytes in its rows")
+
+
+def _longest(path: Path, column: str) -> int:
+    """Return the bytes of the longest text of a column, which stays packed."""
+    from pyarrow import compute, parquet
+
+    with parquet.ParquetFile(path, read_dictionary=[column]) as file:
+        parts = [part.dictionary for part in file.read([column]).column(0).chunks]
+    return max(
+        [0, *(compute.max(compute.binary_length(part)).as_py() or 0 for part in parts)]
+    )
 
 
 def read_parquet(
@@ -305,12 +340,7 @@ def read_parquet(
         for name, kinds in columns.items():
             if table[name].dtype.kind not in kinds:
                 raise ValueError(f"its column {name} is of another type")
-        texts = [*table.select_dtypes("category")]
-        for name in texts:
-            longest = max(map(len, table[name].cat.categories), default=0)
-            if longest * len(table) > BYTES * MOST_VALUES:
-                raise ValueError(f"its column {name} has a text of {longest:,} letters")
-        table = table.astype(dict.fromkeys(texts, str))
+        table = table.astype(dict.fromkeys(table.select_dtypes("category"), str))
     except FileNotFoundError:
         raise missing(path) from None
     # Arrow raises these for damaged bytes.

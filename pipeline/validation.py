@@ -43,13 +43,17 @@ class Strict(pydantic.BaseModel):
         return data
 
 
-def _timestamp(text: str) -> str:
-    datetime.fromisoformat(text)  # raises ValueError if it is none
-    return text
+Timestamp = Annotated[
+    str,
+    pydantic.StringConstraints(
+        pattern=r"^\d{4}-\d\d-\d\d([T ]\d\d(:\d\d){1,2}([.]\d+)?)?$"
+    ),
+    pydantic.AfterValidator(lambda text: datetime.fromisoformat(text) and text),
+]
+"""A timestamp as text, by ISO 8601, without a time zone."""
 
-
-Timestamp = Annotated[str, pydantic.AfterValidator(_timestamp)]
-"""A timestamp as text, by ISO 8601."""
+MOST_PROBLEMS = 1_000
+"""The most problems of data that are looked at."""
 
 
 class Metrics(
@@ -124,6 +128,8 @@ def _explained(error: pydantic.ValidationError, data: Any, where: str) -> str:
     Of several problems an unknown key is told first: a misspelt key often causes the
     others.
     """
+    if error.error_count() > MOST_PROBLEMS:  # a list of them would take gigabytes
+        return f"{where or 'the whole'} has {error.error_count():,} mistakes"
     problems = error.errors(include_url=False)
     unknown = [problem for problem in problems if problem["type"] == "unknown_key"]
     first = [*unknown, *problems][0]

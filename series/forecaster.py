@@ -23,7 +23,12 @@ from pipeline.training.job import Predict
 from pipeline.training.recipe import Recipe
 from pipeline.validation import one_of, validated
 from series import intervals, seal
-from series.combination import ENSEMBLE, known_after, weighted_forecast
+from series.combination import (
+    ENSEMBLE,
+    MOST_WAITING,
+    known_after,
+    weighted_forecast,
+)
 from series.models.recipes import recipe, require_own_model
 from series.options import Options
 from series.question import timesteps_of
@@ -691,16 +696,20 @@ def _check(arrays: Mapping[str, Array], spec: SeriesModelsSpec) -> None:
     steps = spec.fitted.windows.horizon
     count = len(spec.fitted.series)
     every = {*range(count)}
-    named = {*numbers.tolist()} if numbers.ndim == 1 else set()
+    if numbers.shape != truth.shape[:1]:
+        raise ValueError("it must have a series_id for each row of truth")
+    named, origins = np.unique(numbers, return_counts=True)
+    together = len(truth) if spec.whole else int(origins.max(initial=0))
     checks = [
         truth.ndim == 2 and truth.shape[1] == steps,
-        numbers.dtype.kind in "iu" and numbers.shape == truth.shape[:1],
-        named <= every if spec.whole else named == every,
+        numbers.dtype.kind in "iu",
+        {*named} <= every if spec.whole else {*named} == every,
+        len(spec.members) * together * steps <= MOST_WAITING,
         positions.shape == truth.shape
         and positions.dtype.kind in "iu"
-        and bool((positions % POSITIONS == positions).all()),
+        and bool(((positions >= 0) & (positions < POSITIONS)).all()),
         forecasts.shape == (len(spec.members), *truth.shape),
-        truth.dtype.kind == forecasts.dtype.kind == "f",
+        truth.dtype == forecasts.dtype == np.float64,
     ]
     if spec.whole:
         ahead = arrays[AHEAD]

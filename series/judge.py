@@ -13,10 +13,10 @@ from pipeline.errors import UsageError
 from pipeline.evaluation.margin import Word
 from pipeline.report.formatting import capital
 from pipeline.validation import Strict, one_of
-from series.answer import Answer
 from series.comparison import ModelComparison, scores
 from series.leaderboard import Board
 from series.options import MODELS, argument
+from series.saved import Answer
 from series.sentence import (
     amount,
     interval,

@@ -13,11 +13,11 @@ import pandas as pd
 from pipeline.errors import UnknownAheadError, printable
 from pipeline.files import read_table, write_text
 from series import seal, table
-from series.answer import LEVELS, SHOWN, Answer, typed
 from series.forecaster import OutsideRangeWarning
 from series.intervals import USUAL
 from series.leaderboard import mae_by_block
 from series.rows import Window
+from series.saved import LEVELS, SHOWN, Answer, typed
 from series.sentence import title
 
 FOLDER = Path(__file__).parent

@@ -1,5 +1,7 @@
 """A forecaster as plain data: its models, and the preparation of series."""
 
+import math
+import zoneinfo
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
@@ -28,6 +30,9 @@ from series.options import Objective
 Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
 Timesteps = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
 
+
+MOST_INPUTS = 1 << 24
+"""The most values of a window; a forecast may look at `rows.MOST` windows."""
 
 DAYS = 7
 
@@ -261,6 +266,9 @@ class SeriesModelsSpec(Strict):
             )
         for member in self.members:
             self._require_shapes(member)
+        zone = self.fitted.csv.time_zone
+        if zone is not None and zone not in zoneinfo.available_timezones():
+            raise ValueError(f"csv.time_zone must be a zone. Received: {zone!r:.80}")
         windows = self.fitted.windows
         known = known_after(windows.horizon, windows.step, self.stride)
         require_small(len(self.members), known)
@@ -309,6 +317,10 @@ class SeriesModelsSpec(Strict):
             "target": member.problem.target,
             "outputs": member.problem.outputs,
         }
+        if math.prod(member.problem.input_shape) > MOST_INPUTS:
+            raise ValueError(f"members.{member.name}.problem.input_shape is too large")
+        if len({*member.seeds}) < len(member.seeds):
+            raise ValueError(f"members.{member.name}.seeds must differ")
         usual = series.calendar_columns(week=windows.week)
         if found != expected or calendar != usual * member.experiment.calendar:
             raise ValueError(

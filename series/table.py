@@ -112,7 +112,7 @@ def models(scores: pd.DataFrame, unit: str, objective: Objective = "median") -> 
     """
     measure = MEASURE[objective]
     numeric = [
-        f"{measure.upper()}, {unit}" if unit else measure.upper(),
+        f"{measure.upper()}, {printable(unit)}" if unit else measure.upper(),
         "Sum",
         "Quantile loss",
         "Change",

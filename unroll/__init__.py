@@ -37,8 +37,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.errors import UnrollError, UsageError
-    from series.answer import answer, load, propose, read
+    from series.answer import answer, propose, read
     from series.judge import judge
+    from series.saved import load
     from unroll.project import Project
 
 __all__ = [
@@ -59,7 +60,7 @@ LIBRARY = {
     "UsageError": "pipeline.errors",
     "answer": "series.answer",
     "judge": "series.judge",
-    "load": "series.answer",
+    "load": "series.saved",
     "propose": "series.answer",
     "read": "series.answer",
 }

@@ -19,7 +19,7 @@ from pipeline.data.examples import Array
 from pipeline.errors import UnrollError
 
 if TYPE_CHECKING:
-    from series.answer import Answer
+    from series.saved import Answer
 
 ANSWER = """
 import json, sys, unroll

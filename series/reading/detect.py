@@ -25,12 +25,15 @@ from series.reading import (
     timestamp_columns,
 )
 from series.reading.files import FileRows, column_named
-from series.reading.profile import ColumnProfile, FileProfile
+from series.reading.profile import ColumnProfile, FileProfile, changes
 
 NUMBERED = re.compile(r"^(?!.*#[A-Za-z]).*\d")
 """Pattern of a word that may be a number.
 
 Words such as #DIV/0! are errors of a spreadsheet."""
+
+UNIT = re.compile("unit|uom|einheit|currency|währung|devise|unidad", re.IGNORECASE)
+"""Names of columns that say in which unit a row's numbers are."""
 
 MOST_COLUMNS = 500
 """Largest number of columns in a file."""
@@ -79,7 +82,7 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
     rows = measured.file
     samples = []
     for name in names:
-        cells = rows.cells[name]
+        cells = rows.cells[name].dropna()
         if cells.dtype == "str":
             longest = cells.str.len().to_numpy().argsort(kind="stable")[-LONG:]
             samples.append([*cells.head(SHORT), *cells.iloc[longest]])
@@ -108,6 +111,9 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
         reasons={name: reason for name, reason in (reasons | why).items() if reason},
         asked=asked,
     )
+    for name, text in changes(profile):
+        if UNIT.fullmatch(name):
+            raise UsageError(f"{paths[0]}: changed {text}; write all in one unit")
     numeric = [column for column in others.values() if column.numeric]
     return _without_sentinels(profile, numeric, options.missing)
 

@@ -38,6 +38,9 @@ FEW = 0.05
 MOST_OFF = 3
 """Largest number of rows beside the regular times that are mistakes."""
 
+EASTERN = np.timedelta64(14, "h")
+"""How far the clocks of the farthest time zone are ahead of others."""
+
 SHORTEST = 28
 """Days of the shortest month."""
 
@@ -352,19 +355,41 @@ def now() -> datetime:
 
 
 def unfinished(moments: Array, zone: str | None, *, utc: bool) -> np.datetime64 | None:
-    """Return the timestamp of the last rows if their day, week, month ... is not over.
+    """Return the first timestamp whose day, week, month ... is not over, None if all are.
 
-    It is not over if it lasts until now, or if the row was written before it is due, as
-    on 18 June below the last days of months.
+    It is not over if it lasts until now or comes later, or if the row was written before
+    it is due, as on 18 June below the last days of months. Rows of less than a day are
+    over unless they come later. Where most rows come later, the clock is another one.
 
     Args:
         moments: (rows,) datetime64[ms], in UTC if there is a zone.
         zone: the time zone of the rows' clock, if it is known.
         utc: whether the timestamps are in UTC.
     """
-    ordered = timestamps.distinct(moments)
+    moment = now().astimezone(UTC) if utc or zone else now()
+    this = np.datetime64(moment.replace(tzinfo=None), "ms")
+    every = timestamps.distinct(moments)
+    if len(every) < FAR:
+        return None
+    usual = np.median(np.diff(every))
+    is_dense = usual < np.timedelta64(1, "D")
+    of_unknown_zone = is_dense and not (utc or zone)
+    begun = every[every <= this + of_unknown_zone * EASTERN]
+    later = every[len(begun) :]
+    if 2 * len(begun) < len(every):
+        return None
+    last = None if is_dense else _not_over(begun, this, zone)
+    if last is None and len(later) and later[0] - begun[-1] <= FAR * usual:
+        return np.datetime64(later[0])
+    return last
+
+
+def _not_over(
+    ordered: Array, this: np.datetime64, zone: str | None
+) -> np.datetime64 | None:
+    """Return the last of the timestamps of days, weeks ... if it is not over now."""
     steps = np.diff(ordered[:-1]).astype(np.int64)
-    if len(steps) < FAR or np.median(steps) < DAY:
+    if len(steps) < FAR:
         return None
     last = ordered[-1]
     cleaning, regular = calendars.calendar(ordered[:-1], zone)
@@ -380,8 +405,6 @@ def unfinished(moments: Array, zone: str | None, *, utc: bool) -> np.datetime64 
         at_end = re.search("-|2[89]|30", str(cleaning.rows))
         end = begin + (1 if at_end else months)
         begin = end - months
-    moment = now().astimezone(UTC) if utc or zone else now()
-    this = np.datetime64(moment.replace(tzinfo=None), "ms")
     even = _near(steps, np.median(steps)).mean() >= EVEN_SERIES
     by_days = cleaning.rows == "business" or isinstance(cleaning.rows, dict)
     is_early = even and last < due and not by_days
@@ -391,8 +414,8 @@ def unfinished(moments: Array, zone: str | None, *, utc: bool) -> np.datetime64 
 def left_out(last: np.datetime64) -> str:
     """Return that the rows of a timestamp are left out (`unfinished`), in words."""
     return (
-        f"{shown(last)} is left out, since its period is not over; "
-        f"{argument('keep_last', True)} keeps it"
+        f"{shown(last)} is left out, with any rows after it, since its period is not "
+        f"over; {argument('keep_last', True)} keeps it"
     )
 
 

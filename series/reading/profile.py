@@ -263,7 +263,10 @@ def described(profile: FileProfile) -> Iterator[str]:
         ("last", premises.left_out(last) if last is not None else ""),
         ("series", "" if is_alone else _series(profile)),
         ("ended", "" if is_alone else _ended(profile)),
-        *(("changed", text) for text in _changed(profile)),
+        *(
+            ("changed", f"{text}; the rows are one series")
+            for _, text in changes(profile)
+        ),
         (
             "order",
             "rows are not in the order of time; they are sorted"
@@ -387,10 +390,11 @@ def _above(form: CsvFormat) -> str:
     return f"{form.skip} lines before the header" if form.skip else ""
 
 
-def _changed(profile: FileProfile) -> Iterator[str]:
+def changes(profile: FileProfile) -> Iterator[tuple[str, str]]:
     """Yield the columns of words that change once and for all within a series.
 
-    Such is the shop of an item that moves.
+    Such is the shop of an item that moves. For each there is its name, and what changes
+    in words.
     """
     frame = pd.DataFrame({"at": profile.timestamps, "series": ""})
     if profile.of_rows is not None:
@@ -407,11 +411,11 @@ def _changed(profile: FileProfile) -> Iterator[str]:
         if len(moved) and len(moved) == len(distinct) - rows["series"].nunique():
             row = moved.iloc[0]
             of = f" of {row['series']}" if row["series"] else ""
-            yield printable(
+            text = printable(
                 f"{name}{of}: {before[moved.index[0]]} before "
-                f"{shown(row['at'].to_datetime64())}, then {row['word']}; the rows are "
-                "one series"
+                f"{shown(row['at'].to_datetime64())}, then {row['word']}"
             )
+            yield name, text
 
 
 def _distance(profile: FileProfile) -> str:

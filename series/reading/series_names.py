@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
+from pipeline.data.timestamps import shown
 from pipeline.errors import UsageError
 from series.reading import timestamp_formats
 from series.reading.timestamp_formats import as_text, words_of
@@ -120,6 +121,13 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
     if name is None:
         return SeriesNames()
     codes, words = _labels(frame[name])
+    if len(words) > 1 and (codes < 0).any():
+        row = int((codes < 0).argmax())
+        raise UsageError(
+            f"{path}: {name!r} is empty in {(codes < 0).sum():,} of {len(codes):,} rows, "
+            f"first beside {shown(moments[row])}; write the name of the series there, or "
+            "leave these rows out"
+        )
     if len(words) > MOST_SERIES:
         raise UsageError(
             f"{path} holds {len(words):,} series, by {name!r}; keep "

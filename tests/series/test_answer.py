@@ -13,7 +13,7 @@ import pytest
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_text
 from series import answer as answers
-from series import fits
+from series import fits, saved
 from series.forecaster import OutsideRangeWarning
 from series.judge import judge
 from tests.support.answered import answered as in_process
@@ -115,7 +115,7 @@ def test_what_is_no_answer_is_neither_replaced_nor_read(week, tmp_path):
     with pytest.raises(UsageError, match="holds something else than an answer"):
         week.save(tmp_path / "other")
     with pytest.raises(UnrollError, match="so it is no answer"):
-        answers.load(tmp_path / "other")
+        saved.load(tmp_path / "other")
     (tmp_path / "precious.csv").touch()
     with pytest.raises(UsageError, match="is a file; name a folder"):
         week.save(tmp_path / "precious.csv")
@@ -296,7 +296,7 @@ def test_series_that_are_told_apart_by_integers_keep_them(tmp_path):
     options = {"models": "ridge", "target": "sales", "horizon": 7}
     answer = answered(frame, **options)
     answer.save(tmp_path / "shops")
-    loaded = answers.load(tmp_path / "shops")
+    loaded = saved.load(tmp_path / "shops")
     for table in (answer.forecasts, answer.forecast(), loaded.forecasts):
         assert table["unique_id"].dtype == np.int64
         assert {*table["unique_id"]} == {7, 12}
@@ -348,7 +348,7 @@ def test_hours_of_quarters_are_forecast_as_hours_that_were_summed_by_hand(tmp_pa
     last = hours["time"].max().tz_convert("UTC").tz_localize(None)
     days = (pd.DatetimeIndex(window.since.stamps) - last) / pd.Timedelta("1D")
     assert days.tolist() == [0, 1, 2], "origins since the fit"
-    answer = answers.load(answer.save(tmp_path / "meter"))
+    answer = saved.load(answer.save(tmp_path / "meter"))
     with pytest.warns(OutsideRangeWarning, match=r"1 timestep has none after that"):
         found = answer.forecast(later, horizon="12h")
     expected = by_hand.forecast(of_hours, horizon=12)

@@ -9,8 +9,7 @@ import pytest
 import unroll
 from pipeline.errors import UsageError
 from pipeline.workspace import Workspace
-from series import answer as answers
-from series import candidates, page, training
+from series import candidates, page, saved, seal, training
 from unroll.results.predict import predict
 
 DAYS = 280
@@ -113,10 +112,10 @@ def test_a_network_that_was_named_can_be_chosen_and_any_model_registered(
     assert by_gru.sentence == made.sentence
     assert by_gru.forecaster.why("") == "GRU(32)"
     by_gru.forecaster.save(tmp_path)
-    answers.seal.write(tmp_path)
-    again = answers.load_forecaster(tmp_path)
+    seal.write(tmp_path)
+    again = saved.load_forecaster(tmp_path)
     assert again.models == ["gru"]
-    windows = made._read(None, to_come)
+    windows = made._latest_windows(None, to_come)
     expected = made.forecast(levels=0.9, future=to_come, model="gru")["y_hat"]
     assert again.after(windows)["y_hat"].tolist() == expected.tolist()
 
@@ -124,7 +123,7 @@ def test_a_network_that_was_named_can_be_chosen_and_any_model_registered(
 def test_the_page_draws_the_contributions_to_the_best_forecast_that_has_them(
     made, to_come
 ):
-    windows = made._read(None, to_come)
+    windows = made._latest_windows(None, to_come)
     [(caption, picture)] = page.why_pictures(made, windows).items()
     assert "by ridge regression of shop" in caption
     assert "<!-- known columns -->" in picture

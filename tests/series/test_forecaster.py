@@ -15,9 +15,9 @@ from pipeline.data.series_options import Cleaning
 from pipeline.errors import UnrollError, UsageError
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
-from series.answer import load_forecaster
 from series.forecaster import OutsideRangeWarning, floored
 from series.reading import files
+from series.saved import load_forecaster
 from stages.source import source
 from tests.support.options import sections, typed
 from tests.support.trained_forecaster import forecaster_of

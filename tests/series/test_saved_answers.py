@@ -10,8 +10,7 @@ import pytest
 
 import unroll
 from pipeline.errors import UnrollError, UsageError
-from series import answer as answers
-from series import seal
+from series import saved, seal
 from series.forecaster import ARRAYS, SPEC
 from tests.support.answered import answered
 
@@ -143,7 +142,7 @@ def test_it_forecasts_from_new_rows_of_the_same_form(kind, loaded):
 
 
 def test_it_is_refused_in_one_line_if_a_file_is_damaged(loaded):
-    for name in (SPEC, ARRAYS, answers.TABLE):
+    for name in (SPEC, ARRAYS, saved.TABLE):
         file = loaded.folder / name
         content = file.read_bytes()
         file.write_bytes(content[:-1])
@@ -154,7 +153,7 @@ def test_it_is_refused_in_one_line_if_a_file_is_damaged(loaded):
     arrays = dict(np.load(loaded.folder / ARRAYS))
     arrays["0.truth"] = arrays["0.truth"][:, :2]
     np.savez(loaded.folder / ARRAYS, **arrays)
-    seal.write(loaded.folder, answers.SECONDS, *answers.SHOWN)
+    seal.write(loaded.folder, saved.SECONDS, *saved.SHOWN)
     with pytest.raises(UnrollError, match=r"forecaster\.npz .*arrays must be of"):
         unroll.load(loaded.folder)
 

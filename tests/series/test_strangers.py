@@ -22,8 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.errors import UnrollError
 from pipeline.files import read_npz, write_npz, write_text
-from series import FILE, page, seal
-from series import answer as answers
+from series import FILE, page, saved, seal
 from series.forecaster import ARRAYS, SPEC
 from series.source import RowsFile
 from tests.series.test_saved_answers import monthly
@@ -161,7 +160,7 @@ def changed_bytes(file, chance):
 def forecast_of(folder):
     """All that a reader of an answer may ask for; the forecast, or the error's line."""
     try:
-        answer = answers.load(folder)
+        answer = saved.load(folder)
         # Beside other work, threads of scikit-learn would wait busily for each other.
         with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore")
@@ -193,7 +192,7 @@ def panel(tmp_path_factory):
     file = folder.with_suffix(".csv")
     monthly("ABCD").to_csv(file, index=False)
     answered(file, target="sales", horizon=4, models="theta").save(folder)
-    answer = answers.load(folder)
+    answer = saved.load(folder)
     page.write(answer)
     return folder, answer.forecast()
 
@@ -208,7 +207,7 @@ def test_a_changed_answer_forecasts_the_same_or_says_in_one_line_what_is_wrong(
         origin, expected = panel if number % 4 == 1 else whole
         shutil.copytree(origin.parent, folder.parent)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
-        read = [path for path in files if path.name not in answers.SHOWN[1:]]
+        read = [path for path in files if path.name not in saved.SHOWN[1:]]
         often = [folder / SPEC, folder / ARRAYS, folder / FILE, folder / FILE]
         file = chance.choice(read if number % 3 == 0 else often)
         change = changed_bytes
@@ -219,7 +218,7 @@ def test_a_changed_answer_forecasts_the_same_or_says_in_one_line_what_is_wrong(
         told = f"{number}: {file.relative_to(folder)}: {change(file, chance)}"
         again = number % 2 == 0 and change is not changed_bytes
         if again and file.name != seal.FILE:
-            seal.write(folder, answers.SECONDS, *answers.SHOWN)
+            seal.write(folder, saved.SECONDS, *saved.SHOWN)
         try:
             forecast = forecast_of(folder)
             if number % 10 == 0:
@@ -238,7 +237,7 @@ def edit(folder, name, change):
     data = json.loads((folder / name).read_text())
     change(data)
     (folder / name).write_text(json.dumps(data))
-    seal.write(folder, answers.SECONDS, *answers.SHOWN)
+    seal.write(folder, saved.SECONDS, *saved.SHOWN)
 
 
 def member_of(data):
@@ -297,7 +296,7 @@ def test_a_file_outside_is_read_only_if_it_begins_with_the_rows_of_the_answer(
         assert "does not begin with the rows" in line or "is not there" in line
         assert "--data FILE" in line
     beside.write_text(rows)
-    assert len(answers.load(folder).forecast(beside)) == 7, "a file that one names"
+    assert len(saved.load(folder).forecast(beside)) == 7, "a file that one names"
 
 
 def test_a_file_of_no_size_or_of_too_many_bytes_is_not_read(folder):
@@ -345,49 +344,88 @@ def test_a_model_that_no_answer_has_is_not_run(
 def test_arrays_take_no_more_memory_than_their_file(folder):
     path = folder / "forecaster.npz"
     np.savez_compressed(path, truth=np.zeros(10**6))
-    seal.write(folder, answers.SECONDS, *answers.SHOWN)
+    seal.write(folder, saved.SECONDS, *saved.SHOWN)
     assert "truth.npy is compressed" in forecast_of(folder)
     with zipfile.ZipFile(path, "w") as archive:
         header = io.BytesIO()
         facts = {"descr": "<f8", "fortran_order": False, "shape": (10**13,)}
         np.lib.format.write_array_header_1_0(header, facts)
         archive.writestr("truth.npy", header.getvalue())
-    seal.write(folder, answers.SECONDS, *answers.SHOWN)
+    seal.write(folder, saved.SECONDS, *saved.SHOWN)
     assert "takes 80,000,000,000,000 bytes, and 0 are there" in forecast_of(folder)
 
 
 def test_tables_take_no_more_memory_than_a_gigabyte(folder):
     def told(table, **options):
-        pq.write_table(table, folder / answers.TABLE, **options)
-        seal.write(folder, answers.SECONDS, *answers.SHOWN)
+        pq.write_table(table, folder / saved.TABLE, **options)
+        seal.write(folder, saved.SECONDS, *saved.SHOWN)
         return forecast_of(folder)
 
-    usual = pq.read_table(folder / answers.TABLE)
+    usual = pq.read_table(folder / saved.TABLE)
     many = pa.nulls(30_000_000, pa.int8())
-    every = pa.table(dict.fromkeys(answers.COLUMNS, many))
+    every = pa.table(dict.fromkeys(saved.COLUMNS, many))
     assert "it has 180,000,000 values, and at most" in told(every)
     assert "it is packed by ZSTD" in told(usual, compression="zstd")
     index = usual.column_names.index("model")
     first = pa.array(np.zeros(len(usual), np.int32))
     text = pa.DictionaryArray.from_arrays(first, ["a" * 200_000])
     named = usual.set_column(index, "model", text)
-    assert "column model has a text of 200,000 letters" in told(named)
+    assert "texts of 200,004 bytes in its rows" in told(named, store_schema=False)
     lists = usual.set_column(index, "model", pa.array([[1]] * len(usual)))
-    assert "it has columns of columns" in told(lists)
+    assert "a column that is no number, text or timestamp" in told(lists)
+    many = usual.set_column(usual.column_names.index("y"), "y", text)
+    assert "bytes in its rows" in told(many, store_schema=False)
 
 
-def test_a_forecast_of_a_crafted_answer_fits_into_memory(folder):
-    def stepping(data):
-        data["parts"][0]["fitted"]["windows"].update(step=10**6, lookback=10**6)
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (
+            lambda part: part["fitted"]["windows"].update(step=10**6, lookback=10**6),
+            "parts.0 7 values ahead",
+        ),
+        (
+            lambda part: part["fitted"]["csv"].update(time_zone="dateutil//etc/passwd"),
+            "csv.time_zone must be a zone. Received: 'dateutil//etc/passwd'",
+        ),
+        (
+            lambda part: part["members"][0].update(seeds=[0] * 9999),
+            ".seeds must differ",
+        ),
+        (
+            lambda part: part["members"][0]["problem"].update(input_shape=[10**6, 61]),
+            ".problem.input_shape is too large",
+        ),
+        (lambda part: part.update(until="2022-W29-2"), "parts.0.until must"),
+    ],
+)
+def test_a_forecast_of_a_crafted_answer_fits_into_memory(folder, change, line):
+    edit(folder, SPEC, lambda data: change(data["parts"][0]))
+    found = forecast_of(folder)
+    assert "forecaster.json is damaged" in found
+    assert line in found
 
-    edit(folder, SPEC, stepping)
-    assert "forecaster.json is damaged (parts.0 7 values ahead" in forecast_of(folder)
+
+def test_arrays_of_other_types_and_a_million_mistakes_are_one_line(folder):
+    path = folder / ARRAYS
+    usual = read_npz(path)
+    for name, array in [
+        ("0.series_id", np.zeros(10**7, "V0")),
+        ("0.positions", usual["0.positions"].astype(np.int8)),
+        ("0.forecasts", usual["0.forecasts"].astype(np.float16)),
+    ]:
+        np.savez(path, **(usual | {name: array}))
+        seal.write(folder, saved.SECONDS, *saved.SHOWN)
+        assert " is damaged" in str(forecast_of(folder)) or name == "0.positions"
+    hashes = {str(number): 0 for number in range(10**6)}
+    (folder / seal.FILE).write_text(json.dumps({"files": hashes}))
+    assert "the whole has 1,000,000 mistakes" in forecast_of(folder)
 
 
 def test_rows_that_were_sent_along_take_no_more_memory_than_a_gigabyte(folder):
     many = pa.nulls(70_000_000, pa.int8())
-    pq.write_table(pa.table({"day": many, "sales": many}), folder / answers.ROWS)
-    rows = RowsFile.of(folder / answers.ROWS, folder)
+    pq.write_table(pa.table({"day": many, "sales": many}), folder / saved.ROWS)
+    rows = RowsFile.of(folder / saved.ROWS, folder)
     edit(folder, FILE, lambda data: data.update(files=[rows.model_dump()]))
     assert "rows.parquet is damaged (it has 140,000,000 values" in forecast_of(folder)
 
@@ -405,6 +443,6 @@ def test_an_answer_is_read_whole_while_another_process_saves_it(folder):
     command = [sys.executable, "-c", SAVING, folder]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as saving:
         saving.stdout.readline()
-        sentences = {answers.load(folder).sentence for _ in range(60)}
+        sentences = {saved.load(folder).sentence for _ in range(60)}
         saving.kill()
     assert len(sentences) == 1

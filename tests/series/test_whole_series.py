@@ -8,8 +8,7 @@ import pytest
 
 from pipeline.data.problem import Problem
 from pipeline.errors import UnrollError
-from series import answer as answers
-from series import candidates, page
+from series import candidates, page, saved
 from series.backtest import folds, plan, windows
 from series.forecaster import OutsideRangeWarning
 from series.judge import between
@@ -88,7 +87,7 @@ def test_half_of_the_combination_is_the_global_network(tmp_path, monkeypatch):
     models = ["theta", "auto_ets", "global_mlp", "global_gru"]
     answer = answered(monthly("ABCD", 60), **options, models=models)
     assert answer.board.members == ["theta", "auto_ets", "global_mlp"]
-    again = answers.load(answer.save(tmp_path / "panel"))
+    again = saved.load(answer.save(tmp_path / "panel"))
     theta, ets, mlp, gru = (again.forecast(model=name)["y_hat"] for name in models)
     combined = again.forecast(model="combination")["y_hat"]
     np.testing.assert_allclose(combined, (theta + ets) / 4 + mlp / 2)
@@ -128,7 +127,7 @@ def test_a_single_series_with_a_number_may_have_a_name(tmp_path):
 def test_a_column_with_signs_of_a_formula_has_a_picture(tmp_path):
     frame = monthly("A", 11).rename(columns={"sales": "sales_$_net_$"})
     answer = answered(frame, target="sales_$_net_$", models="theta")
-    page.write(answers.load(answer.save(tmp_path / "panel")))
+    page.write(saved.load(answer.save(tmp_path / "panel")))
     assert "sales_$_net_$" in (tmp_path / "panel" / "forecast.svg").read_text()
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from series import answer as answers
-from series import leaderboard, page, training
-from series.answer import Answer
+from series import leaderboard, page, saved, training
+from series.saved import Answer
 
 FEW = ("ridge", "boosting_own", "mlp", "gru")
 
@@ -37,6 +37,6 @@ def small_answer(folder: Path) -> Answer:
         patched.setattr(leaderboard, "MARGIN", 0.0)
         made = answered(file, target="sales", horizon=7, models=FEW)
     made.save(folder)
-    saved = answers.load(folder)
-    page.write(saved)
-    return saved
+    read = saved.load(folder)
+    page.write(read)
+    return read

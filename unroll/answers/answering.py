@@ -23,20 +23,13 @@ from pipeline.provenance import fingerprint
 from pipeline.validation import validated
 from pipeline.workspace import Workspace
 from series import FILE, page, seal
-from series.answer import (
-    Answer,
-    Findings,
-    findings_of,
-    load,
-    propose,
-    read,
-    require_same_question,
-)
 from series.answer import answer as answer_series
+from series.answer import propose, read
 from series.options import MOST_TIMESTEPS, Options
 from series.question import likely_target, usual_horizon
 from series.reading.files import column_named
 from series.reading.profile import FileProfile, described
+from series.saved import Answer, Findings, findings_of, load, require_same_question
 from series.source import LONGEST_NAME, RowsFile, existing, made_name
 from unroll.answers.find import folder_of
 from unroll.answers.show import about

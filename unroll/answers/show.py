@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.errors import UnknownAheadError, UsageError, printable
 from pipeline.report.formatting import capital
 from series import judge, page, table
-from series.answer import Answer
+from series.saved import Answer
 from series.table import Table
 from unroll import terminal
 
@@ -54,7 +54,7 @@ def show_models(answer: Answer) -> None:
         left_out.setdefault(why, []).append(name)
     caption = [*filter(None, [printable(answer.hint), table.explained(answer.board)])]
     for why, names in left_out.items():
-        caption.append(f"Left out: {', '.join(names)}: {why}")
+        caption.append(printable(f"Left out: {', '.join(names)}: {why}"))
     print()
     terminal.show_table(
         models.headings,

@@ -17,7 +17,7 @@ from unroll.commands.series_commands import Level
 from unroll.terminal import print_json, show_table
 
 if TYPE_CHECKING:
-    from series.answer import Answer
+    from series.saved import Answer
 
 Chosen = Annotated[
     str | None, typer.Option(help="A model of the answer; by default the chosen.")
@@ -118,8 +118,8 @@ def _show_comparison(
 
 def _compare_models(folder: Path, model: str, other: str, *, as_json: bool) -> None:
     """Print the verdict on two models of an answer."""
-    from series.answer import load
     from series.judge import between
+    from series.saved import load
 
     judgement = between(load(folder), model, other)
     if as_json:
@@ -141,7 +141,7 @@ def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":
     """
     if not folders:  # the import takes a second
         return []
-    from series.answer import load
+    from series.saved import load
 
     answers = []
     for folder in folders:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.models import Model, ModelSignature
 
-    from series.answer import Answer
+    from series.saved import Answer
 
 CONTENT_TYPES = ("application/json", "text/csv")
 """The forms of requests. The first one may have parameters."""

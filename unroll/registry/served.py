@@ -27,8 +27,8 @@ from pipeline.tracking.models import ExperimentSpec  # noqa: E402
 from pipeline.training.job import predict_split  # noqa: E402
 from pipeline.training.recipe import recipe  # noqa: E402
 from series import intervals  # noqa: E402
-from series.answer import load_forecaster  # noqa: E402
 from series.forecaster import Forecaster  # noqa: E402
+from series.saved import load_forecaster  # noqa: E402
 
 LEAST = 10**11
 """The least number that is read as milliseconds since 1970: a time in 1973."""

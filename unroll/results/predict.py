@@ -13,10 +13,10 @@ from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from series import page, plot, table
-from series.answer import Answer, load
 from series.forecaster import OutsideRangeWarning, require_level
 from series.intervals import USUAL
 from series.rows import Window
+from series.saved import Answer, load
 from unroll.answers.find import require
 from unroll.answers.show import cure, plain, show_forecast, show_table
 

@@ -15,7 +15,7 @@ from pipeline.report import results, titles
 from pipeline.report.wording import AnswerText
 from pipeline.tracking import login, runs, store
 from pipeline.workspace import Workspace
-from series.answer import load
+from series.saved import load
 from unroll.answers.find import find
 from unroll.registry import model_registry
 from unroll.registry.model_registry import ALIAS

@@ -1,10 +1,20 @@
 """What the tests of reading share."""
 
+from datetime import datetime
+
 import pytest
 
 from series.options import Options
+from series.reading import premises
 from series.reading.detect import detect
 from series.reading.profile import described
+
+
+@pytest.fixture(autouse=True)
+def today(monkeypatch):
+    """The day on which all files are read."""
+    moment = datetime(2026, 11, 29, 12).astimezone()
+    monkeypatch.setattr(premises, "now", lambda: moment)
 
 
 @pytest.fixture
