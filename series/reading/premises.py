@@ -242,32 +242,42 @@ def _near(steps: Any, others: Any) -> Any:
 def _change(steps: Array) -> int | None:
     """Return the first row of a series with another distance, None if there is none.
 
-    Single rows, and rows that lack at random, do not change the distance.
+    Of 300 daily rows and then 50 weekly ones, it is the first weekly one. Single rows,
+    and rows that lack at random, do not change the distance.
 
     Args:
         steps: (rows - 1,) from each row to the next.
     """
     if len(steps) <= PART:
         return None
-    other = ~_near(steps, np.median(steps))
-    alike = other[1:] & other[:-1] & _near(steps[1:], steps[:-1])
-    runs = np.cumsum(np.append(True, ~alike))
-    lengths = np.where(other, np.bincount(runs)[runs], 0)
-    rest = steps[lengths < PART]
-    even = _near(rest, np.median(rest)).mean() if len(rest) else 1.0
+    is_other = ~_near(steps, np.median(steps))
+    lengths = _runs(steps, is_other)
     first = int(lengths.argmax())
-    at_end = int(lengths[-1])
-    if at_end >= PART_AT_END and lengths[first] < PART:
-        first = len(steps) - at_end
+    if lengths[first] < PART and lengths[-1] >= PART_AT_END:
+        first = len(steps) - int(lengths[-1])
     length = int(lengths[first])
-    share = float(_near(steps, steps[first]).mean())
-    is_chance = share < EVEN and len(steps) * share**length > CHANCE
-    is_short = length < PART and first + length < len(steps)
-    if length < PART_AT_END or is_short or is_chance or even < EVEN:
+    ends_the_series = first + length == len(steps)
+    if length < (PART_AT_END if ends_the_series else PART):
         return None
+    share = float(_near(steps, steps[first]).mean())
+    if share < EVEN and len(steps) * share**length > CHANCE:
+        return None  # rows that lack at random leave such steps, too
+    rest = steps[lengths < PART]
+    if len(rest) and _near(rest, np.median(rest)).mean() < EVEN:
+        return None  # the other rows have no distance
     if first == 0:  # of the first rows, those behind them have the other distance
         return 1 + length
-    return first + int(not other[first - 1])
+    return first + int(not is_other[first - 1])
+
+
+def _runs(steps: Array, is_other: Array) -> Array:
+    """Return (rows - 1,) how many alike steps follow one another around each step.
+
+    It is 0 for steps that are not `is_other`. Of 1 1 7 7 7 1 days it is 0 0 3 3 3 0.
+    """
+    alike = is_other[1:] & is_other[:-1] & _near(steps[1:], steps[:-1])
+    number = np.cumsum(np.append(True, ~alike))  # of the run that a step is in
+    return np.where(is_other, np.bincount(number)[number], 0)
 
 
 def _two_distances(

@@ -135,7 +135,20 @@ def series_names(frame: pd.DataFrame, moments: Array, path: Path) -> SeriesNames
         )
     if len(words) < 2:
         return SeriesNames(None, words, doubt)
+    doubt = doubt or _twins(words)
     return SeriesNames(name, words, doubt, np.array([*words, ""], object)[codes])
+
+
+def _twins(names: Sequence[str]) -> str:
+    """Return that two names may be one, such as Berlin and BERLIN, in words; else ""."""
+    every = pd.Series([*names], dtype="str")
+    plain = every.str.normalize("NFKC").str.casefold()
+    plain = plain.str.removesuffix(".0").str.lstrip("0").str.replace(" ", "")
+    twins = every[plain.duplicated(keep=False)].groupby(plain).agg(list)
+    if twins.empty:
+        return ""
+    first, second, *_ = twins.iloc[0]
+    return f"{first!r:.60} and {second!r:.60} are two series; write them alike if they are one"
 
 
 def _labels(cells: "pd.Series[Any]") -> tuple[Array, list[str]]:

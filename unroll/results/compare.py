@@ -125,7 +125,7 @@ def compare(project: Project, names: Sequence[str]) -> Tables:
     pair = None
     if len(names) == 2 and {*names} <= {*every.runs}:
         pair = Pair(answers.evaluation_of(workspace, every, *names), *names)
-    edited = _edited(workspace, every)
+    edited = _changed_since_commit(workspace, every)
     tables: list[ResultTable] = []
     for evaluated in results.built:
         if names and evaluated.name not in chosen:
@@ -134,7 +134,9 @@ def compare(project: Project, names: Sequence[str]) -> Tables:
         # Of named experiments it says nothing on the others.
         note = "" if only else _lacking(results, evaluated.name)
         if names:
-            note += _edited_since(workspace, every, evaluated.name, only)
+            note += _note_of_change_since_training(
+                workspace, every, evaluated.name, only
+            )
         scores, *others = dataset_tables(evaluated, only, against=pair is None)
         scores = _with_published(scores, results.verdicts, edited)
         tables += [
@@ -179,7 +181,7 @@ def _of_pair(table: ResultTable, pair: Pair) -> ResultTable:
     return replace(table, caption=caption, answers=())
 
 
-def _edited(workspace: Workspace, now: Params) -> set[str]:
+def _changed_since_commit(workspace: Workspace, now: Params) -> set[str]:
     """Return the full names of the experiments whose options are not those of the last
     commit. There are none if that commit cannot be read, for example outside git.
     """
@@ -267,7 +269,7 @@ def _lacking(results: Results, dataset: str) -> str:
     return f" {count} of its experiments {'is' if count == 1 else 'are'} not built."
 
 
-def _edited_since(
+def _note_of_change_since_training(
     workspace: Workspace, now: Params, dataset: str, only: Collection[str]
 ) -> str:
     """Return a sentence that names the experiments whose options in params.yaml are not

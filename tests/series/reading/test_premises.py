@@ -265,3 +265,48 @@ def test_text_in_a_typed_column_is_read_as_in_a_file(form):
     frame["load"] = [form.format(93_000.5 + value) for value in frame["load"]]
     profile, _ = read(frame)
     assert profile.columns["load"].ends == (93_000.5, 93_019.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("Berlin", "BERLIN"), ("1001", "1001.0"), ("007", "7"), ("a b", "ab")],
+)
+def test_names_that_differ_in_little_are_told(first, second):
+    days = pd.date_range("2024-01-01", periods=90)
+    every = [rows(days).assign(unique_id=name) for name in (first, "other", second)]
+    profile, _ = read(pd.concat(every))
+    [line] = told(profile, "guessed   series_id")
+    assert "are two series; write them alike" in line
+
+
+def test_a_row_without_the_name_of_its_series_is_refused():
+    days = pd.date_range("2024-01-01", periods=90)
+    every = [rows(days).assign(store=name) for name in ("north", "south", "")]
+    assert "'store' is empty in 90 of 270 rows" in refused(pd.concat(every))
+
+
+@pytest.mark.parametrize("name", ["unit", "Currency"])
+def test_a_unit_that_changes_is_refused(name):
+    days = pd.date_range("2024-01-01", periods=90)
+    units = np.repeat(["kWh", "MWh"], 45)
+    assert f"changed {name}: kWh before 2024-02-15" in refused(
+        rows(days).assign(**{name: units})
+    )
+
+
+@pytest.mark.parametrize(
+    ("freq", "periods", "last"),
+    [("D", 40, "2026-11-29"), ("MS", 3, "2026-11-01"), ("h", 90, "2026-11-30 03:00")],
+)
+def test_rows_to_come_that_are_filled_in_are_left_out(freq, periods, last):
+    """They are those after 2026-11-29 12:00, or 14 hours later on an unknown clock."""
+    stamps = pd.date_range("2026-11-28", periods=periods, freq=freq)
+    before = pd.date_range(end=stamps[0], periods=200, freq=freq)[:-1]
+    profile, _ = read(rows(before.append(stamps)))
+    assert profile.unfinished == np.datetime64(last)
+
+
+def test_words_may_lack_in_a_frame():
+    days = pd.date_range("2024-01-01", periods=90)
+    profile, _ = read(rows(days).assign(note=[None] * 80 + ["a"] * 10))
+    assert profile.rows == 90
