@@ -38,6 +38,9 @@ FEW = 0.05
 MOST_OFF = 3
 """Largest number of rows beside the regular times that are mistakes."""
 
+HOUR = np.timedelta64(1, "h")
+"""The longest distance of rows that clocks put back do not move."""
+
 EASTERN = np.timedelta64(14, "h")
 """How far the clocks of the farthest time zone are ahead of others."""
 
@@ -226,6 +229,14 @@ def one_distance(
                 distance,
                 distances[0],
                 ("the rows of this series", "those of the first"),
+            )
+        beside = (moments[place] - moments[second[0]]) % distances[0]
+        if distances[0] <= HOUR and beside:
+            seconds = int(beside / np.timedelta64(1, "s"))
+            raise UnrollError(
+                f"{rows.place(place)}: rows of this series lie {duration(seconds)} beside "
+                "those of the first; move them to the same times, or answer each series "
+                "on its own"
             )
 
 

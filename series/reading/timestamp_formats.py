@@ -441,6 +441,13 @@ def joined(frame: pd.DataFrame, columns: Sequence[str]) -> "pd.Series[Any]":
     return texts[0].str.cat(texts[1:], sep=" ")
 
 
+ROUNDED = 995
+"""Milliseconds from which a timestamp is a rounded one of the next second."""
+
+MOST_ROUNDED = 0.5
+"""Share of such timestamps from which they are rounded."""
+
+
 def as_text(cells: "pd.Series[Any]") -> "pd.Series[str]":
     """Return the cells of a column as text, without blanks around them.
 
@@ -487,10 +494,17 @@ def parse(
     if failed.any():
         texts = texts.mask(failed, texts[failed].fillna("").map(plain_date))
         parsed[failed] = _in_plain_notation(texts[failed], stamp_format)
+    day, _, clock = stamp_format.partition(" ")
+    failed = np.isnat(parsed)
+    if clock.startswith("%H") and failed.any() and not failed.all():
+        parsed[failed] = _strptime(texts[failed], day)  # midnight without its time
     offsets = texts.str.contains(UTC_OFFSET, na=False).to_numpy(bool)
     utc = bool(offsets[:1].any())
     if stamp_format == "ISO8601":
         parsed[offsets != utc] = np.datetime64("NaT")
+    early = parsed.astype(np.int64) % 1000 >= ROUNDED
+    if early.mean() > MOST_ROUNDED:
+        parsed[early] = (parsed[early] + 1000).astype("M8[s]")
     return in_century(parsed, first_year), utc
 
 

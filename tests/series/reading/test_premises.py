@@ -310,3 +310,24 @@ def test_words_may_lack_in_a_frame():
     days = pd.date_range("2024-01-01", periods=90)
     profile, _ = read(rows(days).assign(note=[None] * 80 + ["a"] * 10))
     assert profile.rows == 90
+
+
+def test_series_beside_one_another_are_refused():
+    hours = pd.date_range("2024-01-01", periods=200, freq="h")
+    every = [rows(hours + pd.Timedelta(minutes=late)) for late in (0, 0, 30)]
+    frame = pd.concat(own.assign(unique_id=f"s{n}") for n, own in enumerate(every))
+    line = refused(frame)
+    assert "row 401 (from 0): rows of this series lie 30 minutes beside those" in line
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda stamp: (stamp - pd.Timedelta("1ms")).isoformat(timespec="milliseconds"),
+        lambda stamp: stamp.strftime("%d.%m.%Y %H:%M").removesuffix(" 00:00"),
+    ],
+)
+def test_rounded_stamps_and_midnights_without_a_time_are_read(form):
+    hours = pd.date_range("2024-01-01", periods=400, freq="h")
+    profile, _ = read(rows(hours).assign(ds=[form(stamp) for stamp in hours]))
+    np.testing.assert_array_equal(profile.timestamps, hours.to_numpy())
