@@ -26,7 +26,7 @@ DENSE = "since rows are dense"
 
 
 def proposed(folder, columns, freq="h", count=200):
-    stamps = pd.date_range("2021-01-01", periods=count, freq=freq)
+    stamps = pd.date_range("1965-01-01", periods=count, freq=freq)  # all are over
     values = {
         column: np.arange(count) * number % 29
         for number, column in enumerate(columns, 2)
