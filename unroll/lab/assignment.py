@@ -75,6 +75,18 @@ ROUNDING_OF_PROGRAMS = 1e-6
 SCALE = 1000.0
 """The size of the values that check N. With large values, few decimals are enough."""
 
+UNITS = (100, 1000)
+"""A figure may be so many times the error: in percent, or in thousandths."""
+
+SEVERAL = (
+    "{} prints several figures in an epoch; let it print the MSE of the test rows alone, "
+    "once after each"
+)
+"""What is said of a program whose figures are not one an epoch."""
+
+WORST = 1.5
+"""The most that the error of a right program is, relative to that of guesses of 0."""
+
 ORDER = {"D": (3.0, 0.0), "R": (1.02, 10.0)}
 """Letter -> a and b: the error after an epoch on shuffled series is below a + b * rate
 times the error on the same series in their order.
@@ -223,7 +235,7 @@ def check(
     except Wrong as fault:
         return False, printable(f"Wrong: {fault}.").replace("?.", "?")
     except Undecided as reason:
-        return None, printable(f"Cannot tell: {reason}.")
+        return None, printable(f"Cannot tell: {reason}.").replace("?.", "?")
     learns = " and ".join(
         f"{letter} learns as at a rate of {rate:.2g}" for letter, rate in rates.items()
     )
@@ -385,8 +397,17 @@ def _other_measure(number: PrintedNumber, mse: Bounds, counts: Iterable[int]) ->
 
     `mse` are the bounds of the mean squared error, `counts` the possible numbers of
     test rows.
+
+    Raises:
+        Undecided: it may be the mean squared error in another unit.
     """
     bounds = np.array(mse)
+    for factor in UNITS:
+        if number.is_in(*(factor * bounds)):
+            raise Undecided(
+                f"it prints {factor:,} times the MSE; if that is its unit, let it print "
+                "the MSE itself"
+            )
     measures = [
         ("the root of it, or the mean of the absolute errors", np.sqrt(bounds)),
         ("half of it", bounds / 2),
@@ -448,13 +469,17 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
     place = runs[0].place
     if place is None or min(map(len, figures)) < 2:
         raise Wrong(f"{letter} prints {_other_figure(network, runs)}")
+    if len({run.place for run in runs}) > 1:
+        raise Undecided(SEVERAL.format(letter))
     _require_each_epoch(network, figures[1])
-    _require_no_leak(network, figures[1][0])
+    _require_mean_of_own_outputs(network, place, figures[0][0], figures[1][0])
     first, second = np.moveaxis(_outputs(figures), 1, 0)
     rates: dict[str, float] = {}
     if min(abs(first[:, 0])) < ENDS:
         still = all(before == after for before, after in figures)
         if still and first[:, 1].max() < ROUNDING_OF_PROGRAMS:
+            if len({*network.run(_far(PROBES[letter])[0], 4).numbers}) > 1:
+                raise Undecided(SEVERAL.format(letter))
             raise Wrong(
                 f"{letter} does not learn: an epoch changes none of its figures"
             )
@@ -478,8 +503,9 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
             f"{letter} {RULE}, but as at a rate of about {rate:.1g} for each series, "
             f"and the document has {meant}"
         )
-    if "rows" in runs[0].notes:
-        _require_pairs(program, letter, place, rate)
+    ordered = _own_figure(program, letter, place)
+    if ordered and "rows" in runs[0].notes:
+        _require_pairs(program, letter, place, rate, ordered)
     return rate
 
 
@@ -500,25 +526,33 @@ def _outputs(figures: Sequence[Sequence[PrintedNumber]]) -> Array:
     return np.stack([FAR - roots, halves / (2 * roots)], axis=-1)
 
 
-def _require_no_leak(network: Network, alike: PrintedNumber) -> None:
-    """Raise Wrong if a large test row changes the outputs for the other ones.
+def _require_mean_of_own_outputs(
+    network: Network, place: Place, first: PrintedNumber, second: PrintedNumber
+) -> None:
+    """Raise Wrong unless the figure is the mean over test rows of three kinds.
 
-    `alike` is the figure if all test rows are the second probe.
+    A quarter of them are the first probe, the others the second, and one is large: it
+    must not change the outputs for the other ones. `first` and `second` are the figures
+    if all test rows are the first or the second probe.
     """
+    letter = network.letter
     count = network.split.test
-    test = np.resize(PROBES[network.letter][1], (count, INPUTS))
+    quarter = count // 4
+    test = np.resize(PROBES[letter][1], (count, INPUTS))
+    test[:quarter] = np.resize(PROBES[letter][0], (quarter, INPUTS))
     test[-1] = LARGE
     numbers: list[PrintedNumber] = []
     with suppress(Wrong):  # a large row alone may stop it
-        numbers = network.run(_far(test)).numbers
-    low, high = [(alike.value * (count - 1) + edge) / count for edge in MSE]
-    reach = alike.half + ROUNDING_OF_PROGRAMS * high
+        numbers = network.run(_far(test), 2).printed.get(place, [])
+    others = quarter * first.value + (count - quarter - 1) * second.value
+    low, high = [(others + edge) / count for edge in MSE]
+    reach = max(first.half, second.half) + ROUNDING_OF_PROGRAMS * high
     if numbers and not numbers[0].is_in(low - reach, high + reach):
         raise Wrong(
-            f"{network.letter} is {numbers[0].value:g} with one large test row, where "
-            f"the MSE is between {low:g} and {high:g}: it gives another output for a "
-            "test row if another test row is large, as if it normalises series with "
-            "values of the test rows"
+            f"{letter} is {numbers[0].value:g} with test rows of two kinds and a large "
+            f"one, where the MSE is between {low:g} and {high:g}: it is no mean over all "
+            "test rows, its output for the large one is not that of a tanh, or the large "
+            "one changes the outputs for others, as where series are normalised together"
         )
 
 
@@ -557,26 +591,49 @@ def _require_each_epoch(network: Network, falls: Sequence[PrintedNumber]) -> Non
     )
 
 
+def _own_figure(
+    program: StudentProgram, letter: str, place: Place
+) -> PrintedNumber | None:
+    """Return the figure after an epoch on the program's own series in their order.
+
+    It is None if there is none, as where the run takes too long.
+
+    Raises:
+        Undecided: the figure is larger than that of guesses of 0, as where each guess is
+            compared with the 51st values of all series.
+    """
+    own = program.on_its_own(letter, OWN, place)
+    if not own.numbers or not len(own.made):
+        return None
+    of_zero = float(np.mean(own.made[:, -1] ** 2))
+    if own.numbers[0].value > WORST * of_zero:
+        raise Undecided(
+            f"{letter} prints {own.numbers[0].value:.3g} on its own series, where guesses "
+            f"of 0 have {of_zero:.3g}: does it compare each guess with its own 51st value?"
+        )
+    return own.numbers[0]
+
+
 def _require_pairs(
-    program: StudentProgram, letter: str, place: Place, rate: float
+    program: StudentProgram,
+    letter: str,
+    place: Place,
+    rate: float,
+    ordered: PrintedNumber,
 ) -> None:
     """Raise Wrong if shuffles part the inputs of a network from their 51st values.
 
-    The figure after an epoch on the program's own series is then far larger than on the
-    same series in their order.
+    The figure after an epoch on the program's own series is then far larger than
+    `ordered`, the one on the same series in their order.
     """
-    ordered, shuffled = (
-        program.on_its_own(letter, kind, place).numbers for kind in (OWN, UNTOUCHED)
-    )
-    if not ordered or not shuffled:
-        return
+    shuffled = program.on_its_own(letter, UNTOUCHED, place).numbers
     base, slope = ORDER[letter]
-    most = (base + slope * rate) * (ordered[0].value + ordered[0].half)
-    if shuffled[0].value - shuffled[0].half > most:
+    most = (base + slope * rate) * (ordered.value + ordered.half)
+    if shuffled and shuffled[0].value - shuffled[0].half > most:
         raise Wrong(
             f"{letter} is {shuffled[0].value:.3g} after an epoch on the program's own "
-            f"series, and {ordered[0].value:.3g} without its shuffles: they part the "
-            "inputs from their 51st values"
+            f"series, and {ordered.value:.3g} without its shuffles: they part the inputs "
+            "from their 51st values"
         )
 
 

@@ -152,14 +152,18 @@ def _number(digits: str) -> PrintedNumber:
 def place_within(
     printed: PrintedSeries, bounds: Bounds, count: int = 1
 ) -> Place | None:
-    """Return the last place whose first `count` numbers lie between two bounds."""
-    places = (
+    """Return the last place whose first `count` numbers lie between two bounds.
+
+    Numbers that change go before those that stay the same, such as a naive error.
+    """
+    places = [
         place
         for place, numbers in reversed(printed.items())
         if len(numbers) >= count
         and all(number.is_in(*bounds) for number in numbers[:count])
-    )
-    return next(places, None)
+    ]
+    places.sort(key=lambda place: len({*printed[place][:count]}) == 1)
+    return next(iter(places), None)
 
 
 @dataclass(frozen=True)
