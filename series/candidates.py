@@ -193,12 +193,16 @@ def _global_networks(prepared: Prepared, cycle: int) -> dict[str, Experiment]:
 def _naive(proposal: Proposal) -> dict[str, Experiment]:
     """Return the last value, and the value one cycle before."""
     models = {"last_value": _unfitted("baselines", "last_value")}
-    for cycle in proposal.cycles:
-        if cycle <= proposal.lookback:
-            models[f"cycle_{cycle}"] = _unfitted(
-                "baselines", "seasonal_naive", timesteps=cycle
-            )
+    for cycle in _spanned(proposal):
+        models[f"cycle_{cycle}"] = _unfitted(
+            "baselines", "seasonal_naive", timesteps=cycle
+        )
     return models
+
+
+def _spanned(proposal: Proposal) -> list[int]:
+    """Return the cycles that a window spans."""
+    return [cycle for cycle in proposal.cycles if cycle <= proposal.lookback]
 
 
 def _fitted(proposal: Proposal, about: Mapping[str, Any]) -> dict[str, Experiment]:
@@ -213,7 +217,7 @@ def _fitted(proposal: Proposal, about: Mapping[str, Any]) -> dict[str, Experimen
         "boosting": _trained(boosting, BOOSTING | method),
         "boosting_own": _trained({**own, "base": "zero"}, SLOW_BOOSTING | method),
     }
-    if proposal.cycles:
+    if _spanned(proposal):
         models["boosting_cycle"] = _trained({**own, "base": "cycle"}, BOOSTING)
     return models
 
@@ -235,7 +239,7 @@ def _networks(proposal: Proposal, known: int, *, season: bool) -> dict[str, Expe
     network = NETWORK | {"loss": loss}
     training = network | {"learning_rate": 0.005}
     models = {"mlp": _trained({**dense, "base": "last"}, training, DENSE_SEEDS)}
-    if proposal.cycles:
+    if _spanned(proposal):
         models["mlp_mean"] = _trained({**dense, "base": "mean"}, training, DENSE_SEEDS)
     for name in ("gru", "lstm"):
         recurrent = {**about, "name": name, "units": 32, "last": rows}

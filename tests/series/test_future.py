@@ -112,7 +112,7 @@ def test_a_promotion_multiplies_the_mean_of_each_product(rows):
         horizon=HORIZON,
         future=["promo", "heat"],
         objective="mean",
-        models=["ridge", "boosting", "boosting_own", "boosting_cycle"],
+        models=["ridge", "boosting", "boosting_own"],
     )
     assert "last_value" not in answer.board.members, "it does not see the promotion"
     sold = plan.set_index(["product", "week"])
