@@ -42,11 +42,17 @@ MOST_VALUES = 1 << 27
 MOST_OF_FOOTER = 1 << 24
 """The most bytes of a Parquet file's footer, which takes about ten times as much."""
 
-TEXTS = {"string", "large_string"}
-"""Names of Arrow's types of text."""
+PLAIN = re.compile(
+    r"(dict\w+<values=|large_)*"
+    r"(bool|u?int|(half)?float|double|decimal|string|date|time|duration|null)"
+)
+"""Arrow's types of a Parquet file's columns that hold numbers, words or times."""
 
-PLAIN = r"(large_)?string$|u?int\d+$|float$|double$|bool$|timestamp|date32|null$"
-"""Pattern of the names of Arrow's types that are read."""
+OBJECTS = re.compile(r"(dict\w+<values=)?(decimal|date|time\d)")
+"""Arrow's types of which pandas makes an object of Python for each value."""
+
+OBJECT = 16
+"""How many values take the memory of such an object."""
 
 CODECS = {"SNAPPY", "UNCOMPRESSED"}
 """How `write_parquet` packs: at most about twenty to one."""
@@ -282,22 +288,24 @@ def require_small(path: Path) -> None:
         raise ValueError(f"its footer has {size:,} bytes")
     with parquet.ParquetFile(path) as file:
         about = file.metadata
-        columns = [*file.schema_arrow]
-        texts = [one.name for one in columns if str(one.type) in TEXTS]
-    if any(not re.match(PLAIN, str(column.type)) for column in columns):
+        types = {one.name: str(one.type) for one in file.schema_arrow}
+    if not all(map(PLAIN.match, types.values())):
         raise ValueError("it has a column that is no number, text or timestamp")
-    values = 0
+    sizes = [OBJECT if OBJECTS.match(kind) else 1 for kind in types.values()]
+    rows = 0
     for number in range(about.num_row_groups):
         group = about.row_group(number)
-        for column in range(about.num_columns):
-            part = group.column(column)
-            values += max(part.num_values, group.num_rows)
-            if part.compression not in CODECS:
-                raise ValueError(f"it is packed by {part.compression}")
+        parts = [group.column(column) for column in range(about.num_columns)]
+        rows += max([group.num_rows, *(part.num_values for part in parts)])
+        packed = {part.compression for part in parts} - CODECS
+        if packed:
+            raise ValueError(f"it is packed by {min(packed)}")
+    values = rows * sum(sizes)
     if values > MOST_VALUES:
         raise ValueError(f"it has {values:,} values, and at most {MOST_VALUES:,} fit")
+    texts = [name for name, kind in types.items() if "string" in kind]
     longest = sum(_longest(path, name) for name in texts)
-    if longest * values > BYTES * MOST_VALUES * max(1, len(columns)):
+    if longest * rows > BYTES * MOST_VALUES:
         raise ValueError(f"it has texts of {longest:,} bytes in its rows")
 
 

@@ -213,7 +213,7 @@ def known_after(outputs: int, step: int, stride: int) -> Array:
     return np.asarray(ceil_div(np.arange(1, outputs + 1) * step, stride))
 
 
-def require_small(models: int, delay: Array) -> None:
+def require_memory(models: int, delay: Array) -> None:
     """Raise ValueError if combining models takes over 2 GB of memory.
 
     Args:

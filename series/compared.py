@@ -17,7 +17,7 @@ from pipeline.errors import UnknownAheadError, UnrollError, UsageError
 from series import backtest, fits, leaderboard, sentence, training
 from series.backtest import Plan
 from series.candidates import candidates
-from series.combination import require_small
+from series.combination import require_memory
 from series.fits import FitCache, Workers
 from series.forecaster import AHEAD, DIGESTS, Forecaster, SeriesModels, digest
 from series.leaderboard import Board
@@ -165,7 +165,7 @@ def _compared(
     tried = asked.tried([*every, *untrained], leaderboard.naive_of(every))
     experiments = {model: every[model] for model in tried if model in every}
     try:
-        require_small(len(tried), backtest.delay(dataset, plan.stride))
+        require_memory(len(tried), backtest.delay(dataset, plan.stride))
     except ValueError as error:
         raise UsageError(f"{error}; pass a smaller {argument('horizon')}") from None
     cache = FitCache.of(kept, dataset)

@@ -176,7 +176,7 @@ class FitCache:
             folder.mkdir(exist_ok=True)
             with contextlib.suppress(OSError):  # it is there
                 new.replace(folder / "prepared")
-        os.utime(folder)  # `trimmed` removes what was not used for the longest time
+        os.utime(folder)  # `trim` removes what was not used for the longest time
         return cls(folder)
 
     def path(self, name: str, *made_of: Any) -> Path:

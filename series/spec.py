@@ -24,7 +24,7 @@ from pipeline.data.series_options import (
     WindowSpec,
 )
 from pipeline.validation import Strict, Timestamp
-from series.combination import known_after, require_small
+from series.combination import known_after, require_memory
 from series.options import Objective
 
 Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
@@ -271,7 +271,7 @@ class SeriesModelsSpec(Strict):
             raise ValueError(f"csv.time_zone must be a zone. Received: {zone!r:.80}")
         windows = self.fitted.windows
         known = known_after(windows.horizon, windows.step, self.stride)
-        require_small(len(self.members), known)
+        require_memory(len(self.members), known)
         return self
 
     def _require_columns(self) -> None:

@@ -3,7 +3,6 @@
 import csv
 import io
 import itertools
-import re
 import unicodedata
 import warnings
 from collections import Counter
@@ -21,17 +20,11 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
+from pipeline.files import PLAIN
 from series.options import argument
 from series.reading import numbers, timestamp_formats
 from series.reading.layout import text_of
 from series.reading.timestamp_formats import YEARS
-
-PLAIN = re.compile(
-    r"(dict\w+<values=|large_)*"
-    r"(bool|u?int|(half)?float|double|decimal|string|date|time|duration|null)"
-)
-"""Arrow's types of a Parquet file's columns that hold numbers, words or times."""
-
 
 FRAME = Path("the DataFrame")
 """What stands for the path of a DataFrame."""

@@ -1,8 +1,10 @@
 """What holds for every saved answer, whether of one series or of several, cut into
 windows or seen as a whole, with late ones or without."""
 
+import datetime as dt
 import functools
 import shutil
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -222,3 +224,22 @@ def test_groups_are_columns_with_one_value_for_each_series(late):
     assert total == pytest.approx(forecast["y_hat"].sum())
     with pytest.raises(UsageError, match=r"by must be one of: family, unique_id\. R"):
         late.scores("sales")
+
+
+def test_a_frame_with_columns_of_any_plain_type_is_forecast_again(tmp_path):
+    count = 120
+    frame = pd.DataFrame(
+        {
+            "ds": pd.date_range("2024-01-01", periods=count),
+            "y": 50.0 + np.arange(count) % 7,
+            "word": pd.Categorical(["a", "b"] * 60),
+            "price": [Decimal("1.5") + number % 7 for number in range(count)],
+            "time": [dt.time(number % 24) for number in range(count)],
+            "span": pd.to_timedelta(np.arange(count) % 5, "h"),
+            "half": (np.arange(count) % 3).astype(np.float16),
+            "flag": np.arange(count) % 2 == 0,
+        }
+    )
+    made = answered(frame, target="y", horizon=7, models="ridge")
+    again = unroll.load(made.save(tmp_path / "plain"))
+    pd.testing.assert_frame_equal(again.forecast(), made.forecast())
