@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from pipeline.validation import validated
 from series import FILE, accounts, fits
 from series.compared import Compared, compare
 from series.fits import Say, Workers
-from series.forecaster import Forecaster
 from series.options import (
     OF_FITS,
     Arguments,
@@ -49,7 +48,6 @@ from series.saved import (
     TABLE,
     Answer,
     Findings,
-    PartFindings,
     typed,
 )
 from series.source import Data, RowsFile, paths_of, plain_name, rows_of
@@ -163,8 +161,8 @@ def answer(
             workers = Workers(server, jobs, asked.minutes, say)
             name = _name(asked, profile)
             weights = folder / "weights"
-            parts = compare(name, profile, proposal, asked, weights, kept, workers)
-        made = _written(name, profile, proposal, asked, parts, folder)
+            found = compare(name, profile, proposal, asked, weights, kept, workers)
+        made = _written(name, profile, proposal, asked, found, folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -217,7 +215,7 @@ def _written(
     profile: FileProfile,
     proposal: Proposal,
     asked: Arguments,
-    parts: Sequence[Compared],
+    found: Compared,
     folder: Path,
 ) -> Answer:
     """Write what was found into the folder of an answer, and return the answer."""
@@ -225,7 +223,6 @@ def _written(
     if profile.file.in_memory:
         paths = [folder / ROWS]
         write_parquet(paths[0], profile.file.cells.reset_index(drop=True))
-    most = parts[0]
     findings = Findings(
         name=name,
         files=[RowsFile.of(path, folder) for path in paths],
@@ -233,31 +230,20 @@ def _written(
         code=fingerprint.package(),
         target=proposal.target,
         horizon=proposal.horizon,
-        parts=[
-            PartFindings(
-                board=part.board,
-                titles=part.titles,
-                models_left_out=part.models_left_out,
-                mostly_zero=part.mostly_zero,
-                late={**part.late},
-            )
-            for part in parts
-        ],
-        series_left_out={**most.series_left_out},
+        board=found.board,
+        titles=found.titles,
+        models_left_out=found.models_left_out,
+        mostly_zero=found.mostly_zero,
+        series_left_out={**found.series_left_out},
         groups=accounts.groups(profile),
         integers=_integers(profile, name),
     )
-    every = [most.forecasts]
-    for part in parts[1:]:
-        beside = ~part.forecasts["unique_id"].isin(most.board.deviations)
-        every.append(part.forecasts[beside])
-    forecasts = typed(pd.concat(every, ignore_index=True), findings.integers)
-    forecaster = Forecaster(name, [part.part for part in parts])
-    forecaster.save(folder)
+    forecasts = typed(found.forecasts, findings.integers)
+    found.forecaster.save(folder)
     write_parquet(folder / TABLE, forecasts)
-    write_json(folder / SECONDS, {**most.seconds})
+    write_json(folder / SECONDS, {**found.seconds})
     write_json(folder / FILE, findings.model_dump())
-    return Answer(findings, forecasts, forecaster, folder, most.seconds)
+    return Answer(findings, forecasts, found.forecaster, folder, found.seconds)
 
 
 def _name(asked: Arguments, profile: FileProfile) -> str:

@@ -25,6 +25,7 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import scores
 from series.combination import known_after
 from series.options import argument
+from series.rows import ended
 from series.spec import SeriesQuestion
 
 ORIGINS_SHARE = 0.5
@@ -261,10 +262,12 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
     if dataset.series_id is not None:
         ids = dataset.series_id[origins.rows]
     mean, std, lowest = _of_series(dataset, ids)
+    over = _over(dataset)[origins.rows - origins.step, None]
     names = np.array([name or dataset.name for name in dataset.scales], object)
     moments = np.asarray(dataset.stamps)
     by_origin = np.reshape(forecasts, (len(origins), -1)).astype(np.float64)
     values = np.broadcast_to(by_origin, (len(origins), count))
+    values = np.where(over, 0.0, np.maximum(values * std + mean, lowest))
     truth = origins.series[ahead, origins.target] * std + mean
     if dataset.truth is not None:
         truth = dataset.truth[ahead]
@@ -274,9 +277,21 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
             "ds": moments[ahead].ravel(),
             "cutoff": np.repeat(moments[origins.rows - origins.step], count),
             "y": truth.ravel(),
-            "y_hat": np.maximum(values * std + mean, lowest).ravel(),
+            "y_hat": values.ravel(),
         }
     )
+
+
+def _over(dataset: Dataset) -> Array:
+    """Return whether a series has ended by each row (rows,), so that 0 is forecast."""
+    stamps = np.asarray(dataset.stamps)
+    found = np.zeros(len(stamps), bool)
+    ids = dataset.series_id
+    for number, question in enumerate(questions(dataset).values()):
+        if ids is not None and question.lowest == 0:
+            own = slice(*np.searchsorted(ids, [number, number + 1]))
+            found[own] = ended(np.asarray(dataset.truth)[own], question.row)
+    return found
 
 
 def questions(dataset: Dataset) -> dict[str, SeriesQuestion]:

@@ -6,20 +6,20 @@ and how members are weighed (`combination`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Array
-from pipeline.errors import UnknownAheadError, UnrollError, UsageError
+from pipeline.errors import UsageError
 from series import backtest, fits, leaderboard, sentence, training
 from series.backtest import Plan
 from series.candidates import candidates
 from series.combination import require_memory
 from series.fits import FitCache, Workers
-from series.forecaster import AHEAD, DIGESTS, Forecaster, SeriesModels, digest
+from series.forecaster import AHEAD, DIGESTS, Forecaster, digest
 from series.leaderboard import Board
 from series.models.recipes import card
 from series.options import Arguments, argument
@@ -27,13 +27,10 @@ from series.preparation import Prepared, as_wholes, cut_into_windows, of_all_row
 from series.question import Proposal, is_short, perhaps_known, too_far
 from series.reading import premises
 from series.reading.profile import FileProfile
-from series.spec import SeriesModelsSpec
+from series.spec import ForecasterSpec
 
 TOO_FEW = "the series have too few rows to train a network"
 """Why a network is left out."""
-
-SIMPLE = Arguments(networks=False, models=["theta"])
-"""The models of late series; a fit of ETS to a long series takes seconds."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Compared:
     """The models of some series at cutoffs of the past, and those that forecast.
 
     Attributes:
-        part: the models that forecast, fitted to all rows.
+        forecaster: the models that forecast, fitted to all rows.
         forecasts: unique_id, ds, cutoff, model, y and y_hat, from all cutoffs.
         board: the scores of all models.
         titles: name of a model -> its title.
@@ -49,10 +46,9 @@ class Compared:
         series_left_out: name of a series -> why it is not forecast.
         seconds: name of a model -> CPU seconds that its backtest took.
         mostly_zero: the number of series whose median is 0.
-        late: name of a series -> why it is not cut into windows as others are.
     """
 
-    part: SeriesModels
+    forecaster: Forecaster
     forecasts: pd.DataFrame
     board: Board
     titles: dict[str, str]
@@ -60,7 +56,6 @@ class Compared:
     series_left_out: Mapping[str, str]
     seconds: Mapping[str, float]
     mostly_zero: int
-    late: Mapping[str, str] = field(default_factory=dict)
 
 
 def compare(
@@ -71,7 +66,7 @@ def compare(
     folder: Path,
     kept: Path,
     workers: Workers,
-) -> list[Compared]:
+) -> Compared:
     """Compare models on all series of a file, and fit the best ones to all rows.
 
     Args:
@@ -82,10 +77,6 @@ def compare(
         folder: an empty folder for the weights.
         kept: the folder of the caches of fitted models.
         workers: what fits models.
-
-    Returns:
-        What was found about the series; and about those that are too short or late for
-        windows, if there are some beside others.
 
     Raises:
         UnrollError: the rows do not suffice; the text says what would help.
@@ -98,61 +89,12 @@ def compare(
                 f"{argument('future')} and {argument('holidays')}."
             )
         workers.tell(too_far(profile, proposal))
-        wholes = as_wholes(name, profile, proposal)
-        return [
-            _compared(wholes, profile, proposal, asked, folder / "0", kept, workers)
-        ]
-    windows = cut_into_windows(name, profile, proposal)
-    if windows.unfinished is not None:
-        workers.tell(premises.left_out(windows.unfinished))
-    workers.tell(perhaps_known(profile, proposal))
-    most = _compared(windows, profile, proposal, asked, folder / "0", kept, workers)
-    late = {**windows.left_out}
-    if profile.series_id:
-        late |= _broken_off(Forecaster(name, [most.part]), profile)
-    if not late:
-        return [most]
-    short = replace(proposal, cycles=proposal.cycles[:1])
-    too_few = [replace(most, series_left_out=late)]
-    try:
-        wholes = as_wholes(name, profile, short, late)
-    except UnrollError:  # no series has a row
-        return too_few
-    if wholes.lengths.max() <= backtest.FEWEST_ROWS:
-        return too_few
-    others = _compared(wholes, profile, short, SIMPLE, folder / "1", kept, workers)
-    reasons = {series: late[series] for series in wholes.names}
-    return [
-        replace(most, series_left_out=wholes.left_out),
-        replace(others, late=reasons),
-    ]
-
-
-def _broken_off(forecaster: Forecaster, profile: FileProfile) -> dict[str, str]:
-    """Return name of a series whose last rows give no window -> why."""
-    reasons = dict[str, str]()
-    try:
-        found = forecaster.histories(profile.file, ())
-    except UnknownAheadError:  # said when the user asks for a forecast
-        return reasons
-    for name, history in found.items():
-        try:
-            forecaster.latest(history)
-        except UnrollError as error:
-            reasons[name] = str(error).removeprefix(f"{history.name}: ")
-    return reasons
-
-
-def _compared(
-    prepared: Prepared,
-    profile: FileProfile,
-    proposal: Proposal,
-    asked: Arguments,
-    weights: Path,
-    kept: Path,
-    workers: Workers,
-) -> Compared:
-    """Compare models on some series; arguments are those of `compare`."""
+        prepared = as_wholes(name, profile, proposal)
+    else:
+        prepared = cut_into_windows(name, profile, proposal)
+        if prepared.unfinished is not None:
+            workers.tell(premises.left_out(prepared.unfinished))
+        workers.tell(perhaps_known(profile, proposal))
     if proposal.objective == "mean":  # the mean has the least squared error
         judged = replace(prepared.dataset, metric="mse")
         prepared = replace(prepared, dataset=judged)
@@ -187,11 +129,11 @@ def _compared(
         if model in needed or not training.is_network(experiment)
     }
     are_kept = {*board.members} <= {*members}
-    fixed, ahead = fits.refitted(cache, members, plan, weights, workers)
+    fixed, ahead = fits.refitted(cache, members, plan, folder, workers)
     titles = {model: card(own).short_title(own) for model, own in trained.items()}
     if sentence.ZERO in titles:
         titles[sentence.ZERO] = "always 0"
-    spec = SeriesModelsSpec(
+    spec = ForecasterSpec(
         dataset=dataset.name,
         members=fixed,
         champions=board.champions,
@@ -209,7 +151,9 @@ def _compared(
     if plan.whole:
         arrays |= _ahead(prepared, plan, spec, ahead)
     return Compared(
-        part=SeriesModels(spec, arrays, {model: weights / model for model in members}),
+        forecaster=Forecaster(
+            spec, arrays, {model: folder / model for model in members}
+        ),
         forecasts=forecasts,
         board=board,
         titles=titles,
@@ -238,7 +182,7 @@ def _announced(plan: Plan, prepared: Prepared) -> str:
 
 
 def _ahead(
-    prepared: Prepared, plan: Plan, spec: SeriesModelsSpec, ahead: Mapping[str, Array]
+    prepared: Prepared, plan: Plan, spec: ForecasterSpec, ahead: Mapping[str, Array]
 ) -> dict[str, Array]:
     """Return the arrays `AHEAD` and `DIGESTS` of whole series."""
     dataset = prepared.dataset

@@ -14,7 +14,7 @@ from pipeline.data.examples import Array
 from pipeline.errors import UsageError
 from pipeline.training.job import Predict
 from series import intervals
-from series.forecaster import Forecaster, SeriesModels
+from series.forecaster import Forecaster
 from series.models import statistical
 from series.rows import Window
 from series.spec import Member
@@ -30,7 +30,7 @@ def explained(forecaster: Forecaster) -> list[str]:
     """Return the models whose forecasts are sums of contributions."""
     return [
         member.name
-        for member in forecaster.first.members
+        for member in forecaster.spec.members
         if member.experiment.model.name in {"linear", *statistical.PARTS}
     ]
 
@@ -43,7 +43,7 @@ def contributions(
     Args:
         forecaster: the forecaster with the model.
         model: the name of the model.
-        windows: name of a series -> its last rows; late series are left out.
+        windows: name of a series -> its last rows.
 
     Returns:
         A row for each series and timestep: unique_id, ds, a column for each group, and
@@ -53,24 +53,22 @@ def contributions(
         UsageError: the forecasts of the model are no such sums.
     """
     names = explained(forecaster)
-    late = {*forecaster.late}
-    if model not in names or not {*windows} - late:
+    if model not in names:
         raise UsageError(
             f"contributions to the forecast by {model} are not available. The models of "
-            f"this answer that have them: {', '.join(names) or 'none'}; short and late "
-            "series have none"
+            f"this answer that have them: {', '.join(names) or 'none'}; short series "
+            "have none"
         )
-    alone = forecaster.parts[0].of_models([model], "")
+    alone = forecaster.of_models([model], "")
     frames = [
         _of_window(alone, name or forecaster.name, window)
         for name, window in windows.items()
-        if name not in late
     ]
     table = pd.concat(frames, ignore_index=True).fillna(0.0)
     return table[[*table.columns.drop("y_hat"), "y_hat"]]
 
 
-def _of_window(part: SeriesModels, unique_id: str, window: Window) -> pd.DataFrame:
+def _of_window(part: Forecaster, unique_id: str, window: Window) -> pd.DataFrame:
     """Return the contributions to the forecast after a window, by its only model."""
     [member] = part.spec.members
     inputs = window.inputs[-member.timesteps :]

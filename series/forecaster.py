@@ -1,7 +1,6 @@
 """Fitted models that forecast from rows: one, or a combination of several.
 
-A forecaster has a part for each kind of series: those that are cut into windows, and
-those that are seen as a whole. It is saved as a folder of plain files.
+A forecaster is saved as a folder of plain files.
 """
 
 import hashlib
@@ -32,14 +31,13 @@ from series.combination import (
 from series.models.recipes import recipe, require_own_model
 from series.options import Options
 from series.question import timesteps_of
-from series.reading import files, timestamp_formats
+from series.reading import files
 from series.rows import History, Window, continued, histories, latest, whole
 from series.source import rows_of
 from series.spec import (
     POSITIONS,
     ForecasterSpec,
     Member,
-    SeriesModelsSpec,
     SeriesQuestion,
 )
 
@@ -99,8 +97,8 @@ class _Past:
 
 
 @dataclass(frozen=True)
-class SeriesModels:
-    """The models of some series with all that a forecast from raw rows takes.
+class Forecaster:
+    """Some models with all that a forecast from raw rows takes.
 
     Attributes:
         spec: the models as plain data.
@@ -112,11 +110,74 @@ class SeriesModels:
         ends: levels -> the intervals of whole series, which all of them share.
     """
 
-    spec: SeriesModelsSpec
+    spec: ForecasterSpec
     arrays: dict[str, Array]
     weights: Mapping[str, Path]
     cache: dict[bytes, Array] = field(default_factory=dict, repr=False)
     ends: dict[tuple[float, ...], Array] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def checked(cls, folder: Path) -> "Forecaster":
+        """Read a folder whose files were compared with their hashes (`seal.check`).
+
+        Raises:
+            UnrollError: a file is missing, damaged or too old, or a member is no model
+                of Unroll's answers.
+        """
+        spec = read_checked(folder / SPEC, ForecasterSpec, seal.CURE)
+        arrays = read_npz(folder / ARRAYS, seal.CURE)
+        for member in spec.members:
+            require_own_model(member.experiment)
+            try:
+                recipe(member.name, member.experiment)
+            except UsageError as error:
+                raise damaged(folder / SPEC, error, seal.CURE) from None
+        try:
+            _check(arrays, spec)
+        except ValueError as error:
+            raise damaged(folder / ARRAYS, error, seal.CURE) from None
+        weights = {
+            member.name: folder / "weights" / member.name for member in spec.members
+        }
+        return cls(spec, arrays, weights)
+
+    def save(self, folder: Path) -> None:
+        """Write forecaster.json, forecaster.npz and weights/ into a folder.
+
+        `seal.write` has to follow, before `checked`.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / SPEC, self.spec.model_dump())
+        write_npz(folder / ARRAYS, self.arrays)
+        for member in self.spec.members:
+            source = self.weights[member.name]
+            target = folder / "weights" / member.name
+            if target == source:
+                continue
+            target.mkdir(parents=True)
+            for name in member.weights:
+                for file in source.glob(f"{name}.*"):
+                    shutil.copyfile(file, target / file.name)
+
+    @property
+    def name(self) -> str:
+        """The name of the answer."""
+        return self.spec.dataset
+
+    @property
+    def question(self) -> SeriesQuestion:
+        """What the models were trained to answer."""
+        return self.spec.question
+
+    @property
+    def why(self) -> str:
+        """Which models forecast, in words."""
+        return self.spec.why
+
+    @property
+    def reach(self) -> int:
+        """The number of rows that the models look at."""
+        return self.spec.reach
 
     @property
     def names(self) -> list[str]:
@@ -134,13 +195,23 @@ class SeriesModels:
         return [*self.members, *([ENSEMBLE] if self.spec.combined else [])]
 
     @cached_property
-    def by_champions(self) -> "SeriesModels":
-        """The part without the members that were not chosen."""
+    def by_champions(self) -> "Forecaster":
+        """The forecaster without the members that were not chosen."""
         names = self.spec.champions or self.members
-        return self if names == self.members else self.of_models(names, self.spec.why)
+        return self if names == self.members else self.of_models(names, self.why)
 
-    def of_models(self, names: Sequence[str], why: str) -> "SeriesModels":
-        """Return the part with some of its members, which `why` names in words."""
+    def of_model(self, model: str, why: str) -> "Forecaster":
+        """Return the forecaster by one of `models`, which `why` names in words.
+
+        Raises:
+            UsageError: there is no such model.
+        """
+        one_of(model, self.models, "model")
+        names = self.spec.combined if model == ENSEMBLE else [model]
+        return self.of_models(names, why)
+
+    def of_models(self, names: Sequence[str], why: str) -> "Forecaster":
+        """Return the forecaster with some of its members, which `why` names in words."""
         places = [self.members.index(name) for name in names]
         members = [self.spec.members[place] for place in places]
         shares = self.spec.shares if len(names) > 1 else {}
@@ -154,7 +225,7 @@ class SeriesModels:
         arrays = {**self.arrays, "forecasts": self.arrays["forecasts"][places]}
         if AHEAD in arrays:
             arrays[AHEAD] = arrays[AHEAD][:, places]
-        return SeriesModels(self.spec.model_copy(update=changed), arrays, self.weights)
+        return Forecaster(self.spec.model_copy(update=changed), arrays, self.weights)
 
     @cached_property
     def predict(self) -> list[list[Predict]]:
@@ -223,13 +294,31 @@ class SeriesModels:
         return latest(history, self.spec.timesteps, until, self.spec.stride)
 
     def ahead(
-        self, window: Window, levels: Sequence[float], horizon: int | str | None
+        self,
+        window: Window,
+        levels: Sequence[float] = (intervals.USUAL,),
+        horizon: int | str | None = None,
     ) -> tuple[Array, Array]:
         """Forecast the timesteps after a window.
 
         Weights and intervals are computed from the errors at the origins, and from the
-        errors since the models were fitted. Arguments are those of `Forecaster.ahead`.
+        errors since the models were fitted.
+
+        Args:
+            window: the last rows of a series.
+            levels: coverages of the prediction intervals.
+            horizon: number of rows, or a duration; None for the horizon that the models
+                were trained for.
+
+        Returns:
+            (horizon,) forecasts and (horizon, 2 * levels) their quantiles in ascending
+            order, in the target's unit. No known value lies below
+            `SeriesQuestion.lowest`; ends that are not known are infinite.
+
+        Raises:
+            UsageError: a level or the horizon is wrong.
         """
+        require_levels(levels)
         if self.by_champions is not self:
             return self.by_champions.ahead(window, levels, horizon)
         count = steps_of(self.spec, horizon)
@@ -341,173 +430,13 @@ class SeriesModels:
         errors[closed[positions]] = np.nan
         return _Past(errors[:-1], delay, combined[-1], positions, closed)
 
-
-@dataclass(frozen=True)
-class Forecaster:
-    """What reads rows and forecasts what comes next.
-
-    Attributes:
-        name: the name of the answer.
-        parts: the models of some series each. A series in both is forecast by the last.
-    """
-
-    name: str
-    parts: Sequence[SeriesModels]
-
-    @classmethod
-    def checked(cls, folder: Path) -> "Forecaster":
-        """Read a folder whose files were compared with their hashes (`seal.check`).
-
-        Raises:
-            UnrollError: a file is missing, damaged or too old, or a member is no model
-                of Unroll's answers.
-        """
-        spec = read_checked(folder / SPEC, ForecasterSpec, seal.CURE)
-        every = read_npz(folder / ARRAYS, seal.CURE)
-        parts = []
-        for number, own in enumerate(spec.parts):
-            for member in own.members:
-                require_own_model(member.experiment)
-                try:
-                    recipe(member.name, member.experiment)
-                except UsageError as error:
-                    raise damaged(folder / SPEC, error, seal.CURE) from None
-            begin = f"{number}."
-            arrays = {
-                key.removeprefix(begin): array
-                for key, array in every.items()
-                if key.startswith(begin)
-            }
-            try:
-                _check(arrays, own)
-            except ValueError as error:
-                raise damaged(folder / ARRAYS, error, seal.CURE) from None
-            weights = {
-                member.name: folder / "weights" / str(number) / member.name
-                for member in own.members
-            }
-            parts.append(SeriesModels(own, arrays, weights))
-        return cls(spec.name, parts)
-
-    def save(self, folder: Path) -> None:
-        """Write forecaster.json, forecaster.npz and weights/ into a folder.
-
-        `seal.write` has to follow, before `checked`.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        spec = ForecasterSpec(name=self.name, parts=[part.spec for part in self.parts])
-        write_json(folder / SPEC, spec.model_dump())
-        arrays = dict[str, Array]()
-        for number, part in enumerate(self.parts):
-            arrays |= {f"{number}.{key}": array for key, array in part.arrays.items()}
-            for member in part.spec.members:
-                source = part.weights[member.name]
-                target = folder / "weights" / str(number) / member.name
-                if target == source:
-                    continue
-                target.mkdir(parents=True)
-                for name in member.weights:
-                    for file in source.glob(f"{name}.*"):
-                        shutil.copyfile(file, target / file.name)
-        write_npz(folder / ARRAYS, arrays)
-
-    @property
-    def first(self) -> SeriesModelsSpec:
-        """The models of most series."""
-        return self.parts[0].spec
-
-    @property
-    def question(self) -> SeriesQuestion:
-        """What most models were trained to answer; names, units and forms are of all."""
-        return self.first.question
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the series."""
-        return [*{name: None for part in self.parts for name in part.names}]
-
-    @property
-    def reach(self) -> int:
-        """The number of rows that most models look at."""
-        return self.first.reach
-
-    @property
-    def late(self) -> list[str]:
-        """The names of series that the last of several parts forecasts."""
-        return self.parts[-1].names if len(self.parts) > 1 else []
-
-    def why(self, series: str) -> str:
-        """Return in words which models forecast a series."""
-        return self.of_series(series).spec.why
-
-    @property
-    def models(self) -> list[str]:
-        """The models that can forecast most series."""
-        return self.parts[0].models
-
-    def of_model(self, model: str, why: str) -> "Forecaster":
-        """Return the forecaster by one of `models`, which `why` names in words.
-
-        A part that has no such model stays as it is.
-
-        Raises:
-            UsageError: there is no such model.
-        """
-        one_of(model, self.models, "model")
-        parts = []
-        for part in self.parts:
-            names = part.spec.combined if model == ENSEMBLE else [model]
-            has = model in part.models
-            parts.append(part.of_models(names, why) if has else part)
-        return replace(self, parts=parts)
-
-    def of_series(self, series: str) -> SeriesModels:
-        """Return the part that forecasts a series."""
-        return next(
-            part for part in reversed(self.parts) if series in part.spec.fitted.series
-        )
-
     def load_models(self) -> None:
         """Read the models now, not at the first forecast.
 
         Raises:
             UnrollError: weights are missing or damaged.
         """
-        for part in self.parts:
-            _ = part.by_champions.predict
-
-    def ahead(
-        self,
-        window: Window,
-        levels: Sequence[float] = (intervals.USUAL,),
-        horizon: int | str | None = None,
-    ) -> tuple[Array, Array]:
-        """Forecast the timesteps after a window.
-
-        Args:
-            window: the last rows of a series.
-            levels: coverages of the prediction intervals.
-            horizon: number of rows, or a duration; None for the horizon that the models
-                were trained for.
-
-        Returns:
-            (horizon,) forecasts and (horizon, 2 * levels) their quantiles in ascending
-            order, in the target's unit. No known value lies below
-            `SeriesQuestion.lowest`; ends that are not known are infinite.
-
-        Raises:
-            UsageError: a level or the horizon is wrong.
-        """
-        require_levels(levels)
-        return self.of_series(window.question.series).ahead(window, levels, horizon)
-
-    def latest(self, history: History) -> Window:
-        """Return the last window of some rows.
-
-        Raises:
-            UnrollError: rows are too few, or there is a gap.
-        """
-        return self.of_series(history.question.series).latest(history)
+        _ = self.by_champions.predict
 
     def read(
         self, paths: Sequence[Path], plan: Sequence[Path] = ()
@@ -541,15 +470,9 @@ class Forecaster:
 
         Models of whole series see no plan.
         """
-        found = dict[str, History]()
-        ids = read.cells.get(self.question.csv.series_id)
-        there = {*(self.names if ids is None else timestamp_formats.as_text(ids))}
-        for part in self.parts:
-            if there & {*part.names} or (part is self.parts[-1] and not found):
-                own_plans = plans if part is self.parts[0] else ()
-                own = replace(read, form=part.spec.form)
-                found |= histories(part.spec.questions, own, own_plans)
-        return found
+        plans = [] if self.spec.whole else plans
+        form = replace(read, form=self.spec.form)
+        return histories(self.spec.questions, form, plans)
 
     def latest_of(
         self, rows: files.FileRows, plans: Sequence[files.FileRows] = ()
@@ -638,7 +561,7 @@ class Forecaster:
         return pd.concat(frames, ignore_index=True)
 
 
-def steps_of(spec: SeriesModelsSpec, horizon: int | str | None) -> int:
+def steps_of(spec: ForecasterSpec, horizon: int | str | None) -> int:
     """Return the number of timesteps to forecast.
 
     Args:
@@ -682,7 +605,7 @@ def digest(window: Array) -> bytes:
     return hashlib.sha256(window.tobytes()).digest()
 
 
-def _check(arrays: Mapping[str, Array], spec: SeriesModelsSpec) -> None:
+def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:
     """Raise ValueError unless the arrays have the shapes of a part."""
     needed = {"truth", "forecasts", "series_id", "positions"}
     if spec.whole:
@@ -703,7 +626,7 @@ def _check(arrays: Mapping[str, Array], spec: SeriesModelsSpec) -> None:
     checks = [
         truth.ndim == 2 and truth.shape[1] == steps,
         numbers.dtype.kind in "iu",
-        {*named} <= every if spec.whole else {*named} == every,
+        {*named} <= every,
         len(spec.members) * together * steps <= MOST_WAITING,
         positions.shape == truth.shape
         and positions.dtype.kind in "iu"

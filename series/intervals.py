@@ -177,23 +177,6 @@ def closed(truth: Array, positions: Array, zero: float = 0.0) -> Array:
     return np.asarray((zeros == counts) & (chance < MOST_CHANCE))
 
 
-def ended(values: Array, fewest: int) -> bool:
-    """Return whether a series is 0 at its end for longer than ever and than by chance.
-
-    Args:
-        values: (rows,) the last values, NaN where nothing was measured.
-        fewest: the fewest rows of 0.
-    """
-    known = values[np.isfinite(values)]
-    others = np.flatnonzero(known)
-    last = int(others[-1]) if len(others) else -1
-    zeros = len(known) - 1 - last
-    usual = int(np.diff(others, prepend=-1).max(initial=1)) - 1
-    sold = max(1, len(others)) / max(1, last + 1)
-    chance = (1 - sold) ** zeros
-    return zeros >= max(fewest, 2 * usual) and chance < MOST_CHANCE
-
-
 def of_open(errors: Array, truth: Array, positions: Array, zero: float = 0.0) -> Array:
     """Return errors (series, origins, steps), NaN at positions that are closed."""
     is_closed = closed(truth, positions, zero)

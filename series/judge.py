@@ -156,7 +156,7 @@ def between(answer: Answer, model: str, other: str) -> Judgement:
 
 
 def _of_model(answer: Answer, name: str) -> pd.DataFrame:
-    rows = answer.board.later(answer.of_board)
+    rows = answer.board.later(answer.forecasts)
     return rows[rows["model"] == name].reset_index(drop=True).astype({"unique_id": str})
 
 
@@ -204,7 +204,7 @@ def _sentence(name: str, champion: str, board: Board, compared: ModelComparison)
 def _checked(
     table: pd.DataFrame, answer: Answer, champion: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the later half's values with the y_hat of a table, without late series."""
+    """Return the later half's values with the y_hat of a table."""
     board = answer.board
     if not isinstance(table, pd.DataFrame):
         raise UsageError(
@@ -228,7 +228,6 @@ def _checked(
         ds=_timestamps(table["ds"], champion["ds"]),
         y_hat=pd.to_numeric(table["y_hat"], errors="coerce").astype(float),
     )
-    rows = rows[~rows["unique_id"].isin({*answer.late} - {*board.deviations})]
     merged = champion.drop(columns="y_hat").merge(
         board.later(rows), on=KEYS, how="outer", indicator=True
     )

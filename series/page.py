@@ -92,7 +92,7 @@ def _weeks_picture(answer: Answer, path: Path) -> dict[str, str]:
     for name in (board.network, board.opponent):
         if name is not None:
             sides[name] = title(board, answer.findings.titles, name)
-    errors = mae_by_block(answer.of_board, board)
+    errors = mae_by_block(answer.forecasts, board)
     plot.by_week(path, errors, sides, unit=board.unit)
     caption = f"The picture has the error of both, in the {errors.index.name} that compare them."
     return {caption: path.read_text(encoding="utf-8")}
@@ -106,7 +106,7 @@ def why_pictures(answer: Answer, windows: Mapping[str, Window]) -> dict[str, str
     from series import plot
 
     names = answer.explained
-    first = next((name for name in windows if name not in answer.late), None)
+    first = next(iter(windows), None)
     if not names or first is None:
         return {}
     shown = title(answer.board, answer.findings.titles, names[0])

@@ -152,6 +152,7 @@ def options(
         week=bool(proposal.day) or profile.calendar == "business",
         overlap=True,
         partial=True,
+        begun=bool(profile.series_id),
         future=proposal.future,
         holidays=proposal.holidays,
     )
@@ -243,12 +244,7 @@ def _from_zero(dataset: Dataset) -> Dataset:
     )
 
 
-def as_wholes(
-    name: str,
-    profile: FileProfile,
-    proposal: Proposal,
-    names: Collection[str] | None = None,
-) -> Prepared:
+def as_wholes(name: str, profile: FileProfile, proposal: Proposal) -> Prepared:
     """Return series as they are, each from its first row or its last long gap on.
 
     Values are divided by the size of a series' usual changes. The split "train" has a
@@ -258,12 +254,11 @@ def as_wholes(
         name: the name of the data set.
         profile: the profile of the files, with their rows.
         proposal: the question.
-        names: the names of the series; None for all.
 
     Raises:
         UnrollError: no series has a row.
     """
-    fitted = _fitted_to_wholes(profile, proposal, names)
+    fitted = _fitted_to_wholes(profile, proposal)
     form = replace(profile.file, form=fitted.csv)
     # of these rows an unfinished last one was left out
     questions = {
@@ -294,14 +289,9 @@ def as_wholes(
     return Prepared(dataset, whole=True, left_out=left_out)
 
 
-def _fitted_to_wholes(
-    profile: FileProfile, proposal: Proposal, names: Collection[str] | None
-) -> Preprocessing:
+def _fitted_to_wholes(profile: FileProfile, proposal: Proposal) -> Preprocessing:
     """Return how rows are read whose models see the target alone; scales are unknown."""
-    every = profile.series if profile.series_id else [ALONE]
-    chosen = [each for each in every if names is None or each in names]
-    others = {*every} - {*chosen}
-    csv, cleaning, windows = options(profile, proposal, others)
+    csv, cleaning, windows = options(profile, proposal)
     kept = {proposal.target, profile.series_id}
     alone = {
         "drop": [column for column in profile.columns if column not in kept],
@@ -309,6 +299,7 @@ def _fitted_to_wholes(
     }
     of_one_row = {
         "lookback": windows.step,
+        "begun": False,
         "stride": 1,
         "week": False,
         "future": [],
@@ -323,7 +314,7 @@ def _fitted_to_wholes(
         cleaning=cleaning,
         windows=windows.model_copy(update=of_one_row),
         columns=columns,
-        series=dict.fromkeys(chosen, unknown),
+        series=dict.fromkeys(profile.series if profile.series_id else [ALONE], unknown),
     )
 
 

@@ -15,7 +15,6 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import ALONE, CsvFormat
 from pipeline.errors import UnknownAheadError, UnrollError
-from series import intervals
 from series.options import argument
 from series.reading import premises
 from series.reading.files import FileRows, table_of
@@ -29,6 +28,9 @@ FEWEST_ZEROS = 8
 
 ZEROS = np.timedelta64(28, "D")
 """The shortest time that these rows span."""
+
+MOST_CHANCE = 1e-4
+"""Largest chance of so many rows of 0 in a series that has not ended."""
 
 MOST = 14
 """Largest number of origins since the fit whose errors count; the last ones count."""
@@ -66,6 +68,7 @@ class Window:
         since: the origins since the models were fitted; None if they do not count.
         new: number of rows since the models were fitted, as a share of the rows before.
         ended: a line about rows at the end without a target; "" without such rows.
+        over: whether the target is 0 for so long that the series has ended.
     """
 
     question: SeriesQuestion
@@ -77,12 +80,7 @@ class Window:
     since: Since | None = None
     new: float = 0.0
     ended: str = ""
-
-    @property
-    def over(self) -> bool:
-        """Whether the target is 0 for so long that the series has ended."""
-        fewest = max(FEWEST_ZEROS, int(ZEROS / self.question.row))
-        return self.question.lowest == 0 and intervals.ended(self.target, fewest)
+    over: bool = False
 
     def times(self, steps: int) -> Any:
         """Return a pandas DatetimeIndex of the next `steps` timesteps."""
@@ -171,16 +169,31 @@ class History:
     def behind(self, origins: Array, timesteps: int) -> Array:
         """Return the inputs at some origins: (origins, timesteps, columns + calendar).
 
-        They are NaN before the first row and before the last gap.
+        They are NaN before the first row and before the last gap. The rows of a lookback
+        are `completed` if windows count whose series has just begun.
         """
-        apart = np.diff(self.measured.series.timestamps) != self.question.row
-        starts = np.concatenate([[0], np.flatnonzero(apart) + 1])
-        start = starts[np.searchsorted(starts, origins, "right") - 1]
         steps = self.question.windows.step * np.arange(1 - timesteps, 1)
         index = origins[:, None] + steps
+        start = self.starts(origins)[:, None]
         inputs = self.inputs[np.maximum(index, 0)]
-        inputs[index < start[:, None]] = np.nan
+        inputs[index < start] = np.nan
+        if self.question.windows.begun:
+            seen = index[:, -self.question.timesteps :]
+            known = self.inputs[np.maximum(seen, 0)]
+            inputs[:, -self.question.timesteps :] = completed(
+                known, seen < start, self.question
+            )
         return inputs
+
+    def starts(self, origins: Array) -> Array:
+        """Return the first row (origins,) from which on no gap lies before an origin."""
+        rows = self.measured.series
+        if not self.question.windows.begun:
+            apart = np.diff(rows.timestamps) != self.question.row
+            starts = np.concatenate([[0], np.flatnonzero(apart) + 1])
+            return np.asarray(starts[np.searchsorted(starts, origins, "right") - 1])
+        runs = series.runs_of(rows, self.question.spacing)
+        return np.asarray(np.maximum(np.searchsorted(runs, runs[origins]), rows.start))
 
     def since(self, timesteps: int, until: np.datetime64, stride: int) -> Since:
         """Return the last `MOST` origins from `until` on.
@@ -208,6 +221,55 @@ class History:
         values = np.where(observed, self.inputs[targets, self.target], np.nan)
         inputs = self.behind(origins, timesteps)
         return Since(inputs, values, rows.timestamps[origins])
+
+
+def ended(values: Array, row: np.timedelta64) -> Array:
+    """Return at each row (rows,) whether the series has ended.
+
+    It has ended if it is 0 for longer than twice any time before, and than by chance.
+
+    Args:
+        values: (rows,) what was measured, NaN where nothing was.
+        row: the time from row to row.
+    """
+    fewest = max(FEWEST_ZEROS, int(ZEROS / row))
+    is_known = np.isfinite(values)
+    sold = values[is_known] != 0
+    places = np.arange(len(sold))
+    last = np.maximum.accumulate(np.where(sold, places, -1))
+    before = np.concatenate([[-1], last[:-1]])[: len(last)]
+    usual = np.maximum.accumulate(np.where(sold, places - before - 1, 0))
+    zeros = places - last
+    share = np.maximum(np.cumsum(sold), 1) / np.maximum(last + 1, 1)
+    is_over = zeros >= np.maximum(fewest, 2 * usual)
+    is_over &= (1 - share) ** zeros < MOST_CHANCE
+    return np.asarray(np.append(False, is_over)[np.cumsum(is_known)])
+
+
+def completed(inputs: Array, before: Array, question: SeriesQuestion) -> Array:
+    """Return windows whose rows before the first one of a series are made up.
+
+    They are its known rows, repeated backwards: in whole cycles if it has one, so that
+    seasons stay in their place.
+
+    Args:
+        inputs: (windows, timesteps, columns + calendar); the calendar and the mark of
+            filled rows are known in all rows.
+        before: (windows, timesteps) whether a row lies before the first one.
+        question: the preparation of the series.
+    """
+    timesteps = inputs.shape[1]
+    lacking = before.sum(axis=1, keepdims=True)
+    known = np.maximum(timesteps - lacking, 1)
+    cycle = question.cleaning.repeat or 1
+    period = np.where(known < cycle, known, known // cycle * cycle)
+    places = np.arange(timesteps)
+    source = lacking + (places - lacking) % period
+    source = np.where(before, np.minimum(source, timesteps - 1), places)
+    repeated = np.take_along_axis(inputs, source[:, :, None], axis=1)
+    made = inputs.copy()
+    made[:, :, question.of_rows] = repeated[:, :, question.of_rows]
+    return made
 
 
 def histories(
@@ -248,13 +310,15 @@ def histories(
     by_series = {}
     for series_id, every in table.by_series(questions).items():
         asked = questions[series_id]
-        own = _up_to_last_target(question, every)
+        own = every.only(every.timestamps <= end)
+        if not question.windows.begun:
+            own = _up_to_last_target(question, every)
         measured = series.rows_of(
             own,
             question.csv,
             question.cleaning,
             question.windows,
-            _beforehand(asked, own, every, planned, end),
+            _beforehand(asked, own, every, planned),
         )
         limit = _fill_of_gapless(question)
         if limit:
@@ -343,8 +407,9 @@ def latest(
     last = len(rows.values) - 1
     first = last + 1 - question.reach
     _require_whole(history, first)
+    first = max(first, int(history.starts(np.array([last]))[0]))
     inputs = history.behind(np.array([last]), timesteps)[0]
-    seen = inputs[-question.windows.lookback // question.windows.step :]
+    seen = inputs[-question.timesteps :]
     finite = np.isfinite(seen).all(axis=0)
     if not finite.all():
         column = question.fitted.columns[finite.argmin()]
@@ -359,16 +424,18 @@ def latest(
     if until is not None:
         new = int((rows.timestamps > until).sum())
         since = history.since(timesteps, until, stride)
+    target = history.measured.target(history.target)
     return Window(
         question=question,
         stamps=times,
-        target=history.measured.target(history.target)[first:],
+        target=target[first:],
         inputs=inputs,
         last=rows.timestamps[last],
         unusual=_unusual(question, times, values),
         ended=_ended(history),
         since=since,
         new=new / max(1, len(rows.timestamps) - new),
+        over=question.lowest == 0 and bool(ended(target, question.row)[-1]),
     )
 
 
@@ -425,13 +492,10 @@ def _beforehand(
     past: RowTable,
     table: RowTable,
     planned: Sequence[Any],
-    end: np.datetime64,
 ) -> series.Plan:
     """Return the columns that are known beforehand, for the timesteps to forecast.
 
     They are read from the rows of `table`, and from `planned`, as `_planned` returns it.
-    Up to the `end` of all series a value that is missing is the last one: the series
-    has ended before, as a product that is no longer sold.
 
     Raises:
         UnknownAheadError: a value is not known for a timestep.
@@ -450,9 +514,7 @@ def _beforehand(
     known = pd.concat(tables).reindex(columns=names).groupby(level=0).last()
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
     times = last + lead * question.row
-    earlier = known[known.index <= end].ffill()
-    ahead = known.combine_first(earlier.reindex(times[times <= end], method="ffill"))
-    ahead = ahead.reindex(times)
+    ahead = known.reindex(times)
     for time, unknown in ahead.isna().iterrows():
         if unknown.any():
             of = f" of {question.series}" if question.series != ALONE else ""
@@ -578,6 +640,9 @@ def _require_whole(history: History, first: int) -> None:
         raise UnrollError(
             f"{needed}, and there are {len(rows.values):,}; add earlier rows"
         )
+    if question.windows.begun:
+        _require_not_over(history)
+        return
     if first < rows.start:
         column = columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
         until = question.when(rows.timestamps[rows.start - 1])
@@ -601,6 +666,26 @@ def _require_whole(history: History, first: int) -> None:
         raise UnrollError(
             f"{needed}, and {column!r} was not measured up to "
             f"{question.when(rows.timestamps[row])}{filled}; add values there"
+        )
+
+
+def _require_not_over(history: History) -> None:
+    """Raise UnrollError if nothing was measured in the last rows of a series.
+
+    Of as many rows as are forecast some must be known, and the last one be filled.
+    """
+    question = history.question
+    rows = history.measured.series
+    known = np.flatnonzero(~rows.unknown[:, history.target])
+    last = len(rows.values) - 1
+    is_late = rows.late is not None and bool(rows.late[-1])
+    if not len(known):
+        raise UnrollError(f"{history.name}: there is no row with a value")
+    if is_late or last - known[-1] >= question.ahead[-1]:
+        raise UnrollError(
+            f"{history.name}: it was measured last at "
+            f"{question.when(rows.timestamps[known[-1]])}, and the rows of other series "
+            f"end at {question.when(rows.timestamps[last])}; add its last rows"
         )
 
 

@@ -34,7 +34,7 @@ from series.options import (
     Title,
     argument,
 )
-from series.preparation import not_forecast, some_reasons
+from series.preparation import not_forecast
 from series.rows import Window
 from series.source import Data, RowsFile, rows_of
 
@@ -83,38 +83,6 @@ class Seconds(pydantic.RootModel[dict[str, float]]):
     model_config = pydantic.ConfigDict(strict=True, allow_inf_nan=False)
 
 
-class PartFindings(Strict):
-    """What was found about some series.
-
-    Attributes:
-        board: the scores of all models, and who forecasts.
-        titles: name of a model -> its title.
-        models_left_out: name of a model -> why it was not fitted.
-        mostly_zero: the number of series whose median is 0.
-        late: name of a series -> why it is not cut into windows as others are.
-    """
-
-    board: Board
-    titles: dict[str, str]
-    models_left_out: dict[str, str]
-    mostly_zero: Annotated[int, pydantic.Field(ge=0)]
-    late: dict[str, str]
-
-    @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "PartFindings":
-        """Check that the board names models that it has."""
-        self.board.check()
-        for name in [*self.board.models, *self.board.members]:
-            if name not in self.titles and name != ENSEMBLE:
-                raise ValueError(f"titles must have the model {name!r:.80}")
-        return self
-
-    @property
-    def title(self) -> str:
-        """The model that forecasts, in words."""
-        return sentence.title(self.board, self.titles, self.board.champion)
-
-
 class Findings(Strict):
     """The content of answer.json.
 
@@ -125,8 +93,10 @@ class Findings(Strict):
         code: version and hash of the code.
         target: the column that is forecast.
         horizon: timesteps that are forecast at once.
-        parts: what was found about most series; and about those that are too short or
-            late for windows, if there are some beside others.
+        board: the scores of all models, and who forecasts.
+        titles: name of a model -> its title.
+        models_left_out: name of a model -> why it was not fitted.
+        mostly_zero: the number of series whose median is 0.
         series_left_out: name of a series -> why it is not forecast.
         groups: a column that groups series, such as a family -> name of a series -> its
             word there.
@@ -140,17 +110,24 @@ class Findings(Strict):
     code: str
     target: str
     horizon: Annotated[int, pydantic.Field(ge=1, le=MOST_TIMESTEPS)]
-    parts: Annotated[list[PartFindings], pydantic.Field(min_length=1, max_length=2)]
+    board: Board
+    titles: dict[str, str]
+    models_left_out: dict[str, str]
+    mostly_zero: Annotated[int, pydantic.Field(ge=0)]
     series_left_out: dict[str, str]
     groups: dict[str, dict[str, str]] = pydantic.Field(default={})
     integers: Annotated[
         str, pydantic.StringConstraints(pattern="^(u?int(8|16|32|64))?$")
     ]
 
-    @property
-    def titles(self) -> dict[str, str]:
-        """Name of a model of most series -> its title."""
-        return self.parts[0].titles
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "Findings":
+        """Check that the board names models that it has."""
+        self.board.check()
+        for name in [*self.board.models, *self.board.members]:
+            if name not in self.titles and name != ENSEMBLE:
+                raise ValueError(f"titles must have the model {name!r:.80}")
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,8 +168,8 @@ class Answer:
 
     @property
     def board(self) -> Board:
-        """The scores of the models of most series, and who forecasts them."""
-        return self.findings.parts[0].board
+        """The scores of the models, and who forecasts."""
+        return self.findings.board
 
     @property
     def unit(self) -> str:
@@ -220,13 +197,9 @@ class Answer:
         """
         found = self.findings
         count = len(self.forecaster.names)
-        every = count + len(self.series_left_out)
         texts = [
             not_forecast(self.series_left_out, count),
-            sentence.of_late(
-                some_reasons(self.late), len(self.late), every, found.parts[-1].title
-            ),
-            sentence.hint(self.board, found.titles, found.parts[0].mostly_zero),
+            sentence.hint(self.board, found.titles, found.mostly_zero),
             sentence.of_known(self.forecaster.question.windows.future),
         ]
         return " ".join(filter(None, texts))
@@ -235,23 +208,12 @@ class Answer:
     def left_out(self) -> dict[str, str]:
         """Name of a model -> why it was not fitted; series -> why it is not forecast."""
         found = self.findings
-        return {**found.parts[0].models_left_out, **found.series_left_out}
+        return {**found.models_left_out, **found.series_left_out}
 
     @property
     def series_left_out(self) -> dict[str, str]:
         """Name of a series -> why it is not forecast."""
         return self.findings.series_left_out
-
-    @property
-    def of_board(self) -> pd.DataFrame:
-        """The forecasts of all series that `board` scores; late ones have their own."""
-        names = self.forecasts["unique_id"].astype(str)
-        return self.forecasts[names.isin(self.board.deviations)]
-
-    @property
-    def late(self) -> dict[str, str]:
-        """Name of a series that a simple model forecasts -> why."""
-        return self.findings.parts[-1].late
 
     @property
     def models(self) -> pd.DataFrame:
@@ -295,13 +257,11 @@ class Answer:
         Raises:
             UsageError: there is no such column.
         """
-        most = self.of_board
-        rows = [most, self.forecasts.drop(most.index)]
-        judged = []
-        for part, own in zip(self.findings.parts, rows, strict=False):
-            later = part.board.later(own)
-            for role, name in (("", part.board.champion), ("naive_", part.board.naive)):
-                judged.append(later[later["model"] == name].assign(role=role))
+        later = self.board.later(self.forecasts)
+        judged = [
+            later[later["model"] == name].assign(role=role)
+            for role, name in (("", self.board.champion), ("naive_", self.board.naive))
+        ]
         return accounts.scores(pd.concat(judged), by, self._groups(by))
 
     def sums(self, by: str, **arguments: Any) -> pd.DataFrame:

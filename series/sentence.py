@@ -205,23 +205,6 @@ def hint(
     return " ".join(texts)
 
 
-def of_late(reasons: str, count: int, used: int, by: str) -> str:
-    """Return a sentence on series that are too short or late; "" if there are none.
-
-    Args:
-        reasons: why they are, in words.
-        count: the number of these series.
-        used: the number of all series.
-        by: the model that forecasts them.
-    """
-    if not count:
-        return ""
-    return (
-        f"{count:,} of {used:,} series {'is' if count == 1 else 'are'} too short or too "
-        f"late for these models, and forecast by {by} ({reasons})."
-    )
-
-
 def of_known(columns: Sequence[str]) -> str:
     """Return a sentence on errors with columns known beforehand; "" without any."""
     if not columns:

@@ -129,6 +129,22 @@ class SeriesQuestion:
         return self.fitted.columns[: len(self.fitted.columns) - derived]
 
     @property
+    def timesteps(self) -> int:
+        """The number of timesteps of a window."""
+        return self.windows.lookback // self.windows.step
+
+    @property
+    def of_rows(self) -> list[int]:
+        """The places of columns that are unknown where a series has no row.
+
+        The calendar and the mark of filled rows are known there, too.
+        """
+        places = [*range(len(self.fitted.columns) - bool(self.windows.holidays))]
+        if self.cleaning.fill is not None:
+            places.remove(len(self.read))
+        return places
+
+    @property
     def numbers(self) -> list[str]:
         """The columns of numbers."""
         words = tuple(f"{name}=" for name in self.csv.words)
@@ -219,11 +235,11 @@ class Member(Strict):
         return [f"seed_{seed}_{self.point}" for seed in self.seeds]
 
 
-class SeriesModelsSpec(Strict):
-    """The models of some series as plain data.
+class ForecasterSpec(Strict):
+    """The content of forecaster.json: the models of some series.
 
     Attributes:
-        dataset: the name of the data set.
+        dataset: the name of the data set, and of the answer.
         fitted: the preparation of the rows of each series.
         members: the models that were fitted to all rows.
         champions: the members that forecast if none is named. All members if it is
@@ -255,7 +271,7 @@ class SeriesModelsSpec(Strict):
     until: Timestamp
 
     @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "SeriesModelsSpec":
+    def _consistent(self) -> "ForecasterSpec":
         """Check that series and members have the columns and steps of the windows."""
         self._require_columns()
         names = {member.name for member in self.members}
@@ -362,16 +378,3 @@ class SeriesModelsSpec(Strict):
         reach = self.question.reach * timestep + 2 * (timestep - 1)
         longest = (self.timesteps - 1) * self.fitted.windows.step + 1
         return max(reach, longest * timestep)
-
-
-class ForecasterSpec(Strict):
-    """The content of forecaster.json.
-
-    Attributes:
-        name: the name of the answer.
-        parts: the models of some series each; a series in several is forecast by the
-            last of them.
-    """
-
-    name: str
-    parts: Annotated[list[SeriesModelsSpec], pydantic.Field(min_length=1, max_length=2)]

@@ -18,6 +18,8 @@ from series.backtest import Plan
 from series.comparison import POWER, objective_of
 from series.models.recipes import recipe
 from series.models.residual import reach
+from series.rows import completed
+from series.spec import SeriesQuestion
 
 VALIDATION_SHARE = 0.15
 """Share of the windows, the last ones, on which options are chosen."""
@@ -243,10 +245,47 @@ def with_lookback(
         windows: the windows, as long as the data set says.
     """
     options = experiment.model.options
+    windows = _with_begun(dataset, windows)
     if experiment.model.family == "residual":
         seen = reach(options["last"], options["cycles"]) * windows.step
         return replace(windows, lookback=min(seen, windows.lookback))
     return extended(windows, options.get("history") or 0, dataset.series_id)
+
+
+def _with_begun(dataset: Dataset, windows: Windows) -> Windows:
+    """Return windows with rows before the first one of a series as `rows.completed`.
+
+    Such windows have rows of their own, behind the rows of all series.
+    """
+    fitted = dataset.fitted
+    if fitted is None or not fitted.windows.begun:
+        return windows
+    ids = np.asarray(dataset.series_id)
+    known = np.flatnonzero(np.isfinite(np.asarray(dataset.truth)))
+    # (rows,) the first known row of each row's series
+    first = known[np.searchsorted(ids[known], ids)]
+    begin = first[windows.rows - windows.step]
+    late = windows.rows - windows.lookback < begin
+    if not late.any():
+        return windows
+    # (late windows, rows of a window and its targets)
+    span = np.arange(-windows.lookback, windows.ahead[-1] + 1)
+    places = windows.rows[late, None] + span
+    values = windows.series[places]
+    inputs = values[:, : windows.lookback : windows.step]
+    before = places[:, : windows.lookback : windows.step] < begin[late, None]
+    question = SeriesQuestion(dataset.name, fitted, next(iter(fitted.series)))
+    values[:, : windows.lookback : windows.step] = completed(inputs, before, question)
+    rows = windows.rows.copy()
+    rows[late] = len(ids) + len(span) * np.arange(len(places)) + windows.lookback
+    columns = values.shape[2]
+    measured = np.asarray(windows.measured)
+    return replace(
+        windows,
+        series=np.concatenate([windows.series, values.reshape(-1, columns)]),
+        rows=rows,
+        measured=np.concatenate([measured, measured[places].ravel()]),
+    )
 
 
 def extended(windows: Windows, timesteps: int, series_id: Array | None) -> Windows:

@@ -436,14 +436,19 @@ def corrected_rows(
         "validation": (first, second),
         "test": (second, len(series.values)),
     }
+    # Rows before those of a series that has just begun hold no gap.
+    begin = series.start if windows.begun else 0
     rows: Rows = {}
     lost = {"windows lost to gaps": 0, "windows lost to unknown targets": 0}
     for split, (start, stop) in blocks.items():
         earliest = start + lookback
         if windows.overlap:
             earliest = max(series.start + lookback, start - ahead[0])
+        if windows.begun:
+            earliest = max(lookback, series.start + windows.step, start - ahead[0])
         candidates = np.arange(earliest, stop - ahead[-1])
-        whole = runs[candidates - lookback] == runs[candidates + ahead[-1]]
+        first = np.maximum(candidates - lookback, begin)
+        whole = runs[first] == runs[candidates + ahead[-1]]
         known = np.full(len(candidates), not windows.partial)
         for steps in ahead:
             measured = ~series.unknown[candidates + steps, target]

@@ -166,6 +166,8 @@ class WindowSpec(Strict):
         partial: whether windows count if only some of their targets were measured. A
             method with a training row for each value then loses only the missing
             values. Rows before the first measured target are left out.
+        begun: whether windows count whose first rows lie before the first row of their
+            series, such as a new product's. Whoever takes them says what these rows hold.
         future: columns whose later values are known in advance. Each row holds their
             values at the time of the last value to forecast.
         holidays: a country such as "DE", or a state such as "DE-BY". The column `holiday`, known in advance, is 1
@@ -184,6 +186,7 @@ class WindowSpec(Strict):
     week: bool = False
     overlap: bool = False
     partial: bool = False
+    begun: bool = False
     future: list[str] = pydantic.Field(default=[])
     holidays: str | None = None
     unit: str = ""

@@ -99,7 +99,7 @@ def test_a_model_without_contributions_is_said_with_those_that_have_them(made, t
 def test_the_combination_can_be_named_if_it_was_chosen(made, champion, asked, text):
     models = {**made.board.models, "combination": made.board.models["boosting"]}
     board = made.board.model_copy(update={"champion": champion, "models": models})
-    part = made.findings.parts[0].model_copy(update={"board": board})
+    part = made.findings.model_copy(update={"board": board})
     findings = made.findings.model_copy(update={"parts": [part]})
     with pytest.raises(UsageError, match=text):
         replace(made, findings=findings).by_model(asked)
@@ -110,7 +110,7 @@ def test_a_network_that_was_named_can_be_chosen_and_any_model_registered(
 ):
     by_gru = made.by_model("gru")
     assert by_gru.sentence == made.sentence
-    assert by_gru.forecaster.why("") == "GRU(32)"
+    assert by_gru.forecaster.why == "GRU(32)"
     by_gru.forecaster.save(tmp_path)
     seal.write(tmp_path)
     again = saved.load_forecaster(tmp_path)

@@ -181,7 +181,7 @@ def test_at_an_origin_of_the_past_it_forecasts_what_the_run_said_there(workspace
         past = whole[(stamps <= cutoff).to_numpy()]
         expected = predictions[:, place].mean(axis=0)
         (window,) = forecaster.windows(past).values()
-        (found,) = forecaster.parts[0].of_members(window.inputs)
+        (found,) = forecaster.of_members(window.inputs)
         np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-6)
         forecast = forecaster.forecast(past)
         np.testing.assert_allclose(

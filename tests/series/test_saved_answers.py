@@ -153,7 +153,7 @@ def test_it_is_refused_in_one_line_if_a_file_is_damaged(loaded):
         assert "\n" not in str(told.value)
         file.write_bytes(content)
     arrays = dict(np.load(loaded.folder / ARRAYS))
-    arrays["0.truth"] = arrays["0.truth"][:, :2]
+    arrays["truth"] = arrays["truth"][:, :2]
     np.savez(loaded.folder / ARRAYS, **arrays)
     seal.write(loaded.folder, saved.SECONDS, *saved.SHOWN)
     with pytest.raises(UnrollError, match=r"forecaster\.npz .*arrays must be of"):

@@ -262,7 +262,7 @@ def test_a_name_that_becomes_a_path_has_the_pattern_of_a_name(folder, name):
 
 @pytest.mark.parametrize(
     "place",
-    ["weights", "weights/0/mlp", "weights/0/mlp/seed_0_final.npz", FILE, ".lock"],
+    ["weights", "weights/mlp", "weights/mlp/seed_0_final.npz", FILE, ".lock"],
 )
 def test_no_link_in_an_answer_is_followed(folder, tmp_path, place):
     path = folder / place
@@ -410,13 +410,13 @@ def test_arrays_of_other_types_and_a_million_mistakes_are_one_line(folder):
     path = folder / ARRAYS
     usual = read_npz(path)
     for name, array in [
-        ("0.series_id", np.zeros(10**7, "V0")),
-        ("0.positions", usual["0.positions"].astype(np.int8)),
-        ("0.forecasts", usual["0.forecasts"].astype(np.float16)),
+        ("series_id", np.zeros(10**7, "V0")),
+        ("positions", usual["positions"].astype(np.int8)),
+        ("forecasts", usual["forecasts"].astype(np.float16)),
     ]:
         np.savez(path, **(usual | {name: array}))
         seal.write(folder, saved.SECONDS, *saved.SHOWN)
-        assert " is damaged" in str(forecast_of(folder)) or name == "0.positions"
+        assert " is damaged" in str(forecast_of(folder)) or name == "positions"
     hashes = {str(number): 0 for number in range(10**6)}
     (folder / seal.FILE).write_text(json.dumps({"files": hashes}))
     assert "the whole has 1,000,000 mistakes" in forecast_of(folder)

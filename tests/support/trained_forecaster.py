@@ -10,9 +10,9 @@ from pipeline.data.problem import problem
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from series import backtest
-from series.forecaster import Forecaster, SeriesModels
+from series.forecaster import Forecaster
 from series.preparation import fitted_of
-from series.spec import Member, SeriesModelsSpec, Shapes
+from series.spec import ForecasterSpec, Member, Shapes
 
 
 def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
@@ -38,7 +38,7 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
         seeds=run.summary.seeds if run.varies else run.summary.seeds[:1],
         point=run.points[-1],
     )
-    spec = SeriesModelsSpec(
+    spec = ForecasterSpec(
         dataset=about,
         members=[member],
         fitted=fitted_of(data),
@@ -51,5 +51,4 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
     predictions = run.predictions[f"{run.points[-1]}_test"].astype(np.float64)
     table = backtest.table(data, test, predictions.mean(axis=0)).assign(model=key)
     weights = workspace.run(about, key) / "weights"
-    part = SeriesModels(spec, backtest.arrays(data, table, [key]), {key: weights})
-    return Forecaster(name, [part])
+    return Forecaster(spec, backtest.arrays(data, table, [key]), {key: weights})

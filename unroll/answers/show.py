@@ -50,7 +50,7 @@ def show_models(answer: Answer) -> None:
     print(printable(f"{answer.name}: {answer.sentence}"))
     models = table.models(answer.models, answer.unit, answer.board.objective)
     left_out: dict[str, list[str]] = {}
-    for name, why in answer.findings.parts[0].models_left_out.items():
+    for name, why in answer.findings.models_left_out.items():
         left_out.setdefault(why, []).append(name)
     caption = [*filter(None, [printable(answer.hint), table.explained(answer.board)])]
     for why, names in left_out.items():

@@ -157,7 +157,7 @@ def _log_answer(opened: Store, group: str, answer: "Answer", mark: str) -> str:
         "target": answer.target,
         "horizon": str(answer.findings.horizon),
         "champion": answer.board.champion,
-        "forecasts by": answer.forecaster.first.why,
+        "forecasts by": answer.forecaster.why,
     }
     # in place of the user's name and the command's path
     tags = {

@@ -55,8 +55,7 @@ class Predicted:
     @property
     def why(self) -> str:
         """The models that forecast, in words."""
-        forecaster = self.answer.forecaster
-        return "; ".join(dict.fromkeys(forecaster.why(name) for name in self.windows))
+        return self.answer.forecaster.why
 
     @property
     def note(self) -> str:

@@ -212,7 +212,7 @@ def register(
     else:
         answer = load(folder).by_model(model)
         registered = model_registry.register(workspace, answer)
-        words = [answer.forecaster.first.why]
+        words = [answer.forecaster.why]
         name = answer.name
         takes = f"It takes the last {answer.forecaster.reach:,} rows"
     if not registered.new:

@@ -188,7 +188,9 @@ def from_table(
 
     With `csv.series_id` there are several series. Each is prepared on its own, at the
     timestamps of all series, and cut at the same rows. The series follow one another in
-    the data set (`Dataset.series_id`). Each is standardised by its own train rows.
+    the data set (`Dataset.series_id`). Each is standardised by its own train rows. With
+    `windows.begun` a series that begins late, or that changes late, is standardised by
+    all its rows.
 
     Raises:
         UnrollError: the rows are too few for the splits and the windows, or there is
@@ -475,7 +477,10 @@ def _cut_one(
     Raises:
         UnrollError: a split has no window, or there is nothing to learn.
     """
-    statistics = _statistics(measured, borders[0], column, windows.lag)
+    last = borders[0]
+    if windows.begun and _has_just_begun(measured, last, column, windows):
+        last = len(measured.series.values)
+    statistics = _statistics(measured, last, column, windows)
     lost = dict[str, int]()
     if documented is None:
         examples, gone = series.corrected_rows(
@@ -486,8 +491,18 @@ def _cut_one(
         examples = dict(documented)
     if not validated:
         del examples["validation"]
-    _require_room(examples, measured, windows, borders)
+    needed = {"test": examples["test"]} if windows.begun else examples
+    _require_room(needed, measured, windows, borders)
     return _Cut(statistics, examples, lost)
+
+
+def _has_just_begun(
+    measured: Measured, first: int, target: int, windows: WindowSpec
+) -> bool:
+    """Return whether the rows before row `first` are no window, or all have one value."""
+    known = measured.target(target)[measured.series.start : first]
+    known = known[np.isfinite(known)]
+    return len(known) < windows.lookback or known.min() == known.max()
 
 
 def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
@@ -522,7 +537,9 @@ def _rows_that_count(
     return table.only(table.timestamps <= measured.max())
 
 
-def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statistics:
+def _statistics(
+    measured: Measured, first: int, target: int, windows: WindowSpec
+) -> Statistics:
     """Return statistics of the train rows: those before row `first` in which all columns
     are known.
 
@@ -540,10 +557,10 @@ def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statis
         raise UnrollError(
             f"column {empty!r} holds no value in the {first} train rows; drop it"
         )
-    train = rows.values[min(rows.start + lag, first - 1) : first]
+    train = rows.values[min(rows.start + windows.lag, first - 1) : first]
     low = train.min(axis=0)
     high = train.max(axis=0)
-    if low[target] == high[target]:
+    if low[target] == high[target] and not windows.begun:
         raise UnrollError(
             f"the target {columns[target]!r} is {train[0, target]} in each of the "
             f"{first} train rows, so there is nothing to learn"
@@ -578,7 +595,7 @@ def _lacking(
     known = ~measured.series.unknown[:, target]
     needed = windows.lookback + windows.lag + int(windows.ahead[-1])
     before = int(known[:first].sum())
-    if before < needed:
+    if before < needed and not windows.begun:
         return (
             f"{known.sum():,} rows, {before:,} of them before {border}, where "
             f"{needed:,} are needed"
