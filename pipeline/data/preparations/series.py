@@ -491,8 +491,9 @@ def _cut_one(
         examples = dict(documented)
     if not validated:
         del examples["validation"]
-    needed = {"test": examples["test"]} if windows.begun else examples
-    _require_room(needed, measured, windows, borders)
+    # A series that has just begun is forecast, though it may have no window yet.
+    if not windows.begun or not np.isfinite(measured.target(column)[borders[1] :]).any():
+        _require_room(examples, measured, windows, borders)
     return _Cut(statistics, examples, lost)
 
 
