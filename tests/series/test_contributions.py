@@ -99,8 +99,7 @@ def test_a_model_without_contributions_is_said_with_those_that_have_them(made, t
 def test_the_combination_can_be_named_if_it_was_chosen(made, champion, asked, text):
     models = {**made.board.models, "combination": made.board.models["boosting"]}
     board = made.board.model_copy(update={"champion": champion, "models": models})
-    part = made.findings.model_copy(update={"board": board})
-    findings = made.findings.model_copy(update={"parts": [part]})
+    findings = made.findings.model_copy(update={"board": board})
     with pytest.raises(UsageError, match=text):
         replace(made, findings=findings).by_model(asked)
 

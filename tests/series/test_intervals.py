@@ -12,6 +12,7 @@ from pipeline.data.series_options import (
 from series import intervals
 from series.combination import known_after
 from series.intervals import FEWEST, inside, quantiles, weighted_quantile_loss
+from series.rows import ended
 from series.spec import SeriesQuestion
 
 DAILY = known_after(4, 1, 4)
@@ -207,4 +208,5 @@ def test_a_position_is_closed_where_all_values_are_0_and_not_by_chance():
 def test_a_series_has_ended_if_it_is_0_for_longer_than_ever_and_than_chance(
     earlier, zeros, over
 ):
-    assert intervals.ended(np.array([*earlier, *[0.0] * zeros]), 8) == over
+    values = np.array([*earlier, *[0.0] * zeros])
+    assert ended(values, np.timedelta64(7, "D"))[-1] == over

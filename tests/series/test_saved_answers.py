@@ -123,11 +123,6 @@ def test_another_of_its_models_forecasts_if_it_is_named(kind, loaded):
         if name not in loaded.left_out:
             value = own.iloc[back if len(own) > 7 else -1]
             assert by_naive[name] == pytest.approx(value, rel=1e-6)
-    if loaded.late:
-        usual = loaded.forecast()
-        is_late = usual["unique_id"].isin(loaded.late)
-        by_ridge = loaded.forecast(model="ridge")
-        pd.testing.assert_frame_equal(by_ridge[is_late], usual[is_late])
     with pytest.raises(UsageError, match="model must be one of: "):
         loaded.forecast(model="foo")
 
@@ -175,12 +170,9 @@ def late():
 
 def test_every_series_is_forecast_or_named_with_its_reason(late):
     assert late.series_left_out == {"E": "there is no row with a value"}
-    assert [*late.late] == ["C", "D"]
-    assert late.late["D"].startswith("3 rows, 0 of them before")
     sizes = late.forecast().groupby("unique_id").size()
     assert sizes.to_dict() == dict.fromkeys("ABCD", 4)
     assert "1 of 5 series is not forecast (E: there is no row" in late.hint
-    assert "2 of 5 series are too short or too late for these models" in late.hint
     only = with_late_ones().query("unique_id in ['C', 'D']")
     assert {*late.forecaster.forecast(only)["unique_id"]} == {"C", "D"}
     with pytest.raises(UnrollError, match="'Z', a word that"):
