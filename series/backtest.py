@@ -25,6 +25,7 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import scores
 from series.combination import known_after
 from series.options import argument
+from series.preparation import usual_change
 from series.rows import ended
 from series.spec import SeriesQuestion
 
@@ -48,6 +49,9 @@ REFITS = 3
 FEWEST_ROWS = 4
 """Smallest number of rows of a whole series before an origin."""
 
+FEWEST_CHANGES = 2
+"""Smallest number of changes of a cycle in a usual change, if there are as many."""
+
 FORECASTS = 120
 """Number of origins of all whole series together; a series has at least one."""
 
@@ -68,12 +72,14 @@ class Plan:
         refits: number of fits of each model; each forecasts from equally many origins.
         whole: whether models see whole series. Each series then has origins of its own:
             the last of them lies a horizon before its end. A series may have fewer.
+        cycle: timesteps of the longest cycle; 1 without one.
     """
 
     origins: int
     stride: int
     refits: int = REFITS
     whole: bool = False
+    cycle: int = 1
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,8 @@ def plan(dataset: Dataset, cycles: Sequence[int] = (), *, whole: bool = False) -
     """
     if whole:
         count = min(ceil_div(FORECASTS, len(dataset.scales)), MOST_OF_WHOLE)
-        return Plan(origins=count, stride=1, refits=1, whole=True)
+        cycle = max([1, *cycles])
+        return Plan(origins=count, stride=1, refits=1, whole=True, cycle=cycle)
     every = windows(dataset)
     shared, first = _candidates(scores.shared_rows(dataset, every.rows))
     spacing = every.step * max(1, dataset.period)
@@ -180,6 +187,27 @@ def _fold_of_wholes(dataset: Dataset, plan: Plan) -> Fold:
             f"a smaller {argument('horizon')}"
         )
     return Fold(train, replace(every, rows=origins))
+
+
+def usual_changes(dataset: Dataset, plan: Plan) -> Array:
+    """Return the usual change of whole series up to each origin.
+
+    Of an origin with fewer changes than `FEWEST_CHANGES` it is that of so many.
+
+    Returns:
+        (origins,) relative to that of all rows, which is not known at the origin.
+    """
+    [fold] = folds(dataset, plan)
+    every = fold.test
+    ids = np.asarray(dataset.series_id)
+    begins = np.searchsorted(ids, ids[every.rows])
+    lasts = begins + np.bincount(ids)[ids[every.rows]] - every.outputs
+    ends = np.maximum(every.rows, begins + plan.cycle + FEWEST_CHANGES)
+    target = every.series[:, every.target]
+    changes = []
+    for begin, end in zip(begins, np.minimum(ends, lasts), strict=True):
+        changes.append(usual_change(target[begin:end], plan.cycle))
+    return np.array(changes)
 
 
 def _candidates(numbers: Array) -> tuple[Array, float]:

@@ -19,7 +19,7 @@ from series.backtest import Plan
 from series.candidates import candidates
 from series.combination import require_memory
 from series.fits import FitCache, Workers
-from series.forecaster import AHEAD, DIGESTS, Forecaster, digest
+from series.forecaster import AHEAD, DIGESTS, USUAL, Forecaster, digest
 from series.leaderboard import Board
 from series.models.recipes import card
 from series.options import Arguments, argument
@@ -184,7 +184,7 @@ def _announced(plan: Plan, prepared: Prepared) -> str:
 def _ahead(
     prepared: Prepared, plan: Plan, spec: ForecasterSpec, ahead: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Return the arrays `AHEAD` and `DIGESTS` of whole series."""
+    """Return the arrays `AHEAD`, `DIGESTS` and `USUAL` of whole series."""
     dataset = prepared.dataset
     last = backtest.to_refit(dataset, plan).test
     windows = training.extended(last, spec.timesteps, dataset.series_id)
@@ -195,4 +195,5 @@ def _ahead(
     return {
         AHEAD: np.stack([ahead[member.name] for member in spec.members], axis=1),
         DIGESTS: np.stack(digests),
+        USUAL: backtest.usual_changes(dataset, plan),
     }

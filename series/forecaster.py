@@ -21,7 +21,7 @@ from pipeline.files import damaged, read_checked, read_npz, write_json, write_np
 from pipeline.training.job import Predict
 from pipeline.training.recipe import Recipe
 from pipeline.validation import one_of, validated
-from series import intervals, seal
+from series import combination, intervals, seal
 from series.combination import (
     ENSEMBLE,
     MOST_WAITING,
@@ -61,6 +61,9 @@ To fit models of whole series again would give the same."""
 DIGESTS = "digests"
 """The array (series, 32) of the SHA-256 of the windows of `AHEAD`."""
 
+USUAL = "usual"
+"""The array (origins,) of `backtest.usual_changes`."""
+
 NEVER = np.zeros(POSITIONS, bool)
 """No position of the cycle is closed."""
 
@@ -82,9 +85,10 @@ class _Past:
     """The errors up to a window, and the forecast after it.
 
     Attributes:
-        errors: (origins, steps) truth minus forecast, in model units.
+        errors: (origins, steps) truth minus forecast, in the sizes expected of them.
         delay: (steps,) number of origins after which an error is known.
-        forecast: (steps,) the forecast after the window.
+        forecast: (steps,) the forecast after the window, in model units.
+        sizes: (steps,) what turns an error of the forecast into model units.
         positions: (origins + 1, steps) the positions in the cycle; None for whole series.
         closed: (positions,) whether all values there are 0.
     """
@@ -92,6 +96,7 @@ class _Past:
     errors: Array
     delay: Array
     forecast: Array
+    sizes: Array
     positions: Array | None = None
     closed: Array = field(default_factory=lambda: NEVER)
 
@@ -103,7 +108,7 @@ class Forecaster:
     Attributes:
         spec: the models as plain data.
         arrays: `backtest.arrays`, from which weights and intervals are computed; of
-            whole series `AHEAD` and `DIGESTS`, too.
+            whole series `AHEAD`, `DIGESTS` and `USUAL`, too.
         weights: name of a member -> the folder of its weights.
         cache: digest of a window -> the members' forecasts, for the last `CACHED`
             windows. The same rows give the same bits, and run no model twice.
@@ -325,19 +330,23 @@ class Forecaster:
         past = self._past(window)
         offsets = self._offsets(past, levels)  # (steps, 2 * levels)
         forecast = past.forecast
+        sizes = past.sizes
         trained = len(forecast)
         later = window
         while len(forecast) < count:
             later = continued(later, forecast[-trained:], len(forecast))
-            forecast = np.concatenate([forecast, self._past(later).forecast])
+            following = self._past(later)
+            forecast = np.concatenate([forecast, following.forecast])
+            sizes = np.concatenate([sizes, following.sizes])
         growth, nearest = beyond(count, trained)
+        growth *= sizes[:count]
         question = window.question
         ahead = question.positions(window.times(count))
         if past.positions is not None:
-            sizes = intervals.position_sizes(
+            usual = intervals.position_sizes(
                 np.abs(past.errors)[None], past.positions[None], past.delay
             )[0, -1]
-            growth *= sizes[ahead] / sizes[ahead[nearest]]
+            growth *= usual[ahead] / usual[ahead[nearest]]
         offsets = growth[:, None] * offsets[nearest]
         scale = question.scale
         forecast = forecast[:count] * scale.std + scale.mean
@@ -348,7 +357,7 @@ class Forecaster:
         return forecast, np.where(is_closed[:, None], 0.0, quantiles)
 
     def _offsets(self, past: _Past, levels: Sequence[float]) -> Array:
-        """Return the ends of intervals (steps, 2 * levels), less the forecast."""
+        """Return the ends of intervals (steps, 2 * levels), in `_Past.sizes`."""
         if not self.spec.whole:
             count = len(past.errors)
             ends = intervals.quantiles(
@@ -361,7 +370,7 @@ class Forecaster:
         return self.ends[wanted]
 
     def _past(self, window: Window) -> _Past:
-        """Return the errors up to a window, and the forecast after it, in model units.
+        """Return the errors up to a window, and the forecast after it.
 
         Of whole series they are the errors of all series.
         """
@@ -372,15 +381,25 @@ class Forecaster:
         ahead = self.of_members(window.inputs)[:, None]  # (members, 1, steps)
         unknown = np.full((1, outputs), np.nan)
         [forecast] = self._weighted(ahead, unknown, delay)
-        return _Past(self._pooled_errors, delay, forecast)
+        errors, exponent = self._pooled_errors
+        std = window.question.scale.std
+        measured = intervals.measures(np.array([[std]]), ahead * std)
+        [sizes] = intervals.sizes_of_whole(measured, exponent) / std
+        return _Past(errors, delay, forecast, sizes)
 
     @cached_property
-    def _pooled_errors(self) -> Array:
-        """The errors (origins, steps) of all whole series, in model units."""
+    def _pooled_errors(self) -> tuple[Array, Array]:
+        """The errors (origins, steps) of all whole series, and how their sizes grow."""
         truth = self.arrays["truth"]
+        forecasts = self.arrays["forecasts"]
         delay = known_after(truth.shape[1], 1, self.spec.stride)
-        combined = self._weighted(self.arrays["forecasts"], truth, delay)
-        return np.asarray(truth - combined)
+        scales = [question.scale.std for question in self.spec.questions.values()]
+        std = np.array(scales)[self.arrays["series_id"], None]  # (origins, 1)
+        errors = std * (truth - self._weighted(forecasts, truth, delay))
+        usual = std * self.arrays[USUAL][:, None]
+        measured = intervals.measures(usual, std * forecasts)
+        exponent = intervals.of_whole(errors, measured)
+        return errors / intervals.sizes_of_whole(measured, exponent), exponent
 
     def _weighted(self, forecasts: Array, truth: Array, delay: Array) -> Array:
         shares = [self.spec.shares[name] for name in self.members if self.spec.shares]
@@ -426,9 +445,34 @@ class Forecaster:
             ]
         )
         closed = intervals.closed(truth[None], positions[None], zero)[0]
-        errors = truth - combined
+        scale = question.scale
+        levels = question.levels(combined * scale.std + scale.mean)
+        sizes = levels**self._growth
+        errors = (truth - combined) / sizes
         errors[closed[positions]] = np.nan
-        return _Past(errors[:-1], delay, combined[-1], positions, closed)
+        return _Past(errors[:-1], delay, combined[-1], sizes[-1], positions, closed)
+
+    @cached_property
+    def _growth(self) -> float:
+        """How errors grow with the level of forecasts, by the errors of all series."""
+        truth = self.arrays["truth"]
+        series = self.arrays["series_id"]
+        positions = self.arrays["positions"]
+        step = self.spec.fitted.windows.step
+        delay = known_after(truth.shape[1], step, self.spec.stride)
+        forecasts = combination.combined(
+            self.arrays["forecasts"], truth, series, delay, self.spec.objective
+        )
+        errors = truth - forecasts
+        levels = np.ones(truth.shape)
+        for number, question in enumerate(self.spec.questions.values()):
+            own = series == number
+            scale = question.scale
+            levels[own] = question.levels(forecasts[own] * scale.std + scale.mean)
+            zero = -scale.mean / scale.std
+            stacked = errors[own][None], truth[own][None], positions[own][None]
+            [errors[own]] = intervals.of_open(*stacked, zero)
+        return intervals.growth(errors, levels, series)
 
     def load_models(self) -> None:
         """Read the models now, not at the first forecast.
@@ -609,7 +653,7 @@ def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:
     """Raise ValueError unless the arrays have the shapes of a part."""
     needed = {"truth", "forecasts", "series_id", "positions"}
     if spec.whole:
-        needed |= {AHEAD, DIGESTS}
+        needed |= {AHEAD, DIGESTS, USUAL}
     if arrays.keys() != needed:
         raise ValueError(f"it must have the arrays {', '.join(sorted(needed))}")
     truth = arrays["truth"]
@@ -637,7 +681,10 @@ def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:
     if spec.whole:
         ahead = arrays[AHEAD]
         digests = arrays[DIGESTS]
+        usual = arrays[USUAL]
         checks += [
+            usual.shape == numbers.shape and usual.dtype == np.float64,
+            bool((usual > 0).all()),
             ahead.shape == (*digests.shape[:1], len(spec.members), steps),
             ahead.dtype.kind == "f",
             digests.shape[1:] == (32,) and digests.dtype == np.uint8,

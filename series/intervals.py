@@ -54,6 +54,15 @@ ROUNDING = 1e-9
 FEWEST_POOLED = 20
 """Smallest number of pooled errors of an interval, if there are as many at all."""
 
+SMALLEST_ERROR = 0.01
+"""The least error that counts in `exponents`, in mean errors; 0 has no logarithm."""
+
+PRIOR_EXPONENT = 20
+"""The weight of an exponent of 0, in errors whose measure lies a factor e off."""
+
+LEAST_SPREAD = 0.1
+"""What is added to the spread of forecasts, in usual changes; one model has none."""
+
 MOST_VALUES = 500_000
 """Number of weights that are summed up at a time; more would need much memory."""
 
@@ -146,6 +155,77 @@ def pooled(errors: Array, levels: Sequence[float]) -> Array:
         high = np.maximum(np.quantile(own, tails), 0.0)
         ends[step] = growth * np.concatenate([low[::-1], high])
     return ends
+
+
+def exponents(errors: Array, measures: Sequence[Array], groups: Array) -> Array:
+    """Return how the size of an error grows with what is known beforehand.
+
+    It is the product of the measures, each to its exponent, times a size of the group's
+    own (ridge regression of logarithms).
+
+    Args:
+        errors: (origins, steps), NaN where nothing was measured.
+        measures: (origins, steps) each, above 0, such as the level of a forecast.
+        groups: (origins, steps) or (origins, 1) the number of an error's group.
+
+    Returns:
+        (measures,); those of few errors, or of equal measures, are near 0.
+    """
+    known = np.isfinite(errors)
+    own = np.broadcast_to(groups, errors.shape)[known]
+    count = np.maximum(np.bincount(own), 1)
+    sizes = np.abs(errors[known])
+    least = SMALLEST_ERROR * (np.bincount(own, sizes) / count)[own] + ROUNDING
+    logarithms = np.log([np.maximum(sizes, least), *(each[known] for each in measures)])
+    means = np.array([np.bincount(own, values) / count for values in logarithms])
+    target, *inputs = logarithms - means[:, own]
+    squares = np.inner(inputs, inputs) + PRIOR_EXPONENT * np.eye(len(inputs))
+    return np.asarray(np.linalg.solve(squares, np.inner(inputs, target)))
+
+
+def growth(errors: Array, levels: Array, series: Array) -> float:
+    """Return the exponent, 0 to 1, by which errors grow with the level of forecasts.
+
+    Args:
+        errors: (origins, steps), NaN where nothing was measured.
+        levels: (origins, steps), above 0.
+        series: (origins,) the series of each origin.
+    """
+    [exponent] = exponents(errors, [levels], series[:, None])
+    return float(np.clip(exponent, 0.0, 1.0))
+
+
+def measures(usual: Array, forecasts: Array) -> Array:
+    """Return what tells the size of an error of a whole series beforehand.
+
+    Args:
+        usual: (origins, 1) the usual change of the series up to the origin.
+        forecasts: (models, origins, steps) in the same unit.
+
+    Returns:
+        (2, origins, steps): the usual change, and in usual changes how far models lie
+        apart.
+    """
+    spread = np.abs(forecasts - forecasts.mean(axis=0)).mean(axis=0)
+    change = np.broadcast_to(usual, spread.shape)
+    return np.stack([change, spread / usual + LEAST_SPREAD])
+
+
+def of_whole(errors: Array, measured: Array) -> Array:
+    """Return the `exponents` of the `measures` of whole series, beside those of a step.
+
+    Args:
+        errors: (origins, steps) in the unit of the usual changes.
+        measured: (2, origins, steps).
+    """
+    steps = np.arange(errors.shape[1])[None]
+    return exponents(errors / measured[0], [*measured], steps)
+
+
+def sizes_of_whole(measured: Array, exponent: Array) -> Array:
+    """Return the size (origins, steps) of an error by its measures and exponents."""
+    powers = measured ** exponent[:, None, None]
+    return np.asarray(measured[0] * powers.prod(axis=0))
 
 
 def _around(errors: Array, step: int) -> Array:

@@ -349,7 +349,9 @@ def board(
     quantiles = _Quantiles(dataset, deviations, middle, plan)
     models = {}
     for name, error in earlier.items():
-        wql, coverage = quantiles.scores(forecasts[forecasts["model"] == name])
+        names = members if name == ENSEMBLE else [name]
+        own = [forecasts[forecasts["model"] == each] for each in (name, *names)]
+        wql, coverage = quantiles.scores(*own)
         models[name] = ModelScores(
             **judged_by(judged.loc[name], unit),
             **errors.against(name, opponent),
@@ -627,19 +629,23 @@ class _Quantiles:
     middle: np.datetime64
     plan: Plan
 
-    def scores(self, rows: pd.DataFrame) -> tuple[float | None, float | None]:
+    def scores(
+        self, rows: pd.DataFrame, *by_member: pd.DataFrame
+    ) -> tuple[float | None, float | None]:
         """Return a model's weighted quantile loss and the coverage of 90 % intervals.
 
         Both are None if too few errors are known for an interval.
 
         Args:
             rows: the forecasts of the model.
+            by_member: those of the models that it combines, or its own.
         """
         delay = backtest.delay(self.dataset, self.plan.stride)
         truth = _by_origin(rows["y"], delay)
         forecasts = _by_origin(rows["y_hat"], delay)
         if self.plan.whole:
-            offsets = self._pooled(rows, truth - forecasts, delay)
+            members = np.stack([_by_origin(own["y_hat"], delay) for own in by_member])
+            offsets = self._pooled(rows, truth - forecasts, members)
         else:
             offsets = self._of_each(rows, truth, forecasts, delay)
         held = intervals.inside(truth - forecasts, offsets)
@@ -667,21 +673,39 @@ class _Quantiles:
         places = backtest.positions(self.dataset, rows["ds"]).reshape(truth.shape)
         levels = (*LEVELS, intervals.USUAL)
         found = np.full((*truth.shape, 2 * len(levels)), np.inf)
-        stacks = combination.stacks(_by_origin(rows["unique_id"], delay)[:, 0])
+        numbers = rows["unique_id"].factorize()[0].reshape(-1, len(delay))[:, 0]
+        stacks = combination.stacks(numbers)
         every = math.ceil(sum(map(len, stacks)) / MOST_SERIES)
-        for stack in stacks:
-            some = stack[::every]  # (series, origins)
-            positions = places[some]  # (series, origins, steps)
-            errors = truth[some] - forecasts[some]
-            errors = intervals.of_open(errors, truth[some], positions)
-            positions = np.pad(positions, ((0, 0), (0, 1), (0, 0)))
+        stacks = [stack[::every] for stack in stacks]  # (series, origins)
+        errors = np.full(truth.shape, np.nan)
+        for some in stacks:
+            errors[some] = intervals.of_open(
+                truth[some] - forecasts[some], truth[some], places[some]
+            )
+        sizes = self._levels(rows, forecasts)
+        earlier = _by_origin(rows["ds"] < self.middle, delay)
+        known = np.where(earlier, errors, np.nan)
+        sizes **= intervals.growth(known, sizes, numbers)
+        errors /= sizes
+        for some in stacks:
+            positions = np.pad(places[some], ((0, 0), (0, 1), (0, 0)))
             since = int(later[some][..., 0].argmax(axis=1).min())
-            offsets = intervals.quantiles(errors, levels, delay, since, positions)
-            counts = later[some] & np.isfinite(errors)
-            found[some] = np.where(counts[..., None], offsets[:, :-1], np.inf)
+            offsets = intervals.quantiles(errors[some], levels, delay, since, positions)
+            offsets = offsets[:, :-1] * sizes[some][..., None]
+            counts = later[some] & np.isfinite(errors[some])
+            found[some] = np.where(counts[..., None], offsets, np.inf)
         return found
 
-    def _pooled(self, rows: pd.DataFrame, errors: Array, delay: Array) -> Array:
+    def _levels(self, rows: pd.DataFrame, forecasts: Array) -> Array:
+        """Return `SeriesQuestion.levels` of forecasts (origins, steps)."""
+        levels = np.ones(forecasts.shape)
+        names = rows["unique_id"].to_numpy().reshape(forecasts.shape)[:, 0]
+        for name, question in backtest.questions(self.dataset).items():
+            own = names == name
+            levels[own] = question.levels(forecasts[own])
+        return levels
+
+    def _pooled(self, rows: pd.DataFrame, errors: Array, members: Array) -> Array:
         """Return the quantiles (origins, steps, quantiles) of the errors of all series.
 
         Those of every second series are made from the errors of the others, and the
@@ -691,13 +715,18 @@ class _Quantiles:
         names = rows["unique_id"].unique()
         if len(names) < FEWEST_SERIES:
             return np.full((*errors.shape, 2 * len(levels)), np.inf)
-        of_origin = rows["unique_id"].iloc[:: len(delay)]
-        sizes = of_origin.map(self.deviations).to_numpy()[:, None]
+        of_origin = rows["unique_id"].iloc[:: errors.shape[1]]
+        std = of_origin.map(self.deviations).to_numpy()
+        usual = std * backtest.usual_changes(self.dataset, self.plan)
+        measured = intervals.measures(usual[:, None], members)
         is_even = of_origin.isin(names[::2]).to_numpy()
-        even = intervals.pooled((errors / sizes)[~is_even], levels)
-        odd = intervals.pooled((errors / sizes)[is_even], levels)
-        offsets = np.where(is_even[:, None, None], even, odd)
-        return np.asarray(offsets * sizes[..., None])
+        offsets = np.empty((*errors.shape, 2 * len(levels)))
+        for own in (is_even, ~is_even):
+            exponent = intervals.of_whole(errors[~own], measured[:, ~own])
+            sizes = intervals.sizes_of_whole(measured, exponent)
+            ends = intervals.pooled((errors / sizes)[~own], levels)
+            offsets[own] = ends * sizes[own][..., None]
+        return offsets
 
 
 def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:

@@ -45,6 +45,10 @@ MIDNIGHT = " 00:00:00"
 """End of a timestamp's text at midnight."""
 
 
+LEAST_LEVEL = 0.1
+"""The level of a forecast of 0: its error is not 0."""
+
+
 @dataclass(frozen=True)
 class SeriesQuestion:
     """The preparation of one series: how its rows become inputs, and what is forecast.
@@ -100,6 +104,20 @@ class SeriesQuestion:
         """
         column = self.fitted.columns.index(self.csv.target)
         return -np.inf if self.statistics.low[column] < 0 else 0.0
+
+    def levels(self, forecasts: Array) -> Array:
+        """Return how high forecasts are, relative to the usual value of the series.
+
+        Args:
+            forecasts: (...) in the target's unit.
+
+        Returns:
+            (...) at least `LEAST_LEVEL`; 1 where values may lie below 0.
+        """
+        if self.lowest < 0:
+            return np.ones(forecasts.shape)
+        usual = self.scale.mean or self.scale.std
+        return np.asarray(np.maximum(forecasts / usual, 0.0) + LEAST_LEVEL)
 
     @property
     def spacing(self) -> int:

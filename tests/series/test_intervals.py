@@ -174,6 +174,42 @@ def test_pooled_intervals_are_quantiles_of_the_errors_around_a_step():
     assert (intervals.pooled(errors - 9, [0.9])[:, 1] == 0).all()
 
 
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_the_growth_of_errors_with_the_level_is_found_from_those_of_all_series(power):
+    """Each series has a size of its own; a tenth of the errors is 0, or not measured."""
+    random = np.random.default_rng(5)
+    series = np.repeat(np.arange(30), 40)
+    levels = random.uniform(0.1, 3, size=(1200, 4))
+    own = random.uniform(0.1, 10, size=30)[series, None]
+    errors = own * levels**power * random.normal(size=levels.shape)
+    errors[random.random(errors.shape) < 0.1] = 0
+    errors[random.random(errors.shape) < 0.1] = np.nan
+    assert intervals.growth(errors, levels, series) == pytest.approx(power, abs=0.07)
+    assert intervals.growth(errors[:2], levels[:2], series[:2]) < 0.5, "too few errors"
+    assert intervals.growth(errors, np.ones(levels.shape), series) == 0
+    assert intervals.growth(0 * errors, levels, series) == pytest.approx(0, abs=1e-9)
+    assert intervals.growth(errors / levels**3, levels, series) == 0, "not below 0"
+    assert intervals.growth(errors * np.nan, levels, series) == 0
+
+
+def test_errors_of_whole_series_follow_usual_changes_and_how_far_models_lie_apart():
+    random = np.random.default_rng(6)
+    usual = random.lognormal(size=(400, 1))
+    apart = random.lognormal(size=(400, 3))
+    forecasts = usual * np.array([apart, -apart])
+    measured = intervals.measures(usual, forecasts)
+    steps = np.arange(1, 4)
+    errors = steps * usual**0.8 * measured[1] ** 0.5 * random.normal(size=(400, 3))
+    exponent = intervals.of_whole(errors, measured)
+    np.testing.assert_allclose(exponent, [-0.2, 0.5], atol=0.15)
+    relative = errors / intervals.sizes_of_whole(measured, exponent)
+    spread = np.abs(relative / steps)
+    small = usual[:, 0] < np.median(usual)
+    assert spread[small].mean() == pytest.approx(spread[~small].mean(), rel=0.2)
+    alone = intervals.measures(usual, forecasts[:1])
+    assert intervals.of_whole(errors, alone)[1] == pytest.approx(0)
+
+
 def test_a_position_is_closed_where_all_values_are_0_and_not_by_chance():
     days = np.resize(np.arange(7), (40, 7)) * 24
     truth = np.random.default_rng(0).uniform(1, 9, size=(3, 40, 7))

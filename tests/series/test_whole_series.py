@@ -9,7 +9,7 @@ import pytest
 from pipeline.data.problem import Problem
 from pipeline.errors import UnrollError
 from series import candidates, page, saved
-from series.backtest import folds, plan, windows
+from series.backtest import folds, plan, usual_changes, windows
 from series.forecaster import OutsideRangeWarning
 from series.judge import between
 from series.models import panel, statistical
@@ -62,6 +62,20 @@ def test_cutoffs_lie_a_row_apart_and_nothing_after_the_first_is_learnt_from():
     few = prepared(monthly("A", 8), horizon=6)
     [fold] = folds(few.dataset, plan(few.dataset, whole=True))
     assert fold.test.rows.tolist() == [4, 5, 6, 7], "at least four rows before each"
+
+
+def test_the_usual_change_up_to_a_cutoff_sees_nothing_after_it_but_two_changes():
+    frame = monthly("AB", 9)
+    values = 100 + np.cumsum([*range(9), *range(0, 36, 4)])
+    made = prepared(frame.assign(sales=values), horizon=3)
+    of_rows = plan(made.dataset, whole=True)
+    found = usual_changes(made.dataset, of_rows).reshape(2, -1)
+    changes = [np.mean(range(1, rows)) for rows in range(4, 4 + len(found[0]))]
+    np.testing.assert_allclose(found, [np.array(changes) / np.mean(range(1, 9))] * 2)
+    of_halves = plan(made.dataset, [5], whole=True)
+    first = usual_changes(made.dataset, of_halves)[0]
+    two = np.mean([1 + 2 + 3 + 4 + 5, 2 + 3 + 4 + 5 + 6])  # of five rows, in seven
+    assert first == pytest.approx(two / np.mean(range(1, 9)))
 
 
 def test_every_series_of_a_panel_is_forecast_also_one_of_ten_rows():
