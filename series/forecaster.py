@@ -30,8 +30,9 @@ from series.combination import (
 )
 from series.models.recipes import recipe, require_own_model
 from series.options import Options
+from series.preparation import some_reasons
 from series.question import timesteps_of
-from series.reading import files
+from series.reading import files, timestamp_formats
 from series.rows import History, Window, continued, histories, latest, whole
 from series.source import rows_of
 from series.spec import (
@@ -63,6 +64,9 @@ DIGESTS = "digests"
 
 USUAL = "usual"
 """The array (origins,) of `backtest.usual_changes`."""
+
+FEWEST_ORIGINS = 12
+"""Number of origins from which a series has intervals from its own errors."""
 
 NEVER = np.zeros(POSITIONS, bool)
 """No position of the cycle is closed."""
@@ -112,7 +116,8 @@ class Forecaster:
         weights: name of a member -> the folder of its weights.
         cache: digest of a window -> the members' forecasts, for the last `CACHED`
             windows. The same rows give the same bits, and run no model twice.
-        ends: levels -> the intervals of whole series, which all of them share.
+        ends: levels -> the intervals that whole series share, and those that have just
+            begun.
     """
 
     spec: ForecasterSpec
@@ -358,15 +363,17 @@ class Forecaster:
 
     def _offsets(self, past: _Past, levels: Sequence[float]) -> Array:
         """Return the ends of intervals (steps, 2 * levels), in `_Past.sizes`."""
-        if not self.spec.whole:
-            count = len(past.errors)
+        count = len(past.errors)
+        has_own = np.isfinite(past.errors).any(axis=1).sum() >= FEWEST_ORIGINS
+        if not self.spec.whole and (has_own or len(self.names) == 1):
             ends = intervals.quantiles(
                 past.errors, levels, past.delay, count, past.positions
             )
             return np.asarray(ends[-1])
         wanted = tuple(levels)
         if wanted not in self.ends:
-            self.ends[wanted] = intervals.pooled(past.errors, levels)
+            errors = past.errors if self.spec.whole else self._errors_in_sizes
+            self.ends[wanted] = intervals.pooled(errors, levels)
         return self.ends[wanted]
 
     def _past(self, window: Window) -> _Past:
@@ -453,8 +460,20 @@ class Forecaster:
         return _Past(errors[:-1], delay, combined[-1], sizes[-1], positions, closed)
 
     @cached_property
+    def _errors_in_sizes(self) -> Array:
+        """The errors (origins, steps) of all series, in the sizes expected of them."""
+        errors, levels = self._errors_of_windows
+        return np.asarray(errors / levels**self._growth)
+
+    @cached_property
     def _growth(self) -> float:
         """How errors grow with the level of forecasts, by the errors of all series."""
+        errors, levels = self._errors_of_windows
+        return intervals.growth(errors, levels, self.arrays["series_id"])
+
+    @cached_property
+    def _errors_of_windows(self) -> tuple[Array, Array]:
+        """The errors and levels (origins, steps) of all series, where they are open."""
         truth = self.arrays["truth"]
         series = self.arrays["series_id"]
         positions = self.arrays["positions"]
@@ -472,7 +491,7 @@ class Forecaster:
             zero = -scale.mean / scale.std
             stacked = errors[own][None], truth[own][None], positions[own][None]
             [errors[own]] = intervals.of_open(*stacked, zero)
-        return intervals.growth(errors, levels, series)
+        return errors, levels
 
     def load_models(self) -> None:
         """Read the models now, not at the first forecast.
@@ -516,7 +535,13 @@ class Forecaster:
         """
         plans = [] if self.spec.whole else plans
         form = replace(read, form=self.spec.form)
-        return histories(self.spec.questions, form, plans)
+        questions = self.spec.questions
+        ids = read.cells.get(self.question.csv.series_id)
+        if ids is not None:
+            there = {*timestamp_formats.as_text(ids)}
+            asked = {name: own for name, own in questions.items() if name in there}
+            questions = asked or questions
+        return histories(questions, form, plans)
 
     def latest_of(
         self, rows: files.FileRows, plans: Sequence[files.FileRows] = ()
@@ -525,6 +550,7 @@ class Forecaster:
         found = self.histories(rows, plans)
         windows = dict[str, Window]()
         failed = UnrollError("no series has rows to forecast from")
+        left_out = {}
         for name, history in found.items():
             try:
                 window = self.latest(history)
@@ -532,9 +558,7 @@ class Forecaster:
                 if name == ALONE:
                     raise
                 failed = error
-                reason = str(error).removeprefix(f"{history.name}: ")
-                text = f"{name} is left out: {reason}"
-                warnings.warn(OutsideRangeWarning(text, name), stacklevel=3)
+                left_out[name] = str(error).removeprefix(f"{history.name}: ")
                 continue
             if name != ALONE:
                 window = replace(
@@ -545,6 +569,11 @@ class Forecaster:
             windows[name] = window
         if not windows:
             raise failed
+        if left_out:
+            count = len(left_out)
+            are = "1 series is" if count == 1 else f"{count:,} series are"
+            text = f"{are} left out: {some_reasons(left_out)}"
+            warnings.warn(OutsideRangeWarning(text), stacklevel=3)
         over = [name for name, own in windows.items() if own.over]
         if over:
             text = f"{over[0]} and {len(over) - 1:,} more are" if over[1:] else "it is"

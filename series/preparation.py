@@ -23,6 +23,7 @@ from pipeline.data.series_options import (
     Statistics,
     WindowSpec,
 )
+from pipeline.data.timestamps import shown
 from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
 from series import rows
 from series.options import argument
@@ -199,7 +200,20 @@ def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Pre
         raise UnrollError(f"{error}; {_cure(windows_of, proposal)}") from None
     if proposal.by_multiples:
         dataset = _from_zero(dataset)
-    return Prepared(dataset, False, left_out, unfinished)
+    return Prepared(dataset, False, {**left_out, **_over(dataset)}, unfinished)
+
+
+def _over(dataset: Dataset) -> dict[str, str]:
+    """Return name of a series without a value in the last horizon -> when it had one."""
+    fitted = fitted_of(dataset)
+    truth = np.asarray(dataset.truth).reshape(len(fitted.series), -1)
+    stamps = np.asarray(dataset.stamps)
+    reasons = {}
+    for name, values in zip(fitted.series, truth, strict=True):
+        last = np.flatnonzero(np.isfinite(values))[-1]
+        if last + fitted.windows.ahead[-1] < len(values):
+            reasons[name] = f"it was measured last at {shown(stamps[last])}"
+    return reasons
 
 
 def _require_some(error: UnusableSeriesError, profile: FileProfile) -> None:

@@ -310,15 +310,20 @@ def histories(
     by_series = {}
     for series_id, every in table.by_series(questions).items():
         asked = questions[series_id]
-        own = every.only(every.timestamps <= end)
-        if not question.windows.begun:
-            own = _up_to_last_target(question, every)
+        own = _up_to_last_target(question, every)
+        ahead = question.ahead[-1] * question.row
+        has_ended = bool(own.timestamps.max() + ahead <= end)
+        if question.windows.begun:
+            own = every.only(every.timestamps <= end)
+        plan = None
+        if not (question.windows.begun and has_ended):
+            plan = _beforehand(asked, own, every, planned)
         measured = series.rows_of(
             own,
             question.csv,
             question.cleaning,
             question.windows,
-            _beforehand(asked, own, every, planned),
+            plan,
         )
         limit = _fill_of_gapless(question)
         if limit:
@@ -684,8 +689,8 @@ def _require_not_over(history: History) -> None:
     if is_late or last - known[-1] >= question.ahead[-1]:
         raise UnrollError(
             f"{history.name}: it was measured last at "
-            f"{question.when(rows.timestamps[known[-1]])}, and the rows of other series "
-            f"end at {question.when(rows.timestamps[last])}; add its last rows"
+            f"{question.when(rows.timestamps[known[-1]])}; if it has not ended, add its "
+            "last rows"
         )
 
 

@@ -196,7 +196,7 @@ class Answer:
         columns that are known beforehand; else empty.
         """
         found = self.findings
-        count = len(self.forecaster.names)
+        count = len({*self.forecaster.names} - {*self.series_left_out})
         texts = [
             not_forecast(self.series_left_out, count),
             sentence.hint(self.board, found.titles, found.mostly_zero),

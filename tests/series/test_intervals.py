@@ -12,7 +12,6 @@ from pipeline.data.series_options import (
 from series import intervals
 from series.combination import known_after
 from series.intervals import FEWEST, inside, quantiles, weighted_quantile_loss
-from series.rows import ended
 from series.spec import SeriesQuestion
 
 DAILY = known_after(4, 1, 4)
@@ -224,25 +223,3 @@ def test_a_position_is_closed_where_all_values_are_0_and_not_by_chance():
     opened = intervals.of_open(truth, truth, np.broadcast_to(days, truth.shape))
     assert np.isnan(opened[0, :, 6]).all()
     assert np.isfinite(opened[0, :, :6]).all()
-
-
-@pytest.mark.parametrize(
-    ("earlier", "zeros", "over"),
-    [
-        ([5, 7, 6] * 10, 8, True),
-        ([5, 7, 6] * 10, 7, False),  # too few rows
-        ([5, 0, 0, 0, 0, 0, 6] * 10, 27, False),  # it may be chance
-        ([5, 0, 0, 0, 0, 0, 6] * 10, 28, True),
-        ([5, *[0] * 20, *[6] * 99], 39, False),  # it was as long before
-        ([0, 0, 1, 0, 0, 0] * 10, 16, False),  # a rare product: chance
-        ([0, 0, 1, 0, 0, 0] * 10, 60, True),
-        ([], 8, True),
-        ([5, np.nan, 6], 8, True),
-        ([5, 7, 6] * 10, 0, False),
-    ],
-)
-def test_a_series_has_ended_if_it_is_0_for_longer_than_ever_and_than_chance(
-    earlier, zeros, over
-):
-    values = np.array([*earlier, *[0.0] * zeros])
-    assert ended(values, np.timedelta64(7, "D"))[-1] == over

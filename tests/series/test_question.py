@@ -252,28 +252,6 @@ def test_a_question_that_cannot_be_asked_says_what_is_expected(tmp_path, wanted,
         propose(profile, wanted)
 
 
-def test_one_short_series_among_long_ones_is_left_out(tmp_path):
-    days = pd.date_range("2021-01-01", periods=300)
-    rows = [
-        pd.DataFrame({"unique_id": name, "ds": days, "y": np.sin(np.arange(300)) + 2})
-        for name in "ab"
-    ]
-    rows.append(rows[0].tail(30).assign(unique_id="short"))
-    path = tmp_path / "a.csv"
-    pd.concat(rows).to_csv(path, index=False)
-    profile = detect([path], Options())
-    prepared = cut_into_windows("a", profile, propose(profile, Options()))
-    dataset = prepared.dataset
-    [(name, reason)] = prepared.left_out.items()
-    assert name == "short"
-    assert "30 rows, 0 of them before 2021-05-31" in reason
-    assert not_forecast(prepared.left_out, 2) == (
-        f"1 of 3 series is not forecast (short: {reason}). To forecast it, pass a "
-        "smaller horizon= or lookback=, or add rows."
-    )
-    assert [*dataset.scales] == ["a", "b"]
-
-
 @pytest.mark.parametrize(
     ("sky", "future", "lacking", "missing"),
     [

@@ -594,6 +594,8 @@ def _lacking(
     times = measured.series.timestamps[[first]]
     border = shown(row_calendar.stamps(times, cleaning, csv.time_zone)[0])
     known = ~measured.series.unknown[:, target]
+    if not known.any():
+        return "there is no row with a value"
     needed = windows.lookback + windows.lag + int(windows.ahead[-1])
     before = int(known[:first].sum())
     if before < needed and not windows.begun:
