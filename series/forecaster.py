@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import ThreadpoolController
 
 from pipeline.data.examples import Array
 from pipeline.data.series_options import ALONE
@@ -33,6 +34,7 @@ from series.models.recipes import recipe, require_own_model
 from series.options import Options
 from series.question import timesteps_of
 from series.reading import files, timestamp_formats
+from series.reading.series_names import natural
 from series.rows import History, Window, continued, histories, latest, whole
 from series.source import rows_of
 from series.spec import (
@@ -175,6 +177,11 @@ class SeriesModels:
         return functions
 
     @cached_property
+    def _threads(self) -> ThreadpoolController:
+        """The threads of the libraries that are loaded when models first forecast."""
+        return ThreadpoolController()
+
+    @cached_property
     def known(self) -> dict[bytes, Array]:
         """Digest of a window -> the forecasts of members (members, steps) after it."""
         digests = [digest.tobytes() for digest in self.arrays.get(DIGESTS, ())]
@@ -204,10 +211,10 @@ class SeriesModels:
         for member, seeds in zip(self.spec.members, self.predict, strict=True):
             # (1, timesteps, columns + calendar)
             inputs = window[None, -member.timesteps :, : member.problem.input_shape[1]]
-            by_seed = [
-                np.broadcast_to(predict(inputs).reshape(-1), horizon)
-                for predict in seeds
-            ]
+            # For one window, threads of trees wait longer for each other than they work.
+            with self._threads.limit(limits=1, user_api="openmp"):
+                outputs = [predict(inputs).reshape(-1) for predict in seeds]
+            by_seed = [np.broadcast_to(values, horizon) for values in outputs]
             forecasts.append(np.mean(by_seed, axis=0, dtype=np.float64))
         return np.stack(forecasts)
 
@@ -423,8 +430,8 @@ class Forecaster:
 
     @property
     def names(self) -> list[str]:
-        """The names of the series."""
-        return [*{name: None for part in self.parts for name in part.names}]
+        """The names of the series, in the order of their numbers."""
+        return sorted({name for part in self.parts for name in part.names}, key=natural)
 
     @property
     def reach(self) -> int:
@@ -510,7 +517,10 @@ class Forecaster:
         return self.of_series(history.question.series).latest(history)
 
     def read(
-        self, paths: Sequence[Path], plan: Sequence[Path] = ()
+        self,
+        paths: Sequence[Path],
+        plan: Sequence[Path] = (),
+        horizon: int | str | None = None,
     ) -> dict[str, Window]:
         """Read the last window of each series from files of the trained form.
 
@@ -518,6 +528,7 @@ class Forecaster:
             paths: the files.
             plan: files of rows to come, with the columns that are known beforehand, for
                 each series, or without the names of series for all.
+            horizon: what `after` will be asked for, up to which values must be known.
 
         Raises:
             UnrollError: the rows cannot be used; the text says which and why.
@@ -528,37 +539,45 @@ class Forecaster:
         """
         form = self.question.csv
         plans = [rows_of(path, form) for path in plan]
-        return self.latest_of(rows_of(paths, form), plans)
+        return self.latest_of(rows_of(paths, form), plans, horizon)
 
     def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
         return self.latest_of(rows_of(rows, self.question.csv))
 
     def histories(
-        self, read: files.FileRows, plans: Sequence[files.FileRows]
+        self,
+        read: files.FileRows,
+        plans: Sequence[files.FileRows],
+        horizon: int | str | None = None,
     ) -> dict[str, History]:
         """Return all rows of each series that has any. Raises as `read`.
 
         Models of whole series see no plan.
         """
         found = dict[str, History]()
+        steps = steps_of(self.first, horizon)
         ids = read.cells.get(self.question.csv.series_id)
         there = {*(self.names if ids is None else timestamp_formats.as_text(ids))}
         for part in self.parts:
             if there & {*part.names} or (part is self.parts[-1] and not found):
                 own_plans = plans if part is self.parts[0] else ()
                 own = replace(read, form=part.spec.form)
-                found |= histories(part.spec.questions, own, own_plans)
+                found |= histories(part.spec.questions, own, own_plans, steps)
         return found
 
     def latest_of(
-        self, rows: files.FileRows, plans: Sequence[files.FileRows] = ()
+        self,
+        rows: files.FileRows,
+        plans: Sequence[files.FileRows] = (),
+        horizon: int | str | None = None,
     ) -> dict[str, Window]:
         """Return the last window of each series of rows that were read. Raises as `read`."""
-        found = self.histories(rows, plans)
+        found = self.histories(rows, plans, horizon)
         windows = dict[str, Window]()
         failed = UnrollError("no series has rows to forecast from")
-        for name, history in found.items():
+        for name in sorted(found, key=natural):
+            history = found[name]
             try:
                 window = self.latest(history)
             except UnrollError as error:

@@ -214,6 +214,7 @@ def histories(
     questions: Mapping[str, SeriesQuestion],
     files: FileRows,
     plans: Sequence[FileRows] = (),
+    steps: int | None = None,
 ) -> dict[str, History]:
     """Return name of a series -> all its rows in some files, as models see them.
 
@@ -223,6 +224,7 @@ def histories(
             columns that are known beforehand.
         plans: more rows with columns that are known beforehand, for each series, or
             without the names of series for all.
+        steps: timesteps to forecast; by default the trained horizon.
 
     Raises:
         UnrollError: a column is missing, a cell is wrong, or rows have another distance
@@ -254,7 +256,7 @@ def histories(
             question.csv,
             question.cleaning,
             question.windows,
-            _beforehand(asked, own, every, planned, end),
+            _beforehand(asked, own, every, planned, end, steps),
         )
         limit = _fill_of_gapless(question)
         if limit:
@@ -426,12 +428,14 @@ def _beforehand(
     table: RowTable,
     planned: Sequence[Any],
     end: np.datetime64,
+    steps: int | None,
 ) -> series.Plan:
     """Return the columns that are known beforehand, for the timesteps to forecast.
 
     They are read from the rows of `table`, and from `planned`, as `_planned` returns it.
     Up to the `end` of all series a value that is missing is the last one: the series
-    has ended before, as a product that is no longer sold.
+    has ended before, as a product that is no longer sold. Nor need a value be known
+    beyond the `steps` to forecast, where models see one, too.
 
     Raises:
         UnknownAheadError: a value is not known for a timestep.
@@ -450,17 +454,20 @@ def _beforehand(
     known = pd.concat(tables).reindex(columns=names).groupby(level=0).last()
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
     times = last + lead * question.row
-    earlier = known[known.index <= end].ffill()
-    ahead = known.combine_first(earlier.reindex(times[times <= end], method="ffill"))
-    ahead = ahead.reindex(times)
-    for time, unknown in ahead.isna().iterrows():
-        if unknown.any():
-            of = f" of {question.series}" if question.series != ALONE else ""
-            raise UnknownAheadError(
-                f"{', '.join(ahead.columns[unknown])}{of} must be known beforehand, and "
-                f"nothing says so for {question.when(time)}",
-                f"pass such rows as {argument('future')}, or add them behind the last one",
-            )
+    ahead = known.reindex(times)
+    if times[0] <= end:
+        earlier = known[known.index <= end].ffill()
+        until = earlier.reindex(times[times <= end], method="ffill")
+        ahead = ahead.combine_first(until)
+    lacking = ahead[:steps].isna()
+    for time, unknown in lacking[lacking.any(axis=1)].iterrows():
+        of = f" of {question.series}" if question.series != ALONE else ""
+        raise UnknownAheadError(
+            f"{', '.join(ahead.columns[unknown])}{of} must be known beforehand, and "
+            f"nothing says so for {question.when(time)}",
+            f"pass such rows as {argument('future')}, or add them behind the last one",
+        )
+    ahead = ahead.ffill()
     return {name: ahead[name].to_numpy() for name in names}
 
 

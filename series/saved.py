@@ -363,7 +363,7 @@ class Answer:
         """
         several = [levels] if isinstance(levels, float | int) else levels
         forecaster = self.by_model(model).forecaster
-        windows = self._latest_windows(frame, future)
+        windows = self._latest_windows(frame, future, horizon)
         return typed(
             forecaster.after(windows, several, horizon), self.findings.integers
         )
@@ -414,14 +414,17 @@ class Answer:
         return contributions.contributions(self.forecaster, name, windows)
 
     def _latest_windows(
-        self, frame: Data | None, future: Data | None
+        self,
+        frame: Data | None,
+        future: Data | None,
+        horizon: int | str | None = None,
     ) -> dict[str, Window]:
         """Return the last window of each series; arguments as those of `forecast`."""
         form = self.forecaster.question.csv
         rows = rows_of(self.files if frame is None else frame, form)
         plans = future if isinstance(future, list | tuple) else [future]
         planned = [rows_of(plan, form) for plan in plans if plan is not None]
-        return self.forecaster.latest_of(rows, planned)
+        return self.forecaster.latest_of(rows, planned, horizon)
 
     def by_model(self, model: str | None) -> "Answer":
         """Return the answer with the forecasts of a model of the table.
