@@ -264,7 +264,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
 
     The horizon is a day; for daily rows a week, for weekly rows four weeks, and for
     months a year. The lookback is four weeks; for daily rows eight weeks, and for
-    weekly rows a year. It is made of whole cycles and spans at most a fifth of the
+    weekly rows 53. It is made of whole cycles and spans at most a fifth of the
     rows, or a third of weeks and months.
 
     Raises:
