@@ -127,6 +127,9 @@ def of_windows(
     season = bool(profile.last - profile.first >= SHORTEST_WITH_SEASON)
     models = _naive(proposal)
     models |= _fitted(proposal, {"known": known, "season": season})
+    if proposal.history and profile.length < 3 * proposal.year:
+        # Too few windows of one series to learn differences to the year before.
+        models.pop("boosting_cycle", None)
     if networks:
         models |= _networks(proposal, known, season=season)
     if forecasts <= MOST_WINDOW_FITS:

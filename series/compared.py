@@ -24,7 +24,7 @@ from series.leaderboard import Board
 from series.models.recipes import card
 from series.options import Arguments, argument
 from series.preparation import Prepared, as_wholes, cut_into_windows, of_all_rows
-from series.question import Proposal, is_short, perhaps_known, too_far
+from series.question import LAST_YEAR, Proposal, is_short, perhaps_known, too_far
 from series.reading import premises
 from series.reading.profile import FileProfile
 from series.spec import ForecasterSpec
@@ -133,6 +133,9 @@ def compare(
     titles = {model: card(own).short_title(own) for model, own in trained.items()}
     if sentence.ZERO in titles:
         titles[sentence.ZERO] = "always 0"
+    year_before = f"cycle_{proposal.year}"
+    if year_before in titles:
+        titles[year_before] = LAST_YEAR[proposal.year]
     spec = ForecasterSpec(
         dataset=dataset.name,
         members=fixed,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import ThreadpoolController
 
 from pipeline.data.examples import Array
 from pipeline.data.series_options import ALONE
@@ -33,6 +34,7 @@ from series.options import Options
 from series.preparation import some_reasons
 from series.question import timesteps_of
 from series.reading import files, timestamp_formats
+from series.reading.series_names import natural
 from series.rows import History, Window, continued, histories, latest, whole
 from series.source import rows_of
 from series.spec import (
@@ -256,6 +258,11 @@ class Forecaster:
         return functions
 
     @cached_property
+    def _threads(self) -> ThreadpoolController:
+        """The threads of the libraries that are loaded when models first forecast."""
+        return ThreadpoolController()
+
+    @cached_property
     def known(self) -> dict[bytes, Array]:
         """Digest of a window -> the forecasts of members (members, steps) after it."""
         digests = [digest.tobytes() for digest in self.arrays.get(DIGESTS, ())]
@@ -285,10 +292,10 @@ class Forecaster:
         for member, seeds in zip(self.spec.members, self.predict, strict=True):
             # (1, timesteps, columns + calendar)
             inputs = window[None, -member.timesteps :, : member.problem.input_shape[1]]
-            by_seed = [
-                np.broadcast_to(predict(inputs).reshape(-1), horizon)
-                for predict in seeds
-            ]
+            # For one window, threads of trees wait longer for each other than they work.
+            with self._threads.limit(limits=1, user_api="openmp"):
+                outputs = [predict(inputs).reshape(-1) for predict in seeds]
+            by_seed = [np.broadcast_to(values, horizon) for values in outputs]
             forecasts.append(np.mean(by_seed, axis=0, dtype=np.float64))
         return np.stack(forecasts)
 
@@ -502,7 +509,10 @@ class Forecaster:
         _ = self.by_champions.predict
 
     def read(
-        self, paths: Sequence[Path], plan: Sequence[Path] = ()
+        self,
+        paths: Sequence[Path],
+        plan: Sequence[Path] = (),
+        horizon: int | str | None = None,
     ) -> dict[str, Window]:
         """Read the last window of each series from files of the trained form.
 
@@ -510,6 +520,7 @@ class Forecaster:
             paths: the files.
             plan: files of rows to come, with the columns that are known beforehand, for
                 each series, or without the names of series for all.
+            horizon: what `after` will be asked for, up to which values must be known.
 
         Raises:
             UnrollError: the rows cannot be used; the text says which and why.
@@ -520,14 +531,17 @@ class Forecaster:
         """
         form = self.question.csv
         plans = [rows_of(path, form) for path in plan]
-        return self.latest_of(rows_of(paths, form), plans)
+        return self.latest_of(rows_of(paths, form), plans, horizon)
 
     def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
         return self.latest_of(rows_of(rows, self.question.csv))
 
     def histories(
-        self, read: files.FileRows, plans: Sequence[files.FileRows]
+        self,
+        read: files.FileRows,
+        plans: Sequence[files.FileRows],
+        horizon: int | str | None = None,
     ) -> dict[str, History]:
         """Return all rows of each series that has any. Raises as `read`.
 
@@ -541,17 +555,21 @@ class Forecaster:
             there = {*timestamp_formats.as_text(ids)}
             asked = {name: own for name, own in questions.items() if name in there}
             questions = asked or questions
-        return histories(questions, form, plans)
+        return histories(questions, form, plans, steps_of(self.spec, horizon))
 
     def latest_of(
-        self, rows: files.FileRows, plans: Sequence[files.FileRows] = ()
+        self,
+        rows: files.FileRows,
+        plans: Sequence[files.FileRows] = (),
+        horizon: int | str | None = None,
     ) -> dict[str, Window]:
         """Return the last window of each series of rows that were read. Raises as `read`."""
-        found = self.histories(rows, plans)
+        found = self.histories(rows, plans, horizon)
         windows = dict[str, Window]()
         failed = UnrollError("no series has rows to forecast from")
         left_out = {}
-        for name, history in found.items():
+        for name in sorted(found, key=natural):
+            history = found[name]
             try:
                 window = self.latest(history)
             except UnrollError as error:

@@ -222,4 +222,6 @@ def read_forecast(answer: Answer, level: float) -> pd.DataFrame:
         rows = read_table(path, seal.CURE, unique_id=str, ds=str)
         if set(columns) <= set(rows.columns):
             return typed(rows[columns], answer.findings.integers)
-    return answer.forecast(levels=(level,))
+    with warnings.catch_warnings():  # as in `write`
+        warnings.simplefilter("ignore", OutsideRangeWarning)
+        return answer.forecast(levels=(level,))

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from pipeline.files import atomic_file
 from series.rows import Window
+from series.table import LONG
 
 MAIN = "#1f5fa8"
 """The colour of the forecast, and of the recurrent network."""
@@ -24,6 +25,9 @@ MUTED = "#626a73"
 
 SUFFIXES = (".png", ".svg", ".pdf")
 """Suffixes of pictures."""
+
+MOST_TICKS = 10
+"""The most numbers on an axis."""
 
 CYCLES = 7
 """The past that a picture shows, in horizons."""
@@ -140,7 +144,11 @@ def _save(figure: Figure, path: Path) -> None:
 
     So it has the same bytes each time, and a user may keep it in git.
     """
-    figure.axes[0].spines[["top", "right"]].set_visible(False)
+    axes = figure.axes[0]
+    axes.spines[["top", "right"]].set_visible(False)
+    low, high = axes.get_ylim()
+    if high >= LONG and high - low >= MOST_TICKS:  # not as a multiple of 1e6
+        axes.yaxis.set_major_formatter("{x:,.0f}")
     kind = path.suffix.removeprefix(".").lower()
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with atomic_file(path) as temporary, mpl.rc_context({"svg.hashsalt": path.stem}):

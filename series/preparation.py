@@ -27,7 +27,7 @@ from pipeline.data.timestamps import shown
 from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
 from series import rows
 from series.options import argument
-from series.question import TRAIN, Proposal
+from series.question import Proposal, train_share
 from series.reading.files import table_of
 from series.reading.profile import FileProfile
 from series.rows import Window, fill_limit
@@ -182,7 +182,8 @@ def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Pre
 
     def windows_of(asked: Proposal, leave_out: Collection[str] = ()) -> Dataset:
         csv, cleaning, windows = options(profile, asked, leave_out)
-        return from_table(name, table, csv, cleaning, windows, TRAIN)
+        share = train_share(profile, proposal)
+        return from_table(name, table, csv, cleaning, windows, share)
 
     left_out: Mapping[str, str] = {}
     try:

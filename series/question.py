@@ -5,6 +5,7 @@ Options that a user leaves out are proposed by the file's frequency and length. 
 """
 
 import bisect
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -63,6 +64,12 @@ YEARLY_WINDOW_SHARE = 1 / 3
 
 LOOKBACK_YEARS = {4: 3, 12: 2, 52: 1}
 """Timesteps of a year -> years that a window spans, if the rows suffice."""
+
+ROWS_FOR_A_YEAR = {52: 110}
+"""Timesteps of a year -> rows from which a window spans a year, though it is long."""
+
+LAST_YEAR = {4: "last year's quarter", 12: "last year's month", 52: "last year's week"}
+"""Timesteps of a year -> what the value a year before is called."""
 
 HISTORY_YEARS = {4: 10, 12: 10, 52: 5}
 """Timesteps of a year -> years that statistical models look back."""
@@ -134,6 +141,7 @@ class Proposal:
         horizon: timesteps to forecast.
         lookback: timesteps that a forecast sees.
         day: timesteps of a day; 0 if a day is no whole number of timesteps.
+        year: timesteps of a year of weeks, months or quarters; else 0.
         cycles: timesteps of each cycle, such as a day and a week, the shortest first.
         history: timesteps that statistical models look back; 0 means `lookback`.
         future: columns whose values are known beforehand.
@@ -151,6 +159,7 @@ class Proposal:
     horizon: int
     lookback: int
     day: int
+    year: int
     cycles: list[int]
     history: int
     future: list[str]
@@ -255,7 +264,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
 
     The horizon is a day; for daily rows a week, for weekly rows four weeks, and for
     months a year. The lookback is four weeks; for daily rows eight weeks, and for
-    weekly rows a year. It is made of whole cycles and spans at most a fifth of the
+    weekly rows 53. It is made of whole cycles and spans at most a fifth of the
     rows, or a third of weeks and months.
 
     Raises:
@@ -305,6 +314,8 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
             cycle = max(fitting, default=1)
             lookback = most // cycle * cycle
             why = _short(profile) if most == longest else "since rows are dense"
+        if lookback == defaults.year:
+            lookback += 1  # the last row's change since a year before
         reasons["lookback"] = why
     else:
         lookback = timesteps_of("lookback", wanted.lookback, cleaning, MOST_LOOKBACK)
@@ -328,6 +339,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         horizon=horizon,
         lookback=lookback,
         day=defaults.day,
+        year=defaults.year,
         cycles=defaults.cycles,
         history=history,
         future=future,
@@ -587,7 +599,20 @@ def _longest_window(profile: FileProfile, step: int, defaults: SeasonalDefaults)
     if not defaults.year:
         return longest
     years = LOOKBACK_YEARS[defaults.year] * defaults.year
+    if profile.length >= ROWS_FOR_A_YEAR.get(defaults.year, math.inf):
+        return max(longest, years)
     return max(longest, min(years, int(profile.length * YEARLY_WINDOW_SHARE)))
+
+
+def train_share(profile: FileProfile, proposal: Proposal) -> float:
+    """Return the share of the rows, the first ones, that lie before the first cutoff.
+
+    It is larger than `TRAIN` where a year of weeks would leave too few windows.
+    """
+    if proposal.year not in ROWS_FOR_A_YEAR:
+        return TRAIN
+    window = proposal.step * (proposal.lookback + proposal.horizon)
+    return max(TRAIN, (window + FEWEST_WINDOWS + 1) / profile.length)
 
 
 def is_short(profile: FileProfile, proposal: Proposal) -> bool:
@@ -605,7 +630,7 @@ def is_short(profile: FileProfile, proposal: Proposal) -> bool:
         return True
     horizon = proposal.step * proposal.horizon
     window = proposal.step * proposal.lookback + horizon
-    before = int(TRAIN * profile.length) - window
+    before = int(train_share(profile, proposal) * profile.length) - window
     # cutoffs lie in the last half of the windows, and a horizon ends before the first
     known = int(TRAIN * (profile.length - window)) - horizon
     return min(before, known) < FEWEST_WINDOWS

@@ -276,6 +276,7 @@ def histories(
     questions: Mapping[str, SeriesQuestion],
     files: FileRows,
     plans: Sequence[FileRows] = (),
+    steps: int | None = None,
 ) -> dict[str, History]:
     """Return name of a series -> all its rows in some files, as models see them.
 
@@ -285,6 +286,7 @@ def histories(
             columns that are known beforehand.
         plans: more rows with columns that are known beforehand, for each series, or
             without the names of series for all.
+        steps: timesteps to forecast; by default the trained horizon.
 
     Raises:
         UnrollError: a column is missing, a cell is wrong, or rows have another distance
@@ -317,7 +319,7 @@ def histories(
             own = every.only(every.timestamps <= end)
         plan = None
         if not (question.windows.begun and has_ended):
-            plan = _beforehand(asked, own, every, planned)
+            plan = _beforehand(asked, own, every, planned, steps)
         measured = series.rows_of(
             own,
             question.csv,
@@ -497,10 +499,12 @@ def _beforehand(
     past: RowTable,
     table: RowTable,
     planned: Sequence[Any],
+    steps: int | None,
 ) -> series.Plan:
     """Return the columns that are known beforehand, for the timesteps to forecast.
 
     They are read from the rows of `table`, and from `planned`, as `_planned` returns it.
+    No value need be known beyond the `steps` to forecast, where models see one, too.
 
     Raises:
         UnknownAheadError: a value is not known for a timestep.
@@ -520,14 +524,15 @@ def _beforehand(
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
     times = last + lead * question.row
     ahead = known.reindex(times)
-    for time, unknown in ahead.isna().iterrows():
-        if unknown.any():
-            of = f" of {question.series}" if question.series != ALONE else ""
-            raise UnknownAheadError(
-                f"{', '.join(ahead.columns[unknown])}{of} must be known beforehand, and "
-                f"nothing says so for {question.when(time)}",
-                f"pass such rows as {argument('future')}, or add them behind the last one",
-            )
+    lacking = ahead[:steps].isna()
+    for time, unknown in lacking[lacking.any(axis=1)].iterrows():
+        of = f" of {question.series}" if question.series != ALONE else ""
+        raise UnknownAheadError(
+            f"{', '.join(ahead.columns[unknown])}{of} must be known beforehand, and "
+            f"nothing says so for {question.when(time)}",
+            f"pass such rows as {argument('future')}, or add them behind the last one",
+        )
+    ahead = ahead.ffill()
     return {name: ahead[name].to_numpy() for name in names}
 
 

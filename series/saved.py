@@ -25,7 +25,7 @@ from pipeline.validation import Strict, one_of
 from series import FILE, accounts, contributions, seal, sentence
 from series.combination import ENSEMBLE
 from series.forecaster import ARRAYS, SPEC, Forecaster
-from series.leaderboard import Board
+from series.leaderboard import MEASURE, Board
 from series.options import (
     MODELS,
     MOST_TIMESTEPS,
@@ -41,18 +41,8 @@ from series.source import Data, RowsFile, rows_of
 LEVELS = (0.5, 0.8, 0.9)
 """The usual coverages of prediction intervals."""
 
-SCORES = (
-    "recurrent",
-    "mae",
-    "rmse",
-    "bias",
-    "wql",
-    "change",
-    "low",
-    "high",
-    "coverage",
-)
-"""Names of the scores in the columns of `Answer.models`."""
+SCORES = ("change", "low", "high", "bias", "wql", "coverage")
+"""Names of the scores in the columns of `Answer.models`, besides the errors."""
 
 TABLE = "forecasts.parquet"
 """The file of the forecasts from all cutoffs of the past."""
@@ -177,6 +167,11 @@ class Answer:
         return self.board.unit
 
     @property
+    def measure(self) -> str:
+        """The column of `models` that `change` is about: "mae", or "rmse" of a mean."""
+        return MEASURE[self.board.objective]
+
+    @property
     def outcome(self) -> str | None:
         """The outcome: "helps", "hurts", "no difference that matters" or "open".
 
@@ -219,20 +214,22 @@ class Answer:
     def models(self) -> pd.DataFrame:
         """A row for each model, the best first.
 
-        The columns are model, title, recurrent, mae, rmse, bias, wql, change, low,
-        high, coverage, seconds and forecasts. `bias` is that of the sum of all
-        forecasts: -.1 is a tenth too low. `wql` is the weighted quantile loss. `change`
-        is the error relative to that of the best model without recurrence, and `low`
-        and `high` are its 95 % interval. `coverage` is that of 90 % prediction
+        The columns are model, title, recurrent, mae and rmse, change, low, high, bias,
+        wql, coverage, seconds and forecasts. `change` is that of the error beside it,
+        `measure`, relative to the best model without recurrence; `low` and `high` are
+        its 95 % interval. `bias` is that of the sum of all forecasts: -.1 is a tenth too
+        low. `wql` is the weighted quantile loss. `coverage` is that of 90 % prediction
         intervals. `seconds` are CPU seconds. `forecasts` marks the model that
         forecasts. All scores are of the later half of the cutoffs, or of all cutoffs if
         series are short.
         """
+        other = "rmse" if self.measure == "mae" else "mae"
+        keys = ["recurrent", other, self.measure, *SCORES]
         rows = [
             {
                 "model": name,
                 "title": sentence.title(self.board, self.findings.titles, name),
-                **{key: getattr(scores, key) for key in SCORES},
+                **{key: getattr(scores, key) for key in keys},
                 "seconds": self.seconds.get(name),
                 "forecasts": name == self.board.champion,
             }
@@ -326,7 +323,7 @@ class Answer:
         """
         several = [levels] if isinstance(levels, float | int) else levels
         forecaster = self.by_model(model).forecaster
-        windows = self._latest_windows(frame, future)
+        windows = self._latest_windows(frame, future, horizon)
         return typed(
             forecaster.after(windows, several, horizon), self.findings.integers
         )
@@ -377,14 +374,17 @@ class Answer:
         return contributions.contributions(self.forecaster, name, windows)
 
     def _latest_windows(
-        self, frame: Data | None, future: Data | None
+        self,
+        frame: Data | None,
+        future: Data | None,
+        horizon: int | str | None = None,
     ) -> dict[str, Window]:
         """Return the last window of each series; arguments as those of `forecast`."""
         form = self.forecaster.question.csv
         rows = rows_of(self.files if frame is None else frame, form)
         plans = future if isinstance(future, list | tuple) else [future]
         planned = [rows_of(plan, form) for plan in plans if plan is not None]
-        return self.forecaster.latest_of(rows, planned)
+        return self.forecaster.latest_of(rows, planned, horizon)
 
     def by_model(self, model: str | None) -> "Answer":
         """Return the answer with the forecasts of a model of the table.

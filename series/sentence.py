@@ -1,4 +1,4 @@
-"""The answer in words: whether recurrence helps, by how much, and who forecasts."""
+"""The answer in words: how good the forecast is, and whether recurrence helps."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -46,22 +46,30 @@ VERDICTS = {
 
 
 def sentence(board: Board, titles: Mapping[str, str]) -> str:
-    """Return the answer; the last sentence says who forecasts.
+    """Return the answer: how good the forecast is, and then whether recurrence helps.
 
     Args:
         board: the scores of all models.
         titles: name -> title of each model; the combination needs no title.
     """
+    start = "The forecast of the mean" if board.objective == "mean" else "The forecast"
+    by = title(board, titles, board.champion)
+    bias = _bias(board.models[board.champion].bias)
     if board.unbeaten:
-        answer = _unbeaten(board, titles)
-    elif board.comparison is None:
-        answer = _not_tried(board, titles)
-    else:
-        answer = _compared(board, board.comparison, titles)
-    name = board.champion
-    start = "The mean is forecast" if board.objective == "mean" else "The forecast is"
-    by = f"by {title(board, titles, name)}{_bias(board.models[name].bias)}"
-    return f"{answer} {start} {by}."
+        return f"{start} is by {by}, {_unbeaten(board, titles, bias)}"
+    answer = _recurrence(board, titles)
+    compared = board.with_naive.get(board.champion)
+    if compared is None:
+        return f"{start} is by {by}{bias}. {answer}"
+    naive = title(board, titles, str(board.naive))
+    if "naive" in board.ahead:
+        naive = f"the chosen naive model, {naive},"
+    error = f"{amount(compared.change)} {naive} over {span(board)}"
+    if compared.low is not None:
+        error += interval(compared)
+    elif compared.blocks > 1:
+        error += f" (less in {_ahead(board, compared)})"
+    return f"{start}, by {by}, had {error}{bias}. {answer}"
 
 
 def _bias(bias: float | None) -> str:
@@ -83,18 +91,29 @@ def title(board: Board, titles: Mapping[str, str], name: str) -> str:
     return f"the weighted {board.objective} of {count} models"
 
 
-def _compared(
-    board: Board, compared: ModelComparison, titles: Mapping[str, str]
-) -> str:
-    network = title(board, titles, str(board.network))
-    opponent = title(board, titles, board.opponent)
-    opponent = f"the {_best(board, 'opponent')} model without recurrence, {opponent}"
-    network = f"the {_best(board, 'network')} recurrent network, {network},"
+def _recurrence(board: Board, titles: Mapping[str, str]) -> str:
+    """Return whether recurrence helps; the model that forecasts was named before."""
+    compared = board.comparison
+    if compared is None and board.untrained:
+        return (
+            "Whether recurrence helps cannot be said: the rows are too few to train a "
+            "network."
+        )
+    if compared is None:
+        return "Recurrence was not tried."
+    network = f"the {_best(board, 'network')} recurrent network"
+    if board.network != board.champion:
+        network += f", {title(board, titles, str(board.network))},"
+    opponent = f"the {_best(board, 'opponent')} model without recurrence"
+    if board.opponent != board.champion:
+        opponent += f", {title(board, titles, board.opponent)}"
     if compared.low is None or compared.high is None:
         ahead = so_far(board, compared, network, opponent)
         return f"{VERDICTS[Word.OPEN]}: {ahead}. {_lacking(board, compared)}."
+    if board.champion not in board.with_naive:
+        network = f"over {span(board)} {network}"
     change = f"{amount(compared.change)} {opponent}{interval(compared)}"
-    text = f"{_verdict(compared)}: over {span(board)} {network} had {change}."
+    text = f"{_verdict(compared)}: {network} had {change}."
     if compared.word == Word.SAME and compared.low * compared.high > 0:
         text += f" That is hardly chance, but less than {PERCENT} does not matter."
     if compared.word == Word.OPEN:
@@ -121,25 +140,8 @@ def why_open(compared: ModelComparison) -> str:
     return f" {UNCERTAIN}."
 
 
-def _not_tried(board: Board, titles: Mapping[str, str]) -> str:
-    best = title(board, titles, board.opponent)
-    start = "Recurrence was not tried."
-    if board.untrained:
-        start = (
-            "Whether recurrence helps cannot be said: the rows are too few to train a "
-            "network."
-        )
-    text = f"{start} The {_best(board, 'opponent')} model is {best}"
-    compared = board.with_naive.get(board.opponent)
-    if board.naive is None or compared is None:
-        return f"{text}."
-    naive = title(board, titles, board.naive)
-    naive = f"the {_best(board, 'naive')} naive model, {naive}"
-    change = f"{amount(compared.change)} {naive}{interval(compared)}"
-    return f"{text}: over {span(board)} it had {change}."
-
-
-def _unbeaten(board: Board, titles: Mapping[str, str]) -> str:
+def _unbeaten(board: Board, titles: Mapping[str, str], bias: str) -> str:
+    """Return what is said of a naive model that forecasts since nothing beats it."""
     roles = {
         board.rival: f"the {_best(board, 'rival')} other model without recurrence",
         board.network: f"the {_best(board, 'network')} recurrent network",
@@ -149,15 +151,17 @@ def _unbeaten(board: Board, titles: Mapping[str, str]) -> str:
         compared = board.with_naive.get(str(name))
         if compared is not None:
             error = f"{amount(compared.change)} it{interval(compared)}"
-            clauses.append(f"{role}, {title(board, titles, str(name))}, had {error}")
-    naive = title(board, titles, str(board.naive))
+            clauses.append(f"{role}, {title(board, titles, str(name))}, had {error}.")
     known = all(compared.low is not None for compared in board.with_naive.values())
     leads = any(compared.change < 0 for compared in board.with_naive.values())
-    leads = leads or "naive" in board.ahead
-    beats = "Nothing surely beats" if leads else "Nothing beats"
-    start = f"{beats} {naive}" if known else f"{beats} {naive} so far"
-    text = f"{start}: over {span(board)} {', and '.join(clauses)}."
-    return text if board.network else f"{text} Recurrence was not tried."
+    surely = "surely " if leads or "naive" in board.ahead else ""
+    so_far = "" if known else " so far"
+    answer = (
+        f"which nothing {surely}beats{so_far}{bias}: over {span(board)} {clauses[0]}"
+    )
+    if len(clauses) > 1:
+        return f"{answer} Nor does recurrence {surely}beat it: {clauses[1]}"
+    return answer if board.network else f"{answer} {_recurrence(board, titles)}"
 
 
 def _best(board: Board, role: str) -> str:
@@ -179,11 +183,7 @@ def hint(
         mostly_zero: the number of series whose median is 0; None if it is not known.
     """
     texts = []
-    roles = ["network", "opponent"]
-    if board.unbeaten:
-        roles = ["network", "rival", "naive"]
-    elif board.comparison is None:
-        roles = ["opponent", "naive"]
+    roles = ["network", "rival" if board.unbeaten else "opponent", "naive"]
     leads = dict[str, None]()  # in the order of the sentence
     for role in roles:
         if role in board.ahead:
@@ -291,9 +291,12 @@ def so_far(board: Board, compared: ModelComparison, model: str, other: str) -> s
     """
     if compared.blocks == 1:
         return f"over {span(board)} {model} had {amount(compared.change)} {other}"
-    ahead = compared.ahead or "none"
-    weeks = f"in {ahead} of {compared.blocks} {board.block_name}"
-    return f"{weeks} {model} had less error than {other}"
+    return f"in {_ahead(board, compared)} {model} had less error than {other}"
+
+
+def _ahead(board: Board, compared: ModelComparison) -> str:
+    """Return in how many blocks a model had less error, such as "3 of 4 weeks"."""
+    return f"{compared.ahead or 'none'} of {compared.blocks} {board.block_name}"
 
 
 def amount(change: float) -> str:

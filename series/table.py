@@ -20,10 +20,10 @@ from series.sentence import needed_for_interval
 from series.spec import MIDNIGHT
 
 EXPLAINED = (
-    "Sum says how far the sum of the forecasts was off. Quantile loss is the weighted "
-    "quantile loss over the deciles. Change compares the error with that of the "
-    "chosen model without recurrence, whose own row has -. Coverage says how often 90 % "
-    "prediction intervals held the truth."
+    "Its change is relative to that of the chosen model without recurrence, whose own "
+    "row has -. Sum says how far the sum of the forecasts was off. Quantile loss is the "
+    "weighted quantile loss over the deciles. Coverage says how often 90 % prediction "
+    "intervals held the truth."
 )
 """An explanation of the columns of the models' table, but for the error's."""
 
@@ -47,7 +47,7 @@ it is."""
 FORMULA = re.compile(r"(?![+-]?[\d.]+$)[=+@-]")
 """The beginning of a text that programs of tables take for a formula."""
 
-LONG = 1e9
+LONG = 1e4
 """The value from which a forecast has marks between its thousands."""
 
 LARGE = 1e15
@@ -113,10 +113,10 @@ def models(scores: pd.DataFrame, unit: str, objective: Objective = "median") -> 
     measure = MEASURE[objective]
     numeric = [
         f"{measure.upper()}, {printable(unit)}" if unit else measure.upper(),
+        f"Change in {measure.upper()}",
+        "95 % interval",
         "Sum",
         "Quantile loss",
-        "Change",
-        "95 % interval",
         "Coverage",
         "CPU s",
     ]
@@ -148,10 +148,10 @@ def _model(score: Mapping[str, Any], measure: str) -> list[str]:
         printable(title),
         score["model"],
         number(score[measure]),
-        _number(score["bias"], "{:+.1%}").replace("%", " %"),
-        "-" if score["wql"] is None else number(score["wql"]),
         change,
         interval or "-",
+        _number(score["bias"], "{:+.1%}").replace("%", " %"),
+        "-" if score["wql"] is None else number(score["wql"]),
         _number(score["coverage"], "{:.0%}").replace("%", " %"),
         _number(score["seconds"], "{:.0f}"),
     ]

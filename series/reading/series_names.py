@@ -16,6 +16,9 @@ from pipeline.errors import UsageError
 from series.reading import timestamp_formats
 from series.reading.timestamp_formats import as_text, words_of
 
+NUMBER = re.compile(r"(\d+)")
+"""A number in the name of a series."""
+
 MOST_SERIES = 10_000
 """Largest number of series in a file."""
 
@@ -71,6 +74,11 @@ COUNTED = re.compile(
     r"(?:h|he|hour|q|m|month|w|kw|day)?[ _]?(\d{1,4})(?:[.:h]\d+\w*)?", re.IGNORECASE
 )
 """A part of the time, as a cell or a heading: H1, Q4, 31, 02:00."""
+
+
+def natural(name: str) -> list[int | str]:
+    """Return a key that sorts names as people do: 1, 2, 10."""
+    return [int(part) if part.isdecimal() else part for part in NUMBER.split(name)]
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ def test_folders_of_killed_answers_are_removed(tmp_path, monkeypatch):
 
 def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast(week):
     assert week.target == "sales"
-    assert week.sentence.startswith("Recurrence was not tried.")
+    assert week.sentence.startswith("The forecast")
+    assert week.sentence.endswith("Recurrence was not tried.")
     assert {*week.models["model"]} == {*FEW, "combination"}
     assert week.models["forecasts"].sum() == 1
     assert (week.models["mae"].diff().dropna() >= 0).all(), "the best first"

@@ -78,6 +78,11 @@ def test_a_promotion_of_each_product_and_a_heat_of_all_lower_the_error(rows, tmp
         UnknownAheadError, match="heat of P0 must be known .* for 2023-06-19; pass"
     ):
         known.forecast(future=promotions)
+    sooner = plan[plan["week"] < plan["week"].max()]
+    shorter = known.forecast(future=sooner, horizon=HORIZON - 1, model="boosting")
+    whole = forecast.merge(shorter, on=["unique_id", "ds"])
+    assert len(whole) == len(shorter) == 6 * (HORIZON - 1)
+    assert np.allclose(whole["y_hat_x"], whole["y_hat_y"]), "trees see no later week"
     lacking = plan.drop(plan.index[6])
     with pytest.raises(
         UnknownAheadError, match="promo, heat of P1 must .* for 2023-07-03"

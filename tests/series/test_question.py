@@ -9,6 +9,7 @@ import pytest
 import unroll
 from pipeline.errors import UnrollError, UsageError
 from series.backtest import folds, plan
+from series.candidates import of_windows
 from series.options import Options
 from series.preparation import cut_into_windows, not_forecast
 from series.question import (
@@ -95,7 +96,7 @@ def test_a_target_may_lack_half_of_its_values(tmp_path):
         ("h", 200, f"20, {SHORT}", f"24, {SHORT}", [24, 168], 0),
         ("D", 600, "7, a week", "56, eight weeks", [7], 0),
         ("B", 600, "5, a week", "40, eight weeks", [5], 0),
-        ("W", 600, "4, four weeks", "52, a year", [52], 0),
+        ("W", 600, "4, four weeks", "53, a year", [52], 0),
         ("MS", 600, "12, a year", "96, eight years", [12], 0),
         ("MS", 100, "12, a year", f"24, {SHORT}", [12], 0),
         ("QS", 60, "4, a year", f"12, {SHORT}", [4], 0),
@@ -303,6 +304,26 @@ def test_a_horizon_that_leaves_no_windows_is_told_with_the_longest(tmp_path):
         "windows to train others, which take up to 111 rows"
     )
     assert too_far(profile, propose(profile, Options(lookback=300))) == ""
+
+
+@pytest.mark.parametrize(
+    ("freq", "count", "horizon", "lookback"),
+    [("W", 110, 8, 53), ("W", 109, 8, 36), ("W", 143, 4, 53), ("MS", 60, 12, 13)],
+)
+def test_a_window_holds_last_years_value_of_its_last_row(
+    freq, count, horizon, lookback
+):
+    stamps = pd.date_range("2020-01-05", periods=count, freq=freq)
+    frame = pd.DataFrame({"when": stamps, "load": np.arange(count) % 29 + 0.5})
+    profile = detect(rows_of(frame, CsvFormat()), Options())
+    found = propose(profile, Options(horizon=horizon))
+    assert found.lookback == lookback
+    assert not is_short(profile, found)
+    data = cut_into_windows("a", profile, found).dataset
+    fold = folds(data, plan(data, found.cycles))[0]
+    assert len(fold.train.rows) >= 5
+    names = [*of_windows(profile, found, 1, networks=False)]
+    assert (f"cycle_{found.year}" in names) == (lookback > found.year)
 
 
 def test_too_few_rows_get_an_advice_that_was_tried(tmp_path):

@@ -127,6 +127,15 @@ def test_tables_are_as_approved(file_regression):
     file_regression.check("\n".join(lines))
 
 
+def test_a_large_value_on_an_axis_is_written_in_full(tmp_path):
+    seen = window([1.2e6, 1.3e6, 1.4e6, 1.5e6, 1.6e6, 1.7e6, 1.8e6])
+    ahead = rows().assign(y_hat=1.7e6, **{"lo-80": 1.6e6, "hi-80": 1.8e6})
+    plot.forecast(tmp_path / "a.svg", seen, ahead, level=0.8, title="a")
+    text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert "<!-- 1,400,000 -->" in text
+    assert "<!-- 1e6 -->" not in text
+
+
 @pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "@SUM(1)", "+1+1", "-1-1"])
 def test_no_name_is_a_formula_and_a_number_stays_one(name):
     rows = pd.DataFrame({"unique_id": [name, "-1.5", "+3"], "ds": "2024", "y_hat": 1.0})

@@ -14,8 +14,8 @@ from series.saved import Answer
 from series.table import Table
 from unroll import terminal
 
-IMPORTANT = ("Change", "95 % interval", "Coverage", "CPU s")
-"""Columns that a narrow terminal shows before others."""
+IMPORTANT = ("Coverage", "CPU s")
+"""Columns that a narrow terminal shows before others, besides the change in error."""
 
 
 def show(answer: Answer, level: float) -> None:
@@ -60,7 +60,7 @@ def show_models(answer: Answer) -> None:
         models.headings,
         models.rows,
         numeric=models.numeric,
-        important=IMPORTANT,
+        important=[*models.numeric[1:3], *IMPORTANT],
         caption="\n".join(caption),
     )
 

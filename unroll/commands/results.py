@@ -179,7 +179,8 @@ def predict(
         typer.Option(help="Rows ahead, or 24h; by default those of the training."),
     ] = None,
     series: Annotated[
-        list[str] | None, typer.Option(help="The series, if there are several.")
+        list[str] | None,
+        typer.Option(metavar="<str>", help="The series, if there are several."),
     ] = None,
     model: Chosen = None,
     why: Annotated[

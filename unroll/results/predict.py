@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from series import page, plot, table
+from series import page, table
 from series.forecaster import OutsideRangeWarning, require_level
 from series.intervals import USUAL
 from series.rows import Window
@@ -126,7 +126,7 @@ def predict(
     paths = [data] if data else answer.files
     with warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", OutsideRangeWarning)
-        windows = answer.forecaster.read(paths, plan)
+        windows = answer.forecaster.read(paths, plan, horizon)
     for warning in unusual:
         of_series = getattr(warning.message, "series", "")
         if series is None or of_series in ("", series):
@@ -196,6 +196,8 @@ def draw(predicted: Predicted, path: Path) -> None:
     Raises:
         UsageError: the path has another suffix, or there are several series.
     """
+    from series import plot  # Matplotlib takes a second
+
     if len(predicted.windows) > 1:
         first = next(iter(predicted.windows))
         raise UsageError(
