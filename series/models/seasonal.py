@@ -145,8 +145,8 @@ def boosting(
     cycles = [cycle for cycle in cycles if cycle + problem.horizon <= timesteps]
     first = cycles[0] if cycles else min(7, timesteps)
     lengths = {max(2, first // 8), first, 2 * first, *cycles[1:]}
-    if not cycles:
-        lengths |= {timesteps // 2, timesteps}
+    if 2 * first > timesteps:  # there is no second cycle to compare with
+        lengths.add(first // 2)
     spans = sorted({min(length, timesteps) for length in lengths})
     outputs = problem.outputs
     ahead = problem.horizon + np.arange(outputs)  # timesteps to each value
