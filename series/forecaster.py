@@ -588,10 +588,14 @@ class Forecaster:
         if not windows:
             raise failed
         if left_out:
-            count = len(left_out)
-            are = "1 series is" if count == 1 else f"{count:,} series are"
-            text = f"{are} left out: {some_reasons(left_out)}"
-            warnings.warn(OutsideRangeWarning(text), stacklevel=3)
+            [name, *others] = left_out
+            text = f"{name} is left out: {left_out[name]}"
+            if others:
+                count = len(left_out)
+                text = f"{count:,} series are left out: {some_reasons(left_out)}"
+            warnings.warn(
+                OutsideRangeWarning(text, "" if others else name), stacklevel=3
+            )
         over = [name for name, own in windows.items() if own.over]
         if over:
             text = f"{over[0]} and {len(over) - 1:,} more are" if over[1:] else "it is"

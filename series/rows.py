@@ -152,6 +152,7 @@ class History:
         later: number of rows after them, which have no target.
         unfinished: the timestamp of a last row that does not count, since its day, week
             or month is not over.
+        has_ended: whether its last rows are missing, and other series have them.
     """
 
     question: SeriesQuestion
@@ -160,6 +161,7 @@ class History:
     inputs: Array
     later: int
     unfinished: np.datetime64 | None = None
+    has_ended: bool = False
 
     @property
     def target(self) -> int:
@@ -249,8 +251,8 @@ def ended(values: Array, row: np.timedelta64) -> Array:
 def completed(inputs: Array, before: Array, question: SeriesQuestion) -> Array:
     """Return windows whose rows before the first one of a series are made up.
 
-    They are its known rows, repeated backwards: in whole cycles if it has one, so that
-    seasons stay in their place.
+    They are means of its known rows: of those at the same place in a cycle, if a whole
+    cycle is known, else of all.
 
     Args:
         inputs: (windows, timesteps, columns + calendar); the calendar and the mark of
@@ -258,17 +260,18 @@ def completed(inputs: Array, before: Array, question: SeriesQuestion) -> Array:
         before: (windows, timesteps) whether a row lies before the first one.
         question: the preparation of the series.
     """
-    timesteps = inputs.shape[1]
-    lacking = before.sum(axis=1, keepdims=True)
-    known = np.maximum(timesteps - lacking, 1)
-    cycle = question.cleaning.repeat or 1
-    period = np.where(known < cycle, known, known // cycle * cycle)
-    places = np.arange(timesteps)
-    source = lacking + (places - lacking) % period
-    source = np.where(before, np.minimum(source, timesteps - 1), places)
-    repeated = np.take_along_axis(inputs, source[:, :, None], axis=1)
     made = inputs.copy()
-    made[:, :, question.of_rows] = repeated[:, :, question.of_rows]
+    lacking = before.sum(axis=1)
+    cycle = question.cleaning.repeat or 1
+    for count in np.unique(lacking[lacking > 0]):
+        own = np.flatnonzero(lacking == count)[:, None, None]
+        known = np.arange(count, inputs.shape[1])
+        period = cycle if cycle <= len(known) else 1
+        for row in range(count):
+            same = known[(known - row) % period == 0]
+            columns = question.of_rows
+            means = inputs[own, same[:, None], columns].mean(axis=1, dtype=np.float64)
+            made[own[:, 0], row, columns] = means
     return made
 
 
@@ -313,13 +316,20 @@ def histories(
     for series_id, every in table.by_series(questions).items():
         asked = questions[series_id]
         own = _up_to_last_target(question, every)
-        ahead = question.ahead[-1] * question.row
-        has_ended = bool(own.timestamps.max() + ahead <= end)
+        last_own = own.timestamps.max()
         if question.windows.begun:
             own = every.only(every.timestamps <= end)
+        has_ended = bool(last_own + question.ahead[-1] * question.row <= end)
         plan = None
-        if not (question.windows.begun and has_ended):
-            plan = _beforehand(asked, own, every, planned, steps)
+        try:
+            if not has_ended:
+                plan = _beforehand(asked, own, every, planned, steps)
+        except UnknownAheadError:
+            # nobody plans what is no longer sold
+            target = own.values[:, own.columns.index(question.csv.target)]
+            has_ended = bool(last_own < end)
+            if not has_ended and not ended(target, question.row)[-1]:
+                raise
         measured = series.rows_of(
             own,
             question.csv,
@@ -336,7 +346,7 @@ def histories(
         title = f"{name}, {series_id}" if series_id else name
         after = timestamps.distinct(every.timestamps) > own.timestamps.max()
         by_series[series_id] = History(
-            asked, title, measured, inputs, int(after.sum()), last
+            asked, title, measured, inputs, int(after.sum()), last, has_ended
         )
     return by_series
 
@@ -680,18 +690,14 @@ def _require_whole(history: History, first: int) -> None:
 
 
 def _require_not_over(history: History) -> None:
-    """Raise UnrollError if nothing was measured in the last rows of a series.
-
-    Of as many rows as are forecast some must be known, and the last one be filled.
-    """
+    """Raise UnrollError if a series has no row, or its last ones are missing."""
     question = history.question
     rows = history.measured.series
     known = np.flatnonzero(~rows.unknown[:, history.target])
-    last = len(rows.values) - 1
     is_late = rows.late is not None and bool(rows.late[-1])
     if not len(known):
         raise UnrollError(f"{history.name}: there is no row with a value")
-    if is_late or last - known[-1] >= question.ahead[-1]:
+    if is_late or history.has_ended:
         raise UnrollError(
             f"{history.name}: it was measured last at "
             f"{question.when(rows.timestamps[known[-1]])}; if it has not ended, add its "

@@ -78,14 +78,12 @@ def test_no_window_of_a_late_series_sees_what_comes_after_it(tmp_path):
     ("lacking", "expected"),
     [
         (0, [10, 11, 12, 13, 14, 15]),
-        (2, [14, 15, 12, 13, 14, 15]),  # two whole cycles
-        (3, [14, 13, 14, 13, 14, 15]),
-        (5, [15, 15, 15, 15, 15, 15]),  # no whole cycle
+        (2, [13, 14, 12, 13, 14, 15]),  # of a cycle of two rows
+        (3, [14, 14, 14, 13, 14, 15]),
+        (5, [15, 15, 15, 15, 15, 15]),  # no whole cycle is known
     ],
 )
-def test_rows_before_the_first_are_whole_cycles_of_known_ones(
-    tmp_path, lacking, expected
-):
+def test_rows_before_the_first_are_means_of_known_ones(tmp_path, lacking, expected):
     _, _, dataset = prepared(tmp_path / "a.csv")
     fitted = fitted_of(dataset)
     cycle = fitted.cleaning.model_copy(update={"repeat": 2})

@@ -242,7 +242,7 @@ def edit(folder, name, change):
 
 def member_of(data):
     """The first model of a forecaster."""
-    return data["parts"][0]["members"][0]
+    return data["members"][0]
 
 
 PATHS = ("../../../../elsewhere", "/tmp/elsewhere", "a/b", "..", "gru\x00")  # noqa: S108
@@ -252,9 +252,9 @@ PATHS = ("../../../../elsewhere", "/tmp/elsewhere", "a/b", "..", "gru\x00")  # n
 def test_a_name_that_becomes_a_path_has_the_pattern_of_a_name(folder, name):
     edit(folder, SPEC, lambda data: member_of(data).update(name=name))
     before = sorted(folder.parent.rglob("*"))
-    assert f"{SPEC} is damaged (parts.0.members.0.name must be" in forecast_of(folder)
+    assert f"{SPEC} is damaged (members.0.name must be" in forecast_of(folder)
     edit(folder, SPEC, lambda data: member_of(data).update(name="mlp", point=name))
-    assert "parts.0.members.0.point must be 'best' or 'final'" in forecast_of(folder)
+    assert "members.0.point must be 'best' or 'final'" in forecast_of(folder)
     edit(folder, FILE, lambda data: data.update(name=name))
     assert "name must be a name of 1 to 200 characters" in forecast_of(folder)
     assert sorted(folder.parent.rglob("*")) == before
@@ -312,7 +312,7 @@ def test_a_file_of_no_size_or_of_too_many_bytes_is_not_read(folder):
 
 def test_a_series_that_is_renamed_is_one_line(folder):
     def rename(data):
-        fitted = data["parts"][0]["fitted"]
+        fitted = data["fitted"]
         fitted["series"]["other"] = fitted["series"].pop("")
 
     edit(folder, SPEC, rename)
@@ -382,7 +382,7 @@ def test_tables_take_no_more_memory_than_a_gigabyte(folder):
     [
         (
             lambda part: part["fitted"]["windows"].update(step=10**6, lookback=10**6),
-            "parts.0 7 values ahead",
+            " 7 values ahead",
         ),
         (
             lambda part: part["fitted"]["csv"].update(time_zone="dateutil//etc/passwd"),
@@ -396,11 +396,11 @@ def test_tables_take_no_more_memory_than_a_gigabyte(folder):
             lambda part: part["members"][0]["problem"].update(input_shape=[10**6, 61]),
             ".problem.input_shape is too large",
         ),
-        (lambda part: part.update(until="2022-W29-2"), "parts.0.until must"),
+        (lambda part: part.update(until="2022-W29-2"), "until must"),
     ],
 )
 def test_a_forecast_of_a_crafted_answer_fits_into_memory(folder, change, line):
-    edit(folder, SPEC, lambda data: change(data["parts"][0]))
+    edit(folder, SPEC, lambda data: change(data))
     found = forecast_of(folder)
     assert "forecaster.json is damaged" in found
     assert line in found
