@@ -609,33 +609,63 @@ class Forecaster:
         windows: Mapping[str, Window],
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | str | None = None,
+        orders: Sequence[float] = (),
     ) -> pd.DataFrame:
         """Forecast the timesteps after the windows of some series.
 
-        Arguments and errors are those of `ahead`.
+        Arguments and errors are those of `ahead`, and of `quantiles_of`.
 
         Returns:
             A row for each series and timestep: unique_id, ds, y_hat, and for each
-            level, such as 0.9, lo-90 and hi-90, in the target's unit. Timestamps have
-            the time zone of the series if there is one. Ends are infinite if too few
-            errors are known.
+            level, such as 0.9, lo-90 and hi-90, and for each order order-95, in the
+            target's unit. Timestamps have the time zone of the series if there is one.
+            Ends are infinite if too few errors are known.
         """
+        quantiles = quantiles_of(levels, orders)
+        coverages = {name: round(abs(2 * q - 1), 9) for name, q in quantiles.items()}
+        wanted = sorted({*coverages.values()}, reverse=True)
         frames = []
         for name, window in windows.items():
-            forecast, quantiles = self.ahead(window, levels, horizon)
+            of_series = self.of_series(window.question.series)
+            forecast, ends = of_series.ahead(window, wanted, horizon)
             columns = {
                 "unique_id": name or self.name,
                 "ds": window.times(len(forecast)),
                 "y_hat": forecast,
             }
-            for level in levels:
-                percent = f"{100 * level:g}"
-                # quantiles lie in order, the widest outermost
-                wider = sum(other > level for other in levels)
-                columns[f"lo-{percent}"] = quantiles[:, wider]
-                columns[f"hi-{percent}"] = quantiles[:, -1 - wider]
+            for column, quantile in quantiles.items():
+                # ends lie in order, the widest outermost
+                place = wanted.index(coverages[column])
+                columns[column] = ends[:, place if quantile < 0.5 else -1 - place]
             frames.append(pd.DataFrame(columns))
         return pd.concat(frames, ignore_index=True)
+
+
+def quantiles_of(
+    levels: Sequence[float], orders: Sequence[float] = ()
+) -> dict[str, float]:
+    """Return the columns of quantiles of a forecast -> their quantiles.
+
+    Args:
+        levels: coverages of central intervals: 0.9 gives lo-90 and hi-90.
+        orders: shares of periods in which what is ordered suffices: 0.95 gives order-95.
+
+    Raises:
+        UsageError: a level or a share is wrong.
+    """
+    require_levels(levels)
+    found = {}
+    for level in levels:
+        found[f"lo-{100 * level:g}"] = (1 - level) / 2
+        found[f"hi-{100 * level:g}"] = (1 + level) / 2
+    for share in orders:
+        if not isinstance(share, float | int) or not 0 < share < 1:
+            raise UsageError(
+                f"a service level lies above 0 and below 100 (%), and a quantile above 0 "
+                f"and below 1. Received: {share!r:.60}"
+            )
+        found[f"order-{100 * share:g}"] = float(share)
+    return found
 
 
 def steps_of(spec: SeriesModelsSpec, horizon: int | str | None) -> int:
