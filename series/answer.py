@@ -26,7 +26,7 @@ from pipeline.files import (
 from pipeline.processes import Server
 from pipeline.provenance import fingerprint
 from pipeline.validation import validated
-from series import FILE, accounts, fits
+from series import FILE, fits
 from series.compared import Compared, compare
 from series.fits import Say, Workers
 from series.forecaster import Forecaster
@@ -244,7 +244,6 @@ def _written(
             for part in parts
         ],
         series_left_out={**most.series_left_out},
-        groups=accounts.groups(profile),
         integers=_integers(profile, name),
     )
     every = [most.forecasts]

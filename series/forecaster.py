@@ -30,7 +30,7 @@ from series.combination import (
     weighted_forecast,
 )
 from series.models.recipes import recipe, require_own_model
-from series.options import Options
+from series.options import Options, argument
 from series.question import timesteps_of
 from series.reading import files, timestamp_formats
 from series.rows import History, Window, continued, histories, latest, whole
@@ -661,11 +661,26 @@ def quantiles_of(
     for share in orders:
         if not isinstance(share, float | int) or not 0 < share < 1:
             raise UsageError(
-                f"a service level lies above 0 and below 100 (%), and a quantile above 0 "
-                f"and below 1. Received: {share!r:.60}"
+                "quantiles must lie above 0 and below 1, such as 0.95. "
+                f"Received: {share!r:.60}"
             )
         found[f"order-{100 * share:g}"] = float(share)
     return found
+
+
+def shares_of(service_levels: Sequence[float]) -> list[float]:
+    """Return service levels, which are percents, as shares.
+
+    Raises:
+        UsageError: a service level is no number above 0 and below 100.
+    """
+    for level in service_levels:
+        if not isinstance(level, float | int) or not 0 < level < 100:
+            raise UsageError(
+                f"{argument('service_level').removesuffix('=')} must lie above 0 and "
+                f"below 100 (percent), such as 95. Received: {level!r:.60}"
+            )
+    return [level / 100 for level in service_levels]
 
 
 def steps_of(spec: SeriesModelsSpec, horizon: int | str | None) -> int:

@@ -100,7 +100,8 @@ def sums(
     rows = forecast.assign(unique_id=forecast["unique_id"].astype(str))
     spread = rows[["y_hat", *quantiles]]
     rows["is_open"] = (spread.max(axis=1) > spread.min(axis=1)).astype(float)
-    wide = rows.pivot(index="unique_id", columns="ds", values=["y_hat", "is_open"])
+    rows = rows.set_index(["unique_id", "ds"])[["y_hat", "is_open"]]
+    wide = rows.unstack()  # noqa: PD010 - there is one value for each
     wide = wide.loc[of_series.index[of_series.index.isin(wide.index)]]
     known = wide["y_hat"].notna().to_numpy(float)
     ahead = wide["y_hat"].fillna(0).to_numpy()  # (series, steps)
@@ -129,6 +130,23 @@ def sums(
         table[[*quantiles]] = ends.reshape(-1, len(levels))
     table["series"] = (matrix @ known).astype(int).ravel()
     return table
+
+
+def measured(history: pd.DataFrame, of_series: pd.DataFrame) -> pd.DataFrame:
+    """Return the sums of what was measured; without a row where nothing was.
+
+    Args:
+        history: unique_id, ds and measured.
+        of_series: as for `sums`.
+    """
+    values = history.set_index(["unique_id", "ds"])["measured"]
+    wide = values.unstack()  # noqa: PD010 - there is one value for each
+    wide = wide.loc[of_series.index[of_series.index.isin(wide.index)]]
+    labels, matrix = _nodes(of_series.loc[wide.index])
+    summed = matrix @ wide.fillna(0).to_numpy()
+    table = labels.loc[np.repeat(labels.index, wide.shape[1])].reset_index(drop=True)
+    table["ds"] = wide.columns[np.tile(np.arange(wide.shape[1]), len(labels))]
+    return table.assign(measured=summed.ravel())
 
 
 def _nodes(of_series: pd.DataFrame) -> tuple[pd.DataFrame, Any]:
