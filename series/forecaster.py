@@ -436,6 +436,12 @@ class Forecaster:
         """The names of series that the last of several parts forecasts."""
         return self.parts[-1].names if len(self.parts) > 1 else []
 
+    @property
+    def delay(self) -> Array:
+        """(steps,) number of origins after which an error of most models is known."""
+        windows = self.question.windows
+        return known_after(windows.horizon, windows.step, self.first.stride)
+
     def why(self, series: str) -> str:
         """Return in words which models forecast a series."""
         return self.of_series(series).spec.why
@@ -622,8 +628,7 @@ class Forecaster:
             Ends are infinite if too few errors are known.
         """
         quantiles = quantiles_of(levels, orders)
-        coverages = {name: round(abs(2 * q - 1), 9) for name, q in quantiles.items()}
-        wanted = sorted({*coverages.values()}, reverse=True)
+        wanted = coverages(quantiles)
         frames = []
         for name, window in windows.items():
             of_series = self.of_series(window.question.series)
@@ -633,12 +638,33 @@ class Forecaster:
                 "ds": window.times(len(forecast)),
                 "y_hat": forecast,
             }
-            for column, quantile in quantiles.items():
-                # ends lie in order, the widest outermost
-                place = wanted.index(coverages[column])
-                columns[column] = ends[:, place if quantile < 0.5 else -1 - place]
-            frames.append(pd.DataFrame(columns))
+            frames.append(pd.DataFrame({**columns, **chosen(ends, quantiles)}))
         return pd.concat(frames, ignore_index=True)
+
+
+def coverages(quantiles: Mapping[str, float]) -> list[float]:
+    """Return the coverages of the central intervals with some quantiles, widest first."""
+    return sorted({_coverage(one) for one in quantiles.values()}, reverse=True)
+
+
+def chosen(ends: Array, quantiles: Mapping[str, float]) -> dict[str, Array]:
+    """Return name of a column -> its quantile (...), for each of some quantiles.
+
+    Args:
+        ends: (..., 2 * coverages) in ascending order, of intervals with `coverages`.
+        quantiles: name of a column -> its quantile.
+    """
+    wanted = coverages(quantiles)
+    found = {}
+    for name, quantile in quantiles.items():
+        place = wanted.index(_coverage(quantile))
+        found[name] = ends[..., place if quantile < 0.5 else -1 - place]
+    return found
+
+
+def _coverage(quantile: float) -> float:
+    """Return the coverage of the central interval that ends at a quantile."""
+    return round(abs(2 * quantile - 1), 9)
 
 
 def quantiles_of(

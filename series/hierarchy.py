@@ -1,38 +1,32 @@
 """Forecasts of sums: over the series of a family, of a store, and over all.
 
-The sums are coherent: a parent is the sum of its children. Their quantiles are those of
-the sums, drawn from the joint errors of all series at past cutoffs, so series whose
-errors rise and fall together have wider sums. hierarchicalforecast adds up and draws,
-from the bottom up (Panagiotelis and others 2022, "Probabilistic forecast reconciliation",
-European Journal of Operational Research 306).
+The sums are coherent: a parent is the sum of its children. A sum is treated as one more
+series: its errors at past cutoffs make its quantiles, as those of a series do, so series
+whose errors rise and fall together have wider sums (docs/decisions/own-series.md).
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import one_of
-from series.forecaster import beyond
-from series.intervals import FEWEST_POOLED
+from series import intervals
+from series.forecaster import beyond, chosen, coverages
 from series.options import argument
 from series.reading import timestamp_formats
 
 TOTAL = "total"
-"""What stands for all values of a column, unless a value is called so (`_total`)."""
+"""What stands for all values of a column, unless a value is called so (`_nodes`)."""
 
 TAKEN = ("ds", "y_hat", "series")
 """Columns of the sums that no column of the file may replace."""
 
-SAMPLES = 1000
-"""Number of joint errors that are drawn."""
-
-SHARE = 0.5
-"""An error grows with the forecast, and with this part of the series' mean forecast."""
+SHARE = 0.1
+"""An error grows with the forecast, and with this part of the mean forecast."""
 
 
 def groups(
@@ -79,6 +73,7 @@ def sums(
     past: pd.DataFrame,
     of_series: pd.DataFrame,
     quantiles: Mapping[str, float],
+    delay: Array,
 ) -> pd.DataFrame:
     """Return forecasts of sums over series, and quantiles of the sums.
 
@@ -88,46 +83,45 @@ def sums(
             NaN where nothing was measured.
         of_series: the value of each series in some columns, as `groups` returns it.
         quantiles: name of a column -> its quantile.
+        delay: (trained steps,) number of cutoffs after which an error is known.
 
     Returns:
         A row for each timestamp of the total, then of each value of each column, then of
         each combination of values: the columns of `of_series`, where "total" stands for
         all values; ds, y_hat, the columns of quantiles, and the number of series.
     """
-    from hierarchicalforecast.methods import BottomUpSparse  # takes a second
-    from scipy import sparse
-
     rows = forecast.assign(unique_id=forecast["unique_id"].astype(str))
     spread = rows[["y_hat", *quantiles]]
     rows["is_open"] = (spread.max(axis=1) > spread.min(axis=1)).astype(float)
     rows = rows.set_index(["unique_id", "ds"])[["y_hat", "is_open"]]
     wide = rows.unstack()  # noqa: PD010 - there is one value for each
     wide = wide.loc[of_series.index[of_series.index.isin(wide.index)]]
-    known = wide["y_hat"].notna().to_numpy(float)
-    ahead = wide["y_hat"].fillna(0).to_numpy()  # (series, steps)
-    is_open = wide["is_open"].fillna(0).to_numpy()
     labels, matrix = _nodes(of_series.loc[wide.index])
-    summing = sparse.vstack([matrix, sparse.eye(len(wide))], "csr")
-    count = len(labels)
-    summed = BottomUpSparse().fit_predict(summing, summing @ ahead)["mean"][:count]
+    known = wide["y_hat"].notna().to_numpy(float)  # (series, steps)
+    is_open = matrix @ wide["is_open"].fillna(0).to_numpy() > 0  # (sums, steps)
+    ahead = matrix @ wide["y_hat"].fillna(0).to_numpy()
     table = labels.loc[np.repeat(labels.index, ahead.shape[1])].reset_index(drop=True)
-    table = table.rename(columns={name: f"group {name}" for name in TAKEN})
-    table["ds"] = wide["y_hat"].columns[np.tile(np.arange(ahead.shape[1]), count)]
-    table["y_hat"] = summed.ravel()
-    if quantiles:
-        levels = np.array([*quantiles.values()])
-        # A sum of what never was below 0 is not, and has larger errors where it is large.
-        is_signed = bool(past[["y", "y_hat"]].lt(0).any(axis=None))
-        errors, usual = _errors(past, wide.index, is_signed=is_signed)
-        sizes = np.ones_like(ahead) if is_signed else ahead + usual[:, None]
-        ends = _quantiles(summing, ahead, errors, is_open * sizes, levels)[:count]
-        ends = np.where(
-            levels < 0.5,
-            np.minimum(ends, summed[..., None]),
-            np.maximum(ends, summed[..., None]),
-        )
-        ends = np.maximum(ends, -np.inf if is_signed else 0.0)
-        table[[*quantiles]] = ends.reshape(-1, len(levels))
+    table = table.drop(columns="level").rename(
+        columns={name: f"group {name}" for name in TAKEN}
+    )
+    table["ds"] = wide["y_hat"].columns[np.tile(np.arange(ahead.shape[1]), len(ahead))]
+    table["y_hat"] = ahead.ravel()
+    # A sum of what never was below 0 is not, and has larger errors where it is large.
+    is_signed = bool(past[["y", "y_hat"]].lt(0).any(axis=None))
+    errors, forecasts = _past_sums(past, wide.index, matrix)
+    count = np.maximum(np.isfinite(forecasts).sum(axis=(1, 2), keepdims=True), 1)
+    usual = SHARE * np.nansum(forecasts, axis=(1, 2), keepdims=True) / count
+    sizes = np.ones_like(ahead)
+    if not is_signed:
+        errors /= np.where(forecasts + usual > 0, forecasts + usual, 1.0)
+        sizes = np.maximum(ahead + usual[..., 0], intervals.ROUNDING)
+    growth, nearest = beyond(ahead.shape[1], errors.shape[2])
+    ends = _ends(errors, labels["level"], coverages(quantiles), delay)[:, nearest]
+    ends *= (growth * sizes)[..., None]
+    lowest = -np.inf if is_signed else 0.0
+    for name, offset in chosen(ends, quantiles).items():
+        own = np.maximum(ahead + np.where(is_open, offset, 0.0), lowest)
+        table[name] = own.ravel()
     table["series"] = (matrix @ known).astype(int).ravel()
     return table
 
@@ -146,115 +140,85 @@ def measured(history: pd.DataFrame, of_series: pd.DataFrame) -> pd.DataFrame:
     summed = matrix @ wide.fillna(0).to_numpy()
     table = labels.loc[np.repeat(labels.index, wide.shape[1])].reset_index(drop=True)
     table["ds"] = wide.columns[np.tile(np.arange(wide.shape[1]), len(labels))]
-    return table.assign(measured=summed.ravel())
+    return table.drop(columns="level").assign(measured=summed.ravel())
 
 
-def _nodes(of_series: pd.DataFrame) -> tuple[pd.DataFrame, Any]:
-    """Return the words (nodes, columns) of each sum, and a matrix (nodes, series).
+def _nodes(of_series: pd.DataFrame) -> tuple[pd.DataFrame, sparse.csr_matrix]:
+    """Return the words of each sum with the number of its level, and who belongs to it.
 
-    The matrix is sparse, with 1 where a series belongs to a sum.
+    The total is first, then the values of each column, then the columns crossed. The
+    matrix (sums, series) has 1 where a series belongs to a sum.
     """
-    from scipy import sparse
-
     total = TOTAL
     while of_series.eq(total).any(axis=None):
         total += " of all"
     columns = [*of_series.columns]
-    some = [[], *([name] for name in columns), columns]
+    levels = [[], *([name] for name in columns), columns]
     words = []
     matrices = []
     places = np.arange(len(of_series))
-    for level in some if len(columns) > 1 else some[:-1]:
+    for number, level in enumerate(levels if len(columns) > 1 else levels[:-1]):
         others = [name for name in columns if name not in level]
         own = of_series.assign(**dict.fromkeys(others, total))
-        words.append(own.drop_duplicates())
-        node = own.groupby(columns, sort=False).ngroup()
-        matrices.append(sparse.csr_matrix((np.ones(len(own)), (node, places))))
+        words.append(own.drop_duplicates().assign(level=number))
+        sums = own.groupby(columns, sort=False).ngroup()
+        matrices.append(sparse.csr_matrix((np.ones(len(own)), (sums, places))))
     return pd.concat(words, ignore_index=True), sparse.vstack(matrices, "csr")
 
 
-def _errors(
-    past: pd.DataFrame, series: "pd.Index[str]", *, is_signed: bool
+def _past_sums(
+    past: pd.DataFrame, series: "pd.Index[str]", matrix: sparse.csr_matrix
 ) -> tuple[Array, Array]:
-    """Return the errors of some series at past cutoffs, relative to their sizes.
+    """Return the errors of sums at past cutoffs, and the forecasts of the sums.
 
-    The size of an error is the forecast, and a part of the mean forecast; it is 1 if
-    values may lie below 0. Cutoffs count that most series have. Where a series has no
-    error, since it began later, its other errors stand in turn.
-
-    Args:
-        past: as for `sums`.
-        series: (series,) their names.
-        is_signed: whether values may lie below 0.
+    Cutoffs count that most series have. A series without an error there, such as one
+    that began later, is left out of both.
 
     Returns:
-        (series, origins, steps) errors without NaN; and (series,) the part of the sizes
-        that does not depend on the forecast.
+        Two arrays (sums, origins, steps), NaN where nothing was measured.
     """
-    own = past[past["unique_id"].astype(str).isin(series)]
+    own = past[past["unique_id"].astype(str).isin(series) & past["y"].notna()]
     cutoffs, origin = np.unique(own["cutoff"], return_inverse=True)
-    step = own.groupby(["unique_id", "cutoff"]).cumcount().to_numpy()
-    place = (series.get_indexer(own["unique_id"].astype(str)), origin, step)
-    errors = np.full((len(series), len(cutoffs), step.max() + 1), np.nan)
-    forecasts = errors.copy()
-    errors[place] = own["y"] - own["y_hat"]
-    forecasts[place] = own["y_hat"]
-    counts = np.isfinite(errors).any(axis=2).sum(axis=0)
-    is_usual = 2 * counts >= counts.max()
-    usual = SHARE * own.groupby(place[0])["y_hat"].mean()
-    usual = usual.reindex(range(len(series))).fillna(0).to_numpy()
-    if not is_signed:
-        sizes = forecasts + usual[:, None, None]
-        errors = np.divide(errors, sizes, where=sizes > 0, out=np.zeros_like(errors))
-    errors = errors[:, is_usual]
-    for name, step in np.argwhere(np.isnan(errors).any(axis=1)):
-        values = errors[name, :, step]
-        known = values[np.isfinite(values)]
-        others = np.resize(known if len(known) else 0.0, len(values))
-        errors[name, :, step] = np.where(np.isnan(values), others, values)
-    return errors, usual
+    steps = past.groupby(["unique_id", "cutoff"]).cumcount()
+    place = (series.get_indexer(own["unique_id"].astype(str)), origin, steps[own.index])
+    values = np.zeros((3, len(series), len(cutoffs), steps.max() + 1))
+    values[0][place] = own["y"] - own["y_hat"]
+    values[1][place] = own["y_hat"]
+    values[2][place] = 1
+    counts = values[2].any(axis=2).sum(axis=0)
+    values = values[:, :, 2 * counts >= counts.max()]
+    shape = (matrix.shape[0], *values.shape[2:])
+    errors, forecasts, known = (
+        (matrix @ one.reshape(len(series), -1)).reshape(shape) for one in values
+    )
+    errors[known == 0] = np.nan
+    forecasts[known == 0] = np.nan
+    return errors, forecasts
 
 
-def _quantiles(
-    summing: Any, ahead: Array, errors: Array, sizes: Array, levels: Array
+def _ends(
+    errors: Array, levels: "pd.Series[int]", wanted: Sequence[float], delay: Array
 ) -> Array:
-    """Return quantiles of sums, drawn from joint errors.
+    """Return the ends (sums, steps, 2 * wanted) of intervals, less the forecast.
 
-    The errors at a step are those at this step; if there are few, also at steps beside.
+    Of few origins the sums of a level share their errors, as whole series do.
 
     Args:
-        summing: (sums + series, series) the sparse matrix of sums, with the series
-            themselves in its last rows.
-        ahead: (series, steps) forecasts.
-        errors: (series, origins, trained steps) the errors, relative to their sizes.
-        sizes: (series, steps) the sizes of errors to come.
-        levels: (quantiles,).
-
-    Returns:
-        (sums + series, steps, quantiles).
+        errors: (sums, origins, steps).
+        levels: (sums,) the level of each sum.
+        wanted: coverages of the intervals.
+        delay: (steps,) number of origins after which an error is known.
     """
-    from hierarchicalforecast.methods import BottomUpSparse
-
-    origins = errors.shape[1]
-    # The largest of n errors bounds a new one with probability n / (n + 1) only.
-    tails = np.clip(levels + (levels - (levels < 0.5)) / origins, 0, 1)
-    width = max(0, math.ceil((FEWEST_POOLED / origins - 1) / 2))
-    growth, nearest = beyond(ahead.shape[1], errors.shape[2])
-    ends = np.empty((summing.shape[0], ahead.shape[1], len(levels)))
-    for step, middle in enumerate(nearest):
-        some = errors[:, :, max(0, middle - width) : middle + width + 1]
-        joint = sizes[:, [step]] * some.reshape(len(ahead), -1)
-        # The library never draws the last error.
-        drawn = growth[step] * (summing @ np.pad(joint, ((0, 0), (0, 1))))
-        reconciler = BottomUpSparse().fit(
-            summing,
-            summing @ ahead[:, [step]],
-            y_insample=drawn,
-            y_hat_insample=np.zeros_like(drawn),
-            intervals_method="bootstrap",
-            num_samples=SAMPLES,
-            seed=0,
-        )
-        found = reconciler.sampler.get_prediction_quantiles({}, tails)
-        ends[:, step] = found["quantiles"][:, 0]
+    count = len(errors)
+    waiting = int(delay[-1]) - 1
+    if errors.shape[1] >= intervals.FEWEST:
+        # All errors are known by now: the last origin lies a horizon back.
+        later = np.full((count, waiting, errors.shape[2]), np.nan)
+        every = np.concatenate([errors, later], axis=1)
+        last = every.shape[1]
+        return intervals.quantiles(every, wanted, delay, last)[:, -1]
+    ends = np.empty((count, errors.shape[2], 2 * len(wanted)))
+    for level in levels.unique():
+        own = errors[levels == level]
+        ends[levels == level] = intervals.pooled(own.reshape(-1, own.shape[2]), wanted)
     return ends

@@ -165,7 +165,9 @@ def predict(
     )
     if of_series is None:
         return predicted
-    sums = hierarchy.sums(rows, whole.past(model), of_series, quantiles)
+    past = whole.past(model)
+    delay = whole.forecaster.delay
+    sums = hierarchy.sums(rows, past, of_series, quantiles, delay)
     return replace(predicted, sums=sums)
 
 
