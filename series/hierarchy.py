@@ -177,11 +177,12 @@ def _past_sums(
     Returns:
         Two arrays (sums, origins, steps), NaN where nothing was measured.
     """
-    own = past[past["unique_id"].astype(str).isin(series) & past["y"].notna()]
+    of_cutoff = past.groupby(["unique_id", "cutoff"])
+    rows = past.assign(step=of_cutoff.cumcount(), name=past["unique_id"].astype(str))
+    own = rows[rows["name"].isin(series) & rows["y"].notna()]
     cutoffs, origin = np.unique(own["cutoff"], return_inverse=True)
-    steps = past.groupby(["unique_id", "cutoff"]).cumcount()
-    place = (series.get_indexer(own["unique_id"].astype(str)), origin, steps[own.index])
-    values = np.zeros((3, len(series), len(cutoffs), steps.max() + 1))
+    place = (series.get_indexer(own["name"]), origin, own["step"].to_numpy())
+    values = np.zeros((3, len(series), len(cutoffs), rows["step"].max() + 1))
     values[0][place] = own["y"] - own["y_hat"]
     values[1][place] = own["y_hat"]
     values[2][place] = 1

@@ -63,7 +63,7 @@ def write(
     ahead = forecast.assign(
         unique_id=forecast["unique_id"].astype(str), ds=_plain(forecast["ds"])
     )
-    past = _history(windows, ahead)
+    past = _history(answer, windows, ahead)
     orders = [name for name in ahead if name.startswith(ORDER)]
     decimals = _decimals(ahead)
     is_whole = bool((past["measured"].dropna() % 1 == 0).all())
@@ -117,17 +117,32 @@ def require_suffix(path: Path) -> None:
         raise UsageError(f"--xlsx must name a .xlsx file. Received: {path.name!r}")
 
 
-def _history(windows: Mapping[str, Window], ahead: pd.DataFrame) -> pd.DataFrame:
-    """Return unique_id, ds and measured of the last rows of each series."""
+def _history(
+    answer: Answer, windows: Mapping[str, Window], ahead: pd.DataFrame
+) -> pd.DataFrame:
+    """Return unique_id, ds and measured of the last rows of each series.
+
+    They are those that models see, and those of the past cutoffs before them.
+    """
     horizon = len(ahead) // len(windows)
     most = max(FEWEST_PAST, 2 * horizon)
     most = max(1, min(most, MOST_ROWS // len(windows) - horizon))
+    spec = answer.forecaster.first
+    past = answer.past().astype({"unique_id": str}).sort_values("ds", kind="stable")
+    if len(spec.fitted.windows.ahead) * spec.fitted.windows.step < spec.stride:
+        past = past[:0]  # there are gaps between the cutoffs
+    of_name = dict(iter(past.groupby("unique_id")))
     frames = []
     names = ahead["unique_id"].drop_duplicates()
     for name, window in zip(names, windows.values(), strict=True):
-        clock = window.question.on_clock(window.stamps[-most:])
-        values = {"ds": clock.tz_localize(None), "measured": window.target[-most:]}
-        frames.append(pd.DataFrame({"unique_id": name, **values}))
+        values = pd.Series(window.target, pd.DatetimeIndex(window.stamps))
+        if name in of_name:
+            before = of_name[name].set_index("ds")["y"]
+            values = pd.concat([before[before.index < values.index[0]], values])
+        values = values[~values.index.duplicated()][-most:]
+        clock = window.question.on_clock(values.index.to_numpy("datetime64[ms]"))
+        rows = {"ds": clock.tz_localize(None), "measured": values.to_numpy()}
+        frames.append(pd.DataFrame({"unique_id": name, **rows}))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -150,14 +150,6 @@ def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
     text = printed(folder, "compare", "shop")
     assert text.startswith(f"shop: {answer.sentence}\n")
     assert text == printed(folder, "compare")
-    by_series = printed(folder, "compare", "shop", "--by", "unique_id")
-    assert "\nunique_id " in by_series
-    assert "\ntotal " in by_series
-    assert "They are plain sums, no reconciled forecasts" in by_series
-    data = json.loads(printed(folder, "compare", "shop", "--by", "unique_id", "--json"))
-    champion = answer.models.set_index("model").loc[answer.board.champion]
-    assert data["scores"][0]["mae"] == pytest.approx(champion["mae"])
-    assert len(data["sums"]) == 14
     judgement = json.loads(
         printed(folder, "compare", "shop/ridge", "shop/last_value", "--json")
     )
@@ -259,8 +251,11 @@ def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
             "predict shops",
             "'shops' is no answer here, nor in params.yaml. Did you mean shop?",
         ),
-        ("compare shop --by family", "by must be one of: unique_id"),
-        ("compare --by unique_id waves", "--by is for one answer"),
+        ("predict shop --by family", "--by adds up several series, and here is one"),
+        ("predict shop --by family --why", "leave --series and --why out"),
+        ("predict shop --service-level 100", "--service-level must lie above 0 and"),
+        ("predict shop --xlsx next.xls", "--xlsx must name a .xlsx file"),
+        ("predict shop --xlsx next.xlsx --why --model ridge", "leave --why out"),
         (
             "compare shop/rige shop/gru",
             "the model of shop must be one of: cycle_7, gru, last_value",
@@ -343,9 +338,6 @@ def test_what_is_known_beforehand_is_asked_for(tmp_path, capsys):
     assert measured in page
     assert "column sales: which model forecasts it best?</title>" in page
     assert f"{cure} <code>unroll answer NAME</code> draws it here" in page
-    groups = printed(tmp_path, "compare", "shop", "--by", "unique_id")
-    assert "\nNo sums yet: price must be known beforehand" in groups
-    assert "add such rows to the file, with an empty target" in groups
     every[DAYS:][["day", "price"]].to_csv(tmp_path / "plan.csv", index=False)
     table = pd.read_csv(
         io.StringIO(
