@@ -177,6 +177,7 @@ def _headings(ahead: pd.DataFrame, answer: Answer) -> dict[str, str]:
         "y": answer.target,
         "y_hat": "forecast",
         "bias": "error of the sum",
+        "mae": "mean absolute error",
         "rmse": "root of the mean squared error",
         "naive_mae": "naive mean absolute error",
         "naive_rmse": "naive root of the mean squared error",
@@ -197,9 +198,7 @@ def _about(answer: Answer, orders: Sequence[str]) -> list[tuple[str, str]]:
     ]
     for name in orders:
         percent = name.removeprefix(ORDER)
-        words = (
-            f"what suffices in {percent} % of the periods of a row, rounded up; of a "
-        )
+        words = f"what suffices in {percent} % of the periods, rounded up; for a "
         words += "sum it is less than the sum of what each series needs"
         found.append((f"order {percent} %", words))
     month = "the last forecasts of the past, made before their values were known"

@@ -144,6 +144,37 @@ def test_what_comes_next_is_forecast_further_and_from_new_rows(shop, tmp_path):
     assert (data["origin"], data["forecasts"][0]["ds"]) == ("2024-05-01", "2024-05-02")
 
 
+def test_a_buyer_gets_sums_and_orders_and_a_workbook(tmp_path, capsys):
+    families = {"P0": "food", "P1": "food", "P2": "toys"}
+    frames = []
+    for number, (name, family) in enumerate(families.items()):
+        rows = sales().assign(unique_id=name, family=family)
+        frames.append(rows.assign(sales=(rows["sales"] + 10 * number).round()))
+    rows = pd.concat(frames)
+    wrong = rows.assign(family=["toys", *rows["family"][1:]])
+    flags = ("--no-networks", "--by", "family", "--service-level", "95")
+    message = "family of the series P0 is 'toys' and 'food'; a column of --by needs"
+    with pytest.raises(UnrollError, match=message):
+        answered(tmp_path, "wrong", wrong, *flags)
+    text = answered(tmp_path, "shop", rows, *flags, "--xlsx", "order.xlsx")
+    assert "\nFamily  Timestamp   Forecast  Low 90 %  High 90 %  Order 95 %\n" in text
+    assert "\ntotal   2024-04-30" in text
+    names = ["About", "Forecast", "Total", "Family", "What to order 95 %", "Last month"]
+    assert [*pd.read_excel(tmp_path / "order.xlsx", sheet_name=None)] == names
+    sums = pd.read_csv(
+        io.StringIO(printed(tmp_path, "predict", "shop", "--csv", *flags[1:]))
+    )
+    columns = ["family", "ds", "y_hat", "lo-90", "hi-90", "order-95", "series"]
+    assert [*sums.columns] == columns
+    assert sums["family"].unique().tolist() == ["total", "food", "toys"]
+    capsys.readouterr()
+    drawn = ("--plot", "next.png", "--xlsx", "next.xlsx")
+    text = printed(tmp_path, "predict", "shop", "--service-level", "95", *drawn)
+    assert "\nSum         Forecast  Order 95 %\n" in text
+    assert "next.xlsx is written; a plot shows one series" in capsys.readouterr().err
+    assert (tmp_path / "next.xlsx").is_file()
+
+
 def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
     folder, _ = shop
     answer = unroll.load(folder / "shop")
