@@ -685,28 +685,15 @@ def quantiles_of(
         found[f"lo-{100 * level:g}"] = (1 - level) / 2
         found[f"hi-{100 * level:g}"] = (1 + level) / 2
     for share in orders:
-        if not isinstance(share, float | int) or not 0 < share < 1:
-            raise UsageError(
-                "quantiles must lie above 0 and below 1, such as 0.95. "
-                f"Received: {share!r:.60}"
-            )
-        found[f"order-{100 * share:g}"] = float(share)
-    return found
-
-
-def shares_of(service_levels: Sequence[float]) -> list[float]:
-    """Return service levels, which are percents, as shares.
-
-    Raises:
-        UsageError: a service level is no number above 0 and below 100.
-    """
-    for level in service_levels:
-        if not isinstance(level, float | int) or not 0 < level < 100:
+        if not isinstance(share, float) or not 0 < share < 1:
+            percent = 100 * share if isinstance(share, float) else share
             raise UsageError(
                 f"{argument('service_level').removesuffix('=')} must lie above 0 and "
-                f"below 100 (percent), such as 95. Received: {level!r:.60}"
+                "below 100 (percent), such as 95; a quantile above 0 and below 1. "
+                f"Received: {percent!r:.60}"
             )
-    return [level / 100 for level in service_levels]
+        found[f"order-{100 * share:g}"] = share
+    return found
 
 
 def steps_of(spec: SeriesModelsSpec, horizon: int | str | None) -> int:

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError, UsageError
@@ -20,7 +19,7 @@ from series.options import argument
 from series.reading import timestamp_formats
 
 TOTAL = "total"
-"""What stands for all values of a column, unless a value is called so (`_nodes`)."""
+"""What stands for all values of a column, unless a value is called so."""
 
 TAKEN = ("ds", "y_hat", "series")
 """Columns of the sums that no column of the file may replace."""
@@ -56,15 +55,16 @@ def groups(
         own = cells[column]
         values = timestamp_formats.as_text(own).where(own.notna(), "")
         pairs = pd.DataFrame({"name": names, "value": values}).drop_duplicates()
-        twice = pairs["name"][pairs["name"].duplicated()]
-        blank = pairs["name"][pairs["value"] == ""]
-        for name in [*twice, *blank][:1]:
-            both = " and ".join(map(repr, pairs["value"][pairs["name"] == name][:2]))
+        wrong = pairs["name"].duplicated() | (pairs["value"] == "")
+        if wrong.any():
+            name = pairs["name"][wrong].iloc[0]
+            words = " and ".join(map(repr, pairs["value"][pairs["name"] == name][:2]))
             raise UnrollError(
-                f"{column} of the series {name} is {both}; a column of {option} needs "
+                f"{column} of the series {name} is {words}; a column of {option} needs "
                 "one value for each series, in all of its rows"
             )
-        found[column] = pairs.set_index("name")["value"]
+        title = f"group {column}" if column in TAKEN else column
+        found[title] = pairs.set_index("name")["value"]
     return found
 
 
@@ -90,136 +90,95 @@ def sums(
         each combination of values: the columns of `of_series`, where "total" stands for
         all values; ds, y_hat, the columns of quantiles, and the number of series.
     """
-    rows = forecast.assign(unique_id=forecast["unique_id"].astype(str))
-    spread = rows[["y_hat", *quantiles]]
-    rows["is_open"] = (spread.max(axis=1) > spread.min(axis=1)).astype(float)
-    rows = rows.set_index(["unique_id", "ds"])[["y_hat", "is_open"]]
-    wide = rows.unstack()  # noqa: PD010 - there is one value for each
-    wide = wide.loc[of_series.index[of_series.index.isin(wide.index)]]
-    labels, matrix = _nodes(of_series.loc[wide.index])
-    known = wide["y_hat"].notna().to_numpy(float)  # (series, steps)
-    is_open = matrix @ wide["is_open"].fillna(0).to_numpy() > 0  # (sums, steps)
-    ahead = matrix @ wide["y_hat"].fillna(0).to_numpy()
-    table = labels.loc[np.repeat(labels.index, ahead.shape[1])].reset_index(drop=True)
-    table = table.drop(columns="level").rename(
-        columns={name: f"group {name}" for name in TAKEN}
-    )
-    table["ds"] = wide["y_hat"].columns[np.tile(np.arange(ahead.shape[1]), len(ahead))]
-    table["y_hat"] = ahead.ravel()
-    # A sum of what never was below 0 is not, and has larger errors where it is large.
-    is_signed = bool(past[["y", "y_hat"]].lt(0).any(axis=None))
-    errors, forecasts = _past_sums(past, wide.index, matrix)
-    count = np.maximum(np.isfinite(forecasts).sum(axis=(1, 2), keepdims=True), 1)
-    usual = SHARE * np.nansum(forecasts, axis=(1, 2), keepdims=True) / count
-    sizes = np.ones_like(ahead)
-    if not is_signed:
-        errors /= np.where(forecasts + usual > 0, forecasts + usual, 1.0)
-        sizes = np.maximum(ahead + usual[..., 0], intervals.ROUNDING)
-    growth, nearest = beyond(ahead.shape[1], errors.shape[2])
-    ends = _ends(errors, labels["level"], coverages(quantiles), delay)[:, nearest]
-    ends *= (growth * sizes)[..., None]
-    lowest = -np.inf if is_signed else 0.0
-    for name, offset in chosen(ends, quantiles).items():
-        own = np.maximum(ahead + np.where(is_open, offset, 0.0), lowest)
-        table[name] = own.ravel()
-    table["series"] = (matrix @ known).astype(int).ravel()
-    return table
-
-
-def measured(history: pd.DataFrame, of_series: pd.DataFrame) -> pd.DataFrame:
-    """Return the sums of what was measured; without a row where nothing was.
-
-    Args:
-        history: unique_id, ds and measured.
-        of_series: as for `sums`.
-    """
-    values = history.set_index(["unique_id", "ds"])["measured"]
-    wide = values.unstack()  # noqa: PD010 - there is one value for each
-    wide = wide.loc[of_series.index[of_series.index.isin(wide.index)]]
-    labels, matrix = _nodes(of_series.loc[wide.index])
-    summed = matrix @ wide.fillna(0).to_numpy()
-    table = labels.loc[np.repeat(labels.index, wide.shape[1])].reset_index(drop=True)
-    table["ds"] = wide.columns[np.tile(np.arange(wide.shape[1]), len(labels))]
-    return table.drop(columns="level").assign(measured=summed.ravel())
-
-
-def _nodes(of_series: pd.DataFrame) -> tuple[pd.DataFrame, sparse.csr_matrix]:
-    """Return the words of each sum with the number of its level, and who belongs to it.
-
-    The total is first, then the values of each column, then the columns crossed. The
-    matrix (sums, series) has 1 where a series belongs to a sum.
-    """
+    columns = [*of_series.columns]
     total = TOTAL
     while of_series.eq(total).any(axis=None):
         total += " of all"
-    columns = [*of_series.columns]
-    levels = [[], *([name] for name in columns), columns]
-    words = []
-    matrices = []
-    places = np.arange(len(of_series))
-    for number, level in enumerate(levels if len(columns) > 1 else levels[:-1]):
-        others = [name for name in columns if name not in level]
-        own = of_series.assign(**dict.fromkeys(others, total))
-        words.append(own.drop_duplicates().assign(level=number))
-        sums = own.groupby(columns, sort=False).ngroup()
-        matrices.append(sparse.csr_matrix((np.ones(len(own)), (sums, places))))
-    return pd.concat(words, ignore_index=True), sparse.vstack(matrices, "csr")
-
-
-def _past_sums(
-    past: pd.DataFrame, series: "pd.Index[str]", matrix: sparse.csr_matrix
-) -> tuple[Array, Array]:
-    """Return the errors of sums at past cutoffs, and the forecasts of the sums.
-
-    Cutoffs count that most series have. A series without an error there, such as one
-    that began later, is left out of both.
-
-    Returns:
-        Two arrays (sums, origins, steps), NaN where nothing was measured.
-    """
-    of_cutoff = past.groupby(["unique_id", "cutoff"])
-    rows = past.assign(step=of_cutoff.cumcount(), name=past["unique_id"].astype(str))
-    own = rows[rows["name"].isin(series) & rows["y"].notna()]
-    cutoffs, origin = np.unique(own["cutoff"], return_inverse=True)
-    place = (series.get_indexer(own["name"]), origin, own["step"].to_numpy())
-    values = np.zeros((3, len(series), len(cutoffs), rows["step"].max() + 1))
-    values[0][place] = own["y"] - own["y_hat"]
-    values[1][place] = own["y_hat"]
-    values[2][place] = 1
-    counts = values[2].any(axis=2).sum(axis=0)
-    values = values[:, :, 2 * counts >= counts.max()]
-    shape = (matrix.shape[0], *values.shape[2:])
-    errors, forecasts, known = (
-        (matrix @ one.reshape(len(series), -1)).reshape(shape) for one in values
+    spread = forecast[["y_hat", *quantiles]]
+    rows = forecast.assign(
+        unique_id=forecast["unique_id"].astype(str),
+        is_open=spread.max(axis=1) > spread.min(axis=1),
+        step=forecast["ds"].rank(method="dense").astype(int) - 1,
+        series=1,
     )
-    errors[known == 0] = np.nan
-    forecasts[known == 0] = np.nan
-    return errors, forecasts
+    before = _errors(past)
+    tables = []
+    for level in dict.fromkeys([(), *((name,) for name in columns), tuple(columns)]):
+        others = [name for name in columns if name not in level]
+        words = of_series.assign(**dict.fromkeys(others, total))
+        words["node"] = words.groupby(columns, sort=False).ngroup()
+        own = rows.join(words, on="unique_id").groupby(
+            ["node", *columns, "ds", "step"], sort=False
+        )
+        table = own[["y_hat", "is_open", "series"]].sum().reset_index()
+        errors = before.join(words["node"], on="unique_id", how="inner")
+        tables.append(_with_quantiles(table, errors, quantiles, delay))
+    return pd.concat(tables, ignore_index=True)[
+        [*columns, "ds", "y_hat", *quantiles, "series"]
+    ]
 
 
-def _ends(
-    errors: Array, levels: "pd.Series[int]", wanted: Sequence[float], delay: Array
-) -> Array:
-    """Return the ends (sums, steps, 2 * wanted) of intervals, less the forecast.
+def _errors(past: pd.DataFrame) -> pd.DataFrame:
+    """Return past forecasts with unique_id as text, step (from 0) and error.
 
-    Of few origins the sums of a level share their errors, as whole series do.
+    Cutoffs count that most series have.
+    """
+    step = past.groupby(["unique_id", "cutoff"]).cumcount()
+    error = past["y"] - past["y_hat"]
+    rows = past.assign(unique_id=past["unique_id"].astype(str), step=step, error=error)
+    rows = rows[error.notna()]
+    count = rows["cutoff"].map(rows.groupby("cutoff")["unique_id"].nunique())
+    return rows[2 * count >= count.max()]
+
+
+def _with_quantiles(
+    table: pd.DataFrame,
+    past: pd.DataFrame,
+    quantiles: Mapping[str, float],
+    delay: Array,
+) -> pd.DataFrame:
+    """Return the forecasts of the sums of a level with their quantiles.
+
+    A sum that never was below 0 stays above, and has larger errors where it is large.
+    Of few cutoffs the sums of a level share their errors, as whole series do.
 
     Args:
-        errors: (sums, origins, steps).
-        levels: (sums,) the level of each sum.
-        wanted: coverages of the intervals.
-        delay: (steps,) number of origins after which an error is known.
+        table: node (the number of the sum), ds, step (from 0), y_hat, and is_open, which
+            is 0 where all series are known to be 0.
+        past: node, cutoff, step, y_hat and error of each series.
+        quantiles: as for `sums`.
+        delay: as for `sums`.
     """
-    count = len(errors)
-    waiting = int(delay[-1]) - 1
-    if errors.shape[1] >= intervals.FEWEST:
-        # All errors are known by now: the last origin lies a horizon back.
-        later = np.full((count, waiting, errors.shape[2]), np.nan)
-        every = np.concatenate([errors, later], axis=1)
-        last = every.shape[1]
-        return intervals.quantiles(every, wanted, delay, last)[:, -1]
-    ends = np.empty((count, errors.shape[2], 2 * len(wanted)))
-    for level in levels.unique():
-        own = errors[levels == level]
-        ends[levels == level] = intervals.pooled(own.reshape(-1, own.shape[2]), wanted)
-    return ends
+    of_cutoff = past.groupby(["node", "cutoff", "step"], as_index=False)
+    sums = of_cutoff[["error", "y_hat"]].sum()
+    numbers, cutoffs = pd.factorize(sums["cutoff"], sort=True)
+    place = (sums["node"], numbers, sums["step"])
+    # (sums, cutoffs, steps)
+    errors = np.full((table["node"].max() + 1, len(cutoffs), len(delay)), np.nan)
+    forecasts = np.zeros_like(errors)
+    errors[place] = sums["error"]
+    forecasts[place] = sums["y_hat"]
+    usual = SHARE * forecasts.mean(axis=(1, 2))
+    sizes = np.ones(len(table))
+    lowest = -np.inf
+    if not past[["y", "y_hat"]].lt(0).any(axis=None):
+        lowest = 0.0
+        errors /= np.maximum(forecasts + usual[:, None, None], intervals.ROUNDING)
+        sizes = table["y_hat"].to_numpy() + usual[table["node"]]
+    wanted = coverages(quantiles)
+    if errors.shape[1] < intervals.FEWEST:
+        pooled = intervals.pooled(errors.reshape(-1, len(delay)), wanted)
+        ends = np.broadcast_to(pooled, (len(errors), *pooled.shape))
+    else:
+        # All errors are known by now: the last cutoff lies a horizon back.
+        errors = np.pad(
+            errors, ((0, 0), (0, delay[-1] - 1), (0, 0)), constant_values=np.nan
+        )
+        ends = intervals.quantiles(errors, wanted, delay, errors.shape[1])[:, -1]
+    growth, nearest = beyond(table["step"].max() + 1, len(delay))
+    sizes = sizes * growth[table["step"]]
+    offsets = ends[table["node"], nearest[table["step"]]]  # (rows, 2 * wanted)
+    for name, offset in chosen(offsets, quantiles).items():
+        open_offset = np.where(table["is_open"] > 0, sizes * offset, 0.0)
+        table[name] = np.maximum(table["y_hat"] + open_offset, lowest)
+    return table

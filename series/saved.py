@@ -25,7 +25,7 @@ from pipeline.files import (
 from pipeline.validation import Strict, one_of
 from series import FILE, contributions, hierarchy, seal, sentence
 from series.combination import ENSEMBLE
-from series.forecaster import ARRAYS, SPEC, Forecaster, quantiles_of, shares_of
+from series.forecaster import ARRAYS, SPEC, Forecaster, quantiles_of
 from series.leaderboard import Board
 from series.options import (
     MODELS,
@@ -376,7 +376,11 @@ class Answer:
             UsageError: a level, the horizon or the model is wrong.
         """
         levels = _several(levels)
-        orders = [*shares_of(_several(service_level)), *_several(quantiles)]
+        percents = _several(service_level)
+        shares = [
+            one / 100 if isinstance(one, int | float) else one for one in percents
+        ]
+        orders = [*shares, *_several(quantiles)]
         cells, windows = self.read(frame, future)
         form = self.forecaster.question.csv
         of_series = (

@@ -251,7 +251,7 @@ def test_a_service_level_is_a_quantile(loaded):
             UsageError, match="service_level must lie above 0 and below"
         ):
             loaded.forecast(service_level=[wrong])
-    with pytest.raises(UsageError, match="quantiles must lie above 0 and below 1"):
+    with pytest.raises(UsageError, match="a quantile above 0 and below 1"):
         loaded.forecast(quantiles=95)
 
 

@@ -57,7 +57,10 @@ def test_history_and_forecast_stand_together_with_real_dates(book):
     assert [*rows["Unique_id"].unique()] == ["'=1+1", "'@B", "C"]
     own = rows[rows["Unique_id"] == "C"]
     assert own["Date"].is_monotonic_increasing
-    assert own["Sales"].notna().tolist() == [True] * 52 + [False] * 4
+    is_past = own["Sales"].notna().tolist()
+    assert is_past == [True] * (len(own) - 4) + [False] * 4
+    assert len(own) > 10
+    assert own["Forecast"].isna().tolist() == is_past
     assert isinstance(own["Date"].iloc[-1], dt.datetime)
     assert own["Date"].iloc[-1] == dt.datetime(2022, 7, 23)  # noqa: DTZ001 - as in Excel
     sheet_of = book[1]["Forecast"]
@@ -87,10 +90,10 @@ def test_sums_have_a_sheet_for_each_level(book):
 def test_it_says_how_good_last_month_was(book):
     month = table_of(book, "Last month").set_index("Unique_id")
     assert [*month.index] == ["'=1+1", "'@B", "C"]
-    assert (month["Values"] == 32).all()
+    assert (month["Number of values"] == 32).all()
     rows = sales().query("unique_id == 'C'")["sales"].to_numpy()
     assert month.loc["C", "Sales"] == rows[-32:].sum()
-    assert book[1]["Last month"]["G2"].number_format == "0.0%"
+    assert month["Error of the sum, %"].abs().max() < 20
 
 
 def test_a_workbook_has_its_suffix(tmp_path):

@@ -103,10 +103,10 @@ def answer(
     with contextlib.redirect_stdout(output):
         print(f"Reading {', '.join(names)} ...", flush=True)
         from series import page, table
-        from series.forecaster import quantiles_of, shares_of
+        from series.forecaster import quantiles_of
         from unroll.answers import answering, show  # take a second
 
-        quantiles_of((level,), shares_of(service_level or ()))
+        quantiles_of((level,), [share / 100 for share in service_level or ()])
         answered = answering.answer(
             own_workspace(context),
             names,

@@ -13,7 +13,7 @@ from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from series import hierarchy, page, plot, sheet, table
-from series.forecaster import OutsideRangeWarning, quantiles_of, shares_of
+from series.forecaster import OutsideRangeWarning, quantiles_of
 from series.intervals import USUAL
 from series.rows import Window
 from series.saved import Answer, load
@@ -114,7 +114,7 @@ def predict(
         UsageError: a name, the level or the horizon is wrong.
         UnrollError: the rows cannot be used.
     """
-    orders = shares_of(service_levels)
+    orders = [level / 100 for level in service_levels]
     quantiles = quantiles_of((level,), orders)
     if by and (series is not None or why):
         raise UsageError("--by adds up all series; leave --series and --why out")
