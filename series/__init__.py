@@ -16,6 +16,8 @@ the library:
     answer.forecasts
     # The forecast, with prediction intervals.
     answer.forecast(levels=(0.5, 0.8, 0.9))
+    # What to order, and sums of families and of all.
+    answer.forecast(service_level=95, by="family")
     answer.save("meter")
     unroll.load("meter")
     # What level, past values, known columns and calendar add to a forecast.
@@ -39,8 +41,9 @@ the library:
 4. `forecaster` has the best models, fitted to all rows. `spec` describes them, and
    `rows` turns new rows into their inputs.
    `contributions` says why they forecast what they do.
-5. `judge` compares a table of the user's own. `table`, `plot` and `page` show an answer
-   to people.
+   `hierarchy` has the sums of forecasts.
+5. `judge` compares a table of the user's own. `table`, `plot`, `page` and `sheet` show
+   an answer to people.
 
 The library is built on `pipeline`, which has the models and their training. It knows
 nothing of DVC, MLflow, params.yaml or a terminal.

@@ -26,7 +26,7 @@ from pipeline.files import (
 from pipeline.processes import Server
 from pipeline.provenance import fingerprint
 from pipeline.validation import validated
-from series import FILE, accounts, fits
+from series import FILE, fits
 from series.compared import Compared, compare
 from series.fits import Say, Workers
 from series.options import (
@@ -235,7 +235,6 @@ def _written(
         models_left_out=found.models_left_out,
         mostly_zero=found.mostly_zero,
         series_left_out={**found.series_left_out},
-        groups=accounts.groups(profile),
         integers=_integers(profile, name),
     )
     forecasts = typed(found.forecasts, findings.integers)

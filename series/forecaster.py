@@ -30,7 +30,7 @@ from series.combination import (
     weighted_forecast,
 )
 from series.models.recipes import recipe, require_own_model
-from series.options import Options
+from series.options import Options, argument
 from series.preparation import some_reasons
 from series.question import timesteps_of
 from series.reading import files, timestamp_formats
@@ -192,6 +192,12 @@ class Forecaster:
         return self.spec.reach
 
     @property
+    def delay(self) -> Array:
+        """(steps,) number of origins after which an error is known."""
+        windows = self.question.windows
+        return known_after(windows.horizon, windows.step, self.spec.stride)
+
+    @property
     def names(self) -> list[str]:
         """The names of the series."""
         return [*self.spec.fitted.series]
@@ -335,7 +341,6 @@ class Forecaster:
         Raises:
             UsageError: a level or the horizon is wrong.
         """
-        require_levels(levels)
         if self.by_champions is not self:
             return self.by_champions.ahead(window, levels, horizon)
         count = steps_of(self.spec, horizon)
@@ -388,12 +393,11 @@ class Forecaster:
 
         Of whole series they are the errors of all series.
         """
-        outputs = self.spec.fitted.windows.horizon
-        delay = known_after(outputs, self.spec.fitted.windows.step, self.spec.stride)
+        delay = self.delay
         if not self.spec.whole:
             return self._past_of_series(window, delay)
         ahead = self.of_members(window.inputs)[:, None]  # (members, 1, steps)
-        unknown = np.full((1, outputs), np.nan)
+        unknown = np.full((1, len(delay)), np.nan)
         [forecast] = self._weighted(ahead, unknown, delay)
         errors, exponent = self._pooled_errors
         std = window.question.scale.std
@@ -406,10 +410,9 @@ class Forecaster:
         """The errors (origins, steps) of all whole series, and how their sizes grow."""
         truth = self.arrays["truth"]
         forecasts = self.arrays["forecasts"]
-        delay = known_after(truth.shape[1], 1, self.spec.stride)
         scales = [question.scale.std for question in self.spec.questions.values()]
         std = np.array(scales)[self.arrays["series_id"], None]  # (origins, 1)
-        errors = std * (truth - self._weighted(forecasts, truth, delay))
+        errors = std * (truth - self._weighted(forecasts, truth, self.delay))
         usual = std * self.arrays[USUAL][:, None]
         measured = intervals.measures(usual, std * forecasts)
         exponent = intervals.of_whole(errors, measured)
@@ -484,10 +487,8 @@ class Forecaster:
         truth = self.arrays["truth"]
         series = self.arrays["series_id"]
         positions = self.arrays["positions"]
-        step = self.spec.fitted.windows.step
-        delay = known_after(truth.shape[1], step, self.spec.stride)
         forecasts = combination.combined(
-            self.arrays["forecasts"], truth, series, delay, self.spec.objective
+            self.arrays["forecasts"], truth, series, self.delay, self.spec.objective
         )
         errors = truth - forecasts
         levels = np.ones(truth.shape)
@@ -627,33 +628,84 @@ class Forecaster:
         windows: Mapping[str, Window],
         levels: Sequence[float] = (intervals.USUAL,),
         horizon: int | str | None = None,
+        orders: Sequence[float] = (),
     ) -> pd.DataFrame:
         """Forecast the timesteps after the windows of some series.
 
-        Arguments and errors are those of `ahead`.
+        Arguments and errors are those of `ahead`, and of `quantiles_of`.
 
         Returns:
             A row for each series and timestep: unique_id, ds, y_hat, and for each
-            level, such as 0.9, lo-90 and hi-90, in the target's unit. Timestamps have
-            the time zone of the series if there is one. Ends are infinite if too few
-            errors are known.
+            level, such as 0.9, lo-90 and hi-90, and for each order order-95, in the
+            target's unit. Timestamps have the time zone of the series if there is one.
+            Ends are infinite if too few errors are known.
         """
+        quantiles = quantiles_of(levels, orders)
+        wanted = coverages(quantiles)
         frames = []
         for name, window in windows.items():
-            forecast, quantiles = self.ahead(window, levels, horizon)
+            forecast, ends = self.ahead(window, wanted, horizon)
             columns = {
                 "unique_id": name or self.name,
                 "ds": window.times(len(forecast)),
                 "y_hat": forecast,
             }
-            for level in levels:
-                percent = f"{100 * level:g}"
-                # quantiles lie in order, the widest outermost
-                wider = sum(other > level for other in levels)
-                columns[f"lo-{percent}"] = quantiles[:, wider]
-                columns[f"hi-{percent}"] = quantiles[:, -1 - wider]
-            frames.append(pd.DataFrame(columns))
+            frames.append(pd.DataFrame({**columns, **chosen(ends, quantiles)}))
         return pd.concat(frames, ignore_index=True)
+
+
+def coverages(quantiles: Mapping[str, float]) -> list[float]:
+    """Return the coverages of the central intervals with some quantiles, widest first."""
+    return sorted({_coverage(one) for one in quantiles.values()}, reverse=True)
+
+
+def chosen(ends: Array, quantiles: Mapping[str, float]) -> dict[str, Array]:
+    """Return name of a column -> its quantile (...), for each of some quantiles.
+
+    Args:
+        ends: (..., 2 * coverages) in ascending order, of intervals with `coverages`.
+        quantiles: name of a column -> its quantile.
+    """
+    wanted = coverages(quantiles)
+    found = {}
+    for name, quantile in quantiles.items():
+        place = wanted.index(_coverage(quantile))
+        found[name] = ends[..., place if quantile < 0.5 else -1 - place]
+    return found
+
+
+def _coverage(quantile: float) -> float:
+    """Return the coverage of the central interval that ends at a quantile."""
+    return round(abs(2 * quantile - 1), 9)
+
+
+def quantiles_of(
+    levels: Sequence[float], orders: Sequence[float] = ()
+) -> dict[str, float]:
+    """Return the columns of quantiles of a forecast -> their quantiles.
+
+    Args:
+        levels: coverages of central intervals: 0.9 gives lo-90 and hi-90.
+        orders: shares of periods in which what is ordered suffices: 0.95 gives order-95.
+
+    Raises:
+        UsageError: a level or a share is wrong.
+    """
+    require_levels(levels)
+    found = {}
+    for level in levels:
+        found[f"lo-{100 * level:g}"] = (1 - level) / 2
+        found[f"hi-{100 * level:g}"] = (1 + level) / 2
+    for share in orders:
+        if not isinstance(share, float) or not 0 < share < 1:
+            percent = 100 * share if isinstance(share, float) else share
+            raise UsageError(
+                f"{argument('service_level').removesuffix('=')} must lie above 0 and "
+                "below 100 (percent), such as 95; a quantile above 0 and below 1. "
+                f"Received: {percent!r:.60}"
+            )
+        found[f"order-{100 * share:g}"] = share
+    return found
 
 
 def steps_of(spec: ForecasterSpec, horizon: int | str | None) -> int:

@@ -207,6 +207,14 @@ def page(
     return printable(f"{text}\n", kept="\n")
 
 
+def has_forecast(answer: Answer) -> bool:
+    """Return whether the folder of an answer has a forecast.
+
+    It has none if a value that must be known beforehand is not.
+    """
+    return (answer.folder / FORECAST).is_file()
+
+
 def read_forecast(answer: Answer, level: float) -> pd.DataFrame:
     """Return the forecast with intervals of one level.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import pydantic
 
@@ -22,9 +23,9 @@ from pipeline.files import (
     write_json,
 )
 from pipeline.validation import Strict, one_of
-from series import FILE, accounts, contributions, seal, sentence
+from series import FILE, contributions, hierarchy, seal, sentence
 from series.combination import ENSEMBLE
-from series.forecaster import ARRAYS, SPEC, Forecaster
+from series.forecaster import ARRAYS, SPEC, Forecaster, quantiles_of
 from series.leaderboard import MEASURE, Board
 from series.options import (
     MODELS,
@@ -57,6 +58,9 @@ COLUMNS = {
 }
 """The columns of `TABLE` -> the kinds of their values, as for `read_parquet`."""
 
+MONTH = pd.Timedelta(days=31)
+"""The time whose forecasts are last month's."""
+
 SECONDS = "seconds.json"
 """The file of CPU seconds, which differ from run to run."""
 
@@ -88,8 +92,6 @@ class Findings(Strict):
         models_left_out: name of a model -> why it was not fitted.
         mostly_zero: the number of series whose median is 0.
         series_left_out: name of a series -> why it is not forecast.
-        groups: a column that groups series, such as a family -> name of a series -> its
-            word there.
         integers: the type of unique_id where the user's column holds integers, such
             as "int64"; else empty.
     """
@@ -105,7 +107,6 @@ class Findings(Strict):
     models_left_out: dict[str, str]
     mostly_zero: Annotated[int, pydantic.Field(ge=0)]
     series_left_out: dict[str, str]
-    groups: dict[str, dict[str, str]] = pydantic.Field(default={})
     integers: Annotated[
         str, pydantic.StringConstraints(pattern="^(u?int(8|16|32|64))?$")
     ]
@@ -237,57 +238,52 @@ class Answer:
         ]
         return pd.DataFrame(rows)
 
-    def scores(self, by: str = "unique_id") -> pd.DataFrame:
-        """Return the errors of the model that forecasts, and of the best naive one.
-
-        They are those of the cutoffs that compare models, in the unit of the target.
+    def past(self, model: str | None = None) -> pd.DataFrame:
+        """Return the rows of `forecasts` by the model that forecasts each series.
 
         Args:
-            by: "unique_id" for a row for each series; or a column of the file that has
-                one value for each series, such as its family.
-
-        Returns:
-            A row for each value of `by`, as text, and one for the total: `by`, model,
-            mae, rmse, bias (of the sum: -.1 is a tenth too low), values (how many were
-            measured), naive_model, naive_mae, naive_rmse, naive_bias.
-
-        Raises:
-            UsageError: there is no such column.
+            model: the model; by default the one that was chosen.
         """
-        later = self.board.later(self.forecasts)
-        judged = [
-            later[later["model"] == name].assign(role=role)
-            for role, name in (("", self.board.champion), ("naive_", self.board.naive))
-        ]
-        return accounts.scores(pd.concat(judged), by, self._groups(by))
+        table = self.forecasts
+        return table[table["model"] == (model or self.board.champion)]
 
-    def sums(self, by: str, **arguments: Any) -> pd.DataFrame:
-        """Return the sums of the forecasts of groups of series.
+    def scores(self, *, last_month: bool = False) -> pd.DataFrame:
+        """Return the errors of each series, in the unit of the target.
 
-        They are plain sums, no reconciled forecasts, and have no intervals.
+        They are those of the model that forecasts, and of the best naive one.
 
         Args:
-            by: a column of the file that has one value for each series, such as its
-                family.
-            arguments: those of `forecast`.
+            last_month: whether the forecasts of the last month count, one after the
+                other, or else the last one; by default those that compare models.
 
         Returns:
-            A row for each value of `by`, and for the total, at each timestep: `by`, ds,
-            y_hat and series, the number of series that are summed up.
-
-        Raises:
-            UsageError: there is no such column.
+            A row for each series: unique_id, from and to (timestamps), values (how many
+            were measured), y and y_hat (their sums), bias (of the sum: -.1 is a tenth
+            too low; NaN if the sum is not above 0), mae, rmse, naive_mae and naive_rmse.
         """
-        return accounts.sums(self.forecast(**arguments), by, self._groups(by))
-
-    def _groups(self, by: str) -> Mapping[str, str]:
-        """Return name of a series -> its value of a column that groups series."""
-        groups = self.findings.groups
-        own = {name or self.name: name or self.name for name in self.forecaster.names}
-        column = self.forecaster.question.csv.series_id or "unique_id"
-        of_series = {"unique_id": own, column: own, **groups}
-        one_of(by, [*of_series], "by")
-        return of_series[by]
+        found = pd.DataFrame()
+        for role, own in (("", self.past()), ("naive_", self.past(self.board.naive))):
+            rows = own[own["y"].notna()]
+            first = np.datetime64(self.board.middle)
+            rows = _of_last_month(rows) if last_month else rows[rows["cutoff"] >= first]
+            errors = rows["y_hat"] - rows["y"]
+            rows = rows.assign(mae=errors.abs(), squared=errors**2, start=rows["ds"])
+            of_series = rows.groupby("unique_id", sort=False)
+            if not role:
+                found = of_series.agg(
+                    {
+                        "start": "min",
+                        "ds": "max",
+                        "mae": "size",
+                        "y": "sum",
+                        "y_hat": "sum",
+                    }
+                )
+                found.columns = ["from", "to", "values", "y", "y_hat"]
+                found["bias"] = found["y_hat"] / found["y"].where(found["y"] > 0) - 1
+            found[f"{role}mae"] = of_series["mae"].mean()
+            found[f"{role}rmse"] = of_series["squared"].mean() ** 0.5
+        return found.reset_index()
 
     def forecast(
         self,
@@ -296,8 +292,14 @@ class Answer:
         horizon: int | str | None = None,
         future: Data | None = None,
         model: str | None = None,
+        by: str | Sequence[str] = (),
+        service_level: float | Sequence[float] = (),
+        quantiles: float | Sequence[float] = (),
     ) -> pd.DataFrame:
         """Forecast what comes after the last row whose target was measured.
+
+        >>> answer.forecast(service_level=95)  # order-95: what to order
+        >>> answer.forecast(by=["family", "store"], quantiles=[0.95])
 
         Args:
             frame: rows of the same form, as a DataFrame or a file; by default the rows
@@ -311,22 +313,42 @@ class Answer:
             future: rows to come, with the columns that are known beforehand.
             model: the model that forecasts (`by_model`); by default the one that was
                 chosen.
+            by: a column of the rows, or several, whose values have sums of series: a
+                family, a store. Each series has one value there.
+            service_level: the share of periods in which what is ordered suffices, above
+                0 and below 100 (%); one or several.
+            quantiles: the same above 0 and below 1.
 
         Returns:
-            A row for each series and timestep: unique_id, ds, y_hat, and lo-90 and
-            hi-90 for each level.
+            A row for each series and timestep: unique_id, ds, y_hat, lo-90 and hi-90 for
+            each level, and order-95 for each service level. With `by` a row for each sum
+            and timestep: of all series, of each value, and of the values crossed. The
+            columns of `by` stand in place of unique_id, where "total" means all values,
+            and `series` counts what was added up. Quantiles are those of the sums.
 
         Raises:
             UnrollError: the rows cannot be used; the text says which and why.
             UnknownAheadError: a value that must be known beforehand is not.
             UsageError: a level, the horizon or the model is wrong.
         """
-        several = [levels] if isinstance(levels, float | int) else levels
-        forecaster = self.by_model(model).forecaster
-        windows = self._latest_windows(frame, future, horizon)
-        return typed(
-            forecaster.after(windows, several, horizon), self.findings.integers
+        levels = _several(levels)
+        percents = _several(service_level)
+        shares = [
+            one / 100 if isinstance(one, int | float) else one for one in percents
+        ]
+        orders = [*shares, *_several(quantiles)]
+        cells, windows = self.read(frame, future, horizon)
+        form = self.forecaster.question.csv
+        of_series = (
+            hierarchy.groups(cells, form.series_id, _several(by)) if by else None
         )
+        forecaster = self.by_model(model).forecaster
+        table = forecaster.after(windows, levels, horizon, orders)
+        if of_series is None:
+            return typed(table, self.findings.integers)
+        columns = quantiles_of(levels, orders)
+        past = self.past(model)
+        return hierarchy.sums(table, past, of_series, columns, self.forecaster.delay)
 
     def why(
         self,
@@ -354,7 +376,7 @@ class Answer:
             UsageError: there is no such series or model, or the forecasts of the model
                 are no such sums; the text names the models that have them.
         """
-        windows = self._latest_windows(frame, future)
+        _, windows = self.read(frame, future)
         if series is not None:
             one_of(series, [*windows], "series")
             windows = {series: windows[series]}
@@ -373,18 +395,21 @@ class Answer:
         name = model or self.board.champion
         return contributions.contributions(self.forecaster, name, windows)
 
-    def _latest_windows(
+    def read(
         self,
-        frame: Data | None,
-        future: Data | None,
+        frame: Data | None = None,
+        future: Data | None = None,
         horizon: int | str | None = None,
-    ) -> dict[str, Window]:
-        """Return the last window of each series; arguments as those of `forecast`."""
+    ) -> tuple[pd.DataFrame, dict[str, Window]]:
+        """Return rows as they are written, and the last window of each series.
+
+        Arguments and errors are those of `forecast`.
+        """
         form = self.forecaster.question.csv
         rows = rows_of(self.files if frame is None else frame, form)
         plans = future if isinstance(future, list | tuple) else [future]
         planned = [rows_of(plan, form) for plan in plans if plan is not None]
-        return self.forecaster.latest_of(rows, planned, horizon)
+        return rows.cells, self.forecaster.latest_of(rows, planned, horizon)
 
     def by_model(self, model: str | None) -> "Answer":
         """Return the answer with the forecasts of a model of the table.
@@ -478,6 +503,19 @@ class Answer:
             for entry in stay:
                 entry.replace(new / entry.name)
         return path
+
+
+def _several(values: Any) -> list[Any]:
+    """Return one value or several as a list."""
+    return [values] if isinstance(values, str | float | int) else [*values]
+
+
+def _of_last_month(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the forecasts of the last month that follow one another, and the last one."""
+    last = rows.groupby("unique_id")["cutoff"].transform("max")
+    back = last - rows["cutoff"]
+    span = (rows["ds"] - rows["cutoff"]).max()
+    return rows[(back < MONTH) & (back % span == pd.Timedelta(0))]
 
 
 def typed(table: pd.DataFrame, integers: str) -> pd.DataFrame:

@@ -4,15 +4,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.errors import UsageError, printable
+from pipeline.errors import printable
 from pipeline.evaluation.margin import change_text
-from pipeline.report.formatting import SMALL, exponent, number
+from pipeline.report.formatting import SMALL, capital, exponent, number
 from series.combination import ENSEMBLE
 from series.leaderboard import MEASURE, Board
 from series.options import Objective
@@ -53,8 +52,8 @@ LONG = 1e4
 LARGE = 1e15
 """The value from which a forecast has an exponent."""
 
-MOST_GROUPS = 10
-"""Largest number of groups whose sums are shown beside one another."""
+ORDER = "order-"
+"""The beginning of the name of a column of what to order."""
 
 MOST_DECIMALS = 15
 """Number of decimals that a double has, about."""
@@ -169,40 +168,21 @@ def scores(rows: pd.DataFrame, unit: str) -> Table:
         unit: the unit of the target; "" if it has none.
     """
     mae = f"MAE, {unit}" if unit else "MAE"
-    numeric = [mae, "RMSE", "Sum", "Naive MAE", "Naive RMSE", "Naive sum", "Values"]
+    numeric = [mae, "RMSE", "Sum", "Naive MAE", "Naive RMSE", "Values"]
     texts = []
-    for row in rows.itertuples(index=False):
-        cells = []
-        for error, root, bias in (row[2:5], row[7:10]):
-            sizes = [
-                "-" if math.isnan(size) else number(size) for size in (error, root)
-            ]
-            share = "-" if math.isnan(bias) else f"{bias:+.1%}".replace("%", " %")
-            cells += [*sizes, share]
-        texts.append([row[0], *cells, f"{row[5]:,}"])
+    for row in rows.to_dict("records"):
+        bias = row["bias"]
+        share = "-" if math.isnan(bias) else f"{bias:+.1%}".replace("%", " %")
+        own = [number(row["mae"]), number(row["rmse"]), share]
+        naive = [number(row["naive_mae"]), number(row["naive_rmse"])]
+        texts.append([str(row["unique_id"]), *own, *naive, f"{row['values']:,}"])
     return Table(
-        [rows.columns[0], *numeric],
+        ["Series", *numeric],
         texts,
         numeric,
         "These are the errors of the model that forecasts and of the best naive one, in "
         "the target's unit, at the cutoffs that compare models. Sum says how far the sum "
         "of the forecasts was off.",
-    )
-
-
-def sums(rows: pd.DataFrame) -> Table:
-    """Return `Answer.sums` as text, a column for each group, or for all if many."""
-    texts = with_text_stamps(rows)
-    wide = texts.pivot_table(index="ds", columns=texts.columns[0], values="y_hat")
-    groups = [*dict.fromkeys(texts.iloc[:, 0])]
-    shown = groups if len(groups) <= MOST_GROUPS else groups[-1:]
-    cells = {name: alike([*wide[name]], 0.0) for name in shown}
-    return Table(
-        ["Timestamp", *cells],
-        [[*row] for row in zip(wide.index, *cells.values(), strict=True)],
-        [*cells],
-        "The forecasts of each group are added up. They are plain sums, no reconciled "
-        "forecasts, and have no intervals.",
     )
 
 
@@ -226,49 +206,81 @@ def cell(name: str) -> str:
 def csv(forecast: pd.DataFrame) -> str:
     """Return a forecast as comma-separated values, numbers in full.
 
-    The names of series are those of `cell`.
+    The names of series and of their groups are those of `cell`.
     """
-    rows = with_text_stamps(forecast)
-    rows["unique_id"] = [cell(str(name)) for name in rows["unique_id"]]
+    rows = safe(with_text_stamps(forecast))
     return str(rows.to_csv(index=False, lineterminator="\n"))
 
 
-def write_xlsx(forecast: pd.DataFrame, path: Path) -> None:
-    """Write a forecast as a workbook, with timestamps as text if they have a time zone.
-
-    Raises:
-        UsageError: the path has another suffix.
-    """
-    if path.suffix.lower() != ".xlsx":
-        raise UsageError(f"--xlsx must name a .xlsx file. Received: {path.name!r}")
-    rows = with_text_stamps(forecast) if forecast["ds"].dt.tz else forecast.copy()
-    rows["unique_id"] = [cell(str(name)) for name in rows["unique_id"]]
-    rows.to_excel(path, index=False)
+def safe(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns before ds hold what `cell` returns."""
+    names = rows.columns[: rows.columns.get_loc("ds")]
+    texts = {name: [cell(str(value)) for value in rows[name]] for name in names}
+    return rows.assign(**texts)
 
 
 def forecast(rows: pd.DataFrame, level: float, unit: str) -> Table:
     """Return a forecast as text, with as many digits as its intervals give meaning to.
 
     Args:
-        rows: unique_id, ds, y_hat, and the ends of the intervals of one or more levels.
+        rows: unique_id, or the columns of sums; ds, y_hat, the ends of the intervals of
+            one or more levels, and what to order.
         level: the coverage of the intervals that are shown.
         unit: the unit of the values; "" if they have none.
     """
     percent = f"{100 * level:g}"
-    values = ["y_hat", f"lo-{percent}", f"hi-{percent}"]
+    orders = [name for name in rows if is_order(name)]
+    values = ["y_hat", f"lo-{percent}", f"hi-{percent}", *orders]
     numeric = [
         f"Forecast, {unit}" if unit else "Forecast",
         f"Low {percent} %",
         f"High {percent} %",
+        *(f"Order {name.removeprefix(ORDER)} %" for name in orders),
     ]
+    names = [*rows.columns[: rows.columns.get_loc("ds")]]
+    count = len(values)
     texts = []
     # Each series has its own digits.
-    for name, own in with_text_stamps(rows).groupby("unique_id", sort=False):
+    for words, own in with_text_stamps(rows).groupby(names, sort=False):
         width = (own[values[2]] - own[values[1]]).median()
         cells = alike(own[values].to_numpy(float).ravel().tolist(), float(width))
         for index, stamp in enumerate(own["ds"]):
-            texts.append([str(name), stamp, *cells[3 * index : 3 * index + 3]])
-    return _of_series(texts, numeric)
+            shown = cells[count * index : count * (index + 1)]
+            texts.append([*map(str, words), stamp, *shown])
+    if names == ["unique_id"]:
+        return _of_series(texts, numeric)
+    return Table([*map(capital, names), "Timestamp", *numeric], texts, numeric)
+
+
+def is_order(name: str) -> bool:
+    """Return whether a column says what to order."""
+    return name.startswith(ORDER)
+
+
+def orders(rows: pd.DataFrame) -> Table:
+    """Return the sums of forecasts, and of what to order, as text.
+
+    Args:
+        rows: unique_id, ds, y_hat, and what to order.
+    """
+    names = ["y_hat", *filter(is_order, rows)]
+    of_stamp = with_text_stamps(rows).groupby("ds")[names].sum()
+    of_stamp.loc["all"] = of_stamp.sum()
+    values = of_stamp.to_numpy(float)
+    cells = alike(values.ravel().tolist(), float(np.ptp(values[-1])))
+    numeric = [
+        "Forecast",
+        *(f"Order {name.removeprefix(ORDER)} %" for name in names[1:]),
+    ]
+    texts = np.hstack(
+        [of_stamp.index.to_numpy(str)[:, None], np.reshape(cells, values.shape)]
+    )
+    return Table(
+        ["Sum", *numeric],
+        texts.tolist(),
+        numeric,
+        "What to order is added up as each series needs it for itself.",
+    )
 
 
 def why(rows: pd.DataFrame, unit: str) -> Table:

@@ -114,7 +114,7 @@ def test_a_network_that_was_named_can_be_chosen_and_any_model_registered(
     seal.write(tmp_path)
     again = saved.load_forecaster(tmp_path)
     assert again.models == ["gru"]
-    windows = made._latest_windows(None, to_come)
+    _, windows = made.read(None, to_come)
     expected = made.forecast(levels=0.9, future=to_come, model="gru")["y_hat"]
     assert again.after(windows)["y_hat"].tolist() == expected.tolist()
 
@@ -122,7 +122,7 @@ def test_a_network_that_was_named_can_be_chosen_and_any_model_registered(
 def test_the_page_draws_the_contributions_to_the_best_forecast_that_has_them(
     made, to_come
 ):
-    windows = made._latest_windows(None, to_come)
+    _, windows = made.read(None, to_come)
     [(caption, picture)] = page.why_pictures(made, windows).items()
     assert "by ridge regression of shop" in caption
     assert "<!-- known columns -->" in picture

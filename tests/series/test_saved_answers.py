@@ -181,14 +181,30 @@ def test_every_series_is_forecast_or_named_with_its_reason(late):
 
 def test_scores_are_those_of_the_compared_cutoffs_in_the_unit_of_the_file(late):
     scores = late.scores().set_index("unique_id")
-    assert [*scores.index] == ["A", "B", "C", "D", "total"]
+    assert [*scores.index] == ["A", "B", "C"], "D has three rows, and no cutoff"
     own = late.board.later(late.forecasts)
     own = own[(own["model"] == late.board.champion) & (own["unique_id"] == "A")]
     errors = own["y_hat"] - own["y"]
     assert scores.loc["A", "mae"] == pytest.approx(errors.abs().mean())
     assert scores.loc["A", "rmse"] == pytest.approx((errors**2).mean() ** 0.5)
     assert scores.loc["A", "bias"] == pytest.approx(errors.sum() / own["y"].sum())
-    assert scores.loc["A", "naive_model"] == late.board.naive
+    assert scores.loc["A", "naive_mae"] > 0
+
+
+def test_last_month_has_forecasts_that_follow_one_another(late):
+    scores = late.scores(last_month=True).set_index("unique_id")
+    own = late.past().query("unique_id == 'A'")
+    last = own[own["cutoff"] == own["cutoff"].max()]
+    assert scores.loc["A", "to"] == last["ds"].max()
+    assert scores.loc["A", "values"] == 4 * (31 // 4 + 1)
+    days = (scores.loc["A", "to"] - scores.loc["A", "from"]).days + 1
+    assert days == scores.loc["A", "values"], "no day counts twice"
+    assert scores.loc["A", "y"] == pytest.approx(
+        own.drop_duplicates("ds")
+        .set_index("ds")["y"]
+        .loc[scores.loc["A", "from"] :]
+        .sum()
+    )
 
 
 def test_a_table_of_all_series_is_judged_by_those_of_the_board(late):
@@ -199,14 +215,8 @@ def test_a_table_of_all_series_is_judged_by_those_of_the_board(late):
     assert judgement.mae == pytest.approx(error)
 
 
-def test_groups_are_columns_with_one_value_for_each_series(late):
-    scores = late.scores("family").set_index("family")
-    whole = late.scores().set_index("unique_id")
-    weights = whole.loc[["B", "C"], "values"]
-    expected = np.average(whole.loc[["B", "C"], "mae"], weights=weights)
-    assert scores.loc["toys", "mae"] == pytest.approx(expected)
-    assert scores.loc["total", "mae"] == pytest.approx(whole.loc["total", "mae"])
-    sums = late.sums("family")
+def test_sums_are_of_the_columns_that_the_rows_have(late):
+    sums = late.forecast(by="family", quantiles=[0.95])
     forecast = late.forecast()
     by_hand = forecast[forecast["unique_id"].isin(["A", "D"])].groupby("ds")["y_hat"]
     food = sums[sums["family"] == "food"]
@@ -214,8 +224,27 @@ def test_groups_are_columns_with_one_value_for_each_series(late):
     assert (food["series"] == 2).all()
     total = sums[sums["family"] == "total"]["y_hat"].sum()
     assert total == pytest.approx(forecast["y_hat"].sum())
-    with pytest.raises(UsageError, match=r"by must be one of: family, unique_id\. R"):
-        late.scores("sales")
+    np.testing.assert_allclose(sums["order-95"], sums["hi-90"])
+    with pytest.raises(UnrollError, match="sales of the series A is '.*' and '.*'; "):
+        late.forecast(by=["family", "sales"])
+    pd.testing.assert_frame_equal(
+        late.forecast(by="family", model=late.board.champion),
+        late.forecast(by="family"),
+    )
+
+
+def test_a_service_level_is_a_quantile(loaded):
+    forecast = loaded.forecast(levels=0.8, service_level=[90, 99.5], quantiles=0.1)
+    np.testing.assert_allclose(forecast["order-90"], forecast["hi-80"])
+    np.testing.assert_allclose(forecast["order-10"], forecast["lo-80"])
+    assert (forecast["order-99.5"] >= forecast["order-90"]).all()
+    for wrong in (0, 100, "95"):
+        with pytest.raises(
+            UsageError, match="service_level must lie above 0 and below"
+        ):
+            loaded.forecast(service_level=[wrong])
+    with pytest.raises(UsageError, match="a quantile above 0 and below 1"):
+        loaded.forecast(quantiles=95)
 
 
 def test_a_frame_with_columns_of_any_plain_type_is_forecast_again(tmp_path):

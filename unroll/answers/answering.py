@@ -22,7 +22,7 @@ from pipeline.locks import alone
 from pipeline.provenance import fingerprint
 from pipeline.validation import validated
 from pipeline.workspace import Workspace
-from series import FILE, page, seal
+from series import FILE, hierarchy, page, seal
 from series.answer import answer as answer_series
 from series.answer import propose, read
 from series.options import MOST_TIMESTEPS, Options
@@ -50,6 +50,7 @@ def answer(
     name: str | None = None,
     yes: bool = False,
     jobs: int,
+    by: Sequence[str] = (),
 ) -> Answer:
     """Answer a series of files, or of an earlier answer.
 
@@ -61,6 +62,7 @@ def answer(
         name: the name of the series; by default that of the file.
         yes: whether target and horizon are taken as proposed, without a question.
         jobs: number of models that are fitted at a time.
+        by: columns whose values will have sums of series; they are checked first.
 
     Raises:
         UsageError: a name or an option is wrong, or a folder holds something else.
@@ -81,7 +83,7 @@ def answer(
     else:
         name = name_of(files, name)
     folder = folder or workspace.root / name
-    return of_files(folder, name, files, options, yes=yes, jobs=jobs)
+    return of_files(folder, name, files, options, yes=yes, jobs=jobs, by=by)
 
 
 def name_of(files: Sequence[Path], name: str | None) -> str:
@@ -110,6 +112,7 @@ def of_files(
     *,
     yes: bool,
     jobs: int,
+    by: Sequence[str] = (),
 ) -> Answer:
     """Answer a series in a folder of its own; see `answer`.
 
@@ -136,6 +139,8 @@ def of_files(
             profile = read(files, **options.given)
             for line in described(profile):
                 _say(line)
+            if by:
+                hierarchy.groups(profile.file.cells, profile.series_id, by)
             asked = options if yes else ask_user(profile, options)
             question = propose(profile, **asked.given)
             if before is not None and _asked_for(before.asked) != _asked_for(asked):

@@ -93,40 +93,6 @@ def show_table(forecast: Table) -> None:
     )
 
 
-def show_groups(answer: Answer, by: str, *, as_json: bool) -> None:
-    """Print the errors of each group of series, and the sums of its forecasts.
-
-    There are no sums if a value that must be known beforehand is not.
-
-    Raises:
-        UsageError: there is no such column.
-    """
-    scores = answer.scores(by)
-    lacking = ""
-    try:
-        sums = answer.sums(by)
-    except UnknownAheadError as error:
-        sums = pd.DataFrame()
-        lacking = (
-            f"No sums yet: {error.what}; add such rows to the file, with an "
-            "empty target"
-        )
-    if as_json:
-        stamped = sums if lacking else table.with_text_stamps(sums)
-        terminal.print_json({"scores": plain(scores), "sums": plain(stamped)})
-        return
-    tables = [table.scores(scores, answer.forecaster.question.windows.unit)]
-    if not lacking:
-        tables.append(table.sums(sums))
-    for text in tables:
-        print()
-        terminal.show_table(
-            text.headings, text.rows, numeric=text.numeric, caption=text.caption
-        )
-    if lacking:
-        print(f"\n{printable(lacking)}")
-
-
 def about(answer: Answer) -> dict[str, Any]:
     """Return the answer and its models as plain data."""
     return {

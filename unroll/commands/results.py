@@ -13,7 +13,7 @@ import typer
 
 from pipeline.errors import StoppedError, UnrollError, UsageError, printable
 from unroll.app import Json, app, known_data_sets, own_workspace
-from unroll.commands.series_commands import Level
+from unroll.commands.series_commands import By, Level, ServiceLevel, Workbook
 from unroll.terminal import print_json, show_table
 
 if TYPE_CHECKING:
@@ -39,21 +39,13 @@ def compare(
             autocompletion=known_data_sets,
         ),
     ] = None,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            help="Print errors and sums of an answer for each series (unique_id), or "
-            "for each value of a column that groups series."
-        ),
-    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print whether a recurrent network helps, and all models, the best first. For two
     names, print the verdict on them.
 
     `unroll compare waves` · `unroll compare imdb/lstm imdb/gru` · `unroll compare waves
-    --json` · `unroll compare meter` · `unroll compare meter/gru meter/ridge` · `unroll
-    compare shop --by family`
+    --json` · `unroll compare meter` · `unroll compare meter/gru meter/ridge`
     """
     from unroll.answers import find
 
@@ -64,11 +56,6 @@ def compare(
         return
     folders, others = find.split(names or [], workspace, context.obj)
     answers = _loaded(folders, named=bool(names))
-    if by is not None:
-        if len(answers) != 1 or others:
-            raise UsageError("--by is for one answer; name it")
-        _shown().show_groups(answers[0], by, as_json=as_json)
-        return
     _show_comparison(context, names or [], folders, answers, others, as_json=as_json)
 
 
@@ -167,9 +154,9 @@ def predict(
         Path | None,
         typer.Option(help="Draw the forecast in a .png, .svg or .pdf file."),
     ] = None,
-    xlsx: Annotated[
-        Path | None, typer.Option(help="Write the forecast into a .xlsx file, too.")
-    ] = None,
+    xlsx: Workbook = None,
+    by: By = None,
+    service_level: ServiceLevel = None,
     future: Annotated[
         list[Path] | None,
         typer.Option(help="Rows to come, with columns known beforehand (repeatable)."),
@@ -197,9 +184,9 @@ def predict(
     """Forecast what comes after the last row of a series, with prediction intervals.
 
     `unroll predict meter` · `unroll predict meter --data new.csv --level 0.8 --csv` ·
-    `unroll predict meter --horizon 48 --plot next.png` · `unroll predict meter --model ets --why`
+    `unroll predict meter --horizon 48 --plot next.png` · `unroll predict meter --model ets --why` ·
+    `unroll predict shop --future plan.csv --by family --service-level 95 --xlsx order.xlsx`
     """
-    from series.table import csv, write_xlsx
     from unroll.results import predict as prediction
 
     if as_csv and as_json:
@@ -216,18 +203,12 @@ def predict(
         series[0] if series else None,
         model,
         why=why,
+        by=by or (),
+        service_levels=service_level or (),
     )
-    if plot:
-        prediction.draw(predicted, plot)
-    if xlsx:
-        write_xlsx(predicted.table, xlsx)
-    if as_json:
-        print_json(prediction.as_data(predicted))
-    elif as_csv:
-        prediction.warn(predicted.note)
-        print(csv(predicted.table), end="")
-    else:
-        prediction.show(predicted)
+    prediction.put_out(
+        predicted, plot_path=plot, xlsx=xlsx, as_csv=as_csv, as_json=as_json
+    )
 
 
 @app.command(rich_help_panel="Results")

@@ -20,6 +20,23 @@ Level = Annotated[
     typer.Option(help="The coverage of the prediction intervals, 0.01 to 0.99."),
 ]
 
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Forecast the sums of a column's values, such as families (repeatable)."
+    ),
+]
+
+ServiceLevel = Annotated[
+    list[float] | None,
+    typer.Option(
+        help="Say what to order: it suffices in 95 % of the periods (repeatable)."
+    ),
+]
+
+Workbook = Annotated[
+    Path | None, typer.Option(help="Write a workbook to hand on: a .xlsx file.")
+]
 
 FLAGS = {"day_first": ["--day-first/--month-first"]}
 """Options whose flags are not called after them."""
@@ -56,6 +73,9 @@ def answer(
         typer.Option("--yes", "-y", help="Accept the proposals without questions."),
     ] = False,
     level: Level = 0.9,
+    by: By = None,
+    service_level: ServiceLevel = None,
+    xlsx: Workbook = None,
     jobs: Annotated[
         int,
         typer.Option(
@@ -83,10 +103,10 @@ def answer(
     with contextlib.redirect_stdout(output):
         print(f"Reading {', '.join(names)} ...", flush=True)
         from series import page, table
-        from series.forecaster import require_level
+        from series.forecaster import quantiles_of
         from unroll.answers import answering, show  # take a second
 
-        require_level(level)
+        quantiles_of((level,), [share / 100 for share in service_level or ()])
         answered = answering.answer(
             own_workspace(context),
             names,
@@ -95,8 +115,24 @@ def answer(
             name=name,
             yes=yes,
             jobs=jobs,
+            by=by or (),
         )
-    if as_json:
+    if (by or service_level or xlsx) and page.has_forecast(answered):
+        from unroll.results import predict as prediction
+
+        if not as_json and not as_csv:
+            show.show_models(answered)
+            print()
+        predicted = prediction.predict(
+            own_workspace(context),
+            str(answered.folder),
+            None,
+            level,
+            by=by or (),
+            service_levels=service_level or (),
+        )
+        prediction.put_out(predicted, xlsx=xlsx, as_csv=as_csv, as_json=as_json)
+    elif as_json:
         print_json(show.as_data(answered, level))
     elif as_csv:
         print(table.csv(page.read_forecast(answered, level)), end="")

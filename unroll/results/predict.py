@@ -3,7 +3,7 @@
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,14 @@ import pandas as pd
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from series import page, table
-from series.forecaster import OutsideRangeWarning, require_level
+from series import hierarchy, page, sheet, table
+from series.forecaster import OutsideRangeWarning, quantiles_of
 from series.intervals import USUAL
 from series.rows import Window
 from series.saved import Answer, load
 from unroll.answers.find import require
 from unroll.answers.show import cure, plain, show_forecast, show_table
+from unroll.terminal import print_json
 
 MANY = 0.1
 """The share of new rows, of the old ones, from which a new answer is recommended."""
@@ -33,9 +34,11 @@ class Predicted:
         file: the last file of the rows that were read.
         windows: name of a series -> its last rows.
         level: the coverage of the intervals.
-        table: unique_id, ds, y_hat and the ends of the interval, as `Forecaster.after`
-            returns them; or the table of `Answer.why`.
+        table: unique_id, ds, y_hat, the ends of the interval, and what to order, as
+            `Forecaster.after` returns them; or the table of `Answer.why`.
         explains: whether it is the latter.
+        of_series: the groups of series, if sums were asked for.
+        sums: the forecasts of their sums.
     """
 
     answer: Answer
@@ -44,6 +47,13 @@ class Predicted:
     level: float
     table: pd.DataFrame
     explains: bool
+    of_series: pd.DataFrame | None = None
+    sums: pd.DataFrame | None = None
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The table that is printed: of the sums, if they were asked for."""
+        return self.table if self.sums is None else self.sums
 
     @property
     def origin(self) -> str:
@@ -81,6 +91,8 @@ def predict(
     model: str | None = None,
     *,
     why: bool = False,
+    by: Sequence[str] = (),
+    service_levels: Sequence[float] = (),
 ) -> Predicted:
     """Forecast what comes after the last row of a series.
 
@@ -94,25 +106,21 @@ def predict(
         series: the name of a series, if there are several.
         model: the model that forecasts; by default the one that was chosen.
         why: whether the table has the contributions to the forecast (`Answer.why`).
+        by: columns whose values have sums of series.
+        service_levels: percents of periods in which what is ordered suffices.
 
     Raises:
         UsageError: a name, the level or the horizon is wrong.
         UnrollError: the rows cannot be used.
     """
-    require_level(level)
+    orders = [level / 100 for level in service_levels]
+    quantiles = quantiles_of((level,), orders)
+    if by and (series is not None or why):
+        raise UsageError("--by adds up all series; leave --series and --why out")
     whole = load(require(name, workspace))
     answer = whole.by_model(model)
     if series is not None:
-        several = [key for key in answer.forecaster.names if key]
-        if not several:
-            raise UsageError(
-                f"--series is for a file of several series, and {name} is one series; "
-                "leave it out"
-            )
-        if series in answer.series_left_out:
-            reason = answer.series_left_out[series]
-            raise UsageError(one_line(f"--series {series} is not forecast: {reason}"))
-        one_of(series, several, "--series")
+        _require_series(answer, name, series)
     if why and horizon is not None:
         raise UsageError("--why is for the horizon of the answer; leave --horizon out")
     explained = whole.explained
@@ -126,7 +134,7 @@ def predict(
     paths = [data] if data else answer.files
     with warnings.catch_warnings(record=True) as unusual:
         warnings.simplefilter("always", OutsideRangeWarning)
-        windows = answer.forecaster.read(paths, plan, horizon)
+        cells, windows = answer.read(paths, [*plan], horizon)
     for warning in unusual:
         of_series = getattr(warning.message, "series", "")
         if series is None or of_series in ("", series):
@@ -137,20 +145,43 @@ def predict(
             f"hint: {100 * new:.0f} % more rows have come since the answer; "
             f"`unroll answer {name}` judges the models on them, too"
         )
-    if plan and not (answer.folder / page.FORECAST).is_file():
+    if plan and not page.has_forecast(answer):
         warn(f"hint: {name}/{page.PAGE} has no forecast. {cure(name)}")
+    if series is not None and series not in windows:
+        raise UnrollError(
+            f"the series {series} has no forecast; the warning above says why"
+        )
     if series is not None:
-        if series not in windows:
-            raise UnrollError(
-                f"the series {series} has no forecast; the warning above says why"
-            )
         windows = {series: windows[series]}
-    rows = (
-        whole.why_after(windows, model)
-        if why
-        else answer.forecaster.after(windows, (level,), horizon)
+    if why:
+        rows = whole.why_after(windows, model)
+        return Predicted(answer, paths[-1], windows, level, rows, explains=True)
+    form = answer.forecaster.question.csv
+    of_series = hierarchy.groups(cells, form.series_id, by) if by else None
+    rows = answer.forecaster.after(windows, (level,), horizon, orders)
+    predicted = Predicted(
+        answer, paths[-1], windows, level, rows, explains=False, of_series=of_series
     )
-    return Predicted(answer, paths[-1], windows, level, rows, explains=why)
+    if of_series is None:
+        return predicted
+    past = whole.past(model)
+    delay = whole.forecaster.delay
+    sums = hierarchy.sums(rows, past, of_series, quantiles, delay)
+    return replace(predicted, sums=sums)
+
+
+def _require_series(answer: Answer, name: str, series: str) -> None:
+    """Raise UsageError unless an answer called `name` forecasts a series."""
+    several = [key for key in answer.forecaster.names if key]
+    if not several:
+        raise UsageError(
+            f"--series is for a file of several series, and {name} is one series; "
+            "leave it out"
+        )
+    if series in answer.series_left_out:
+        reason = answer.series_left_out[series]
+        raise UsageError(one_line(f"--series {series} is not forecast: {reason}"))
+    one_of(series, several, "--series")
 
 
 def warn(text: str) -> None:
@@ -171,8 +202,54 @@ def as_data(predicted: Predicted) -> dict[str, Any]:
         "origin": predicted.origin,
         "level": predicted.level,
         "note": predicted.note,
-        "forecasts": plain(table.with_text_stamps(predicted.table)),
+        "forecasts": plain(table.with_text_stamps(predicted.shown)),
     }
+
+
+def put_out(
+    predicted: Predicted,
+    *,
+    plot_path: Path | None = None,
+    xlsx: Path | None = None,
+    as_csv: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Print a forecast, and write its files.
+
+    With a workbook a picture of several series is left out, with a line.
+
+    Args:
+        predicted: the forecast.
+        plot_path: a picture.
+        xlsx: a workbook.
+        as_csv: whether comma-separated values are printed.
+        as_json: whether data for programs is printed.
+
+    Raises:
+        UsageError: a path has another suffix, or there are several series in a picture.
+    """
+    if xlsx and predicted.explains:
+        raise UsageError("--xlsx has the forecast; leave --why out")
+    if xlsx:
+        sheet.write(
+            xlsx,
+            predicted.answer,
+            predicted.windows,
+            predicted.table,
+            predicted.of_series,
+            predicted.sums,
+        )
+    if plot_path and xlsx and len(predicted.windows) > 1:
+        warn(f"{xlsx} is written; a plot shows one series: pass --series for --plot")
+    elif plot_path:
+        draw(predicted, plot_path)
+    if as_json:
+        print_json(as_data(predicted))
+    elif as_csv:
+        warn(predicted.note)
+        print(table.csv(predicted.shown), end="")
+    else:
+        show(predicted)
 
 
 def show(predicted: Predicted) -> None:
@@ -186,8 +263,11 @@ def show(predicted: Predicted) -> None:
     unit = forecaster.question.windows.unit
     if predicted.explains:
         show_table(table.why(predicted.table, unit))
-    else:
-        show_forecast(predicted.table, predicted.level, unit)
+        return
+    show_forecast(predicted.shown, predicted.level, unit)
+    if predicted.sums is None and any(map(table.is_order, predicted.table)):
+        print()
+        show_table(table.orders(predicted.table))
 
 
 def draw(predicted: Predicted, path: Path) -> None:

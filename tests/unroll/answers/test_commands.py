@@ -144,20 +144,43 @@ def test_what_comes_next_is_forecast_further_and_from_new_rows(shop, tmp_path):
     assert (data["origin"], data["forecasts"][0]["ds"]) == ("2024-05-01", "2024-05-02")
 
 
+def test_a_buyer_gets_sums_and_orders_and_a_workbook(tmp_path, capsys):
+    families = {"P0": "food", "P1": "food", "P2": "toys"}
+    frames = []
+    for number, (name, family) in enumerate(families.items()):
+        rows = sales().assign(unique_id=name, family=family)
+        frames.append(rows.assign(sales=(rows["sales"] + 10 * number).round()))
+    rows = pd.concat(frames)
+    wrong = rows.assign(family=["toys", *rows["family"][1:]])
+    flags = ("--no-networks", "--by", "family", "--service-level", "95")
+    message = "family of the series P0 is 'toys' and 'food'; a column of --by needs"
+    with pytest.raises(UnrollError, match=message):
+        answered(tmp_path, "wrong", wrong, *flags)
+    text = answered(tmp_path, "shop", rows, *flags, "--xlsx", "order.xlsx")
+    assert "\nFamily  Timestamp   Forecast  Low 90 %  High 90 %  Order 95 %\n" in text
+    assert "\ntotal   2024-04-30" in text
+    names = ["About", "Forecast", "Total", "Family", "What to order 95 %", "Last month"]
+    assert [*pd.read_excel(tmp_path / "order.xlsx", sheet_name=None)] == names
+    sums = pd.read_csv(
+        io.StringIO(printed(tmp_path, "predict", "shop", "--csv", *flags[1:]))
+    )
+    columns = ["family", "ds", "y_hat", "lo-90", "hi-90", "order-95", "series"]
+    assert [*sums.columns] == columns
+    assert sums["family"].unique().tolist() == ["total", "food", "toys"]
+    capsys.readouterr()
+    drawn = ("--plot", "next.png", "--xlsx", "next.xlsx")
+    text = printed(tmp_path, "predict", "shop", "--service-level", "95", *drawn)
+    assert "\nSum         Forecast  Order 95 %\n" in text
+    assert "next.xlsx is written; a plot shows one series" in capsys.readouterr().err
+    assert (tmp_path / "next.xlsx").is_file()
+
+
 def test_two_models_of_an_answer_are_compared_by_its_rule(shop):
     folder, _ = shop
     answer = unroll.load(folder / "shop")
     text = printed(folder, "compare", "shop")
     assert text.startswith(f"shop: {answer.sentence}\n")
     assert text == printed(folder, "compare")
-    by_series = printed(folder, "compare", "shop", "--by", "unique_id")
-    assert "\nunique_id " in by_series
-    assert "\ntotal " in by_series
-    assert "They are plain sums, no reconciled forecasts" in by_series
-    data = json.loads(printed(folder, "compare", "shop", "--by", "unique_id", "--json"))
-    champion = answer.models.set_index("model").loc[answer.board.champion]
-    assert data["scores"][0]["mae"] == pytest.approx(champion["mae"])
-    assert len(data["sums"]) == 14
     judgement = json.loads(
         printed(folder, "compare", "shop/ridge", "shop/last_value", "--json")
     )
@@ -259,8 +282,11 @@ def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
             "predict shops",
             "'shops' is no answer here, nor in params.yaml. Did you mean shop?",
         ),
-        ("compare shop --by family", "by must be one of: unique_id"),
-        ("compare --by unique_id waves", "--by is for one answer"),
+        ("predict shop --by family", "--by adds up several series, and here is one"),
+        ("predict shop --by family --why", "leave --series and --why out"),
+        ("predict shop --service-level 100", "--service-level must lie above 0 and"),
+        ("predict shop --xlsx next.xls", "--xlsx must name a .xlsx file"),
+        ("predict shop --xlsx next.xlsx --why --model ridge", "leave --why out"),
         (
             "compare shop/rige shop/gru",
             "the model of shop must be one of: cycle_7, gru, last_value",
@@ -343,9 +369,6 @@ def test_what_is_known_beforehand_is_asked_for(tmp_path, capsys):
     assert measured in page
     assert "column sales: which model forecasts it best?</title>" in page
     assert f"{cure} <code>unroll answer NAME</code> draws it here" in page
-    groups = printed(tmp_path, "compare", "shop", "--by", "unique_id")
-    assert "\nNo sums yet: price must be known beforehand" in groups
-    assert "add such rows to the file, with an empty target" in groups
     every[DAYS:][["day", "price"]].to_csv(tmp_path / "plan.csv", index=False)
     table = pd.read_csv(
         io.StringIO(
