@@ -209,18 +209,20 @@ def _spanned(proposal: Proposal) -> list[int]:
 
 
 def _fitted(proposal: Proposal, about: Mapping[str, Any]) -> dict[str, Experiment]:
-    """Return ridge regression, and boosting of three kinds whose errors differ."""
+    """Return ridge regression, and boosting of two or three kinds whose errors differ."""
     ridge = {"family": "seasonal", "name": "linear", **about}
     boosting = {**ridge, "name": "boosting", "cycles": proposal.cycles[:1]}
     # Boosting of the target alone sees its last values.
     own = {**boosting, "own": True, "recent": 24}
     method = {"method": "poisson" if proposal.by_multiples else "boosting"}
+    seen = {"multiples": True} if proposal.by_multiples else {}
     models = {
         "ridge": _trained(ridge, LEAST_SQUARES),
-        "boosting": _trained(boosting, BOOSTING | method),
+        "boosting": _trained(boosting | seen, BOOSTING | method),
         "boosting_own": _trained({**own, "base": "zero"}, SLOW_BOOSTING | method),
     }
-    if _spanned(proposal):
+    # Demand grows by multiples, and differences to the year before do not.
+    if _spanned(proposal) and not proposal.by_multiples:
         models["boosting_cycle"] = _trained({**own, "base": "cycle"}, BOOSTING)
     return models
 

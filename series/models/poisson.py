@@ -16,14 +16,12 @@ from pipeline.data.examples import Array
 from pipeline.models.baselines import Direct
 from pipeline.training import estimators
 from pipeline.training.job import Job, Predict, Trained, chunks, evenly, fitted
+from series.models.seasonal import level
 
 TRAINS = ("features ahead",)
 
 MASKS = True
 """A missing target is left out, the others of its window stay."""
-
-LEAST = 0.2
-"""What is added to each base, in standard deviations, since a base may be 0."""
 
 
 def train(
@@ -53,7 +51,7 @@ def train(
     features, base, targets = map(np.concatenate, zip(*parts, strict=True))
     targets = targets.reshape(base.shape)
     measured = np.isfinite(targets)
-    level = LEAST + np.maximum(base[measured], 0)  # returns lie below 0
+    sizes = level(base[measured])
     boosted = HistGradientBoostingRegressor(
         loss="poisson",
         learning_rate=learning_rate,
@@ -64,8 +62,8 @@ def train(
     )
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
-        multiples = np.maximum(targets[measured], 0) / level
-        boosted.fit(features[measured], multiples, sample_weight=level)
+        multiples = np.maximum(targets[measured], 0) / sizes
+        boosted.fit(features[measured], multiples, sample_weight=sizes)
         # Trees now give logarithms, and a file has the same parts as that of `boosting`.
         boosted._loss = HalfSquaredError()  # noqa: SLF001 - there is no other way
         predict = partial(_predict, model, boosted)
@@ -83,5 +81,5 @@ def _predict(model: Direct, boosted: Any, inputs: Array) -> Array:
     """Predictions (n,) of one value ahead, or (n, values)."""
     features, base = model.features(inputs)
     logarithms = boosted.predict(features.reshape(-1, features.shape[-1]))
-    predictions = (LEAST + np.maximum(base, 0)) * np.exp(logarithms).reshape(base.shape)
+    predictions = level(base) * np.exp(logarithms).reshape(base.shape)
     return np.asarray(predictions if base.shape[1] > 1 else predictions[:, 0])

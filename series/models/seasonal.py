@@ -26,6 +26,9 @@ from pipeline.models.baselines import (
 HARMONICS = (1, 2, 3, 6, 7, 8, 13, 14, 15, 21)
 """Harmonics of the week: its own, and those around the day's."""
 
+LEAST = 0.2
+"""What is added to each base, in standard deviations."""
+
 REPEATS = 7
 """The most repetitions of a cycle that a model looks back."""
 
@@ -113,6 +116,7 @@ def boosting(
     known: Count = 0,
     own: bool = False,
     base: Literal["mean", "cycle", "zero"] = "mean",
+    multiples: bool = False,
     recent: Positive = 6,
     season: bool = True,
 ) -> Direct:
@@ -135,6 +139,7 @@ def boosting(
         base: trees predict the difference from the mean of the last cycle (`mean`), the
             difference from the value a cycle before (`cycle`), or the value itself
             (`zero`). With `cycle` they see the target's past as such differences.
+        multiples: whether the trees see the target's past as multiples of its `level`.
         recent: how many of the target's last values are features.
         season: whether the trees see the time of the year.
     """
@@ -167,6 +172,8 @@ def boosting(
             corrected = np.array(repeated(target[:, -first:].mean(axis=1)))
         else:
             corrected = np.zeros(shape, target.dtype)
+        if multiples:
+            target = target / level(corrected[:, :1])
         for cycle in cycles:
             same = _repeats(problem, target, cycle)  # (n, outputs, cycles before)
             columns += [*np.moveaxis(same, 2, 0), same.mean(axis=2)]
@@ -191,6 +198,11 @@ def boosting(
         return seen, corrected
 
     return Direct(features)
+
+
+def level(base: Array) -> Array:
+    """What demand is a multiple of: a base (n, ...), and a little more, since it may be 0."""
+    return np.asarray(LEAST + np.maximum(base, 0))  # returns lie below 0
 
 
 def _repeats(problem: Problem, values: Array, cycle: int) -> Array:
