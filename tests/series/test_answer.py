@@ -99,7 +99,7 @@ def test_what_comes_next_goes_on_beyond_the_horizon(week):
         ({"horizon": 7.5}, UsageError, r"Received: 7\.5"),
         ({"horizon": 701}, UsageError, "1 to 700, and a .* a row. Received: 701"),
         ({"levels": (0.0,)}, UsageError, r"Received: 0\.0"),
-        ({"levels": "0.9"}, UsageError, "levels must be numbers"),
+        ({"levels": "0.9"}, UsageError, "the level must be .* Received: '0.9'"),
         ({"frame": rows(DAYS).tail(3)}, UnrollError, "add earlier rows"),
     ],
 )

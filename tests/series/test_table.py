@@ -135,7 +135,7 @@ def test_no_name_is_a_formula_and_a_number_stays_one(name):
 
 def test_the_page_says_what_the_answer_says_and_runs_nothing(file_regression):
     forecaster = SimpleNamespace(
-        first=SimpleNamespace(why="a <model>"),
+        why="a <model>",
         question=SimpleNamespace(windows=SimpleNamespace(unit="kW")),
     )
     answer = SimpleNamespace(

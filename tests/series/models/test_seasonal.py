@@ -59,6 +59,8 @@ def seen_ahead(
     if base == "mean":
         corrected = [target[-first:].mean()] * 3
     spans = {min(span, len(target)) for span in (max(2, first // 8), first, 2 * first)}
+    if 2 * first > len(target):
+        spans.add(first // 2)
     spans = sorted({*spans, *cycles[1:]})
     hour = np.arctan2(*window[-1, 3:5])
     week = np.arctan2(*window[-1, 7:])

@@ -318,11 +318,8 @@ def test_of_several_series_each_one_has_its_forecast(tmp_path):
     late = shops().query("shop == 'a'").tail(9).assign(shop="late")
     text = answered(tmp_path, "shops", pd.concat([shops(), late]), "--no-networks")
     assert "series    3, by shop: a, b, late" in text
-    assert "\n1 of 3 series is too short or too late for these models, and" in text
-    assert "(late: 9 rows, 0 of them before" in text
     about = json.loads((tmp_path / "shops" / "answer.json").read_text("utf-8"))
     assert about["series_left_out"] == {}
-    assert about["parts"][1]["late"]["late"].startswith("9 rows, 0 of them before")
     table = pd.read_csv(io.StringIO(printed(tmp_path, "predict", "shops", "--csv")))
     assert table.groupby("unique_id")["ds"].first().to_dict() == {
         "a": "2024-04-30",
@@ -331,7 +328,7 @@ def test_of_several_series_each_one_has_its_forecast(tmp_path):
     }
     late = printed(tmp_path, "predict", "shops", "--series", "late")
     forecaster = unroll.load(tmp_path / "shops").forecaster
-    assert late.startswith(f"shops: {forecaster.why('late')}\n")
+    assert late.startswith(f"shops: {forecaster.why}\n")
     assert not (tmp_path / "shops" / "forecast.svg").exists()
     text = printed(
         tmp_path, "predict", "shops", "--series", "b", "--plot", tmp_path / "b.svg"
