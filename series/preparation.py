@@ -41,9 +41,6 @@ Of more windows only every second, third, ... is taken."""
 MOST_NAMED = 5
 """The most series that are named with the reasons why they cannot be used."""
 
-NEEDED = "are needed"
-"""Part of a reason that a smaller horizon or lookback may help against."""
-
 ROUNDING = 1e-9
 """Changes of this share of the values, or less, are rounding."""
 
@@ -229,7 +226,7 @@ def _require_some(error: UnusableSeriesError, profile: FileProfile) -> None:
     if error.every:
         raise UnrollError(
             f"{file}: none of the series can be used "
-            f"({some_reasons(error.reasons)}); {_few_rows(error.reasons)}"
+            f"({some_reasons(error.reasons)}); add rows"
         ) from None
 
 
@@ -466,13 +463,6 @@ def some_reasons(reasons: Mapping[str, str]) -> str:
     return f"{text}; and {more:,} more" if more else text
 
 
-def _few_rows(reasons: Mapping[str, str]) -> str:
-    """Return what helps, if anything but more rows does."""
-    if any(NEEDED in reason for reason in reasons.values()):
-        return _smaller()
-    return "add rows"
-
-
 def not_forecast(reasons: Mapping[str, str], used: int) -> str:
     """Return sentences on the series that are not forecast; "" if all are.
 
@@ -490,7 +480,7 @@ def not_forecast(reasons: Mapping[str, str], used: int) -> str:
         text += "forecast."
         name, reason = next(iter(reasons.items()))
         text += f" The first is {name} ({reason}); `left_out` has all with reasons."
-    return f"{text} To forecast {'it' if count == 1 else 'more'}, {_few_rows(reasons)}."
+    return f"{text} To forecast {'it' if count == 1 else 'more'}, add rows."
 
 
 def _cure(windows_of: Callable[[Proposal], Dataset], proposal: Proposal) -> str:
@@ -502,10 +492,6 @@ def _cure(windows_of: Callable[[Proposal], Dataset], proposal: Proposal) -> str:
             f"no smaller {argument('horizon')} or {argument('lookback')} helps: give "
             f"more rows, or pass another {argument('target')}"
         )
-    return _smaller()
-
-
-def _smaller() -> str:
     return (
         f"pass a smaller {argument('horizon')} or {argument('lookback')}, or add rows"
     )

@@ -282,8 +282,7 @@ def test_of_many_series_that_are_not_forecast_the_first_has_its_reason():
     assert not_forecast(reasons | {"late": "3 rows, none of them late"}, 95) == (
         "661 of 756 series are not forecast. "
         "The first is s0 (8 rows, where 9 are needed); `left_out` "
-        "has all with reasons. To forecast more, pass a smaller horizon= or lookback=, "
-        "or add rows."
+        "has all with reasons. To forecast more, add rows."
     )
 
 

@@ -446,8 +446,9 @@ def _cut(
         except UnrollError as error:
             if key == ALONE:
                 raise
-            lacking = _lacking(rows, column, borders[0], csv, cleaning, windows)
-            reasons[key] = lacking or str(error)
+            times = rows.series.timestamps[[borders[0]]]
+            [border] = row_calendar.stamps(times, cleaning, csv.time_zone)
+            reasons[key] = _lacking(rows, column, borders[0], border) or str(error)
     if reasons:
         raise UnusableSeriesError(reasons, len(measured_by_series))
     return cuts
@@ -492,7 +493,10 @@ def _cut_one(
     if not validated:
         del examples["validation"]
     # A series that has just begun is forecast, though it may have no window yet.
-    if not windows.begun or not np.isfinite(measured.target(column)[borders[1] :]).any():
+    if (
+        not windows.begun
+        or not np.isfinite(measured.target(column)[borders[1] :]).any()
+    ):
         _require_room(examples, measured, windows, borders)
     return _Cut(statistics, examples, lost)
 
@@ -580,32 +584,14 @@ def _statistics(
     )
 
 
-def _lacking(
-    measured: Measured,
-    target: int,
-    first: int,
-    csv: CsvFormat,
-    cleaning: Cleaning,
-    windows: WindowSpec,
-) -> str:
-    """Return a text about the rows that a series lacks before or after row `first`; ""
-    if it has enough rows.
-    """
-    times = measured.series.timestamps[[first]]
-    border = shown(row_calendar.stamps(times, cleaning, csv.time_zone)[0])
+def _lacking(measured: Measured, target: int, first: int, border: Any) -> str:
+    """Return why a series has no value from row `first` on, at `border`; "" if it has."""
     known = ~measured.series.unknown[:, target]
     if not known.any():
         return "there is no row with a value"
-    needed = windows.lookback + windows.lag + int(windows.ahead[-1])
-    before = int(known[:first].sum())
-    if before < needed and not windows.begun:
-        return (
-            f"{known.sum():,} rows, {before:,} of them before {border}, where "
-            f"{needed:,} are needed"
-        )
     if known[first:].any():
         return ""
-    return f"{before:,} rows, none of them from {border} on"
+    return f"{known.sum():,} rows, none of them from {shown(border)} on"
 
 
 def _require_room(
