@@ -24,7 +24,14 @@ from series.leaderboard import Board
 from series.models.recipes import card
 from series.options import Arguments, argument
 from series.preparation import Prepared, as_wholes, cut_into_windows, of_all_rows
-from series.question import LAST_YEAR, Proposal, is_short, perhaps_known, too_far
+from series.question import (
+    LAST_YEAR,
+    Proposal,
+    ends_apart,
+    is_short,
+    perhaps_known,
+    too_far,
+)
 from series.reading import premises
 from series.reading.profile import FileProfile
 from series.spec import ForecasterSpec
@@ -88,7 +95,7 @@ def compare(
                 "Models of short series see the target alone, without "
                 f"{argument('future')} and {argument('holidays')}."
             )
-        workers.tell(too_far(profile, proposal))
+        workers.tell(ends_apart(profile, proposal) or too_far(profile, proposal))
         prepared = as_wholes(name, profile, proposal)
     else:
         prepared = cut_into_windows(name, profile, proposal)

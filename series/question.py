@@ -626,7 +626,7 @@ def is_short(profile: FileProfile, proposal: Proposal) -> bool:
     )
     if profile.series_id and rows_of_months and not proposal.future:
         return True
-    if _begins_late(profile, proposal.target):
+    if _begins_late(profile, proposal.target) or ends_apart(profile, proposal):
         return True
     horizon = proposal.step * proposal.horizon
     window = proposal.step * proposal.lookback + horizon
@@ -634,6 +634,22 @@ def is_short(profile: FileProfile, proposal: Proposal) -> bool:
     # cutoffs lie in the last half of the windows, and a horizon ends before the first
     known = int(TRAIN * (profile.length - window)) - horizon
     return min(before, known) < FEWEST_WINDOWS
+
+
+def ends_apart(profile: FileProfile, proposal: Proposal) -> str:
+    """Return a line on a panel most of whose series end before the file; else "".
+
+    Such series have no period in common, as those of a competition have not.
+    """
+    if not profile.series_id:
+        return ""
+    seconds = profile.freq * proposal.step * proposal.horizon
+    latest = profile.last - np.timedelta64(seconds, "s")
+    if 2 * (profile.ends <= latest).sum() <= len(profile.ends):
+        return ""
+    return (
+        "ends      differ by more than a horizon: each series is forecast from its own"
+    )
 
 
 def _begins_late(profile: FileProfile, target: str) -> bool:

@@ -205,6 +205,11 @@ class FileProfile(Timestamps):
         return self.rows // max(1, len(self.series))
 
     @cached_property
+    def ends(self) -> "pd.Series[Any]":
+        """The last timestamp of each of several series, by its name."""
+        return pd.Series(self.timestamps).groupby(self.of_rows).max()
+
+    @cached_property
     def has_values(self) -> bool:
         """True if a column of numbers does more than count the rows."""
         return any(
@@ -336,8 +341,8 @@ def _series(profile: FileProfile) -> str:
 
 def _ended(profile: FileProfile) -> str:
     """Return which series end before the last timestamp of the file; "" if none does."""
-    last = pd.Series(profile.timestamps).groupby(profile.of_rows).max()
-    early = last[last < profile.last].sort_values()
+    ends = profile.ends
+    early = ends[ends < profile.last].sort_values()
     if early.empty:
         return ""
     named = [
@@ -346,8 +351,7 @@ def _ended(profile: FileProfile) -> str:
     more = ", ..." if len(named) > MOST_NAMED else ""
     return (
         f"{printable(', '.join(named[:MOST_NAMED]))}{more}: {len(early)} of "
-        f"{len(profile.series)} series end before {shown(profile.last)}, and their "
-        "forecasts begin there"
+        f"{len(profile.series)} series end before {shown(profile.last)}"
     )
 
 

@@ -10,7 +10,7 @@ from series import backtest, training
 from series.candidates import of_windows
 from series.options import Options
 from series.preparation import cut_into_windows, fitted_of
-from series.question import propose
+from series.question import ends_apart, is_short, propose
 from series.reading.detect import detect
 from series.rows import completed, ended, histories
 from series.spec import SeriesQuestion
@@ -122,3 +122,21 @@ def test_a_series_has_ended_if_it_is_0_for_longer_than_ever_and_than_chance(
     assert by_row[-1] == over
     for row in range(0, len(values), 7):  # as if the rows after it were not there
         assert by_row[row] == ended(values[: row + 1], np.timedelta64(7, "D"))[-1]
+
+
+@pytest.mark.parametrize(
+    ("days_apart", "apart"), [((0, 0, 90), False), ((0, 90, 180), True)]
+)
+def test_series_that_end_apart_have_no_common_period(tmp_path, days_apart, apart):
+    frames = []
+    for number, days in enumerate(days_apart):
+        stamps = DAYS + pd.Timedelta(days=180 - days)
+        sales = np.arange(200) % 7 + 1.5
+        frame = pd.DataFrame({"unique_id": f"s{number}", "ds": stamps, "sales": sales})
+        frames.append(frame)
+    path = tmp_path / "a.csv"
+    pd.concat(frames).to_csv(path, index=False)
+    profile = detect([path], OPTIONS)
+    question = propose(profile, OPTIONS)
+    assert bool(ends_apart(profile, question)) == apart
+    assert is_short(profile, question) == apart

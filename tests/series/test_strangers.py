@@ -400,7 +400,7 @@ def test_tables_take_no_more_memory_than_a_gigabyte(folder):
     ],
 )
 def test_a_forecast_of_a_crafted_answer_fits_into_memory(folder, change, line):
-    edit(folder, SPEC, lambda data: change(data))
+    edit(folder, SPEC, change)
     found = forecast_of(folder)
     assert "forecaster.json is damaged" in found
     assert line in found
