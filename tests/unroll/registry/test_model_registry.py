@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -76,7 +75,7 @@ def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is ou
 
 def answer_of(workspace, name):
     """An answer whose champion is a trained experiment."""
-    forecaster = replace(forecaster_of(workspace, f"meter/{name}"), name="meter")
+    forecaster = forecaster_of(workspace, f"meter/{name}")
     return SimpleNamespace(
         name="meter",
         forecaster=forecaster,
