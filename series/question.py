@@ -17,7 +17,7 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series import DAY, holidays_of
 from pipeline.data.series_options import Cleaning
-from pipeline.data.timestamps import duration, shown
+from pipeline.data.timestamps import distinct, duration, shown
 from pipeline.errors import (
     UnrollError,
     UsageError,
@@ -643,9 +643,10 @@ def ends_apart(profile: FileProfile, proposal: Proposal) -> str:
     """
     if not profile.series_id:
         return ""
-    seconds = profile.freq * proposal.step * proposal.horizon
-    latest = profile.last - np.timedelta64(seconds, "s")
-    if 2 * (profile.ends <= latest).sum() <= len(profile.ends):
+    every = distinct(profile.timestamps)
+    behind = len(every) - 1 - np.searchsorted(every, profile.ends)  # rows
+    has_ended = behind >= proposal.step * proposal.horizon
+    if 2 * has_ended.sum() <= len(behind):
         return ""
     return (
         "ends      differ by more than a horizon: each series is forecast from its own"

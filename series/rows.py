@@ -662,7 +662,7 @@ def _require_whole(history: History, first: int) -> None:
         )
     if question.windows.begun:
         _require_not_over(history)
-        return
+        first = len(rows.values) - 1  # the rows before may be made up
     if first < rows.start:
         column = columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
         until = question.when(rows.timestamps[rows.start - 1])
@@ -694,10 +694,9 @@ def _require_not_over(history: History) -> None:
     question = history.question
     rows = history.measured.series
     known = np.flatnonzero(~rows.unknown[:, history.target])
-    is_late = rows.late is not None and bool(rows.late[-1])
     if not len(known):
         raise UnrollError(f"{history.name}: there is no row with a value")
-    if is_late or history.has_ended:
+    if history.has_ended:
         raise UnrollError(
             f"{history.name}: it was measured last at "
             f"{question.when(rows.timestamps[known[-1]])}; if it has not ended, add its "

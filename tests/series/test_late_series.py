@@ -8,12 +8,14 @@ import pytest
 
 from series import backtest, training
 from series.candidates import of_windows
+from series.forecaster import OutsideRangeWarning
 from series.options import Options
 from series.preparation import cut_into_windows, fitted_of
 from series.question import ends_apart, is_short, propose
 from series.reading.detect import detect
 from series.rows import completed, ended, histories
 from series.spec import SeriesQuestion
+from tests.support.answered import answered
 
 DAYS = pd.date_range("2021-01-01", periods=200)
 
@@ -140,3 +142,15 @@ def test_series_that_end_apart_have_no_common_period(tmp_path, days_apart, apart
     question = propose(profile, OPTIONS)
     assert bool(ends_apart(profile, question)) == apart
     assert is_short(profile, question) == apart
+
+
+def test_a_series_without_a_value_of_a_column_is_left_out_for_that_reason():
+    rows = pd.concat(
+        pd.DataFrame({"unique_id": name, "ds": DAYS, "sales": np.arange(200) % 7 + 1.5})
+        for name in "ab"
+    ).assign(heat=np.tile(np.arange(200) % 5, 2))
+    answer = answered(rows, target="sales", horizon=3, models=["ridge"])
+    without = rows.assign(heat=rows["heat"].where(rows["unique_id"] == "a"))
+    with pytest.warns(OutsideRangeWarning, match="^b is left out: .*'heat' holds no"):
+        found = answer.forecast(without)
+    assert {*found["unique_id"]} == {"a"}
