@@ -37,46 +37,46 @@ repro: venv ## rebuild the real results (UNROLL_MIRROR=folder or URL is asked fi
 	@.venv/bin/unroll repro
 
 cluster: venv ## build the demo on a Dask cluster of this machine and compare its bytes with the local ones
-	@PYTHONPATH=. .venv/bin/python .ci/cluster.py
+	@PYTHONPATH=. .venv/bin/python tools/demo_on_cluster.py
 
 ui: venv ## show the records in the browser (MLflow; ROOT=.demo: those of the demo; PORT=5002)
 	@.venv/bin/unroll $(if $(ROOT),--root $(ROOT)) ui $(if $(PORT),--port $(PORT))
 
 site: ## build the site and run the notebooks, all in .site
-	@.ci/venv docs
-	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --config-file .ci/mkdocs.yml --quiet --strict
+	@tools/venv docs
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
 
 notebooks: ## put a kernel for docs/notebooks into .venv, and say how to open them
-	@.ci/venv docs
+	@tools/venv docs
 	@echo "The kernel is .venv/bin/python. In VS Code, open docs/notebooks/003.ipynb and choose it."
 	@echo "A Jupyter of your own lists it as unroll after: .venv/bin/python -m ipykernel install --user --name unroll"
 
 recording: venv ## run the demo anew and take its picture: docs/demo.svg
-	@.venv/bin/python .ci/recording.py
+	@.venv/bin/python tools/recording.py
 
 picture: venv ## take the picture of the committed page, docs/page.png
-	@PYTHONPATH=. .venv/bin/python .ci/picture.py
+	@PYTHONPATH=. .venv/bin/python tools/picture.py
 
 bench: ## measure speed, write docs/performance.md (BENCH="peers --quick": a part, a trial; BENCH=-h: all parts)
-	@.ci/venv bench
+	@tools/venv bench
 	@.venv-bench/bin/python -m pytest -q tests/bench/peers/test_agreement.py
 	@.venv-bench/bin/python -m bench $(BENCH)
 
-mutants: venv ## change one operator at a time, and print what no test notices (COUNT=150 SEED=87 FOLDERS="series pipeline/evaluation")
-	@.venv/bin/python -m tests.mutants $(or $(COUNT),150) $(or $(SEED),87) $(or $(FOLDERS),series pipeline/evaluation)
+mutants: venv ## change one operator at a time, and print what no test notices (COUNT=150 SEED=87 FOLDERS="unroll/series pipeline/evaluation")
+	@.venv/bin/python -m tests.mutants $(or $(COUNT),150) $(or $(SEED),87) $(or $(FOLDERS),unroll/series pipeline/evaluation)
 
 venv: ## set up .venv, which the other targets do by themselves; then `unroll` is in .venv/bin
-	@.ci/venv
+	@tools/venv
 
 lock: venv ## make every lock again (UPGRADE=--upgrade: the newest of everything)
-	@.ci/lock uv
-	@.ci/lock
-	@.ci/lock bench
+	@tools/lock uv
+	@tools/lock
+	@tools/lock bench
 
 clean: ## remove the demo, scratch files and tools' caches; data, results, records, .venv and unfinished trainings stay
 	@[ ! -d .unroll ] || find .unroll -mindepth 1 -maxdepth 1 ! -name finished ! -name checkpoints -exec rm -rf {} +
 	@rm -rf .demo .site dvc_plots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis unroll.egg-info
-	@find pipeline series stages unroll tests bench -name __pycache__ -prune -exec rm -rf {} +
+	@find pipeline stages unroll tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile

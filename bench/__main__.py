@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from bench import REPOSITORY, Say, rebuild, results, wrong_words
-from bench.peers import compare as peers
-from bench.series import compare as series
+from bench import REPOSITORY, Say, figures_file, rebuild, wrong_words
+from bench.peers import side_by_side as peers
+from bench.series import beside_rivals as series
 from bench.series import panels
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_json, write_text
@@ -88,7 +88,7 @@ def bench(
     if quick:
         path = REPOSITORY / ".unroll" / "bench" / "results.json"
         page = path.with_name("performance.md")
-    measured = results.read(path)
+    measured = figures_file.read(path)
     if keep_rivals and "series" not in measured:
         raise UsageError("there are no rivals to keep; leave --keep-rivals out")
     kept = measured["series"] if keep_rivals else None
@@ -99,13 +99,13 @@ def bench(
         start = time.monotonic()
         say = partial(print, f"{name}:", file=sys.stderr, flush=True)
         values = measure(quick, say)
-        measured = results.merge(measured, name, values, time.monotonic() - start)
+        measured = figures_file.merge(measured, name, values, time.monotonic() - start)
         write_json(path, measured)
     if not measured:
         raise UnrollError(
             f"{path.relative_to(REPOSITORY)} is missing; run `make bench`"
         )
-    write_text(page, results.page(measured))
+    write_text(page, figures_file.page(measured))
     print(page.relative_to(REPOSITORY))
 
 

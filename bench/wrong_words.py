@@ -15,11 +15,11 @@ import numpy.typing as npt
 from scipy import special
 
 from pipeline.config import params
-from pipeline.evaluation import answers, schema
-from pipeline.evaluation.answers import SEARCHES, Networks
+from pipeline.evaluation import schema, verdicts
 from pipeline.evaluation.intervals import LEVEL, Part, as_errors
-from pipeline.evaluation.margin import BAND
 from pipeline.evaluation.schema import FREEDOM, Evaluation
+from pipeline.evaluation.verdict_rule import BAND
+from pipeline.evaluation.verdicts import SEARCHES, Networks
 from pipeline.workspace import Workspace
 from unroll import terminal
 
@@ -80,7 +80,7 @@ def questions(workspace: Workspace) -> list[Question]:
     for evaluation in schema.load_all(
         workspace, params.load(workspace.params)
     ).values():
-        answer = answers.answer(evaluation, Networks.TUNED)
+        answer = verdicts.answer(evaluation, Networks.TUNED)
         if answer.network is None or answer.opponent is None:
             continue
         names = (answer.network, answer.opponent)

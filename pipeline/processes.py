@@ -36,7 +36,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
-from pipeline import numerics
+from pipeline import numeric_settings
 from pipeline.errors import explain, one_line
 from pipeline.provenance import machine, places
 
@@ -302,7 +302,7 @@ def _python(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         pass_fds=[descriptor],
-        env=os.environ | ONE_THREAD | numerics.settings_from_start(),
+        env=os.environ | ONE_THREAD | numeric_settings.settings_from_start(),
         start_new_session=True,  # out of reach for Ctrl-C on the terminal
     )
 
@@ -317,7 +317,7 @@ def serve(descriptor: int, caller: int, preload: Sequence[str]) -> NoReturn:
         preload: as for `Server`.
     """
     _end_with(caller)
-    numerics.set_environment()  # before NumPy is imported
+    numeric_settings.set_environment()  # before NumPy is imported
     for name in preload:
         # A call that needs a module that cannot be imported reports the error itself.
         with contextlib.suppress(Exception), warnings.catch_warnings():
@@ -350,7 +350,7 @@ def work(descriptor: int, parent: int) -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _end_with(parent)
     if not FORKS:
-        numerics.set_environment()
+        numeric_settings.set_environment()
     channel = Connection(descriptor)
     # If the call is interrupted, or the caller is gone, nobody waits for a report.
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):

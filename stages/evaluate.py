@@ -7,7 +7,7 @@ from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
-from pipeline.evaluation import answers, networks, plot_data, scores
+from pipeline.evaluation import playable, plot_data, scores, verdicts
 from pipeline.evaluation.schema import Evaluation, metrics
 from pipeline.files import atomic_folder, write_json, write_table
 from pipeline.training import run_folder
@@ -61,12 +61,12 @@ def _write_tables(
     folder: Path,
 ) -> None:
     """Write the tables behind a data set's plots, and network.json, into a folder."""
-    compared = answers.answer(evaluation).compared
+    compared = verdicts.answer(evaluation).compared
     for table, columns in plot_data.tables(data, runs, compared).items():
         write_table(folder / f"{table}.csv", plot_data.rounded(columns))
     preparation = config.dataset(data.name).preparation.name
     experiments = config.experiments_of(data.name)
-    network = networks.network(
+    network = playable.network(
         data, preparation, runs, experiments, evaluation, workspace.runs(data.name)
     )
     if network:

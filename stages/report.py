@@ -5,10 +5,10 @@ verdicts.
 from pathlib import Path
 
 from pipeline.config import params
-from pipeline.evaluation import answers
+from pipeline.evaluation import verdicts
 from pipeline.files import write_text
+from pipeline.report.built_results import load
 from pipeline.report.page import page
-from pipeline.report.results import load
 from pipeline.workspace import Workspace
 
 
@@ -23,6 +23,6 @@ def report(workspace: Workspace) -> Path:
         UnrollError: an evaluation is damaged.
     """
     config = params.load_all(workspace.params)
-    answers.write(workspace, config)
+    verdicts.write(workspace, config)
     write_text(workspace.report, page(load(workspace, config, own_code=True)))
     return workspace.report

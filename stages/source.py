@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.config import params
 from pipeline.data import manifest
-from pipeline.data.download import Context
+from pipeline.data.fetch import Context
 from pipeline.files import atomic_folder
 from pipeline.workspace import Workspace
 

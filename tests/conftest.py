@@ -14,10 +14,10 @@ from typing import Any
 import hypothesis
 import pytest
 
-from pipeline import numerics
+from pipeline import numeric_settings
 
 # before NumPy is imported: what is computed in this process has the bytes of `unroll`
-numerics.set_environment()
+numeric_settings.set_environment()
 
 from pipeline.config import plain_yaml  # noqa: E402
 from pipeline.workspace import Workspace  # noqa: E402
@@ -126,7 +126,7 @@ def make_half(folder: Path) -> Miniature:
     """Half the miniature, with one network: what most tests need of a workspace that
     DVC builds."""
     from tests.support import miniature
-    from unroll.projects import without
+    from unroll.builds.demo import without
 
     half = Miniature(miniature.make(folder).root)
     half.change(lambda data: data.update(without(data, ("sine", "imdb"))))
@@ -172,7 +172,7 @@ def evaluated(tmp_path_factory) -> Workspace:
     """Every data set of `fake_runs` but jena, evaluated and answered. Who changes it
     puts it back."""
     from pipeline.config import params
-    from pipeline.evaluation import answers
+    from pipeline.evaluation import verdicts
     from stages.evaluate import evaluate
     from tests.support import fake_runs
 
@@ -181,7 +181,7 @@ def evaluated(tmp_path_factory) -> Workspace:
     for name in config.datasets:
         if name != "jena":
             evaluate(workspace, name)
-    answers.write(workspace, config)
+    verdicts.write(workspace, config)
     return workspace
 
 

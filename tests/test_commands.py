@@ -28,7 +28,7 @@ from unroll.commands.main import invoke
 ROOT = Path(__file__).resolve().parents[1]
 NAV = re.findall(
     r": ([\w/-]+\.md)$",
-    (ROOT / ".ci/mkdocs.yml").read_text(encoding="utf-8"),
+    (ROOT / "mkdocs.yml").read_text(encoding="utf-8"),
     re.MULTILINE,
 )
 APART = ("notebooks/", "your-own-pipeline.md")

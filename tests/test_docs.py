@@ -13,10 +13,10 @@ INDEX = ROOT / "docs" / "decisions" / "README.md"
 VERDICTS = INDEX.with_name("verdicts.md")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").rglob("*.ipynb"))
-ROOMS = ("pipeline", "series", "stages", "unroll", "bench")
+ROOMS = ("pipeline", "stages", "unroll", "bench")
 SOURCES = [
     *(path for room in ROOMS for path in (ROOT / room).rglob("*.[pj]*[y2]")),
-    *sorted(path for path in (ROOT / ".ci").iterdir() if path.is_file()),
+    *sorted(path for path in (ROOT / "tools").iterdir() if path.is_file()),
     *sorted((ROOT / ".github").rglob("*.[my]*")),
     *(
         ROOT / name
@@ -67,11 +67,11 @@ def test_every_decision_is_linked_from_another_page():
 def test_the_site_leads_to_every_page_of_the_docs():
     pages = re.findall(
         r": ([\w/-]+\.md)$",
-        (ROOT / ".ci/mkdocs.yml").read_text(encoding="utf-8"),
+        (ROOT / "mkdocs.yml").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
     docs = ROOT / "docs"
-    # made by .ci/site.py
+    # made by tools/site.py
     lessons = {
         notebook.with_suffix(".md") for notebook in docs.glob("notebooks/*.ipynb")
     }

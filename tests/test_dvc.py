@@ -16,8 +16,8 @@ from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, record
 from pipeline.provenance.fingerprint import Code
 from tests.support import REPOSITORY
-from unroll import projects
-from unroll.repro import stages
+from unroll.builds import demo
+from unroll.builds.repro import stages
 
 CONFIG = params.load(REPOSITORY / "params.yaml")
 
@@ -129,7 +129,7 @@ def documented():
 
 
 def test_every_dvc_command_of_the_docs_runs_in_a_demo(miniature, monkeypatch, capsys):
-    projects.commit(REPOSITORY, miniature.root, "all")
+    demo.commit(REPOSITORY, miniature.root, "all")
     before = (miniature.root / "dvc.lock").read_bytes()
     monkeypatch.chdir(miniature.root)
     for name, value in miniature.environment.items():

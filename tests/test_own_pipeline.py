@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import params
-from tests.unroll.test_workspaces import git
+from tests.unroll.builds.test_workspaces import git
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "your-own-pipeline.md").read_text(encoding="utf-8")

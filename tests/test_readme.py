@@ -11,20 +11,20 @@ from functools import cache, partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from bench import results as performance
+from bench import figures_file as performance
 from pipeline.config import params
-from pipeline.evaluation import margin
-from pipeline.evaluation.answers import Note, compare
+from pipeline.evaluation import verdict_rule
 from pipeline.evaluation.claims import counted
+from pipeline.evaluation.verdicts import Note, compare
 from pipeline.files import read_json
+from pipeline.report.built_results import error_text, load, paragraphs
 from pipeline.report.formatting import capital, in_words
 from pipeline.report.page import as_html
 from pipeline.report.result_tables import headlines_table, plain
-from pipeline.report.results import error_text, load, paragraphs
 from pipeline.report.titles import explained
 from pipeline.report.wording import AnswerText, sentence
 from pipeline.workspace import Workspace
-from unroll.projects import CHOSEN
+from unroll.builds.demo import CHOSEN
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -54,7 +54,7 @@ def paragraph(data):
         yield f"{said}. {short_sentence(text)}."
     # All answers of a data set have one opponent, so one band; 0 has no width to tell.
     band = data.answers[0].band
-    if band not in (margin.BAND, 0.0):
+    if band not in (verdict_rule.BAND, 0.0):
         yield f"The band is ±{100 * band:.1f} %."
     yield f"(`{data.name}`)"
 
@@ -266,7 +266,7 @@ def test_the_readme_names_each_band_that_is_not_the_usual_one():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for data in results().built:
         for answer in data.answers:
-            if answer.band not in (margin.BAND, 0.0):
+            if answer.band not in (verdict_rule.BAND, 0.0):
                 assert f"(±{100 * answer.band:.1f} %)" in text, data.name
 
 
@@ -283,7 +283,7 @@ def test_version_changelog_and_citation_agree():
 
 
 def test_the_picture_shows_the_answers_that_are_committed():
-    page = runpy.run_path(str(ROOT / ".ci/picture.py"))
+    page = runpy.run_path(str(ROOT / "tools/picture.py"))
     assert page["shown"]().encode() in page["PICTURE"].read_bytes(), (
         "run `make picture`"
     )

@@ -1,4 +1,4 @@
-"""Set-up without a network: .ci/venv with made-up Pythons, the lock, the Makefile."""
+"""Set-up without a network: tools/venv with made-up Pythons, the lock, the Makefile."""
 
 import os
 import re
@@ -30,7 +30,7 @@ TOOLS = (
     "tr",
 )
 
-# What .ci/venv asks of a Python, answered as the test says.
+# What tools/venv asks of a Python, answered as the test says.
 PYTHON = """#!/bin/sh
 case "$*" in
     *version_info*) exit {unsupported} ;;
@@ -38,7 +38,7 @@ case "$*" in
     --version) echo "Python 3.12.9 of $0" ;;
     "-m venv"*) rm -rf .venv; mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
     "-m pip"*"config list") cat pip.conf ;;
-    "-m pip"*".ci/requirements.lock") cat ./fetched >.venv/bin/uv && chmod +x .venv/bin/uv ;;
+    "-m pip"*"locks/uv.lock") cat ./fetched >.venv/bin/uv && chmod +x .venv/bin/uv ;;
     "-m pip"*) echo "pip $*" >>log; exit {pip_fails} ;;
 esac
 """
@@ -56,11 +56,12 @@ exit {fails}
 @pytest.fixture
 def clone(tmp_path):
     root = tmp_path / "a clone"
-    (root / ".ci/locks").mkdir(parents=True)
+    (root / "locks").mkdir(parents=True)
+    (root / "tools").mkdir()
     for name in (
-        ".ci/venv",
-        ".ci/requirements.lock",
-        ".ci/locks/requirements.lock",
+        "tools/venv",
+        "locks/uv.lock",
+        "locks/requirements.lock",
         "pyproject.toml",
     ):
         shutil.copy(ROOT / name, root / name)
@@ -92,7 +93,7 @@ def set_up(clone, status=0):
         "text": True,
     }
     done = subprocess.run(
-        [clone / ".ci/venv"], check=False, cwd=clone.parent, **streams
+        [clone / "tools/venv"], check=False, cwd=clone.parent, **streams
     )
     assert done.returncode == status, done.stderr
     return done.stdout + done.stderr
@@ -108,7 +109,7 @@ def test_uv_installs_what_is_locked_where_pip_looks_for_packages(clone):
     )
     assert re.search("Making .venv .*\nMade .venv in [0-9]+ s", set_up(clone))
     assert "uv pip install" in log(clone)
-    assert "--require-hashes -r .ci/locks/requirements.lock" in log(clone)
+    assert "--require-hashes -r locks/requirements.lock" in log(clone)
     assert "--offline --no-deps --no-build-isolation" in log(clone)
     index, _, links, _ = (clone / "where").read_text().split("\n")[:4]
     assert (index, links) == ("file:///first", "/other,/more")
@@ -127,7 +128,7 @@ def test_an_environment_is_used_again_until_its_lock_or_its_folder_is_another(cl
     (clone / "log").unlink()
     assert not set_up(clone)
     assert not (clone / "log").exists()
-    with (clone / ".ci/locks/requirements.lock").open("a") as file:
+    with (clone / "locks/requirements.lock").open("a") as file:
         file.write("# newer\n")
     assert "Making .venv" in set_up(clone)
     assert "Making .venv" in set_up(clone.rename(clone.with_name("moved")))
@@ -159,7 +160,7 @@ def test_a_folder_of_the_same_name_does_not_hide_the_package(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    [".ci/locks/requirements.lock", ".ci/locks/docs.lock", ".ci/requirements.lock"],
+    ["locks/requirements.lock", "locks/docs.lock", "locks/uv.lock"],
 )
 def test_a_lock_names_no_host_and_no_path_and_hashes_everything(name):
     lock = (ROOT / name).read_text()
@@ -169,7 +170,7 @@ def test_a_lock_names_no_host_and_no_path_and_hashes_everything(name):
     assert [pin.split("==")[0] for pin in pins if "--hash=sha256:" not in pin] == []
 
 
-LOCKS = (".ci/locks/requirements.lock", ".ci/locks/docs.lock")
+LOCKS = ("locks/requirements.lock", "locks/docs.lock")
 
 
 def test_every_direct_dependency_is_locked_once_within_its_bounds():
@@ -205,7 +206,7 @@ def test_every_action_of_others_is_pinned():
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
 
 
-@pytest.mark.parametrize("name", ["cluster", "picture", "recording"])
+@pytest.mark.parametrize("name", ["demo_on_cluster", "picture", "recording"])
 def test_a_script_of_make_finds_what_it_imports(name):
-    loaded = runpy.run_path(str(ROOT / ".ci" / f"{name}.py"), run_name="imported")
+    loaded = runpy.run_path(str(ROOT / "tools" / f"{name}.py"), run_name="imported")
     assert callable(loaded["main"])

@@ -37,10 +37,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.errors import UnrollError, UsageError
-    from series.answer import answer, propose, read
-    from series.judge import judge
-    from series.saved import load
     from unroll.project import Project
+    from unroll.series.answer import answer, propose, read
+    from unroll.series.judge import judge
+    from unroll.series.saved import load
 
 __all__ = [
     "Project",
@@ -58,16 +58,16 @@ LIBRARY = {
     "Project": "unroll.project",
     "UnrollError": "pipeline.errors",
     "UsageError": "pipeline.errors",
-    "answer": "series.answer",
-    "judge": "series.judge",
-    "load": "series.saved",
-    "propose": "series.answer",
-    "read": "series.answer",
+    "answer": "unroll.series.answer",
+    "judge": "unroll.series.judge",
+    "load": "unroll.series.saved",
+    "propose": "unroll.series.answer",
+    "read": "unroll.series.answer",
 }
 """Name of the library -> its module. The modules take a second to import."""
 
 
-PACKAGES = ("pipeline", "series", "stages")
+PACKAGES = ("pipeline", "stages")
 """Unroll's packages besides this one."""
 
 STARTED = ("sitecustomize", "usercustomize")

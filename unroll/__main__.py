@@ -11,7 +11,7 @@ from unroll import foreign_code
 if foreign := foreign_code():
     sys.exit(f"unroll: {foreign}")
 
-from pipeline import numerics
+from pipeline import numeric_settings
 
 
 def main() -> None:
@@ -24,8 +24,8 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     own_packages_first()
     if {"train", "tune"} & {*sys.argv}:
-        numerics.restart_with_settings()
-    numerics.set_environment()  # before NumPy is imported
+        numeric_settings.restart_with_settings()
+    numeric_settings.set_environment()  # before NumPy is imported
     keep_notes_private()
     if "DVC_STAGE" in os.environ:  # a stage is of no use once DVC is gone
         from pipeline.processes import end_with_parent
@@ -40,7 +40,7 @@ def keep_notes_private() -> None:
     """Let DVC keep its notes on files in a folder where only the user may write.
 
     By default DVC takes a folder of all users. If the user's folder cannot be written,
-    `unroll.repro` takes a folder in the workspace.
+    `unroll.builds.repro` takes a folder in the workspace.
     """
     from platformdirs import user_cache_path  # after `own_packages_first`
 
@@ -55,7 +55,7 @@ def keep_notes_private() -> None:
 
 def own_packages_first() -> None:
     """Put the folders of PYTHONPATH last, so that Unroll's packages come first."""
-    others = numerics.foreign_paths()
+    others = numeric_settings.foreign_paths()
     sys.path[:] = [*(path for path in sys.path if path not in others), *others]
 
 

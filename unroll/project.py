@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.data.dataset import Dataset
-    from pipeline.evaluation.answers import Answer
-    from pipeline.evaluation.margin import Comparison
     from pipeline.evaluation.schema import Evaluation
-    from pipeline.report.results import Results
+    from pipeline.evaluation.verdict_rule import Comparison
+    from pipeline.evaluation.verdicts import Answer
+    from pipeline.report.built_results import Results
     from pipeline.training.job import Callback, Trained
 
     Predictions = npt.ArrayLike | Trained | str
@@ -69,9 +69,9 @@ class Project:
     @property
     def results(self) -> "Results":
         """The results of all data sets that are built, as page and terminal show them."""
-        from pipeline.report import results
+        from pipeline.report import built_results
 
-        return results.load(self.workspace, self.every)
+        return built_results.load(self.workspace, self.every)
 
     def scores(self, dataset: str) -> "pd.DataFrame":
         """Return each experiment's measures on each split: the mean over seeds and its
@@ -115,9 +115,9 @@ class Project:
         >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
         (-0.15, -0.21, -0.09)
         """
-        from pipeline.evaluation import answers
+        from pipeline.evaluation import verdicts
 
-        return answers.answers(self._evaluation(dataset))
+        return verdicts.answers(self._evaluation(dataset))
 
     def compare(self, experiment: str, other: str) -> "Comparison":
         """Compare two experiments of one data set on test, the first against the other,
@@ -129,10 +129,10 @@ class Project:
         >>> comparison.outcome, round(comparison.change, 2)
         (<Word.HELPS: 'helps'>, -0.18)
         """
-        from pipeline.evaluation import answers
+        from pipeline.evaluation import verdicts
         from pipeline.report.wording import Pair
 
-        evaluation = answers.evaluation_of(
+        evaluation = verdicts.evaluation_of(
             self.workspace, self.every, experiment, other
         )
         pair = Pair(evaluation, experiment, other)
@@ -152,7 +152,7 @@ class Project:
         (6000, 50, 1)
         """
         from pipeline.data import dataset as datasets
-        from pipeline.data.download import Context
+        from pipeline.data.fetch import Context
 
         every = self.params
         section = every.dataset(dataset)
@@ -244,14 +244,14 @@ class Project:
         >>> print(project.judge("waves", on_a_line, against=project.train("waves/last_value")))
         helps: -56 % error (-57 to -54 %)
         """
-        from pipeline.evaluation import answers, intervals, margin, scores
+        from pipeline.evaluation import intervals, scores, verdict_rule, verdicts
         from pipeline.report.wording import REASONS
 
         data = self.data(dataset)
         if scores.few_blocks(data, "test") is not None:
-            raise UnrollError(f"{dataset}: {REASONS[answers.FEW_WEEKS]}; add rows")
+            raise UnrollError(f"{dataset}: {REASONS[verdicts.FEW_WEEKS]}; add rows")
         if against is None:
-            opponent = answers.strongest_opponent(self._evaluation(dataset))
+            opponent = verdicts.strongest_opponent(self._evaluation(dataset))
             if opponent is None:
                 raise UnrollError(
                     f"{dataset} has no model without recurrence to compare with; "
@@ -261,7 +261,7 @@ class Project:
         losses = intervals.as_errors(data.metric, self._losses(data, predictions))
         others = intervals.as_errors(data.metric, self._losses(data, against))
         difference = intervals.difference(losses, others, scores.blocks(data, "test"))
-        return margin.compare(
+        return verdict_rule.compare(
             difference, float(others.mean()), self.params.dataset(dataset).floor
         )
 

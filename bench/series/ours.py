@@ -13,13 +13,13 @@ import pandas as pd
 from bench import REPOSITORY
 from bench.series import public
 from bench.series.costs import metered, of_models
+from bench.series.forecast_scores import LEVELS
 from bench.series.public import SEVERAL, HeldOut, PublicFile
-from bench.series.scores import LEVELS
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError
 
 if TYPE_CHECKING:
-    from series.saved import Answer
+    from unroll.series.saved import Answer
 
 ANSWER = """
 import json, sys, unroll

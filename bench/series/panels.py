@@ -17,7 +17,7 @@ from bench import Say
 from bench.series import ours
 from pipeline.data.examples import Array
 from pipeline.errors import UnrollError
-from series.intervals import weighted_quantile_loss
+from unroll.series.prediction_intervals import weighted_quantile_loss
 
 FREQUENCIES = {"monthly": "MS", "quarterly": "QS", "yearly": "YS"}
 """Kind of a panel -> pandas' name of the distance of its rows."""

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.data.download import Context
 from pipeline.data.examples import Array
+from pipeline.data.fetch import Context
 
 ORIGINS = 14
 """The number of origins that are held out."""

@@ -12,7 +12,7 @@ import numpy as np
 import pydantic
 
 from pipeline.data.examples import Array, Arrays, Examples, Windows
-from pipeline.data.series_options import ALONE, Preprocessing
+from pipeline.data.row_options import ALONE, Preprocessing
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.metrics import Metric

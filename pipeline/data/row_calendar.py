@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.series_options import WEEKDAYS, Cleaning, Rows
+from pipeline.data.row_options import WEEKDAYS, Cleaning, Rows
 from pipeline.data.timestamps import DAY
 
 WEEK = 7 * DAY

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Array
-from pipeline.data.series_options import ALONE
+from pipeline.data.row_options import ALONE
 from pipeline.errors import UnrollError, UsageError, one_line
 
 

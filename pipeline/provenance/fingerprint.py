@@ -23,7 +23,7 @@ from pipeline.provenance.places import CODE, NUMERICS, PACKAGES, PACKED, project
 
 EXEMPT = (
     "pipeline.config",
-    "pipeline.data.download",
+    "pipeline.data.fetch",
     "pipeline.errors",
     "pipeline.locks",
     "pipeline.metrics.table",
@@ -81,7 +81,7 @@ def ingredients(
         code: the code and data that were read before, which takes most of the time.
 
     Raises:
-        UnrollError: the data set is not prepared, or .ci/locks/numerics.lock is
+        UnrollError: the data set is not prepared, or locks/numerics.lock is
             missing.
     """
     code = code or Code(CODE)
@@ -160,7 +160,7 @@ class Code:
                 import are added.
 
         Raises:
-            UnrollError: .ci/locks/numerics.lock is missing.
+            UnrollError: locks/numerics.lock is missing.
         """
         lock = project_of(self._root) / NUMERICS
         if not lock.is_file():

@@ -77,7 +77,7 @@ def flags() -> list[str]:
 
 
 def locked(lock: Path | None = None) -> dict[str, str]:
-    """Return package -> version of a lock file, by default .ci/locks/numerics.lock."""
+    """Return package -> version of a lock file, by default locks/numerics.lock."""
     if lock is None:
         lock = project_of(CODE) / NUMERICS
     text = lock.read_text(encoding="utf-8")

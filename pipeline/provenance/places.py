@@ -9,13 +9,13 @@ from pathlib import Path
 CODE = Path(__file__).resolve().parents[2]
 """The folder that holds `PACKAGES`: the checkout, or site-packages."""
 
-PACKAGES = ("pipeline", "series", "stages", "unroll")
+PACKAGES = ("pipeline", "stages", "unroll")
 """The packages of the project."""
 
-NUMERICS = ".ci/locks/numerics.lock"
+NUMERICS = "locks/numerics.lock"
 """The lock file of the packages that compute. Each fingerprint has its hash."""
 
-REQUIREMENTS = ".ci/locks/requirements.lock"
+REQUIREMENTS = "locks/requirements.lock"
 """The lock file of a whole environment; a wheel has it without hashes."""
 
 PACKED = ("unroll", "documents")

@@ -41,7 +41,7 @@ class Environment(Strict):
         cores: the number of cores.
         variables: environment variables among `machine.VARIABLES` that are set, and
             those that the user keeps.
-        packages: package of .ci/locks/numerics.lock -> installed version.
+        packages: package of locks/numerics.lock -> installed version.
     """
 
     unroll: str | None = None

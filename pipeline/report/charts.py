@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline.evaluation import answers
+from pipeline.evaluation import verdicts
 from pipeline.evaluation.plot_data import PARTS
 from pipeline.evaluation.schema import Entry
 from pipeline.metrics import MEASURES
+from pipeline.report.built_results import Evaluated
 from pipeline.report.formatting import capital, short, title
-from pipeline.report.results import Evaluated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -245,7 +245,7 @@ CHANGES = Axis(0.8, 1.25, "error with recurrence / without", log=True)
 
 def plots(dataset: Evaluated) -> list[Plots]:
     """Return all plots for which a data set has the data."""
-    compared = answers.answer(dataset.evaluation).compared
+    compared = verdicts.answer(dataset.evaluation).compared
     groups = (
         _forecasts(dataset, compared),
         _free_runs(dataset, compared),
@@ -430,7 +430,7 @@ def _outcomes(
     rows = dataset.about.examples["train"]
     marked = []
     for share in sorted(network.keys() & opponent.keys()):
-        pair = answers.compare(dataset.evaluation, network[share], opponent[share])
+        pair = verdicts.compare(dataset.evaluation, network[share], opponent[share])
         if pair:
             marked.append((share * rows, f"{share * rows:,.0f}\n{pair.outcome}"))
     return marked

@@ -12,10 +12,11 @@ from typing import Any
 
 from pipeline.errors import printable
 from pipeline.evaluation.claims import Outcome, counted
-from pipeline.evaluation.margin import Word
-from pipeline.evaluation.networks import PlayableNetwork
+from pipeline.evaluation.playable import PlayableNetwork
+from pipeline.evaluation.verdict_rule import Word
 from pipeline.files import read_checked, read_table
 from pipeline.report import charts
+from pipeline.report.built_results import Evaluated, Results, error_text
 from pipeline.report.formatting import capital, number, short, title
 from pipeline.report.result_tables import (
     SIGNS,
@@ -27,7 +28,6 @@ from pipeline.report.result_tables import (
     headlines_table,
     scores_table,
 )
-from pipeline.report.results import Evaluated, Results, error_text
 from pipeline.report.titles import explained
 from pipeline.report.wording import NOTES, WITHOUT_QUESTION, AnswerText, sentence
 

@@ -12,10 +12,11 @@ import numpy as np
 
 from pipeline.config.params import own_name
 from pipeline.evaluation.claims import Outcome, Verdict
-from pipeline.evaluation.margin import BAND, Comparison, Word
 from pipeline.evaluation.schema import About, Entry, Scores, added_measures
+from pipeline.evaluation.verdict_rule import BAND, Comparison, Word
 from pipeline.metrics import MEASURES
 from pipeline.report import titles
+from pipeline.report.built_results import Evaluated, Results
 from pipeline.report.formatting import (
     DASH,
     between,
@@ -26,7 +27,6 @@ from pipeline.report.formatting import (
     spread,
     title,
 )
-from pipeline.report.results import Evaluated, Results
 from pipeline.report.wording import (
     WITHOUT_QUESTION,
     AnswerText,

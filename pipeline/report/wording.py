@@ -11,16 +11,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.config.params import own_name
-from pipeline.evaluation import answers
-from pipeline.evaluation.answers import Answer, Networks, Note
-from pipeline.evaluation.margin import Comparison, Word, change_text
+from pipeline.evaluation import verdicts
 from pipeline.evaluation.schema import Evaluation
 from pipeline.evaluation.scores import MIN_SEEDS
+from pipeline.evaluation.verdict_rule import Comparison, Word, change_text
+from pipeline.evaluation.verdicts import Answer, Networks, Note
 from pipeline.report import titles
 from pipeline.report.formatting import capital, in_words, number, title
 
 if TYPE_CHECKING:
-    from pipeline.report.results import Evaluated
+    from pipeline.report.built_results import Evaluated
 
 QUESTION = "Does a recurrent network help?"
 
@@ -41,10 +41,10 @@ COUNTED = {
 """The word of several answers -> its words in their sentence."""
 
 REASONS = {
-    answers.NOTHING: "there is no recurrent network, or nothing to compare it with",
-    answers.NO_PAST: "one value goes in, so there is no past to use",
-    answers.FEW_SEEDS: "there are too few seeds",
-    answers.FEW_WEEKS: (
+    verdicts.NOTHING: "there is no recurrent network, or nothing to compare it with",
+    verdicts.NO_PAST: "one value goes in, so there is no past to use",
+    verdicts.FEW_SEEDS: "there are too few seeds",
+    verdicts.FEW_WEEKS: (
         "the test rows are fewer than four weeks, or than four horizons if a horizon is "
         "longer"
     ),
@@ -234,14 +234,14 @@ class Pair:
     @cached_property
     def comparison(self) -> Comparison | None:
         """The comparison; None if the difference is not known."""
-        return answers.compare(self.evaluation, *self._own_names)
+        return verdicts.compare(self.evaluation, *self._own_names)
 
     @property
     def notes(self) -> list[Note]:
         """The cautions that stand beside the outcome."""
         if self.comparison is None:
             return []
-        return answers.cautions(self.evaluation, *self._own_names)
+        return verdicts.cautions(self.evaluation, *self._own_names)
 
     @property
     def words(self) -> str:
@@ -263,7 +263,7 @@ class Pair:
     def unknown(self) -> str:
         """Why the two are not compared, as a clause."""
         if self.evaluation.few_weeks():
-            return REASONS[answers.FEW_WEEKS]
+            return REASONS[verdicts.FEW_WEEKS]
         entries = {name: self.evaluation.experiments[name] for name in self._own_names}
         few = [
             name

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
     from mlflow.types import Schema
 
-LOADER = "unroll.registry.served"
+LOADER = "unroll.mlflow_tools.served"
 """The module that loads a model."""
 
 DATA = "data/model"

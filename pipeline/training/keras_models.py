@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import numerics
+from pipeline import numeric_settings
 from pipeline.data.examples import Array
 from pipeline.errors import UsageError
 from pipeline.files import atomic_file
@@ -39,7 +39,7 @@ def start() -> None:
         UsageError: the user's program imported Keras before, with other settings, or
             used TensorFlow before, with several threads.
     """
-    numerics.set_environment()
+    numeric_settings.set_environment()
     import tensorflow as tf
 
     if tf.config.threading.get_intra_op_parallelism_threads() != 1:
@@ -60,7 +60,7 @@ def start() -> None:
             raise UsageError(
                 f"Keras has {name} {found[name]} in this process, and models here need "
                 f"{needed}; take out what sets it (your program, "
-                f"{numerics.keras_file()}, a KERAS_ variable), or train in a new "
+                f"{numeric_settings.keras_file()}, a KERAS_ variable), or train in a new "
                 "process before `import keras`"
             )
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from bench import REPOSITORY, results
+from bench import REPOSITORY, figures_file
 from bench import __main__ as command
 from bench.series import costs
 from pipeline.errors import UnrollError
@@ -36,9 +36,9 @@ def test_a_part_takes_the_place_of_its_old_self_and_has_a_machine_of_its_own():
         "peers": {"rows": [1]},
         "series": {"machine": {"kind": "Another CPU"}, "served": []},
     }
-    found = results.merge(old, "peers", {"rows": [2]}, 5.2)
+    found = figures_file.merge(old, "peers", {"rows": [2]}, 5.2)
     assert found["series"] == old["series"]
-    assert found["peers"]["machine"] == results.machine()
+    assert found["peers"]["machine"] == figures_file.machine()
     assert (found["peers"]["seconds"], found["peers"]["rows"]) == (5, [2])
 
 
@@ -59,6 +59,6 @@ def test_a_command_is_measured(tmp_path):
 
 def test_the_page_is_what_the_results_make_of_it():
     """After an edit of the template or of the results: `python -m bench page`."""
-    measured = results.read(REPOSITORY / "bench" / "results.json")
+    measured = figures_file.read(REPOSITORY / "bench" / "results.json")
     page = (REPOSITORY / "docs" / "performance.md").read_text(encoding="utf-8")
-    assert results.page(measured) == page
+    assert figures_file.page(measured) == page

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.data.series_options import CsvFormat
+from pipeline.data.row_options import CsvFormat
 from pipeline.errors import UnrollError
-from series.options import Options
-from series.reading import files
-from series.reading.detect import detect
+from unroll.series.options import Options
+from unroll.series.reading import file_rows
+from unroll.series.reading.detect import detect
 
 PARQUET = {
     "snappy": {"row_group_size": 50},
@@ -52,7 +52,7 @@ def whole(tmp_path_factory):
 FORMAT = CsvFormat(stamp=["time"], target="value", categories=["sky"])
 READERS = (
     lambda path: detect([path], Options(target="value")),
-    lambda path: files.table_of(files.read([path], FORMAT)),
+    lambda path: file_rows.table_of(file_rows.read([path], FORMAT)),
 )
 """How `answer` and `predict --data` read a file."""
 

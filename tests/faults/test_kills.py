@@ -2,7 +2,7 @@
 bytes of one that never was.
 
 With --long only: in brief tests/stages/test_train.py kills a training, and a build is
-killed by one of the rebuilds (tests/unroll/test_same_bytes.py).
+killed by one of the rebuilds (tests/unroll/builds/test_same_bytes.py).
 """
 
 import contextlib

@@ -15,7 +15,7 @@ from pipeline.tracking import store
 from stages.perform import perform
 from stages.train import Finished, tasks_of
 from tests.faults.conftest import FaultyWorkspace
-from unroll.results.tracking import track
+from unroll.mlflow_tools.tracking import track
 
 
 def test_a_command_that_runs_already_is_refused(faulty):

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from series import answer as answers
-from series import leaderboard, page, saved, training
-from series.saved import Answer
+from unroll.series import answer as answers
+from unroll.series import answer_page, leaderboard, saved, training
+from unroll.series.saved import Answer
 
 FEW = ("ridge", "boosting_own", "mlp", "gru")
 
@@ -38,5 +38,5 @@ def small_answer(folder: Path) -> Answer:
         made = answered(file, target="sales", horizon=7, models=FEW)
     made.save(folder)
     read = saved.load(folder)
-    page.write(read)
+    answer_page.write(read)
     return read

@@ -7,7 +7,7 @@ from pipeline.config.params import TEMPLATES
 from pipeline.files import write_text
 from pipeline.provenance.places import CODE, project_of
 from pipeline.workspace import Workspace
-from unroll.projects import copy_code, copy_graph
+from unroll.builds.demo import copy_code, copy_graph
 
 CLAIMS = """
 - document: "003"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.data.series_options import Cleaning, CsvFormat, WindowSpec
+from pipeline.data.row_options import Cleaning, CsvFormat, WindowSpec
 
 SECTIONS = {"csv": CsvFormat, "cleaning": Cleaning, "windows": WindowSpec}
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from pipeline.files import write_text
-from tests.unroll.test_workspaces import git
+from tests.unroll.builds.test_workspaces import git
 
 GRAPH = """
 stages:

@@ -9,10 +9,10 @@ from pipeline.data.examples import Windows
 from pipeline.data.problem import problem
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
-from series import backtest
-from series.forecaster import Forecaster
-from series.preparation import fitted_of
-from series.spec import ForecasterSpec, Member, Shapes
+from unroll.series import backtest
+from unroll.series.forecaster import Forecaster
+from unroll.series.preparation import fitted_of
+from unroll.series.spec import ForecasterSpec, Member, Shapes
 
 
 def forecaster_of(workspace: Workspace, name: str) -> Forecaster:

@@ -22,17 +22,23 @@ from pipeline.locks import alone
 from pipeline.provenance import fingerprint
 from pipeline.validation import validated
 from pipeline.workspace import Workspace
-from series import FILE, hierarchy, page, seal
-from series.answer import answer as answer_series
-from series.answer import propose, read
-from series.options import MOST_TIMESTEPS, Options
-from series.question import likely_target, usual_horizon
-from series.reading.files import column_named
-from series.reading.profile import FileProfile, described
-from series.saved import Answer, Findings, findings_of, load, require_same_question
-from series.source import LONGEST_NAME, RowsFile, existing, made_name
-from unroll.answers.find import folder_of
-from unroll.answers.show import about
+from unroll.answers.find_answer import folder_of
+from unroll.answers.show_answer import about
+from unroll.series import FILE, answer_page, hierarchy, seal
+from unroll.series.answer import answer as answer_series
+from unroll.series.answer import propose, read
+from unroll.series.options import MOST_TIMESTEPS, Options
+from unroll.series.question import likely_target, usual_horizon
+from unroll.series.reading.file_rows import column_named
+from unroll.series.reading.profile import FileProfile, described
+from unroll.series.saved import (
+    Answer,
+    Findings,
+    findings_of,
+    load,
+    require_same_question,
+)
+from unroll.series.user_data import LONGEST_NAME, RowsFile, existing, made_name
 
 LOCK = ".lock"
 """The file in an answer's folder that keeps another process out."""
@@ -160,7 +166,7 @@ def of_files(
                 shutil.rmtree(folder, ignore_errors=True)
             raise
         saved = load(folder)
-        page.write(saved)
+        answer_page.write(saved)
     return saved
 
 

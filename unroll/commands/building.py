@@ -11,7 +11,7 @@ import typer
 
 from pipeline.errors import UsageError
 from pipeline.workspace import Workspace
-from unroll.app import DataSet, app, known_data_sets, own_workspace
+from unroll.commands.app import DataSet, app, known_data_sets, own_workspace
 from unroll.terminal import BUILD, show_table
 
 Targets = Annotated[
@@ -33,7 +33,7 @@ def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
 
     `unroll demo` · `unroll demo --jobs 1`
     """
-    from unroll.projects import demo
+    from unroll.builds.demo import demo
 
     raise typer.Exit(demo(context.obj, jobs))
 
@@ -60,7 +60,7 @@ def repro(
 
     `unroll repro` · `unroll repro --jobs 1 evaluate@waves`
     """
-    from unroll.repro import repro, summary
+    from unroll.builds.repro import repro, summary
     from unroll.results.compare import evaluation_times, show_answers
 
     started = time.time()
@@ -92,7 +92,7 @@ def official(context: typer.Context, jobs: Jobs = CORES) -> None:
 
     `unroll official` · `UNROLL_MIRROR=../mirror unroll official --jobs 1`
     """
-    from unroll.projects import official
+    from unroll.builds.demo import official
 
     raise typer.Exit(official(context.obj, jobs))
 
@@ -113,7 +113,7 @@ def verify(
 
     `unroll verify` · `unroll verify waves`
     """
-    from unroll.verify import verify
+    from unroll.builds.verify import verify
 
     raise typer.Exit(0 if verify(context.obj, datasets or [], jobs) else 1)
 
@@ -257,7 +257,7 @@ def report(
     `unroll report` · `unroll report --against HEAD~1`
     """
     if against:
-        from unroll.changes import report_against
+        from unroll.builds.changes import report_against
 
         raise typer.Exit(0 if report_against(context.obj.root, against) else 1)
     from stages.report import report
@@ -309,7 +309,7 @@ def tune(
     `unroll tune waves/gru` · `unroll tune jena_hourly/gru --trials 50 --over
     units,learning_rate` · `unroll tune waves imdb --jobs 4`
     """
-    from unroll.answers.find import refuse_answer
+    from unroll.answers.find_answer import refuse_answer
 
     advice = "the options of its models are fixed, and `unroll tune` is for experiments"
     for name in names:

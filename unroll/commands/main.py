@@ -25,12 +25,12 @@ from pipeline.errors import (
     without_password,
 )
 from pipeline.workspace import Workspace
-from series.options import naming_flags
 from stages.progress import CLEAR
-from unroll.app import app
-from unroll.commands import building, results, series_commands
+from unroll.commands import building, own_series, results
+from unroll.commands.app import app
+from unroll.series.options import naming_flags
 
-REGISTERED = (series_commands, building, results)
+REGISTERED = (own_series, building, results)
 """Modules whose commands register with the app when they are imported."""
 
 COMPLETION = "_UNROLL_COMPLETE"

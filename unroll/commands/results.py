@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.errors import StoppedError, UnrollError, UsageError, printable
-from unroll.app import Json, app, known_data_sets, own_workspace
-from unroll.commands.series_commands import By, Level, ServiceLevel, Workbook
+from unroll.commands.app import Json, app, known_data_sets, own_workspace
+from unroll.commands.own_series import By, Level, ServiceLevel, Workbook
 from unroll.terminal import print_json, show_table
 
 if TYPE_CHECKING:
-    from series.saved import Answer
+    from unroll.series.saved import Answer
 
 Chosen = Annotated[
     str | None, typer.Option(help="A model of the answer; by default the chosen.")
@@ -47,14 +47,14 @@ def compare(
     `unroll compare waves` · `unroll compare imdb/lstm imdb/gru` · `unroll compare waves
     --json` · `unroll compare meter` · `unroll compare meter/gru meter/ridge`
     """
-    from unroll.answers import find
+    from unroll.answers import find_answer
 
     workspace = own_workspace(context)
-    pair = find.pair(names or [], workspace)
+    pair = find_answer.pair(names or [], workspace)
     if pair is not None:
         _compare_models(*pair, as_json=as_json)
         return
-    folders, others = find.split(names or [], workspace, context.obj)
+    folders, others = find_answer.split(names or [], workspace, context.obj)
     answers = _loaded(folders, named=bool(names))
     _show_comparison(context, names or [], folders, answers, others, as_json=as_json)
 
@@ -105,8 +105,8 @@ def _show_comparison(
 
 def _compare_models(folder: Path, model: str, other: str, *, as_json: bool) -> None:
     """Print the verdict on two models of an answer."""
-    from series.judge import between
-    from series.saved import load
+    from unroll.series.judge import between
+    from unroll.series.saved import load
 
     judgement = between(load(folder), model, other)
     if as_json:
@@ -116,8 +116,8 @@ def _compare_models(folder: Path, model: str, other: str, *, as_json: bool) -> N
 
 
 def _shown() -> ModuleType:
-    """Return `unroll.answers.show`. Its import takes a second, and needs an answer."""
-    return import_module("unroll.answers.show")
+    """Return `unroll.answers.show_answer`. Its import takes a second, and needs an answer."""
+    return import_module("unroll.answers.show_answer")
 
 
 def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":
@@ -128,7 +128,7 @@ def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":
     """
     if not folders:  # the import takes a second
         return []
-    from series.saved import load
+    from unroll.series.saved import load
 
     answers = []
     for folder in folders:
@@ -187,7 +187,7 @@ def predict(
     `unroll predict meter --horizon 48 --plot next.png` · `unroll predict meter --model ets --why` ·
     `unroll predict shop --future plan.csv --by family --service-level 95 --xlsx order.xlsx`
     """
-    from unroll.results import predict as prediction
+    from unroll.answers import predict as prediction
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
@@ -253,12 +253,12 @@ def list_(
 
     `unroll list` · `unroll list waves` · `unroll list --json`
     """
-    from unroll.answers import find
+    from unroll.answers import find_answer
     from unroll.project import Project
     from unroll.results import show as description
 
     workspace = own_workspace(context)
-    known = find.answers(workspace)
+    known = find_answer.answers(workspace)
     folders = [known[name] for name in names or known if name in known]
     others = [name for name in names or () if name not in known]
     rows = []
@@ -290,7 +290,7 @@ def show(
 
     `unroll show jena/gru_dropout` · `unroll show waves --json` · `unroll show meter`
     """
-    from unroll.answers.find import folder_of, refuse_answer
+    from unroll.answers.find_answer import folder_of, refuse_answer
     from unroll.project import Project
     from unroll.results import show as description
 
@@ -315,7 +315,7 @@ def track(context: typer.Context) -> None:
 
     `unroll track`
     """
-    from unroll.results import tracking
+    from unroll.mlflow_tools import tracking
 
     tracking.track(context.obj)
 
@@ -333,7 +333,7 @@ def ui(
 
     `unroll ui` · `unroll --root .demo ui --port 5001`
     """
-    from unroll.results import tracking
+    from unroll.mlflow_tools import tracking
 
     tracking.ui(context.obj, port)
 
@@ -351,7 +351,7 @@ def register(
     `unroll register meter` · `unroll register meter --model ets` · `unroll register
     waves/gru`
     """
-    from unroll.results import tracking
+    from unroll.mlflow_tools import tracking
 
     for line in tracking.register(own_workspace(context), name, model):
         print(line)
@@ -373,7 +373,7 @@ def serve(
 
     `unroll serve meter` · `unroll serve waves/gru --port 5002`
     """
-    from unroll.results import tracking
+    from unroll.mlflow_tools import tracking
 
     tracking.serve(own_workspace(context), name, port)
 

@@ -24,8 +24,9 @@ from pipeline.errors import UsageError, one_line, printable
 from pipeline.evaluation import claims
 from pipeline.metrics import score
 from pipeline.workspace import Workspace
-from unroll.lab.child import NAME, OWN, UNTOUCHED
-from unroll.lab.program import (
+from unroll.lab.child_process import NAME, OWN, UNTOUCHED
+from unroll.lab.learning_rule import INPUTS, PROBES, RULE, agreeing, train_rows
+from unroll.lab.student_program import (
     Bounds,
     Place,
     PrintedNumber,
@@ -37,7 +38,6 @@ from unroll.lab.program import (
     Wrong,
     place_within,
 )
-from unroll.lab.rule import INPUTS, PROBES, RULE, agreeing, train_rows
 from unroll.project import Project
 
 PARTS = {"N": "waves/last_value", "D": "waves/perceptron", "R": "waves/node"}

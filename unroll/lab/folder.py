@@ -11,8 +11,8 @@ from pipeline import processes
 from pipeline.errors import UsageError, printable
 from pipeline.files import read_json, remove, write_json, write_table
 from pipeline.processes import Call, Server
-from series.table import cell
 from unroll.lab.assignment import check
+from unroll.series.text_tables import cell
 
 PROGRAMS = {".py", ".ipynb"}
 """The suffixes of files that are marked. A notebook's mark says what to do with it."""

@@ -9,11 +9,12 @@ from typing import Any
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import OFFICIAL, TEMPLATES, Params, built_by
 from pipeline.errors import UnrollError, UsageError
-from pipeline.evaluation import answers
+from pipeline.evaluation import verdicts
 from pipeline.evaluation.claims import Verdict
-from pipeline.evaluation.margin import Word
+from pipeline.evaluation.verdict_rule import Word
 from pipeline.files import write_text
 from pipeline.provenance.git import git
+from pipeline.report.built_results import Results, error_text
 from pipeline.report.formatting import DASH
 from pipeline.report.result_tables import (
     DOCUMENT,
@@ -27,12 +28,11 @@ from pipeline.report.result_tables import (
     plain,
     published_cell,
 )
-from pipeline.report.results import Results, error_text
 from pipeline.report.wording import AnswerText, Pair, band_text, meanings
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
-from unroll.dvc_lock import LOCK, locked
+from unroll.builds.dvc_lock import LOCK, locked
 from unroll.project import Project
 
 ABOUT = TableColumn("about", "Experiment and measure", numeric=False)
@@ -124,7 +124,7 @@ def compare(project: Project, names: Sequence[str]) -> Tables:
     _require_built(workspace, results, names)
     pair = None
     if len(names) == 2 and {*names} <= {*every.runs}:
-        pair = Pair(answers.evaluation_of(workspace, every, *names), *names)
+        pair = Pair(verdicts.evaluation_of(workspace, every, *names), *names)
     edited = _changed_since_commit(workspace, every)
     tables: list[ResultTable] = []
     for evaluated in results.built:

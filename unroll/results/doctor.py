@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline import numerics
+from pipeline import numeric_settings
 from pipeline.config.params import OFFICIAL, official
 from pipeline.config.registry import EXTENSIONS
 from pipeline.errors import UnrollError, one_line, printable
@@ -20,9 +20,9 @@ from pipeline.provenance.places import (
     project_folder,
     project_of,
 )
-from unroll.dvc_lock import LOCK, locked
+from unroll.builds.dvc_lock import LOCK, locked
+from unroll.builds.repro import OF_DATASET, dvc
 from unroll.project import Project
-from unroll.repro import OF_DATASET, dvc
 from unroll.results.show import sections
 
 
@@ -52,14 +52,16 @@ def doctor(project: Project) -> list[tuple[str, bool, str]]:
 
 def _variables() -> dict[str, str]:
     """Return environment variable -> its value, and whether Unroll ignores it."""
-    said = {name: f"{value!r}; ignored" for name, value in numerics.ignored.items()}
-    paths = os.pathsep.join(numerics.foreign_paths())
+    said = {
+        name: f"{value!r}; ignored" for name, value in numeric_settings.ignored.items()
+    }
+    paths = os.pathsep.join(numeric_settings.foreign_paths())
     if paths:
         said["PYTHONPATH"] = f"{paths!r}; counts, after Unroll's own packages"
     kept = os.environ.get(machine.KEEP, "").split(",")
     for name in {*machine.VARIABLES, *kept} & os.environ.keys():
         value = repr(os.environ[name])
-        if name in kept or name in numerics.FROM_START:
+        if name in kept or name in numeric_settings.FROM_START:
             said[name] = f"{value}; counts, and results may have other bits"
         elif name.endswith("_THREADS"):
             said[name] = f"{value}; counts, and results have the same bits"

@@ -21,7 +21,7 @@ from optuna.samplers import RandomSampler
 from pipeline.config.params import Experiment, own_name
 from pipeline.data.examples import ceil_div
 from pipeline.errors import UnrollError
-from pipeline.evaluation.margin import band_above_floor
+from pipeline.evaluation.verdict_rule import band_above_floor
 from pipeline.files import read_checked, remove
 from pipeline.metrics import MEASURES, Measure
 from pipeline.provenance import fingerprint, places

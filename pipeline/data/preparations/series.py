@@ -12,12 +12,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import pydantic
 
-from pipeline.data import row_calendar, row_table, series
+from pipeline.data import row_calendar, row_table, windowing
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array, Windows, ceil_div
-from pipeline.data.row_table import RowTable
-from pipeline.data.series import DAY, Measured
-from pipeline.data.series_options import (
+from pipeline.data.row_options import (
     ALONE,
     Cleaning,
     Count,
@@ -28,7 +26,9 @@ from pipeline.data.series_options import (
     Thinned,
     WindowSpec,
 )
+from pipeline.data.row_table import RowTable
 from pipeline.data.timestamps import distinct, shown
+from pipeline.data.windowing import DAY, Measured
 from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
 from pipeline.validation import Strict
 
@@ -78,13 +78,13 @@ def prepare(
     Each row also has columns of the calendar, for the models that use them.
 
     The protocol `as_published` does what the generator of documents 001 and 002 does,
-    slips included (see `series.document_rows`). Of the rows only the sentinel is
+    slips included (see `windowing.document_rows`). Of the rows only the sentinel is
     replaced, if `cleaning` names it. The target lies
     delay + step rows after the last input, possibly in the next block. Validation and
     test consist of whole batches only.
 
     The protocol `keras_utility` replaces only the sentinel, too. Its windows are those
-    that Keras' own function cuts for document 006 (see `series.document_rows`). The
+    that Keras' own function cuts for document 006 (see `windowing.document_rows`). The
     target lies exactly `delay` rows after the last input.
 
     With `thinned` these two protocols count rows of the whole file for the blocks and
@@ -204,9 +204,9 @@ def from_table(
     measured_by_series = {}
     for key, own in table.by_series().items():
         if corrected:
-            rows = series.rows_of(own, csv, cleaning, windows)
+            rows = windowing.rows_of(own, csv, cleaning, windows)
         else:
-            rows = series.as_they_are(own, None, cleaning.sentinel)
+            rows = windowing.as_they_are(own, None, cleaning.sentinel)
         measured_by_series[key] = rows
     first = next(iter(measured_by_series.values()))
     count = len(first.series.values)
@@ -241,7 +241,7 @@ def from_table(
         slip=slip,
     )
     inputs = [
-        series.inputs_of(rows.series, fitted, statistics[key])
+        windowing.inputs_of(rows.series, fitted, statistics[key])
         for key, rows in measured_by_series.items()
     ]
     # A single series is not copied.
@@ -258,7 +258,7 @@ def from_table(
         splits={**made.splits},
         scale=_scale(windows, statistics.get(ALONE), column),
         period=_timesteps_of_day(cleaning, first.regular.freq, windows.step),
-        calendar=series.calendar_columns(week=windows.week),
+        calendar=windowing.calendar_columns(week=windows.week),
         scored=("validation",) if validation is not None else (),
         stamps=np.tile(stamps, len(measured_by_series)),
         series_id=made.series_id,
@@ -277,7 +277,7 @@ def _document_examples(
     thinned: Thinned | None,
     *,
     corrected: bool,
-) -> tuple[tuple[int, int], series.Rows | None, dict[str, int]]:
+) -> tuple[tuple[int, int], windowing.Rows | None, dict[str, int]]:
     """Return the blocks of a file, and the examples of the documents' protocols.
 
     Returns:
@@ -288,12 +288,14 @@ def _document_examples(
     # A file that is not thinned is the whole file, and holds every row of it.
     total = thinned.rows if thinned else count
     spread = thinned.every if thinned else 1
-    blocks = series.borders(total, train, validation)
+    blocks = windowing.borders(total, train, validation)
     borders = (ceil_div(blocks[0], spread), ceil_div(blocks[1], spread))
     counts = {} if thinned is None else {"rows of the whole file": total}
     if corrected:
         return borders, None, counts
-    of_whole = series.document_rows(total, *blocks, windows.spread(spread), batch_size)
+    of_whole = windowing.document_rows(
+        total, *blocks, windows.spread(spread), batch_size
+    )
     # A window's inputs and targets lie whole multiples of `spread` rows from its row.
     # So they are in the file if the window's row is.
     documented = {
@@ -317,7 +319,7 @@ class _Cut:
     """
 
     statistics: Statistics
-    rows: series.Rows
+    rows: windowing.Rows
     lost: dict[str, int]
 
 
@@ -423,7 +425,7 @@ def _cut(
     csv: CsvFormat,
     cleaning: Cleaning,
     windows: WindowSpec,
-    documented: series.Rows | None,
+    documented: windowing.Rows | None,
     *,
     validated: bool,
 ) -> dict[str, _Cut]:
@@ -460,7 +462,7 @@ def _cut_one(
     column: int,
     freq: int,
     windows: WindowSpec,
-    documented: series.Rows | None,
+    documented: windowing.Rows | None,
     *,
     validated: bool,
 ) -> _Cut:
@@ -472,7 +474,7 @@ def _cut_one(
         column: the number of the target's column.
         freq: seconds from one row to the next.
         windows: how windows are cut.
-        documented: the rows of the documents; None for `series.corrected_rows`.
+        documented: the rows of the documents; None for `windowing.corrected_rows`.
         validated: whether there is a validation block.
 
     Raises:
@@ -484,7 +486,7 @@ def _cut_one(
     statistics = _statistics(measured, last, column, windows)
     lost = dict[str, int]()
     if documented is None:
-        examples, gone = series.corrected_rows(
+        examples, gone = windowing.corrected_rows(
             measured.series, *borders, windows, freq=freq, target=column
         )
         lost = measured.lost | gone
@@ -527,8 +529,8 @@ def _rows_that_count(
     """Return the rows that count, with evenly spaced timestamps."""
     if cleaning.until:
         table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
-    table = series.on_calendar(table, csv, cleaning)
-    table = series.in_timesteps(table, csv, cleaning)
+    table = windowing.on_calendar(table, csv, cleaning)
+    table = windowing.in_timesteps(table, csv, cleaning)
     if not windows.partial:
         return table
     # The target may be measured only from some day on, or up to some day. Rows before
@@ -595,7 +597,10 @@ def _lacking(measured: Measured, target: int, first: int, border: Any) -> str:
 
 
 def _require_room(
-    rows: series.Rows, measured: Measured, windows: WindowSpec, borders: tuple[int, int]
+    rows: windowing.Rows,
+    measured: Measured,
+    windows: WindowSpec,
+    borders: tuple[int, int],
 ) -> None:
     """Raise UnrollError if a split has no window."""
     ends = {"train": 0, "validation": borders[0], "test": borders[1]}
@@ -607,7 +612,7 @@ def _require_room(
         ahead = windows.ahead[-1]
         earlier = span if windows.overlap else 0
         start = max(ends[split] - earlier, measured.series.start)
-        runs = series.runs_of(measured.series, measured.regular.freq)
+        runs = windowing.runs_of(measured.series, measured.regular.freq)
         longest = np.unique(runs[start : stops[split]], return_counts=True)[1]
         unknown = measured.series.unknown.sum(axis=0)
         lacking = ""
@@ -625,7 +630,10 @@ def _require_room(
 
 
 def _block_sizes(
-    rows: series.Rows, blocks: tuple[int, int], row_count: int, batch_size: int | None
+    rows: windowing.Rows,
+    blocks: tuple[int, int],
+    row_count: int,
+    batch_size: int | None,
 ) -> dict[str, int]:
     """Return description -> count, for the protocols of documents.
 

@@ -1,7 +1,7 @@
 """Sources of raw data. A module of this package is a `kind` in params.yaml.
 
 Its function `produce(folder, context, *, ...)` fills an empty folder; `context` is a
-`pipeline.data.download.Context`. The keyword-only
+`pipeline.data.fetch.Context`. The keyword-only
 parameters are the options of the source.
 """
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import pydantic
 
-from pipeline.data.download import Context, is_address
+from pipeline.data.fetch import Context, is_address
 from pipeline.errors import without_password
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.data.download import Context, UnavailableError
+from pipeline.data.fetch import Context, UnavailableError
 from pipeline.errors import UnrollError
 from pipeline.files import scratch_folder, write_table
 from pipeline.files import sha256 as hash_of

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from pipeline.data.download import Context
+from pipeline.data.fetch import Context
 from pipeline.errors import UnrollError
 from pipeline.validation import utf_8
 

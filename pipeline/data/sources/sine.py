@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.download import Context
+from pipeline.data.fetch import Context
 from pipeline.data.sources import Count, Seed, streams
 from pipeline.files import write_table
 

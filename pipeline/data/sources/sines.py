@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.download import Context
 from pipeline.data.examples import Array
+from pipeline.data.fetch import Context
 from pipeline.data.sources import Count, Seed, streams
 from pipeline.files import write_npz
 

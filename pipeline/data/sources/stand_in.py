@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from pipeline.data.download import Context
 from pipeline.data.examples import Array
+from pipeline.data.fetch import Context
 from pipeline.data.sources import Seed, jena
 from pipeline.files import write_json, write_table
 

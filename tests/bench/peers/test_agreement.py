@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from bench.peers import compare, frameworks
+from bench.peers import frameworks, side_by_side
 from bench.peers.workloads import Task, Workload
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
@@ -97,7 +97,7 @@ def losses(name, given):
     framework.reset()
     return {
         "before": framework.evaluate()[1],
-        "train": framework.learn(compare.CHECKED),
+        "train": framework.learn(side_by_side.CHECKED),
     }
 
 
@@ -114,7 +114,7 @@ if find_spec("torch"):
 def test_a_peer_comes_to_unrolls_losses(tmp_path, make, name, peer):
     given = make(tmp_path, name)
     reference = losses("unroll", given)
-    compare.check(given, peer, losses(peer, given), reference)
+    side_by_side.check(given, peer, losses(peer, given), reference)
 
 
 def test_other_weights_are_seen(tmp_path):
@@ -122,7 +122,7 @@ def test_other_weights_are_seen(tmp_path):
     reference = losses("unroll", given)
     given.write_weights([weight[::-1].copy() for weight in given.read_weights()])
     with pytest.raises(
-        compare.UnrollError,
+        side_by_side.UnrollError,
         match=r"keras does not agree on tiny: the loss \(before\) is",
     ):
-        compare.check(given, "keras", losses("keras", given), reference)
+        side_by_side.check(given, "keras", losses("keras", given), reference)

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from bench.series import ours, public
+from bench.series.forecast_scores import LEVELS
 from bench.series.public import FILES, ORIGINS, PublicFile
-from bench.series.scores import LEVELS
 from pipeline.errors import UnrollError
 
 

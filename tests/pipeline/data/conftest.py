@@ -6,7 +6,7 @@ import types
 import pooch
 import pytest
 
-from pipeline.data.download import Context
+from pipeline.data.fetch import Context
 from tests.support.web_server import serving
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.data.dataset import Dataset, Scale, load, save
 from pipeline.data.examples import Arrays, Windows
-from pipeline.data.series_options import (
+from pipeline.data.row_options import (
     Cleaning,
     CsvFormat,
     Preprocessing,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data import row_calendar
-from pipeline.data.series_options import Cleaning
+from pipeline.data.row_options import Cleaning
 
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 

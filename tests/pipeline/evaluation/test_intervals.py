@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.evaluation import intervals, margin
-from pipeline.evaluation.margin import Word
+from pipeline.evaluation import intervals, verdict_rule
+from pipeline.evaluation.verdict_rule import Word
 
 
 def rate(holds, trials):
@@ -67,7 +67,7 @@ def test_a_real_difference_of_the_band_is_called_none_in_one_of_20_cases_at_most
 ):
     def same(random):
         difference = two(random, ratio, 3, 200, 0.003, own)
-        return margin.compare(difference, 1.0).outcome == Word.SAME
+        return verdict_rule.compare(difference, 1.0).outcome == Word.SAME
 
     assert least <= rate(same, 400) <= most
 

@@ -46,7 +46,7 @@ def root(tmp_path, monkeypatch):
         "pipeline/metrics/mse.py",
     ):
         write_text(tmp_path / name, "")
-    write_text(tmp_path / ".ci/locks/numerics.lock", "numpy==2\n")
+    write_text(tmp_path / "locks/numerics.lock", "numpy==2\n")
     write_text(tmp_path / "prepared" / "arrays.npz", "1")
     monkeypatch.setattr(fingerprint, "CODE", tmp_path)
     monkeypatch.setattr(fingerprint, "MODELS", "pipeline.toys")
@@ -84,7 +84,7 @@ def test_a_run_is_made_of_its_section_files_modules_and_lock(root):
         ("pipeline/toys/deep.py", "code"),
         ("pipeline/toys/method.py", "code"),
         ("pipeline/toys/part/__init__.py", "code"),
-        (".ci/locks/numerics.lock", "lock"),
+        ("locks/numerics.lock", "lock"),
         ("pipeline/toys/typed.py", None),  # imported for types alone
         ("pipeline/toys/__init__.py", None),
     ],
@@ -108,7 +108,7 @@ def test_prose_in_code_changes_no_fingerprint(root):
 def test_kept_variables_and_packages_count_where_they_are_not_as_in_the_lock(
     root, monkeypatch
 ):
-    lock = root / ".ci/locks/numerics.lock"
+    lock = root / "locks/numerics.lock"
     write_text(lock, f"absent==1\nnumpy=={metadata.version('numpy')}\n")
     monkeypatch.delenv(machine.KEEP, raising=False)
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")

@@ -48,7 +48,7 @@ def checkout(tmp_path, monkeypatch):
     for name in (
         "pipeline/files.py",
         "params.yaml",
-        ".ci/locks/numerics.lock",
+        "locks/numerics.lock",
         "dvc.lock",
     ):
         write_text(tmp_path / "checkout" / name, "")

@@ -10,14 +10,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tests.pipeline.evaluation.test_playable import numbers
 
 from pipeline.config import params
-from pipeline.evaluation.networks import RARE
+from pipeline.evaluation.playable import RARE
 from pipeline.files import write_json
+from pipeline.report.built_results import load
 from pipeline.report.page import page
-from pipeline.report.results import load
 from pipeline.training.methods import by_hand
-from tests.pipeline.evaluation.test_networks import numbers
 from tests.support import chromium
 
 LAYOUT = Path(chromium.__file__).with_name("layout.js").read_text(encoding="utf-8")

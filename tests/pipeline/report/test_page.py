@@ -8,16 +8,16 @@ import pytest
 
 from pipeline.config import params
 from pipeline.data.dataset import Scale
-from pipeline.evaluation import answers
-from pipeline.evaluation.answers import Answer, Networks, Note
-from pipeline.evaluation.margin import Word
+from pipeline.evaluation import verdicts
 from pipeline.evaluation.scores import evaluate
+from pipeline.evaluation.verdict_rule import Word
+from pipeline.evaluation.verdicts import Answer, Networks, Note
 from pipeline.report import charts
+from pipeline.report.built_results import Evaluated, load
 from pipeline.report.charts import Axis
 from pipeline.report.formatting import DASH, capital
 from pipeline.report.page import as_html, page
 from pipeline.report.result_tables import dataset_tables, scores_table
-from pipeline.report.results import Evaluated, load
 from pipeline.report.wording import AnswerText, sentence
 from tests.pipeline.evaluation.scored import of, params_of, small
 
@@ -221,7 +221,7 @@ def test_others_are_compared_with_the_strongest_that_has_no_recurrence(results):
     best = named(results, "waves").titles["perceptron"]
     assert f"against {best}, chosen before the test as the best" in table.caption
     assert rows["perceptron"]["against"].text == DASH
-    expected = answers.compare(evaluation, "last_value", "perceptron")
+    expected = verdicts.compare(evaluation, "last_value", "perceptron")
     band = f"±{100 * expected.band:.2g} %"
     assert f"A change within {band} does not matter" in table.caption
     compared = rows["last_value"]

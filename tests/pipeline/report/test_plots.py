@@ -6,8 +6,8 @@ from pipeline.config import params
 from pipeline.evaluation.intervals import Difference, Part
 from pipeline.evaluation.schema import Stat
 from pipeline.report import charts
+from pipeline.report.built_results import load
 from pipeline.report.page import page
-from pipeline.report.results import load
 
 
 def test_what_is_compared_is_drawn(evaluated):

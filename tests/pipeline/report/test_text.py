@@ -8,15 +8,15 @@ from pipeline.data.dataset import Scale
 from pipeline.evaluation import schema
 from pipeline.evaluation.claims import Claim, Outcome, Verdict
 from pipeline.evaluation.intervals import Difference, Part
-from pipeline.evaluation.margin import compare
 from pipeline.evaluation.schema import Stat
+from pipeline.evaluation.verdict_rule import compare
 from pipeline.report import titles
 from pipeline.report.formatting import measured, published, spread
 from pipeline.report.result_tables import plain, published_cell, rebuilt_cell
 from pipeline.report.wording import comparison_text
 from pipeline.workspace import Workspace
-from series.table import alike
 from tests.support import REPOSITORY
+from unroll.series.text_tables import alike
 
 EVERY = params.load_all(REPOSITORY / "params.yaml")
 

@@ -13,13 +13,13 @@ import typer
 
 from pipeline.errors import UnrollError, UsageError
 from pipeline.locks import alone
-from series import answer as answers
-from series.options import Arguments, argument, naming_flags
-from series.source import RowsFile
 from tests.support import REPOSITORY
 from tests.support.answered import answered
-from unroll.answers import answering, show
+from unroll.answers import answering, show_answer
 from unroll.commands.main import invoke
+from unroll.series import answer as answers
+from unroll.series.options import Arguments, argument, naming_flags
+from unroll.series.user_data import RowsFile
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def library(monkeypatch, usual):
 
     monkeypatch.setattr(answering, "answer_series", make)
     monkeypatch.setattr(answering.page, "write", lambda *_: None)
-    monkeypatch.setattr(show, "show", lambda *_: None)
+    monkeypatch.setattr(show_answer, "show", lambda *_: None)
     return calls
 
 

@@ -24,7 +24,7 @@ def quickly():
     """Networks of one seed, and models that are fitted in this process."""
     here = functools.partial(unroll.answer, in_process=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("series.candidates.SEEDS", (0,))
+        patch.setattr("unroll.series.candidates.SEEDS", (0,))
         patch.setattr("unroll.answers.answering.answer_series", here)
         yield
 
@@ -88,7 +88,9 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
     assert page.count("<svg") == 3, "the forecast, the weeks, and why"
 
     monkeypatch.setattr("unroll.answers.answering.answer_series", None)
-    monkeypatch.setattr("series.forecaster.Forecaster.read", None)  # no row is read
+    monkeypatch.setattr(
+        "unroll.series.forecaster.Forecaster.read", None
+    )  # no row is read
     again = printed(folder, "answer", "shop.csv").splitlines()
     assert again[1] == "shop/ has this answer already, made here or sent by somebody."
     assert again[2:] == text[text.index("\nshop: ") + 1 :].splitlines()

@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 import typer
 
-from pipeline import numerics, workspace
+from pipeline import numeric_settings, workspace
 from pipeline.config import params
 from pipeline.errors import STOPPED, UnrollError
 from pipeline.files import write_text
 from pipeline.workspace import Workspace
 from stages import evaluate
 from tests.support import REPOSITORY, fake_runs
-from unroll import repro
 from unroll.__main__ import keep_notes_private
-from unroll.app import HEADINGS, app
+from unroll.builds import repro
+from unroll.commands.app import HEADINGS, app
 from unroll.commands.main import invoke, run
 from unroll.results import show
 
@@ -166,8 +166,8 @@ def test_packages_that_pythonpath_names_do_not_count_in_place_of_ours(
     for name in ("pandas", "numpy", "random"):
         (tmp_path / f"{name}.py").write_text("raise RuntimeError")
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{REPOSITORY}")
-    assert numerics.foreign_paths() == [str(tmp_path)]
-    assert numerics.python_path() == {"PYTHONPATH": str(REPOSITORY)}
+    assert numeric_settings.foreign_paths() == [str(tmp_path)]
+    assert numeric_settings.python_path() == {"PYTHONPATH": str(REPOSITORY)}
     variables = {"PYTHONPATH": f"{tmp_path}:{REPOSITORY}"}
     assert (
         "does recurrence"

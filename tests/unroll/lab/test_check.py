@@ -16,7 +16,7 @@ from tests.support import REPOSITORY
 from unroll.commands.main import invoke
 from unroll.lab import assignment
 from unroll.lab.assignment import SeriesSplit, check
-from unroll.lab.rule import Rule, epoch
+from unroll.lab.learning_rule import Rule, epoch
 
 HERE = Path(__file__).parent
 LISTS = (HERE / "lists.py.txt").read_text(encoding="utf-8")

@@ -13,10 +13,10 @@ from pipeline.report.result_tables import TableCell, plain
 from pipeline.report.wording import Pair
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY, fake_runs
+from unroll.builds.demo import commit
+from unroll.mlflow_tools.tracking import ui
 from unroll.project import Project
-from unroll.projects import commit
 from unroll.results.compare import Tables, claims, compare, show
-from unroll.results.tracking import ui
 
 
 @pytest.fixture

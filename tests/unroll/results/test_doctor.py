@@ -4,7 +4,7 @@ from importlib import metadata
 
 import pytest
 
-from pipeline import numerics
+from pipeline import numeric_settings
 from pipeline.config import params, plain_yaml
 from tests.support import REPOSITORY
 from unroll.project import Project
@@ -77,7 +77,7 @@ def test_data_sets_that_are_out_of_date_are_one_line(old, current, named):
 
 
 def test_packages_that_are_not_as_locked(project, monkeypatch):
-    lock = project.workspace.root / ".ci/locks/requirements.lock"
+    lock = project.workspace.root / "locks/requirements.lock"
     lock.parent.mkdir(parents=True)
     lock.write_text(
         "numpy==2.4 \\\nruamel-yaml==0.18 ; python_version >= '3.11' \\\nof-windows==0.4\n"
@@ -117,7 +117,7 @@ def test_settings_of_other_programs_are_named_and_whether_they_count(
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     home = str(project.workspace.root)
     ignored = {"KERAS_BACKEND": "jax", "KERAS_HOME": home}
-    monkeypatch.setattr(numerics, "ignored", ignored)
+    monkeypatch.setattr(numeric_settings, "ignored", ignored)
     of_variables = {
         "KERAS_BACKEND": "'jax'; ignored",
         "KERAS_HOME": f"'{home}'; ignored",

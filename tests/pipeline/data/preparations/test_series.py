@@ -9,8 +9,8 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from pipeline.data.preparations.series import Csv, Repair, from_table, prepare
+from pipeline.data.row_options import Cleaning, Thinned
 from pipeline.data.row_table import RowTable
-from pipeline.data.series_options import Cleaning, Thinned
 from pipeline.data.timestamps import to_utc
 from pipeline.errors import UnrollError, UsageError
 from tests.support.options import typed

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import registry
-from pipeline.data.download import UnavailableError
+from pipeline.data.fetch import UnavailableError
 from pipeline.data.sources import jena
 from pipeline.errors import UnrollError
 from tests.support import REPOSITORY

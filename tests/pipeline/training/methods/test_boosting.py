@@ -8,8 +8,8 @@ import numpy as np
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.training.methods import boosting
-from series.models import seasonal
 from tests.support.training import job
+from unroll.series.models import seasonal
 
 
 def shop(closed):

@@ -1,0 +1,204 @@
+"""A clone of a small repository, in which nothing is run; tests/unroll/builds/test_verify.py
+builds."""
+
+import subprocess
+
+import pytest
+from dvc.repo import Repo
+
+from pipeline.config import params
+from pipeline.files import write_text
+from pipeline.provenance import places, record
+from pipeline.provenance.git import LOCAL, environment
+from pipeline.workspace import Workspace
+from tests.support import REPOSITORY, content
+from unroll.builds import demo, repro, verify
+
+FILES = {
+    ".dvc/config": "[cache]\n    dir = /shared\n['remote \"team\"']\n    url = s3://team\n",
+    ".gitignore": "/.verify/\n/.unroll/\n",
+    "dvc.lock": "schema: '2.0'\n",
+    "params.yaml": "committed: 1\n",
+    "pipeline/code.py": "committed = 1\n",
+}
+
+
+def git(root, *arguments):
+    who = [
+        "-c",
+        "user.name=A Tester",
+        "-c",
+        "user.email=tester@example.org",
+        "-c",
+        "commit.gpgsign=false",
+    ]
+    done = subprocess.run(
+        ["git", "-C", str(root), *who, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path):
+    root = tmp_path / "user's own"
+    for name, text in FILES.items():
+        write_text(root / name, text)
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "all")
+    return root
+
+
+def test_a_hook_of_another_repository_does_not_lead_git_or_dvc_there(
+    repository, tmp_path, monkeypatch
+):
+    """Git sets these variables for its hooks, and for `git commit -a` an index, too."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    git(theirs, "init", "-q")
+    (theirs / "staged").write_text("mine")
+    git(theirs, "add", "staged")
+    before = content(theirs)
+    assert len(before) > 5
+    own = verify.last_commit(repository)
+    monkeypatch.setenv("GIT_DIR", str(theirs / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(theirs / ".git" / "index"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(theirs))
+    assert verify.last_commit(repository) == own
+    verify.clone(repository, tmp_path / "clone")
+    demo = tmp_path / "demo"
+    demo.mkdir()
+    demo.commit(repository, demo, "what is asked")
+    assert demo.git(demo, "log", "--format=%s") == "what is asked\n"
+    assert content(theirs) == before
+    assert not environment().keys() & {"GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"}
+    assert not repro.environment(Workspace(repository)).keys() & {*LOCAL}
+
+
+def test_the_list_of_variables_is_whole(tmp_path):
+    assert {*git(tmp_path, "rev-parse", "--local-env-vars").split()} <= {*LOCAL}
+
+
+def contents(folder):
+    """Name -> text of the files in a folder, but for git's."""
+    every = content(folder).items()
+    return {name: data.decode() for name, data in every if name[:5] != ".git/"}
+
+
+def users_own(root):
+    """Name -> bytes of all files but those of a verification, also git's."""
+    every = content(root).items()
+    return {name: data for name, data in every if name[:8] != ".verify/"}
+
+
+def test_a_clone_has_what_is_committed_and_a_cache_of_its_own(repository):
+    (repository / "params.yaml").write_text("edited: 1\n")
+    (repository / "pipeline/new.py").touch()
+    status = git(repository, "status", "--porcelain")
+    whole = users_own(repository)
+    folder = repository / ".verify/rebuild"
+    verify.clone(repository, folder)
+    assert contents(folder) == FILES | {".dvc/config.local": verify.OWN_CACHE}
+    assert git(folder, "rev-parse", "HEAD") == verify.last_commit(repository)
+    assert users_own(repository) == whole, (
+        "git wrote nothing into the user's repository"
+    )
+    assert git(repository, "status", "--porcelain") == status
+    assert repro.dvc(folder, "cache", "dir").strip() == str(folder / ".dvc/cache")
+
+
+def test_a_clone_has_no_run_store_cache_or_compiled_code_and_follows_no_link(
+    repository,
+):
+    (repository / ".gitignore").unlink()
+    for name in (
+        ".dvc/cache/files/md5/ab/c",
+        ".dvc/config.local",
+        ".dvc/tmp/btime",
+        ".unroll/store/waves/gru/key/run/run.json",
+        "data/prepared/waves/arrays.npz",
+        "pipeline/__pycache__/code.cpython-311.pyc",
+        "pipeline/code.cpython-311-x86_64-linux-gnu.so",
+    ):
+        write_text(repository / name, "forged")
+    outside = repository.parent / "outside"
+    write_text(outside / "raw/kept", "kept")
+    (repository / "runs").symlink_to(outside)
+    (repository / "records").symlink_to("../outside")
+    git(repository, "add", "-A", "-f")
+    git(repository, "commit", "-qm", "forged")
+    folder = repository / ".verify/rebuild"
+    verify.clone(repository, folder)
+    kept = {name: text for name, text in FILES.items() if name != ".gitignore"}
+    assert contents(folder) == kept | {".dvc/config.local": verify.OWN_CACHE}
+    assert not (folder / "runs").is_symlink()
+    verify.remove_within(folder, "../../../outside/raw")
+    verify.remove_within(folder, str(outside / "raw"))
+    (folder / "linked").symlink_to(outside)
+    verify.remove_within(folder, "linked/raw")
+    assert (outside / "raw/kept").read_text() == "kept"
+    assert not (folder / "linked").is_symlink()
+
+
+def test_the_folder_of_dvc_may_be_a_link(repository):
+    (repository / ".dvc").rename(repository.parent / "dvc")
+    (repository / ".dvc").symlink_to("../dvc")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "a link")
+    verify.clone(repository, repository / ".verify/rebuild")
+    assert not (repository.parent / "dvc/config.local").exists()
+
+
+def test_what_a_strangers_repository_would_run_is_not_run(repository, monkeypatch):
+    hooks = repository / ".git/hooks"
+    hooks.mkdir(exist_ok=True)
+    for name in ("monitor", "post-index-change", "post-checkout"):
+        (hooks / name).write_text(f'#!/bin/sh\ntouch "{hooks}/{name}.ran"\n')
+        (hooks / name).chmod(0o755)
+    git(repository, "config", "core.fsmonitor", ".git/hooks/monitor")
+    git(repository, "checkout", "-q", "HEAD")
+    git(repository, "status")
+    traces = sorted(hooks.glob("*.ran"))
+    assert len(traces) == 3, "git by itself runs them"
+    for trace in traces:
+        trace.unlink()
+    verify.clone(repository, repository / ".verify/rebuild")
+    demo.git(repository, "status", "--porcelain")
+    monkeypatch.setattr(places, "CODE", repository)
+    assert record._revision(Workspace(repository))[1] is False
+    assert not sorted(hooks.glob("*.ran"))
+
+
+def test_what_is_chosen_is_a_whole_graph_with_few_seeds_and_no_shorter_training(
+    tmp_path,
+):
+    workspace = demo.chosen(REPOSITORY, tmp_path)
+    few, whole = (
+        params.load(root / "params.yaml") for root in (workspace.root, REPOSITORY)
+    )
+    assert {
+        name: " ".join(experiments) for name, experiments in few.experiments.items()
+    } == demo.CHOSEN
+    assert {*few.sources} == {"sine", "waves", "sines", "jena_sample"}
+    for name, experiment in few.runs.items():
+        seeds = whole.runs[name].seeds[:1]
+        assert experiment == whole.runs[name].model_copy(update={"seeds": seeds})
+    assert workspace.claims.read_bytes() == (REPOSITORY / "claims.yaml").read_bytes()
+    with Repo(str(tmp_path)) as repo:
+        assert {stage.name for stage in repo.index.stages} == {*repro.stages(few)}
+
+
+def test_the_code_is_copied_anew_as_dvc_cannot_commit_what_lies_behind_a_link(tmp_path):
+    (tmp_path / "pipeline").symlink_to(REPOSITORY / "pipeline")
+    demo.chosen(REPOSITORY, tmp_path)
+    for name in demo.PACKAGES:
+        assert not (tmp_path / name).is_symlink()
+    left = tmp_path / "pipeline/left.py"
+    left.touch()
+    (tmp_path / "stages/report.py").unlink()
+    demo.chosen(REPOSITORY, tmp_path)
+    assert not left.exists()
+    assert (tmp_path / "stages/report.py").exists()

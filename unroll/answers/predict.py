@@ -1,0 +1,302 @@
+"""The command `predict`: a forecast of what follows the last row of a series."""
+
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.errors import UnrollError, UsageError, one_line, printable
+from pipeline.validation import one_of
+from pipeline.workspace import Workspace
+from unroll.answers.find_answer import require
+from unroll.answers.show_answer import cure, plain, show_forecast, show_table
+from unroll.series import answer_page, hierarchy, text_tables, workbook
+from unroll.series.forecaster import OutsideRangeWarning, quantiles_of
+from unroll.series.prediction_intervals import USUAL
+from unroll.series.rows import Window
+from unroll.series.saved import Answer, load
+from unroll.terminal import print_json
+
+MANY = 0.1
+"""The share of new rows, of the old ones, from which a new answer is recommended."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A forecast.
+
+    Attributes:
+        answer: the answer whose champion forecasts.
+        file: the last file of the rows that were read.
+        windows: name of a series -> its last rows.
+        level: the coverage of the intervals.
+        table: unique_id, ds, y_hat, the ends of the interval, and what to order, as
+            `Forecaster.after` returns them; or the table of `Answer.why`.
+        explains: whether it is the latter.
+        of_series: the groups of series, if sums were asked for.
+        sums: the forecasts of their sums.
+    """
+
+    answer: Answer
+    file: Path
+    windows: dict[str, Window]
+    level: float
+    table: pd.DataFrame
+    explains: bool
+    of_series: pd.DataFrame | None = None
+    sums: pd.DataFrame | None = None
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The table that is printed: of the sums, if they were asked for."""
+        return self.table if self.sums is None else self.sums
+
+    @property
+    def origin(self) -> str:
+        """The timestamp of the last row with a target."""
+        return self.answer.forecaster.question.when(
+            max(window.stamps[-1] for window in self.windows.values())
+        )
+
+    @property
+    def why(self) -> str:
+        """The models that forecast, in words."""
+        return self.answer.forecaster.why
+
+    @property
+    def note(self) -> str:
+        """A warning if the horizon is longer than the trained one; else ""."""
+        trained = self.answer.forecaster.question.windows.horizon
+        if len(self.table) <= trained * len(self.windows):
+            return ""
+        return (
+            f"From step {trained + 1} on, each forecast is made from the forecasts "
+            "before it. Intervals there grow with the square root of the time ahead; "
+            "they were not tested."
+        )
+
+
+def predict(
+    workspace: Workspace,
+    name: str,
+    data: Path | None,
+    level: float = USUAL,
+    plan: Sequence[Path] = (),
+    horizon: int | str | None = None,
+    series: str | None = None,
+    model: str | None = None,
+    *,
+    why: bool = False,
+    by: Sequence[str] = (),
+    service_levels: Sequence[float] = (),
+) -> Predicted:
+    """Forecast what comes after the last row of a series.
+
+    Args:
+        workspace: where the answer is looked for.
+        name: the name of the answer.
+        data: a file of rows; by default the series' own files, as they are now.
+        level: the coverage of the intervals.
+        plan: files of future rows with the columns that are known beforehand.
+        horizon: rows ahead, or a duration such as "24h"; by default the horizon of the training.
+        series: the name of a series, if there are several.
+        model: the model that forecasts; by default the one that was chosen.
+        why: whether the table has the contributions to the forecast (`Answer.why`).
+        by: columns whose values have sums of series.
+        service_levels: percents of periods in which what is ordered suffices.
+
+    Raises:
+        UsageError: a name, the level or the horizon is wrong.
+        UnrollError: the rows cannot be used.
+    """
+    orders = [level / 100 for level in service_levels]
+    quantiles = quantiles_of((level,), orders)
+    if by and (series is not None or why):
+        raise UsageError("--by adds up all series; leave --series and --why out")
+    whole = load(require(name, workspace))
+    answer = whole.by_model(model)
+    if series is not None:
+        _require_series(answer, name, series)
+    if why and horizon is not None:
+        raise UsageError("--why is for the horizon of the answer; leave --horizon out")
+    explained = whole.explained
+    chosen = model or whole.board.champion
+    if why and explained and chosen not in explained:
+        raise UsageError(
+            f"--why is available for one of the models {', '.join(explained)} at a time, "
+            f"and not for {chosen}; try `unroll predict {name} --why --model "
+            f"{explained[0]}`"
+        )
+    paths = [data] if data else answer.files
+    with warnings.catch_warnings(record=True) as unusual:
+        warnings.simplefilter("always", OutsideRangeWarning)
+        cells, windows = answer.read(paths, [*plan], horizon)
+    for warning in unusual:
+        of_series = getattr(warning.message, "series", "")
+        if series is None or of_series in ("", series):
+            warn(f"warning: {warning.message}")
+    new = max(window.new for window in windows.values())
+    if data is None and new >= MANY:
+        warn(
+            f"hint: {100 * new:.0f} % more rows have come since the answer; "
+            f"`unroll answer {name}` judges the models on them, too"
+        )
+    if plan and not answer_page.has_forecast(answer):
+        warn(f"hint: {name}/{answer_page.PAGE} has no forecast. {cure(name)}")
+    if series is not None and series not in windows:
+        raise UnrollError(
+            f"the series {series} has no forecast; the warning above says why"
+        )
+    if series is not None:
+        windows = {series: windows[series]}
+    if why:
+        rows = whole.why_after(windows, model)
+        return Predicted(answer, paths[-1], windows, level, rows, explains=True)
+    form = answer.forecaster.question.csv
+    of_series = hierarchy.groups(cells, form.series_id, by) if by else None
+    rows = answer.forecaster.after(windows, (level,), horizon, orders)
+    predicted = Predicted(
+        answer, paths[-1], windows, level, rows, explains=False, of_series=of_series
+    )
+    if of_series is None:
+        return predicted
+    past = whole.past(model)
+    delay = whole.forecaster.delay
+    sums = hierarchy.sums(rows, past, of_series, quantiles, delay)
+    return replace(predicted, sums=sums)
+
+
+def _require_series(answer: Answer, name: str, series: str) -> None:
+    """Raise UsageError unless an answer called `name` forecasts a series."""
+    several = [key for key in answer.forecaster.names if key]
+    if not several:
+        raise UsageError(
+            f"--series is for a file of several series, and {name} is one series; "
+            "leave it out"
+        )
+    if series in answer.series_left_out:
+        reason = answer.series_left_out[series]
+        raise UsageError(one_line(f"--series {series} is not forecast: {reason}"))
+    one_of(series, several, "--series")
+
+
+def warn(text: str) -> None:
+    """Print a line on standard error, unless it is empty."""
+    if text:
+        print(printable(f"unroll: {text}"), file=sys.stderr)
+
+
+def as_data(predicted: Predicted) -> dict[str, Any]:
+    """Return the forecast as plain data. An unknown end of an interval is None."""
+    forecaster = predicted.answer.forecaster
+    windows = forecaster.question.windows
+    return {
+        "name": forecaster.name,
+        "why": predicted.why,
+        "quantity": windows.quantity,
+        "unit": windows.unit,
+        "origin": predicted.origin,
+        "level": predicted.level,
+        "note": predicted.note,
+        "forecasts": plain(text_tables.with_text_stamps(predicted.shown)),
+    }
+
+
+def put_out(
+    predicted: Predicted,
+    *,
+    plot_path: Path | None = None,
+    xlsx: Path | None = None,
+    as_csv: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Print a forecast, and write its files.
+
+    With a workbook a picture of several series is left out, with a line.
+
+    Args:
+        predicted: the forecast.
+        plot_path: a picture.
+        xlsx: a workbook.
+        as_csv: whether comma-separated values are printed.
+        as_json: whether data for programs is printed.
+
+    Raises:
+        UsageError: a path has another suffix, or there are several series in a picture.
+    """
+    if xlsx and predicted.explains:
+        raise UsageError("--xlsx has the forecast; leave --why out")
+    if xlsx:
+        workbook.write(
+            xlsx,
+            predicted.answer,
+            predicted.windows,
+            predicted.table,
+            predicted.of_series,
+            predicted.sums,
+        )
+    if plot_path and xlsx and len(predicted.windows) > 1:
+        warn(f"{xlsx} is written; a plot shows one series: pass --series for --plot")
+    elif plot_path:
+        draw(predicted, plot_path)
+    if as_json:
+        print_json(as_data(predicted))
+    elif as_csv:
+        warn(predicted.note)
+        print(text_tables.csv(predicted.shown), end="")
+    else:
+        show(predicted)
+
+
+def show(predicted: Predicted) -> None:
+    """Print the forecaster, the last timestamp, and the forecast as a table."""
+    forecaster = predicted.answer.forecaster
+    print(printable(f"{forecaster.name}: {predicted.why}"))
+    print(printable(f"After {predicted.origin}, in {predicted.file.name}:"))
+    if predicted.note:
+        print(predicted.note)
+    print()
+    unit = forecaster.question.windows.unit
+    if predicted.explains:
+        show_table(text_tables.why(predicted.table, unit))
+        return
+    show_forecast(predicted.shown, predicted.level, unit)
+    if predicted.sums is None and any(map(text_tables.is_order, predicted.table)):
+        print()
+        show_table(text_tables.orders(predicted.table))
+
+
+def draw(predicted: Predicted, path: Path) -> None:
+    """Draw the last measured values, and the forecast with its interval.
+
+    Raises:
+        UsageError: the path has another suffix, or there are several series.
+    """
+    from unroll.series import plot  # Matplotlib takes a second
+
+    if len(predicted.windows) > 1:
+        first = next(iter(predicted.windows))
+        raise UsageError(
+            f"a plot shows one series, and there are {len(predicted.windows)}; "
+            f"pass --series, such as --series {first}"
+        )
+    if path.suffix.lower() not in plot.SUFFIXES:
+        raise UsageError(
+            f"--plot must name a .png, .svg or .pdf file. Received: {path.name!r}"
+        )
+    [(name, window)] = predicted.windows.items()
+    shown = name or predicted.answer.forecaster.name
+    if predicted.explains:
+        plot.why(path, predicted.table, title=f"{shown}, by {predicted.why}")
+        return
+    plot.forecast(
+        path,
+        window,
+        predicted.table,
+        level=predicted.level,
+        title=f"{shown}, intervals of {100 * predicted.level:.0f} %",
+    )

@@ -1,0 +1,142 @@
+"""An answer on the terminal, and as plain data."""
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.errors import UnknownAheadError, UsageError, printable
+from pipeline.report.formatting import capital
+from unroll import terminal
+from unroll.series import answer_page, judge, text_tables
+from unroll.series.saved import Answer
+from unroll.series.text_tables import Table
+
+IMPORTANT = ("Coverage", "CPU s")
+"""Columns that a narrow terminal shows before others, besides the change in error."""
+
+
+def show(answer: Answer, level: float) -> None:
+    """Print the answer, the models, the forecast, the files, and the next command."""
+    show_models(answer)
+    print()
+    where = Path(os.path.relpath(answer.folder))
+    try:
+        rows = answer_page.read_forecast(answer, level)
+    except UnknownAheadError as error:
+        print(printable(f"No forecast yet: {error.what}."))
+        print(
+            f"\nFile: {where / answer_page.PAGE}, which has no forecast yet. {cure(where)}"
+        )
+        print(f"Next: unroll predict {where} --future FILE")
+        return
+    show_forecast(rows, level, answer.forecaster.question.windows.unit)
+    there = [
+        name
+        for name in (
+            answer_page.FORECAST,
+            answer_page.AHEAD,
+            answer_page.WEEKS,
+            answer_page.PAGE,
+        )
+        if (answer.folder / name).is_file()
+    ]
+    print(f"\nFiles: {', '.join(str(where / name) for name in there)}")
+    print(f"Next: unroll predict {where}")
+
+
+def cure(answer: Path | str) -> str:
+    """Return how the page of an answer gets its forecast, as a sentence."""
+    return f"{answer_page.CURE} `unroll answer {answer}` draws it."
+
+
+def show_models(answer: Answer) -> None:
+    """Print the sentence, and the table of models with what explains it."""
+    print(printable(f"{answer.name}: {answer.sentence}"))
+    models = text_tables.models(answer.models, answer.unit, answer.board.objective)
+    left_out: dict[str, list[str]] = {}
+    for name, why in answer.findings.models_left_out.items():
+        left_out.setdefault(why, []).append(name)
+    caption = [
+        *filter(None, [printable(answer.hint), text_tables.explained(answer.board)])
+    ]
+    for why, names in left_out.items():
+        caption.append(printable(f"Left out: {', '.join(names)}: {why}"))
+    print()
+    terminal.show_table(
+        models.headings,
+        models.rows,
+        numeric=models.numeric,
+        important=[*models.numeric[1:3], *IMPORTANT],
+        caption="\n".join(caption),
+    )
+
+
+def verdict(answer: Answer, against: Answer) -> str:
+    """Return the verdict on the models that forecast in two answers, or why there is
+    none.
+    """
+    try:
+        text = judge.of_answers(answer, against).sentence
+    except UsageError as error:
+        text = f"{capital(str(error))}."
+    return printable(text)
+
+
+def show_forecast(rows: pd.DataFrame, level: float, unit: str) -> None:
+    """Print a forecast, at most its first `terminal.MOST_LINES` rows."""
+    show_table(text_tables.forecast(rows, level, unit))
+
+
+def show_table(forecast: Table) -> None:
+    """Print a table of timestamps, at most its first `terminal.MOST_LINES` rows."""
+    shown = forecast.rows[: terminal.MOST_LINES]
+    caption = ""
+    if len(shown) < len(forecast.rows):
+        count = len(forecast.rows)
+        caption = f"The first {len(shown)} of {count:,} rows; `--csv` prints all."
+    terminal.show_table(
+        forecast.headings, shown, numeric=forecast.numeric, caption=caption
+    )
+
+
+def about(answer: Answer) -> dict[str, Any]:
+    """Return the answer and its models as plain data."""
+    return {
+        "name": answer.name,
+        "folder": answer.folder.name,
+        "target": answer.target,
+        "answer": answer.sentence,
+        "outcome": answer.outcome,
+        "hint": answer.hint,
+        "left_out": answer.left_out,
+        "error_unit": answer.unit,
+        "models": plain(answer.models),
+        "members": answer.board.members,
+    }
+
+
+def as_data(answer: Answer, level: float) -> dict[str, Any]:
+    """Return the answer and the forecast as plain data.
+
+    The forecast is empty if a value that must be known beforehand is not.
+    """
+    try:
+        rows = plain(
+            text_tables.with_text_stamps(answer_page.read_forecast(answer, level))
+        )
+    except UnknownAheadError:
+        rows = []
+    return {**about(answer), "level": level, "forecasts": rows}
+
+
+def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as plain data; a number that is not finite is None."""
+    rows: list[dict[str, Any]] = frame.to_dict("records")
+    for row in rows:
+        for key, value in row.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                row[key] = None
+    return rows

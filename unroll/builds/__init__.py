@@ -1,0 +1,1 @@
+"""What builds, through DVC: `repro`, `verify`, `demo`, `official`, and what changed since a commit."""

@@ -1,0 +1,396 @@
+"""Cross-validation by rolling origins.
+
+Models are fitted to the rows before some cutoffs, and forecast from each cutoff
+(Tashman 2000, "Out-of-sample tests of forecasting accuracy", International Journal of
+Forecasting 16). The result is one long table with a row for each forecast value. Its
+columns are those of Nixtla's utilsforecast: `unique_id, ds, cutoff, model, seed, y,
+y_hat`.
+
+An *origin* is the window of a series that ends at a *cutoff*, the timestamp of its last
+input.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data import timestamps
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Array, Windows, ceil_div
+from pipeline.errors import UnrollError
+from pipeline.evaluation import scores
+from unroll.series.combination import known_after
+from unroll.series.options import argument
+from unroll.series.preparation import usual_change
+from unroll.series.rows import ended
+from unroll.series.spec import SeriesQuestion
+
+ORIGINS_SHARE = 0.5
+"""Share of the windows, the last ones, in which origins lie.
+
+The first fit has the other windows."""
+
+MOST_ORIGINS = 200
+"""Largest number of origins of a series, such as half a year of days."""
+
+MOST_FORECASTS = 20_000
+"""Largest number of origins of all series of a file together."""
+
+FEWEST_ORIGINS = 12
+"""Number of origins that each of many series keeps, if its rows suffice."""
+
+REFITS = 3
+"""Number of fits of each model on the way through the origins."""
+
+FEWEST_ROWS = 4
+"""Smallest number of rows of a whole series before an origin."""
+
+FEWEST_CHANGES = 2
+"""Smallest number of changes of a cycle in a usual change, if there are as many."""
+
+FORECASTS = 120
+"""Number of origins of all whole series together; a series has at least one."""
+
+MOST_OF_WHOLE = 24
+"""Largest number of origins of a whole series."""
+
+COLUMNS = ["unique_id", "ds", "cutoff", "model", "seed", "y", "y_hat"]
+"""The columns of the table of forecasts."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The origins that models forecast from.
+
+    Attributes:
+        origins: number of origins of each series.
+        stride: rows from one origin to the next.
+        refits: number of fits of each model; each forecasts from equally many origins.
+        whole: whether models see whole series. Each series then has origins of its own:
+            the last of them lies a horizon before its end. A series may have fewer.
+        cycle: timesteps of the longest cycle; 1 without one.
+    """
+
+    origins: int
+    stride: int
+    refits: int = REFITS
+    whole: bool = False
+    cycle: int = 1
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fit of a model, and the origins that it forecasts from.
+
+    Attributes:
+        train: the windows whose targets were all known at the first origin.
+        test: a window for each origin.
+    """
+
+    train: Windows
+    test: Windows
+
+
+def plan(dataset: Dataset, cycles: Sequence[int] = (), *, whole: bool = False) -> Plan:
+    """Spread origins evenly over the last half of the windows.
+
+    Origins lie a day apart, or a timestep if rows lie a day or more apart. If they are
+    too many, only every second, third, ... is taken. Such a distance shares no factor
+    with a cycle, so that origins see all days of the cycle.
+
+    Of a few whole series there are many origins, of a panel one for each series.
+
+    Args:
+        dataset: the series.
+        cycles: timesteps of each cycle, such as a day and a week.
+        whole: whether models see whole series.
+
+    Raises:
+        UnrollError: there are too few windows.
+    """
+    if whole:
+        count = min(ceil_div(FORECASTS, len(dataset.scales)), MOST_OF_WHOLE)
+        cycle = max([1, *cycles])
+        return Plan(origins=count, stride=1, refits=1, whole=True, cycle=cycle)
+    every = windows(dataset)
+    shared, first = _candidates(scores.shared_rows(dataset, every.rows))
+    spacing = every.step * max(1, dataset.period)
+    available = 1 + int((shared[-1] - first) // spacing)
+    most = min(MOST_ORIGINS, max(FEWEST_ORIGINS, MOST_FORECASTS // len(dataset.scales)))
+    apart = math.ceil(available / most)
+    days = [cycle // max(1, dataset.period) for cycle in cycles]
+    while apart > 1 and any(math.gcd(apart, cycle) > 1 for cycle in days):
+        apart += 1
+    origins = len(_origins(shared, first, apart * spacing))
+    if origins < 2:
+        raise UnrollError(
+            f"{dataset.name}: comparing models takes 2 cutoffs, {apart * spacing} rows "
+            f"apart, and the rows suffice for {origins}; add rows"
+        )
+    return Plan(origins, apart * spacing, min(REFITS, origins))
+
+
+def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
+    """Split the origins into one fold for each fit; all series have the same origins.
+
+    Whole series have one fold, and origins of their own.
+
+    Raises:
+        UnrollError: there is no window before the first origin.
+    """
+    if plan.whole:
+        return [_fold_of_wholes(dataset, plan)]
+    every = windows(dataset)
+    numbers = scores.shared_rows(dataset, every.rows)
+    candidates, first = _candidates(numbers)
+    origins = _origins(candidates, first, plan.stride)[-plan.origins :]
+    horizon = int(every.ahead[-1])
+    train_stride = dataset.fitted.windows.stride if dataset.fitted else 1
+    groups = []
+    for group in np.array_split(origins, plan.refits):
+        known = numbers <= group[0] - every.step - horizon
+        kept = (group[0] - numbers) % train_stride == 0
+        train = every.rows[known & kept]
+        if not len(train):
+            raise UnrollError(
+                f"{dataset.name} has no window before the first cutoff; add rows"
+            )
+        test = every.rows[np.isin(numbers, group)]
+        groups.append(Fold(replace(every, rows=train), replace(every, rows=test)))
+    return groups
+
+
+def _fold_of_wholes(dataset: Dataset, plan: Plan) -> Fold:
+    """Return the windows at the origins of whole series, and those before.
+
+    What is learnt from is known at the first origin of each series.
+    """
+    every = windows(dataset)
+    ids = np.asarray(dataset.series_id)
+    of_window = ids[every.rows]
+    lengths = np.bincount(of_window)  # a window ends at each row
+    number = every.rows - np.searchsorted(ids, of_window)  # of rows up to the end
+    first = np.maximum(FEWEST_ROWS, lengths - every.outputs - plan.origins + 1)
+    begin = first[of_window]
+    end = np.minimum(first + plan.origins, lengths)[of_window]
+    rows_before = np.arange(len(ids)) - np.searchsorted(ids, ids)
+    measured = np.isfinite(np.asarray(dataset.truth)) & (rows_before < first[ids])
+    train = replace(every, rows=every.rows[number < begin], measured=measured)
+    origins = every.rows[(begin <= number) & (number < end)]
+    if not len(origins):
+        raise UnrollError(
+            f"{dataset.name}: no series has rows enough for a cutoff; add rows, or pass "
+            f"a smaller {argument('horizon')}"
+        )
+    return Fold(train, replace(every, rows=origins))
+
+
+def usual_changes(dataset: Dataset, plan: Plan) -> Array:
+    """Return the usual change of whole series up to each origin.
+
+    Of an origin with fewer changes than `FEWEST_CHANGES` it is that of so many.
+
+    Returns:
+        (origins,) relative to that of all rows, which is not known at the origin.
+    """
+    [fold] = folds(dataset, plan)
+    every = fold.test
+    ids = np.asarray(dataset.series_id)
+    begins = np.searchsorted(ids, ids[every.rows])
+    lasts = begins + np.bincount(ids)[ids[every.rows]] - every.outputs
+    ends = np.maximum(every.rows, begins + plan.cycle + FEWEST_CHANGES)
+    target = every.series[:, every.target]
+    changes = []
+    for begin, end in zip(begins, np.minimum(ends, lasts), strict=True):
+        changes.append(usual_change(target[begin:end], plan.cycle))
+    return np.array(changes)
+
+
+def _candidates(numbers: Array) -> tuple[Array, float]:
+    """Return the distinct row numbers, and the number after which origins lie."""
+    # `np.unique` takes seconds for millions of rows
+    distinct = timestamps.distinct(numbers)
+    return distinct, distinct[-1] - ORIGINS_SHARE * (distinct[-1] - distinct[0])
+
+
+def _origins(candidates: Array, first: float, stride: int) -> list[int]:
+    """Return origins, at least `stride` rows apart, from the last candidate back."""
+    origins = list[int]()
+    while len(candidates) and candidates[-1] > first:
+        origins.append(int(candidates[-1]))
+        candidates = candidates[candidates <= origins[-1] - stride]
+    return origins[::-1]
+
+
+def windows(dataset: Dataset) -> Windows:
+    """Return the windows of all splits.
+
+    With step 1 they include the windows between two splits, whose targets lie in both.
+
+    Raises:
+        UnrollError: the data set is not a series.
+    """
+    splits = [split for split in dataset.splits.values() if isinstance(split, Windows)]
+    if not splits:
+        raise UnrollError(f"{dataset.name} is no series")
+    rows = np.concatenate([split.rows for split in splits])
+    if (np.diff(rows) <= 0).any():
+        rows = np.unique(rows)
+    if splits[0].step == 1:
+        candidates = np.arange(rows[0], rows[-1] + 1)
+        after = np.searchsorted(rows, candidates)
+        # Between windows at most `outputs` rows apart all targets are known; a missing
+        # value leaves a wider gap.
+        close = rows[after] - rows[after - 1] <= splits[0].outputs
+        rows = candidates[(rows[after] == candidates) | close]
+    return replace(splits[0], rows=rows)
+
+
+def to_refit(dataset: Dataset, plan: Plan) -> Fold:
+    """Return the windows that a model is fitted to in the end, and the last ones.
+
+    Of very many windows every second, third, ... is taken, the newest among them.
+    """
+    every = windows(dataset)
+    if plan.whole:
+        ids = np.asarray(dataset.series_id)[every.rows]
+        is_last = np.append(np.diff(ids) > 0, True)
+        train = replace(every, rows=every.rows[~is_last])
+        return Fold(train, replace(every, rows=every.rows[is_last]))
+    stride = dataset.fitted.windows.stride if dataset.fitted else 1
+    train = replace(every, rows=every.rows[::-stride][::-1])
+    return Fold(train, replace(train, rows=train.rows[-1:]))
+
+
+def delay(dataset: Dataset, stride: int) -> Array:
+    """Return `known_after` for origins that lie `stride` rows apart."""
+    whole = windows(dataset)
+    return known_after(whole.outputs, whole.step, stride)
+
+
+def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
+    """Return forecasts as a table of unique_id, ds, cutoff, y and y_hat.
+
+    Args:
+        dataset: the series.
+        origins: the windows of the origins.
+        forecasts: (origins, steps) in model units; or (origins,) of a model with one
+            output, which stands for all steps.
+
+    Returns:
+        The table, in the target's unit; y is NaN where nothing was measured.
+    """
+    count = origins.outputs
+    ahead = origins.rows[:, None] + origins.ahead  # (origins, steps)
+    ids = np.zeros(len(origins), int)
+    if dataset.series_id is not None:
+        ids = dataset.series_id[origins.rows]
+    mean, std, lowest = _of_series(dataset, ids)
+    over = _over(dataset)[origins.rows - origins.step, None]
+    names = np.array([name or dataset.name for name in dataset.scales], object)
+    moments = np.asarray(dataset.stamps)
+    by_origin = np.reshape(forecasts, (len(origins), -1)).astype(np.float64)
+    values = np.broadcast_to(by_origin, (len(origins), count))
+    values = np.where(over, 0.0, np.maximum(values * std + mean, lowest))
+    truth = origins.series[ahead, origins.target] * std + mean
+    if dataset.truth is not None:
+        truth = dataset.truth[ahead]
+    return pd.DataFrame(
+        {
+            "unique_id": np.repeat(names[ids], count),
+            "ds": moments[ahead].ravel(),
+            "cutoff": np.repeat(moments[origins.rows - origins.step], count),
+            "y": truth.ravel(),
+            "y_hat": values.ravel(),
+        }
+    )
+
+
+def _over(dataset: Dataset) -> Array:
+    """Return whether a series has ended by each row (rows,), so that 0 is forecast."""
+    stamps = np.asarray(dataset.stamps)
+    found = np.zeros(len(stamps), bool)
+    ids = dataset.series_id
+    for number, question in enumerate(questions(dataset).values()):
+        if ids is not None and question.lowest == 0:
+            own = slice(*np.searchsorted(ids, [number, number + 1]))
+            found[own] = ended(np.asarray(dataset.truth)[own], question.row)
+    return found
+
+
+def questions(dataset: Dataset) -> dict[str, SeriesQuestion]:
+    """Return unique_id of each series -> its preparation.
+
+    It is empty if the data set is no series of a file.
+    """
+    if dataset.fitted is None:
+        return {}
+    return {
+        name or dataset.name: SeriesQuestion(dataset.name, dataset.fitted, name)
+        for name in dataset.scales
+    }
+
+
+def positions(dataset: Dataset, stamps: "pd.Series[Any]") -> Array:
+    """Return the positions (n,) of timestamps in the cycle."""
+    times = pd.DatetimeIndex(stamps)
+    for question in questions(dataset).values():
+        if question.csv.time_zone is not None:
+            times = times.tz_localize("UTC").tz_convert(question.csv.time_zone)
+        return question.positions(times)
+    return np.zeros(len(times), int)
+
+
+def lowest_forecasts(dataset: Dataset) -> dict[str, float]:
+    """Return unique_id of each series -> the smallest value that is forecast."""
+    known = {name: question.lowest for name, question in questions(dataset).items()}
+    return known or {name or dataset.name: -np.inf for name in dataset.scales}
+
+
+def arrays(
+    dataset: Dataset, forecasts: pd.DataFrame, models: Sequence[str]
+) -> dict[str, Array]:
+    """Return the arrays of a `Forecaster` with some models as members.
+
+    Values are in model units: standard deviations of a series from its mean.
+
+    Args:
+        dataset: the series.
+        forecasts: unique_id, ds, cutoff, model, y and y_hat; the rows of each model in
+            the order of series, cutoff and time.
+        models: the members.
+
+    Returns:
+        `truth` (origins, steps), NaN where nothing was measured; `forecasts` (models,
+        origins, steps); `series_id` (origins,), the number of each origin's series in
+        the data set; and `positions` (origins, steps) in the cycle.
+    """
+    steps = windows(dataset).outputs
+    by_model = [forecasts[forecasts["model"] == name] for name in models]
+    names = [name or dataset.name for name in dataset.scales]
+    numbers = {name: number for number, name in enumerate(names)}
+    series_id = by_model[0]["unique_id"].map(numbers).to_numpy()[::steps]
+    mean, std, _ = _of_series(dataset, series_id)
+
+    def in_model_units(column: "pd.Series[float]") -> Array:
+        return np.asarray((column.to_numpy().reshape(-1, steps) - mean) / std)
+
+    places = positions(dataset, by_model[0]["ds"])
+    return {
+        "truth": in_model_units(by_model[0]["y"]),
+        "forecasts": np.stack([in_model_units(rows["y_hat"]) for rows in by_model]),
+        "series_id": series_id,
+        "positions": places.reshape(-1, steps).astype(np.int16),
+    }
+
+
+def _of_series(dataset: Dataset, ids: Array) -> tuple[Array, Array, Array]:
+    """Return the mean, the standard deviation and the floor (n, 1) of series (n,)."""
+    mean = np.array([scale.mean for scale in dataset.scales.values()])
+    std = np.array([scale.std for scale in dataset.scales.values()])
+    lowest = np.array([*lowest_forecasts(dataset).values()])
+    return mean[ids, None], std[ids, None], lowest[ids, None]

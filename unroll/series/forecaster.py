@@ -1,0 +1,846 @@
+"""Fitted models that forecast from rows: one, or a combination of several.
+
+A forecaster is saved as a folder of plain files.
+"""
+
+import hashlib
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import ThreadpoolController
+
+from pipeline.data.examples import Array
+from pipeline.data.row_options import ALONE
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
+from pipeline.training.job import Predict
+from pipeline.training.recipe import Recipe
+from pipeline.validation import one_of, validated
+from unroll.series import combination, prediction_intervals, seal
+from unroll.series.combination import (
+    ENSEMBLE,
+    MOST_WAITING,
+    known_after,
+    weighted_forecast,
+)
+from unroll.series.models.recipes import recipe, require_own_model
+from unroll.series.options import Options, argument
+from unroll.series.preparation import some_reasons
+from unroll.series.question import timesteps_of
+from unroll.series.reading import file_rows, timestamp_formats
+from unroll.series.reading.series_names import natural
+from unroll.series.rows import History, Window, continued, histories, latest, whole
+from unroll.series.spec import (
+    POSITIONS,
+    ForecasterSpec,
+    Member,
+    SeriesQuestion,
+)
+from unroll.series.user_data import rows_of
+
+SPEC = "forecaster.json"
+"""The file of a `ForecasterSpec`."""
+
+ARRAYS = "forecaster.npz"
+"""The file of the forecasts at the origins, and of what was measured."""
+
+CACHED = 64
+"""Largest number of windows whose forecasts are kept; the last windows are kept."""
+
+LONGEST = 100
+"""Largest horizon that may be forecast, in horizons that models were trained for."""
+
+AHEAD = "ahead"
+"""The array (series, members, steps) of what members forecast after the answer's rows.
+
+To fit models of whole series again would give the same."""
+
+DIGESTS = "digests"
+"""The array (series, 32) of the SHA-256 of the windows of `AHEAD`."""
+
+USUAL = "usual"
+"""The array (origins,) of `backtest.usual_changes`."""
+
+FEWEST_ORIGINS = 12
+"""Number of origins from which a series has intervals from its own errors."""
+
+NEVER = np.zeros(POSITIONS, bool)
+"""No position of the cycle is closed."""
+
+
+class OutsideRangeWarning(UserWarning):
+    """A warning of a value far outside the trained range; the forecast is a guess.
+
+    Attributes:
+        series: the name of the series; "" for several, or for one without a name.
+    """
+
+    def __init__(self, text: str, series: str = "") -> None:
+        super().__init__(text)
+        self.series = series
+
+
+@dataclass(frozen=True)
+class _Past:
+    """The errors up to a window, and the forecast after it.
+
+    Attributes:
+        errors: (origins, steps) truth minus forecast, in the sizes expected of them.
+        delay: (steps,) number of origins after which an error is known.
+        forecast: (steps,) the forecast after the window, in model units.
+        sizes: (steps,) what turns an error of the forecast into model units.
+        positions: (origins + 1, steps) the positions in the cycle; None for whole series.
+        closed: (positions,) whether all values there are 0.
+    """
+
+    errors: Array
+    delay: Array
+    forecast: Array
+    sizes: Array
+    positions: Array | None = None
+    closed: Array = field(default_factory=lambda: NEVER)
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """Some models with all that a forecast from raw rows takes.
+
+    Attributes:
+        spec: the models as plain data.
+        arrays: `backtest.arrays`, from which weights and intervals are computed; of
+            whole series `AHEAD`, `DIGESTS` and `USUAL`, too.
+        weights: name of a member -> the folder of its weights.
+        cache: digest of a window -> the members' forecasts, for the last `CACHED`
+            windows. The same rows give the same bits, and run no model twice.
+        ends: levels -> the intervals that whole series share, and those that have just
+            begun.
+    """
+
+    spec: ForecasterSpec
+    arrays: dict[str, Array]
+    weights: Mapping[str, Path]
+    cache: dict[bytes, Array] = field(default_factory=dict, repr=False)
+    ends: dict[tuple[float, ...], Array] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def checked(cls, folder: Path) -> "Forecaster":
+        """Read a folder whose files were compared with their hashes (`seal.check`).
+
+        Raises:
+            UnrollError: a file is missing, damaged or too old, or a member is no model
+                of Unroll's answers.
+        """
+        spec = read_checked(folder / SPEC, ForecasterSpec, seal.CURE)
+        arrays = read_npz(folder / ARRAYS, seal.CURE)
+        for member in spec.members:
+            require_own_model(member.experiment)
+            try:
+                recipe(member.name, member.experiment)
+            except UsageError as error:
+                raise damaged(folder / SPEC, error, seal.CURE) from None
+        try:
+            _check(arrays, spec)
+        except ValueError as error:
+            raise damaged(folder / ARRAYS, error, seal.CURE) from None
+        weights = {
+            member.name: folder / "weights" / member.name for member in spec.members
+        }
+        return cls(spec, arrays, weights)
+
+    def save(self, folder: Path) -> None:
+        """Write forecaster.json, forecaster.npz and weights/ into a folder.
+
+        `seal.write` has to follow, before `checked`.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / SPEC, self.spec.model_dump())
+        write_npz(folder / ARRAYS, self.arrays)
+        for member in self.spec.members:
+            source = self.weights[member.name]
+            target = folder / "weights" / member.name
+            if target == source:
+                continue
+            target.mkdir(parents=True)
+            for name in member.weights:
+                for file in source.glob(f"{name}.*"):
+                    shutil.copyfile(file, target / file.name)
+
+    @property
+    def name(self) -> str:
+        """The name of the answer."""
+        return self.spec.dataset
+
+    @property
+    def question(self) -> SeriesQuestion:
+        """What the models were trained to answer."""
+        return self.spec.question
+
+    @property
+    def why(self) -> str:
+        """Which models forecast, in words."""
+        return self.spec.why
+
+    @property
+    def reach(self) -> int:
+        """The number of rows that the models look at."""
+        return self.spec.reach
+
+    @property
+    def delay(self) -> Array:
+        """(steps,) number of origins after which an error is known."""
+        windows = self.question.windows
+        return known_after(windows.horizon, windows.step, self.spec.stride)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the series."""
+        return [*self.spec.fitted.series]
+
+    @property
+    def members(self) -> list[str]:
+        """The names of the members."""
+        return [member.name for member in self.spec.members]
+
+    @property
+    def models(self) -> list[str]:
+        """The models that can forecast: the members, and perhaps their combination."""
+        return [*self.members, *([ENSEMBLE] if self.spec.combined else [])]
+
+    @cached_property
+    def by_champions(self) -> "Forecaster":
+        """The forecaster without the members that were not chosen."""
+        names = self.spec.champions or self.members
+        return self if names == self.members else self.of_models(names, self.why)
+
+    def of_model(self, model: str, why: str) -> "Forecaster":
+        """Return the forecaster by one of `models`, which `why` names in words.
+
+        Raises:
+            UsageError: there is no such model.
+        """
+        one_of(model, self.models, "model")
+        names = self.spec.combined if model == ENSEMBLE else [model]
+        return self.of_models(names, why)
+
+    def of_models(self, names: Sequence[str], why: str) -> "Forecaster":
+        """Return the forecaster with some of its members, which `why` names in words."""
+        places = [self.members.index(name) for name in names]
+        members = [self.spec.members[place] for place in places]
+        shares = self.spec.shares if len(names) > 1 else {}
+        changed = {
+            "members": members,
+            "champions": [],
+            "combined": [],
+            "shares": shares,
+            "why": why,
+        }
+        arrays = {**self.arrays, "forecasts": self.arrays["forecasts"][places]}
+        if AHEAD in arrays:
+            arrays[AHEAD] = arrays[AHEAD][:, places]
+        return Forecaster(self.spec.model_copy(update=changed), arrays, self.weights)
+
+    @cached_property
+    def predict(self) -> list[list[Predict]]:
+        """For each member, a function for each seed.
+
+        The models are loaded here, at the first forecast: to import what they need
+        takes seconds, and who only reads an answer does not need them.
+
+        Raises:
+            UnrollError: weights are missing or damaged.
+        """
+        functions = []
+        for member in self.spec.members:
+            trained = recipe(member.name, member.experiment)
+            folder = self.weights[member.name]
+            paths = [folder / name for name in member.weights]
+            functions.append([_loaded(trained, member, path) for path in paths])
+        return functions
+
+    @cached_property
+    def _threads(self) -> ThreadpoolController:
+        """The threads of the libraries that are loaded when models first forecast."""
+        return ThreadpoolController()
+
+    @cached_property
+    def known(self) -> dict[bytes, Array]:
+        """Digest of a window -> the forecasts of members (members, steps) after it."""
+        digests = [digest.tobytes() for digest in self.arrays.get(DIGESTS, ())]
+        return dict(zip(digests, self.arrays.get(AHEAD, ()), strict=True))
+
+    def of_members(self, window: Array) -> Array:
+        """Return the forecast of each member after a window.
+
+        Args:
+            window: (timesteps, columns + calendar).
+
+        Returns:
+            (members, steps) in model units.
+        """
+        own = digest(window)
+        if own in self.known:
+            return self.known[own]
+        if own not in self.cache:
+            if len(self.cache) >= CACHED:
+                self.cache.pop(next(iter(self.cache)))
+            self.cache[own] = self._computed(window)
+        return self.cache[own]
+
+    def _computed(self, window: Array) -> Array:
+        horizon = self.spec.fitted.windows.horizon
+        forecasts = []
+        for member, seeds in zip(self.spec.members, self.predict, strict=True):
+            # (1, timesteps, columns + calendar)
+            inputs = window[None, -member.timesteps :, : member.problem.input_shape[1]]
+            # For one window, threads of trees wait longer for each other than they work.
+            with self._threads.limit(limits=1, user_api="openmp"):
+                outputs = [predict(inputs).reshape(-1) for predict in seeds]
+            by_seed = [np.broadcast_to(values, horizon) for values in outputs]
+            forecasts.append(np.mean(by_seed, axis=0, dtype=np.float64))
+        return np.stack(forecasts)
+
+    def latest(self, history: History) -> Window:
+        """Return the last window of some rows.
+
+        Raises:
+            UnrollError: rows are too few, or there is a gap.
+        """
+        until = np.datetime64(self.spec.until)
+        if self.spec.whole:
+            return whole(history, self.spec.timesteps, until)
+        return latest(history, self.spec.timesteps, until, self.spec.stride)
+
+    def ahead(
+        self,
+        window: Window,
+        levels: Sequence[float] = (prediction_intervals.USUAL,),
+        horizon: int | str | None = None,
+    ) -> tuple[Array, Array]:
+        """Forecast the timesteps after a window.
+
+        Weights and intervals are computed from the errors at the origins, and from the
+        errors since the models were fitted.
+
+        Args:
+            window: the last rows of a series.
+            levels: coverages of the prediction intervals.
+            horizon: number of rows, or a duration; None for the horizon that the models
+                were trained for.
+
+        Returns:
+            (horizon,) forecasts and (horizon, 2 * levels) their quantiles in ascending
+            order, in the target's unit. No known value lies below
+            `SeriesQuestion.lowest`; ends that are not known are infinite.
+
+        Raises:
+            UsageError: a level or the horizon is wrong.
+        """
+        if self.by_champions is not self:
+            return self.by_champions.ahead(window, levels, horizon)
+        count = steps_of(self.spec, horizon)
+        past = self._past(window)
+        offsets = self._offsets(past, levels)  # (steps, 2 * levels)
+        forecast = past.forecast
+        sizes = past.sizes
+        trained = len(forecast)
+        later = window
+        while len(forecast) < count:
+            later = continued(later, forecast[-trained:], len(forecast))
+            following = self._past(later)
+            forecast = np.concatenate([forecast, following.forecast])
+            sizes = np.concatenate([sizes, following.sizes])
+        growth, nearest = beyond(count, trained)
+        growth *= sizes[:count]
+        question = window.question
+        ahead = question.positions(window.times(count))
+        if past.positions is not None:
+            usual = prediction_intervals.position_sizes(
+                np.abs(past.errors)[None], past.positions[None], past.delay
+            )[0, -1]
+            growth *= usual[ahead] / usual[ahead[nearest]]
+        offsets = growth[:, None] * offsets[nearest]
+        scale = question.scale
+        forecast = forecast[:count] * scale.std + scale.mean
+        quantiles = forecast[:, None] + offsets * scale.std
+        forecast, quantiles = floored(forecast, quantiles, question.lowest)
+        is_closed = past.closed[ahead] | window.over
+        forecast = np.where(is_closed, 0.0, forecast)
+        return forecast, np.where(is_closed[:, None], 0.0, quantiles)
+
+    def _offsets(self, past: _Past, levels: Sequence[float]) -> Array:
+        """Return the ends of intervals (steps, 2 * levels), in `_Past.sizes`."""
+        count = len(past.errors)
+        has_own = np.isfinite(past.errors).any(axis=1).sum() >= FEWEST_ORIGINS
+        if not self.spec.whole and (has_own or len(self.names) == 1):
+            ends = prediction_intervals.quantiles(
+                past.errors, levels, past.delay, count, past.positions
+            )
+            return np.asarray(ends[-1])
+        wanted = tuple(levels)
+        if wanted not in self.ends:
+            errors = past.errors if self.spec.whole else self._errors_in_sizes
+            self.ends[wanted] = prediction_intervals.pooled(errors, levels)
+        return self.ends[wanted]
+
+    def _past(self, window: Window) -> _Past:
+        """Return the errors up to a window, and the forecast after it.
+
+        Of whole series they are the errors of all series.
+        """
+        delay = self.delay
+        if not self.spec.whole:
+            return self._past_of_series(window, delay)
+        ahead = self.of_members(window.inputs)[:, None]  # (members, 1, steps)
+        unknown = np.full((1, len(delay)), np.nan)
+        [forecast] = self._weighted(ahead, unknown, delay)
+        errors, exponent = self._pooled_errors
+        std = window.question.scale.std
+        measured = prediction_intervals.measures(np.array([[std]]), ahead * std)
+        [sizes] = prediction_intervals.sizes_of_whole(measured, exponent) / std
+        return _Past(errors, delay, forecast, sizes)
+
+    @cached_property
+    def _pooled_errors(self) -> tuple[Array, Array]:
+        """The errors (origins, steps) of all whole series, and how their sizes grow."""
+        truth = self.arrays["truth"]
+        forecasts = self.arrays["forecasts"]
+        scales = [question.scale.std for question in self.spec.questions.values()]
+        std = np.array(scales)[self.arrays["series_id"], None]  # (origins, 1)
+        errors = std * (truth - self._weighted(forecasts, truth, self.delay))
+        usual = std * self.arrays[USUAL][:, None]
+        measured = prediction_intervals.measures(usual, std * forecasts)
+        exponent = prediction_intervals.of_whole(errors, measured)
+        return errors / prediction_intervals.sizes_of_whole(
+            measured, exponent
+        ), exponent
+
+    def _weighted(self, forecasts: Array, truth: Array, delay: Array) -> Array:
+        shares = [self.spec.shares[name] for name in self.members if self.spec.shares]
+        return weighted_forecast(forecasts, truth, delay, self.spec.objective, shares)
+
+    def _past_of_series(self, window: Window, delay: Array) -> _Past:
+        """Return the errors of a series that is cut into windows.
+
+        Origins are of three kinds, in the order of time: those of the backtest; those
+        between its last origin and the fit, without a forecast, since the models were
+        fitted to these rows; and those since the fit, of which the window is the last.
+        """
+        question = window.question
+        outputs = len(delay)
+        number = self.names.index(question.series)
+        own = self.arrays["series_id"] == number
+        between = np.full((delay[-1] - 1, outputs), np.nan)
+        # (origins since the fit, timesteps, columns), and what was observed after them
+        inputs = window.inputs[None]
+        observed = np.full((1, outputs), np.nan)
+        stamps = np.array([window.last])
+        if window.since is not None:
+            inputs = np.concatenate([window.since.inputs, inputs])
+            observed = np.concatenate([window.since.observed, observed])
+            stamps = np.concatenate([window.since.stamps, stamps])
+        since = np.stack([self.of_members(values) for values in inputs], axis=1)
+        truth = np.concatenate([self.arrays["truth"][own], between, observed])
+        past = self.arrays["forecasts"][:, own]
+        unknown = np.zeros((len(since), *between.shape))
+        combined = self._weighted(
+            np.concatenate([past, unknown, since], axis=1), truth, delay
+        )
+        zero = -question.scale.mean / question.scale.std
+        combined = np.maximum(combined, zero if question.lowest == 0 else -np.inf)
+        times = question.on_clock(
+            (stamps[:, None] + question.ahead * question.row).ravel()
+        )
+        positions = np.concatenate(
+            [
+                self.arrays["positions"][own],
+                np.zeros(between.shape, int),
+                question.positions(times).reshape(-1, outputs),
+            ]
+        )
+        closed = prediction_intervals.closed(truth[None], positions[None], zero)[0]
+        scale = question.scale
+        levels = question.levels(combined * scale.std + scale.mean)
+        sizes = levels**self._growth
+        errors = (truth - combined) / sizes
+        errors[closed[positions]] = np.nan
+        return _Past(errors[:-1], delay, combined[-1], sizes[-1], positions, closed)
+
+    @cached_property
+    def _errors_in_sizes(self) -> Array:
+        """The errors (origins, steps) of all series, in the sizes expected of them."""
+        errors, levels = self._errors_of_windows
+        return np.asarray(errors / levels**self._growth)
+
+    @cached_property
+    def _growth(self) -> float:
+        """How errors grow with the level of forecasts, by the errors of all series."""
+        errors, levels = self._errors_of_windows
+        return prediction_intervals.growth(errors, levels, self.arrays["series_id"])
+
+    @cached_property
+    def _errors_of_windows(self) -> tuple[Array, Array]:
+        """The errors and levels (origins, steps) of all series, where they are open."""
+        truth = self.arrays["truth"]
+        series = self.arrays["series_id"]
+        positions = self.arrays["positions"]
+        forecasts = combination.combined(
+            self.arrays["forecasts"], truth, series, self.delay, self.spec.objective
+        )
+        errors = truth - forecasts
+        levels = np.ones(truth.shape)
+        for number, question in enumerate(self.spec.questions.values()):
+            own = series == number
+            scale = question.scale
+            levels[own] = question.levels(forecasts[own] * scale.std + scale.mean)
+            zero = -scale.mean / scale.std
+            stacked = errors[own][None], truth[own][None], positions[own][None]
+            [errors[own]] = prediction_intervals.of_open(*stacked, zero)
+        return errors, levels
+
+    def load_models(self) -> None:
+        """Read the models now, not at the first forecast.
+
+        Raises:
+            UnrollError: weights are missing or damaged.
+        """
+        _ = self.by_champions.predict
+
+    def read(
+        self,
+        paths: Sequence[Path],
+        plan: Sequence[Path] = (),
+        horizon: int | str | None = None,
+    ) -> dict[str, Window]:
+        """Read the last window of each series from files of the trained form.
+
+        Args:
+            paths: the files.
+            plan: files of rows to come, with the columns that are known beforehand, for
+                each series, or without the names of series for all.
+            horizon: what `after` will be asked for, up to which values must be known.
+
+        Raises:
+            UnrollError: the rows cannot be used; the text says which and why.
+
+        Warns:
+            OutsideRangeWarning: a value is far outside the trained range, or a series
+                is left out.
+        """
+        form = self.question.csv
+        plans = [rows_of(path, form) for path in plan]
+        return self.latest_of(rows_of(paths, form), plans, horizon)
+
+    def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
+        """Return the last window of each series of rows in memory. Raises as `read`."""
+        return self.latest_of(rows_of(rows, self.question.csv))
+
+    def histories(
+        self,
+        read: file_rows.FileRows,
+        plans: Sequence[file_rows.FileRows],
+        horizon: int | str | None = None,
+    ) -> dict[str, History]:
+        """Return all rows of each series that has any. Raises as `read`.
+
+        Models of whole series see no plan.
+        """
+        plans = [] if self.spec.whole else plans
+        form = replace(read, form=self.spec.form)
+        questions = self.spec.questions
+        ids = read.cells.get(self.question.csv.series_id)
+        if ids is not None:
+            there = {*timestamp_formats.as_text(ids)}
+            asked = {name: own for name, own in questions.items() if name in there}
+            questions = asked or questions
+        return histories(questions, form, plans, steps_of(self.spec, horizon))
+
+    def latest_of(
+        self,
+        rows: file_rows.FileRows,
+        plans: Sequence[file_rows.FileRows] = (),
+        horizon: int | str | None = None,
+    ) -> dict[str, Window]:
+        """Return the last window of each series of rows that were read. Raises as `read`."""
+        found = self.histories(rows, plans, horizon)
+        windows = dict[str, Window]()
+        failed = UnrollError("no series has rows to forecast from")
+        left_out = {}
+        for name in sorted(found, key=natural):
+            history = found[name]
+            try:
+                window = self.latest(history)
+            except UnrollError as error:
+                if name == ALONE:
+                    raise
+                failed = error
+                left_out[name] = str(error).removeprefix(f"{history.name}: ")
+                continue
+            if name != ALONE:
+                window = replace(
+                    window, unusual=[f"{name}: {text}" for text in window.unusual]
+                )
+            for text in window.unusual:
+                warnings.warn(OutsideRangeWarning(text, name), stacklevel=3)
+            windows[name] = window
+        if not windows:
+            raise failed
+        if left_out:
+            [name, *others] = left_out
+            text = f"{name} is left out: {left_out[name]}"
+            if others:
+                count = len(left_out)
+                text = f"{count:,} series are left out: {some_reasons(left_out)}"
+            warnings.warn(
+                OutsideRangeWarning(text, "" if others else name), stacklevel=3
+            )
+        over = [name for name, own in windows.items() if own.over]
+        if over:
+            text = f"{over[0]} and {len(over) - 1:,} more are" if over[1:] else "it is"
+            text = f"{text} 0 for so long that the forecast is 0, too"
+            warnings.warn(OutsideRangeWarning(text), stacklevel=3)
+        ended = [f"{name}: {own.ended}" for name, own in windows.items() if own.ended]
+        if ended:
+            text = ended[0].removeprefix(f"{ALONE}: ")
+            if len(windows) > 1:
+                several = f"{len(ended):,} series, such as " if len(ended) > 1 else ""
+                text = f"rows to come of {several}{text}"
+            warnings.warn(OutsideRangeWarning(text), stacklevel=3)
+        return windows
+
+    def forecast(
+        self,
+        rows: pd.DataFrame,
+        levels: Sequence[float] = (prediction_intervals.USUAL,),
+        horizon: int | str | None = None,
+    ) -> pd.DataFrame:
+        """Forecast the timesteps after rows in memory, for each series.
+
+        Arguments and errors are those of `windows` and `after`.
+        """
+        return self.after(self.windows(rows), levels, horizon)
+
+    def after(
+        self,
+        windows: Mapping[str, Window],
+        levels: Sequence[float] = (prediction_intervals.USUAL,),
+        horizon: int | str | None = None,
+        orders: Sequence[float] = (),
+    ) -> pd.DataFrame:
+        """Forecast the timesteps after the windows of some series.
+
+        Arguments and errors are those of `ahead`, and of `quantiles_of`.
+
+        Returns:
+            A row for each series and timestep: unique_id, ds, y_hat, and for each
+            level, such as 0.9, lo-90 and hi-90, and for each order order-95, in the
+            target's unit. Timestamps have the time zone of the series if there is one.
+            Ends are infinite if too few errors are known.
+        """
+        quantiles = quantiles_of(levels, orders)
+        wanted = coverages(quantiles)
+        frames = []
+        for name, window in windows.items():
+            forecast, ends = self.ahead(window, wanted, horizon)
+            columns = {
+                "unique_id": name or self.name,
+                "ds": window.times(len(forecast)),
+                "y_hat": forecast,
+            }
+            frames.append(pd.DataFrame({**columns, **chosen(ends, quantiles)}))
+        return pd.concat(frames, ignore_index=True)
+
+
+def coverages(quantiles: Mapping[str, float]) -> list[float]:
+    """Return the coverages of the central intervals with some quantiles, widest first."""
+    return sorted({_coverage(one) for one in quantiles.values()}, reverse=True)
+
+
+def chosen(ends: Array, quantiles: Mapping[str, float]) -> dict[str, Array]:
+    """Return name of a column -> its quantile (...), for each of some quantiles.
+
+    Args:
+        ends: (..., 2 * coverages) in ascending order, of intervals with `coverages`.
+        quantiles: name of a column -> its quantile.
+    """
+    wanted = coverages(quantiles)
+    found = {}
+    for name, quantile in quantiles.items():
+        place = wanted.index(_coverage(quantile))
+        found[name] = ends[..., place if quantile < 0.5 else -1 - place]
+    return found
+
+
+def _coverage(quantile: float) -> float:
+    """Return the coverage of the central interval that ends at a quantile."""
+    return round(abs(2 * quantile - 1), 9)
+
+
+def quantiles_of(
+    levels: Sequence[float], orders: Sequence[float] = ()
+) -> dict[str, float]:
+    """Return the columns of quantiles of a forecast -> their quantiles.
+
+    Args:
+        levels: coverages of central intervals: 0.9 gives lo-90 and hi-90.
+        orders: shares of periods in which what is ordered suffices: 0.95 gives order-95.
+
+    Raises:
+        UsageError: a level or a share is wrong.
+    """
+    require_levels(levels)
+    found = {}
+    for level in levels:
+        found[f"lo-{100 * level:g}"] = (1 - level) / 2
+        found[f"hi-{100 * level:g}"] = (1 + level) / 2
+    for share in orders:
+        if not isinstance(share, float) or not 0 < share < 1:
+            percent = 100 * share if isinstance(share, float) else share
+            raise UsageError(
+                f"{argument('service_level').removesuffix('=')} must lie above 0 and "
+                "below 100 (percent), such as 95; a quantile above 0 and below 1. "
+                f"Received: {percent!r:.60}"
+            )
+        found[f"order-{100 * share:g}"] = share
+    return found
+
+
+def steps_of(spec: ForecasterSpec, horizon: int | str | None) -> int:
+    """Return the number of timesteps to forecast.
+
+    Args:
+        spec: the models.
+        horizon: rows, or a duration such as "24h"; None for the trained horizon.
+
+    Raises:
+        UsageError: the horizon is wrong.
+    """
+    trained = spec.fitted.windows.horizon
+    if horizon is None:
+        return trained
+    asked = validated(Options, {"horizon": horizon}, "the forecast").horizon
+    most = LONGEST * trained
+    return timesteps_of("horizon", asked or 0, spec.fitted.cleaning, most)
+
+
+def beyond(count: int, trained: int) -> tuple[Array, Array]:
+    """Return how errors grow beyond the trained horizon.
+
+    The last error grows as that of a random walk does: with the square root of the time
+    ahead.
+
+    Returns:
+        (count,) the growth, 1 up to the trained horizon; and (count,) the trained step,
+        from 0, whose error grows.
+    """
+    steps = np.arange(1, count + 1)
+    return np.sqrt(np.maximum(steps / trained, 1.0)), np.minimum(steps, trained) - 1
+
+
+def floored(forecast: Array, quantiles: Array, lowest: float) -> tuple[Array, Array]:
+    """Return a forecast and its quantiles no lower than `lowest`; unknown ends stay."""
+    known = np.isfinite(quantiles)
+    quantiles = np.where(known, np.maximum(quantiles, lowest), quantiles)
+    return np.maximum(forecast, lowest), quantiles
+
+
+def digest(window: Array) -> bytes:
+    """Return the SHA-256 of a window's values."""
+    return hashlib.sha256(window.tobytes()).digest()
+
+
+def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:
+    """Raise ValueError unless the arrays have the shapes of a part."""
+    needed = {"truth", "forecasts", "series_id", "positions"}
+    if spec.whole:
+        needed |= {AHEAD, DIGESTS, USUAL}
+    if arrays.keys() != needed:
+        raise ValueError(f"it must have the arrays {', '.join(sorted(needed))}")
+    truth = arrays["truth"]
+    numbers = arrays["series_id"]
+    positions = arrays["positions"]
+    forecasts = arrays["forecasts"]
+    steps = spec.fitted.windows.horizon
+    count = len(spec.fitted.series)
+    every = {*range(count)}
+    if numbers.shape != truth.shape[:1]:
+        raise ValueError("it must have a series_id for each row of truth")
+    named, origins = np.unique(numbers, return_counts=True)
+    together = len(truth) if spec.whole else int(origins.max(initial=0))
+    checks = [
+        truth.ndim == 2 and truth.shape[1] == steps,
+        numbers.dtype.kind in "iu",
+        {*named} <= every,
+        len(spec.members) * together * steps <= MOST_WAITING,
+        positions.shape == truth.shape
+        and positions.dtype.kind in "iu"
+        and bool(((positions >= 0) & (positions < POSITIONS)).all()),
+        forecasts.shape == (len(spec.members), *truth.shape),
+        truth.dtype == forecasts.dtype == np.float64,
+    ]
+    if spec.whole:
+        ahead = arrays[AHEAD]
+        digests = arrays[DIGESTS]
+        usual = arrays[USUAL]
+        checks += [
+            usual.shape == numbers.shape and usual.dtype == np.float64,
+            bool((usual > 0).all()),
+            ahead.shape == (*digests.shape[:1], len(spec.members), steps),
+            ahead.dtype.kind == "f",
+            digests.shape[1:] == (32,) and digests.dtype == np.uint8,
+        ]
+    if not all(checks):
+        raise ValueError(
+            f"its arrays must be of {len(spec.members)} models, {count} series and "
+            f"{steps} steps"
+        )
+
+
+def _loaded(trained: Recipe, member: Member, path: Path) -> Predict:
+    """Return a member's forecast with the weights of a file.
+
+    The weights are tried on one window: a file from elsewhere may hold numbers of
+    another model.
+
+    Raises:
+        UnrollError: the weights are missing, damaged or of another model.
+    """
+    predict = trained.load(member.problem.model_dump(), path, seal.CURE)
+    if member.experiment.training.method == "none":
+        return predict
+    window = np.zeros((1, *member.problem.input_shape), np.float32)
+    try:
+        outputs = np.asarray(predict(window), np.float64)
+        if outputs.size != member.problem.outputs or not np.isfinite(outputs).all():
+            raise ValueError(f"{outputs.size} numbers are forecast, or none")
+    # NumPy and scikit-learn raise their own errors.
+    except Exception as error:  # noqa: BLE001
+        raise damaged(path.with_name(f"{path.name}.npz"), error, seal.CURE) from None
+    return predict
+
+
+def require_levels(levels: object) -> None:
+    """Raise UsageError unless `levels` are several levels (`require_level`)."""
+    if not isinstance(levels, list | tuple | np.ndarray):
+        raise UsageError(
+            f"levels must be numbers such as (0.5, 0.9). Received: {levels!r}"
+        )
+    for level in levels:
+        require_level(level)
+
+
+def require_level(level: float) -> None:
+    """Raise UsageError if a level is not in `prediction_intervals.LEVELS`."""
+    if (
+        not isinstance(level, float)
+        or round(level, 9) not in prediction_intervals.LEVELS
+    ):
+        raise UsageError(
+            "the level must be 0.01 to 0.99, a whole number of percent, such as 0.8. "
+            f"Received: {level!r}"
+        )

@@ -1,0 +1,753 @@
+"""The scores of all models, the comparison, and the choice of the model that forecasts.
+
+All are computed from one long table of forecasts. Models are chosen on the earlier half
+of the cutoffs and compared on the later half, so that the choice does not favour any
+model (docs/decisions/own-series.md).
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import pydantic
+
+from pipeline.config.params import Experiment
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Array
+from pipeline.data.timestamps import shown
+from pipeline.errors import UnrollError
+from pipeline.evaluation.intervals import Part
+from pipeline.evaluation.verdict_rule import Word
+from pipeline.validation import Strict, Timestamp
+from unroll.series import backtest, combination, pairwise, prediction_intervals
+from unroll.series.backtest import Plan
+from unroll.series.combination import ENSEMBLE
+from unroll.series.models.recipes import card
+from unroll.series.options import Objective
+from unroll.series.pairwise import (
+    FEWEST_SERIES,
+    POWER,
+    SEASON,
+    WEEK,
+    Errors,
+    Interval,
+    ModelComparison,
+)
+
+DEVIATIONS = "standard deviations"
+"""The unit of errors over several series: standard deviations of their train rows."""
+
+USUAL_CHANGES = "usual changes"
+"""The unit of errors of whole series: usual changes from one cycle to the next."""
+
+MIN_MEMBERS = 3
+"""Smallest number of models that are combined; of whole series two are enough."""
+
+MARGIN = 2 / 3
+"""Largest MAE, relative to the combination's, at which a single model is preferred.
+
+A smaller lead did not outlast its season on any file that was tried
+(docs/decisions/own-series.md)."""
+
+LEVELS = (0.2, 0.4, 0.6, 0.8)
+"""Coverages of the intervals whose ends are deciles."""
+
+DECILES = [number / 10 for number in range(1, 10)]
+"""The quantiles of the weighted quantile loss."""
+
+MEASURE: Mapping[Objective, str] = {"median": "mae", "mean": "rmse"}
+"""Objective -> the score by which models are chosen and compared."""
+
+Size = Annotated[float, pydantic.Field(ge=0)]
+"""The size of an error."""
+
+SHOWN = 0.9995
+"""Largest error, relative to another's, that is shown as less: by -0.1 %."""
+
+DAY = np.timedelta64(1, "D")
+
+DAYS_OF_MONTH = 365.25 / 12
+"""Days of a month, on average."""
+
+MOST_SERIES = 100
+"""Largest number of series whose quantiles are scored; more would take minutes."""
+
+
+def factor(deviations: Mapping[str, float], *, whole: bool = False) -> float:
+    """Return what turns an error in `deviations` into `Board.unit`."""
+    several = len(deviations) > 1
+    return 1.0 if several or whole else next(iter(deviations.values()))
+
+
+def in_months(days: float) -> str:
+    """Return a number of days in months, as text."""
+    months = max(1, round(days / DAYS_OF_MONTH))
+    return "a month" if months == 1 else f"{months:,} months"
+
+
+class ModelScores(Interval):
+    """A model's scores on the later half of the cutoffs; its forecast is the mean over
+    its seeds.
+
+    Attributes:
+        mae: the mean absolute error, in `Board.unit`.
+        rmse: the root of the mean squared error, in `Board.unit`.
+        bias: the sum of all forecasts relative to that of the truth: -.1 is a tenth too
+            low; None if values may lie below 0.
+        earlier: the MAE, or for the objective "mean" the RMSE, on the earlier half, by
+            which models are chosen.
+        wql: the weighted quantile loss over the deciles of all series, in the target's
+            unit; None if too few errors are known.
+        coverage: the fraction of values inside 90 % intervals; None if too few errors
+            are known.
+        recurrent: whether the model has a recurrent cell.
+        seeds: number of seeds that the model was fitted with.
+        seed_variance: the part of the variance of the error's logarithm that is due to
+            seeds.
+        change: the error relative to that of `Board.opponent`: -0.04 is 4 % less; None
+            for the opponent.
+        low: the lower end of the change's 95 % interval; None if there is none.
+        high: the upper end of the interval.
+    """
+
+    mae: Size
+    rmse: Size
+    bias: float | None
+    earlier: Size
+    wql: Size | None
+    coverage: Annotated[float, pydantic.Field(ge=0, le=1)] | None
+    recurrent: bool
+    seeds: int
+    seed_variance: float
+
+
+class Board(Strict):
+    """The leaderboard: the scores of all models, and the models of the comparison.
+
+    Attributes:
+        unit: the unit of errors: the target's, `DEVIATIONS` for several series, or
+            `USUAL_CHANGES` for whole series.
+        middle: the timestamp of the first cutoff of the later half.
+        days: number of days that the later half spans.
+        block_days: the days of a block: a week, or the horizon if it is longer.
+        deviations: name of a series -> its standard deviation, or the size of its usual
+            changes if it is seen as a whole; errors are divided by it when models are
+            compared.
+        models: name -> scores, the smallest error first; also of `ENSEMBLE`.
+        members: the models that `ENSEMBLE` combines; empty without `ENSEMBLE`.
+        network: the best recurrent model of the earlier half; None if there is none.
+        opponent: the best model without recurrence of the earlier half.
+        naive: the best naive model of the earlier half; None if there is none.
+        rival: the best model of the earlier half that is neither recurrent nor naive;
+            None if there is none.
+        comparison: the network compared with the opponent; None without a network.
+        with_naive: `network` and `rival` -> the comparison with `naive`.
+        champion: the model that forecasts.
+        objective: what a forecast is, and so by which error models are judged.
+        whole: whether models see whole series. Blocks are then series, and all series
+            choose and compare: there are few models to choose from, and the mean of
+            several is preferred to a single one, so the choice favours little.
+        untrained: networks that had too few rows to be trained.
+        monthly: whether rows lie a month or several months apart.
+        naives: all naive models.
+    """
+
+    unit: str
+    middle: Timestamp
+    days: Annotated[float, pydantic.Field(ge=0, le=1e6)]
+    block_days: Annotated[float, pydantic.Field(gt=0, le=1e6)]
+    deviations: Annotated[
+        dict[str, Annotated[float, pydantic.Field(gt=0)]],
+        pydantic.Field(min_length=1),
+    ]
+    models: dict[str, ModelScores]
+    members: list[str]
+    network: str | None
+    opponent: str
+    naive: str | None
+    rival: str | None
+    comparison: ModelComparison | None
+    with_naive: dict[str, ModelComparison]
+    champion: str
+    objective: Objective = "median"
+    whole: bool = False
+    untrained: list[str] = pydantic.Field(default=[])
+    monthly: bool = False
+    naives: list[str] = pydantic.Field(default=[])
+
+    @property
+    def word(self) -> Word | None:
+        """The verdict on recurrence; None if recurrence was not tried."""
+        return None if self.comparison is None else self.comparison.word
+
+    @property
+    def unbeaten(self) -> bool:
+        """True if no other model is better than the best naive model."""
+        leads = [compared.better for compared in self.with_naive.values()]
+        return bool(leads) and not any(leads)
+
+    @property
+    def ahead(self) -> dict[str, tuple[str, str]]:
+        """A role, such as "network" -> the model of its kind with the least error, and
+        the one that was chosen.
+
+        It has those roles alone whose model another one is ahead of: models are chosen
+        on the earlier half of the cutoffs, and have their errors on the later half.
+        """
+        others = [name for name, own in self.models.items() if not own.recurrent]
+        networks = [name for name in self.models if name not in others]
+        fitted = [name for name in others if name not in self.naives]
+        roles = {
+            "network": (self.network, networks),
+            "opponent": (self.opponent, others),
+            "naive": (self.naive, self.naives),
+            "rival": (self.rival, fitted),
+        }
+        found = {}
+        for role, (chosen, kind) in roles.items():
+            best = min(kind, key=self.error, default=chosen)
+            if chosen and best and self.error(best) < SHOWN * self.error(chosen):
+                found[role] = (best, chosen)
+        return found
+
+    @property
+    def factor(self) -> float:
+        """What turns an error in `deviations` into `unit`."""
+        return factor(self.deviations, whole=self.whole)
+
+    @property
+    def champions(self) -> list[str]:
+        """The models that the champion combines, or the champion alone."""
+        return self.members if self.champion == ENSEMBLE else [self.champion]
+
+    @property
+    def block_length(self) -> np.timedelta64:
+        """The length of a block."""
+        return np.timedelta64(round(self.block_days * 86_400), "s")
+
+    @property
+    def block_name(self) -> str:
+        """The name of blocks, such as "weeks"."""
+        if self.whole:
+            return "series"
+        if self.block_length == WEEK:
+            return "weeks"
+        if self.monthly:
+            return f"stretches of {in_months(self.block_days)}"
+        return f"stretches of {self.block_days:.3g} days"
+
+    def check(self) -> None:
+        """Raise ValueError unless all models of the comparison have scores."""
+        fitted = [side for side in (self.network, self.rival) if side is not None]
+        named = [self.opponent, self.champion, *self.members, *fitted]
+        named += filter(None, [self.naive])
+        named += self.naives
+        unknown = [name for name in named if name not in self.models]
+        if unknown:
+            raise ValueError(f"models must have {unknown[0]!r:.80}")
+        if (self.comparison is None) != (self.network is None):
+            raise ValueError("comparison must be null without a network, and only then")
+        expected = fitted if self.naive is not None else []
+        if {*self.with_naive} != {*expected}:
+            raise ValueError(f"with_naive must compare {expected}")
+        if not self.champions:
+            raise ValueError(f"members must have models for the champion {ENSEMBLE}")
+
+    def later(self, forecasts: pd.DataFrame) -> pd.DataFrame:
+        """Return the forecasts that models are compared by.
+
+        They are those of the later half of the cutoffs, or all of whole series.
+        """
+        return forecasts[forecasts["cutoff"] >= np.datetime64(self.middle)]
+
+    def errors(self, later: pd.DataFrame) -> Errors:
+        """Return the errors of some forecasts, also of models that have no scores."""
+        length = None if self.whole else self.block_length
+        by_block = pairwise.errors_by_block(
+            later, self.deviations, length, self.objective
+        )
+        seeds = {
+            name: Part(scores.seed_variance, scores.seeds)
+            for name, scores in self.models.items()
+        }
+        return Errors(by_block, self.days, seeds, self.objective)
+
+    def error(self, name: str) -> float:
+        """Return the error of a model by which models are judged."""
+        scores = self.models[name]
+        return scores.rmse if self.objective == "mean" else scores.mae
+
+
+def naive_of(experiments: Mapping[str, Experiment]) -> list[str]:
+    """Return the names of the models that learn nothing."""
+    return [name for name, model in experiments.items() if card(model).kind == "naive"]
+
+
+def recurrent_of(experiments: Mapping[str, Experiment]) -> list[str]:
+    """Return the names of the models that have a recurrent cell."""
+    return [
+        name for name, model in experiments.items() if card(model).kind == "recurrent"
+    ]
+
+
+def board(
+    dataset: Dataset,
+    table: pd.DataFrame,
+    experiments: Mapping[str, Experiment],
+    plan: Plan,
+) -> tuple[pd.DataFrame, Board]:
+    """Score all models and their combination, compare them, and choose who forecasts.
+
+    Args:
+        dataset: the series.
+        table: the forecasts of all models, as `training.cross_validate` returns them.
+        experiments: the models.
+        plan: the cutoffs of the table.
+
+    Returns:
+        The mean forecasts over seeds, also of the combination: unique_id, ds, cutoff,
+        model, y and y_hat, of each model in the order of the table; and the board.
+
+    Raises:
+        UnrollError: nothing was measured in one half of the cutoffs, or all models are
+            recurrent.
+    """
+    by_value = ["unique_id", "ds", "cutoff", "model"]
+    values = table.groupby(by_value, sort=False, as_index=False)
+    forecasts = values[["y", "y_hat"]].mean()
+    deviations = {
+        name or dataset.name: scale.std for name, scale in dataset.scales.items()
+    }
+    objective = pairwise.objective_of(dataset)
+    middle, end = _halves(dataset, forecasts, plan)
+
+    # The earlier half of the cutoffs chooses models.
+    earlier = _errors_before(end, forecasts, deviations, objective)
+    planned = dataset.fitted is not None and bool(dataset.fitted.windows.future)
+    members = _members(experiments, earlier, plan, planned=planned)
+    if members:
+        shares = shares_of(members, experiments, plan)
+        combined = _combined(dataset, forecasts, members, plan, shares)
+        earlier |= _errors_before(end, combined, deviations, objective)
+        forecasts = pd.concat([forecasts, combined], ignore_index=True)
+    network, opponent, naive, rival = _chosen(dataset, experiments, earlier)
+
+    # The later half compares them.
+    later = forecasts[forecasts["cutoff"] >= middle]
+    length, days = _blocks(later, deviations, plan)
+    errors = Errors(
+        pairwise.errors_by_block(later, deviations, length, objective),
+        days,
+        seed_parts(table[table["cutoff"] >= middle], deviations, objective),
+        objective,
+    )
+    unit = factor(deviations, whole=plan.whole)
+    judged = pairwise.scores(later, deviations)
+    quantiles = _Quantiles(dataset, deviations, middle, plan)
+    models = {}
+    for name, error in earlier.items():
+        names = members if name == ENSEMBLE else [name]
+        own = [forecasts[forecasts["model"] == each] for each in (name, *names)]
+        wql, coverage = quantiles.scores(*own)
+        models[name] = ModelScores(
+            **judged_by(judged.loc[name], unit),
+            **errors.against(name, opponent),
+            earlier=unit * error,
+            wql=wql,
+            coverage=coverage,
+            recurrent=name in recurrent_of(experiments),
+        )
+    sides = [side for side in (network, rival) if side is not None]
+    rows = None if dataset.fitted is None else dataset.fitted.cleaning.rows
+    found = Board(
+        unit=_unit(dataset, plan),
+        middle=shown(middle),
+        days=days,
+        block_days=1.0 if length is None else float(length / DAY),
+        deviations=deviations,
+        models=by_error(models, objective),
+        members=members,
+        network=network,
+        opponent=opponent,
+        naive=naive,
+        rival=rival,
+        comparison=None if network is None else errors.compared(network, opponent),
+        with_naive={side: errors.compared(side, naive) for side in sides if naive},
+        champion=opponent,
+        objective=objective,
+        whole=plan.whole,
+        monthly=isinstance(rows, str) and rows != "business",
+        naives=naive_of(experiments),
+    )
+    return forecasts, found.model_copy(update={"champion": champion(found)})
+
+
+def _halves(
+    dataset: Dataset, forecasts: pd.DataFrame, plan: Plan
+) -> tuple[np.datetime64, np.datetime64]:
+    """Return the first cutoff that compares models, and the first that chooses none.
+
+    They are the same, but of whole series, where all cutoffs choose and compare.
+
+    Raises:
+        UnrollError: nothing was measured in one half of the cutoffs.
+    """
+    cutoffs = forecasts["cutoff"].drop_duplicates().to_numpy()
+    middle = pairwise.middle(cutoffs)
+    end = middle
+    if plan.whole:
+        middle = cutoffs.min()
+        end = cutoffs.max() + WEEK
+    measured = forecasts["cutoff"][forecasts["y"].notna()]
+    halves = {"earlier": measured < end, "later": measured >= middle}
+    for half, known in halves.items():
+        if not known.any():
+            raise UnrollError(
+                f"{dataset.name}: no value was measured after the cutoffs of the "
+                f"{half} half; add rows, or leave out rows without a target"
+            )
+    return middle, end
+
+
+def _errors_before(
+    end: np.datetime64,
+    forecasts: pd.DataFrame,
+    deviations: Mapping[str, float],
+    objective: Objective,
+) -> dict[str, float]:
+    """Return the error of each model at the cutoffs before `end`, in `deviations`."""
+    choosing = forecasts[forecasts["cutoff"] < end]
+    errors = pairwise.scores(choosing, deviations)[MEASURE[objective]]
+    return {str(name): float(error) for name, error in errors.items()}
+
+
+def _unit(dataset: Dataset, plan: Plan) -> str:
+    """Return `Board.unit`."""
+    if plan.whole:
+        return USUAL_CHANGES
+    return dataset.scale.unit if len(dataset.scales) == 1 else DEVIATIONS
+
+
+def _blocks(
+    later: pd.DataFrame, deviations: Mapping[str, float], plan: Plan
+) -> tuple[np.timedelta64 | None, float]:
+    """Return the length of blocks, and the days that they span.
+
+    Of whole series each series is a block, without a length. A panel of enough series
+    counts as long enough for an interval.
+    """
+    if plan.whole:
+        return None, float(SEASON if len(deviations) >= FEWEST_SERIES else 0)
+    days = pairwise.span(later["cutoff"].to_numpy()) / DAY
+    horizon = (later["ds"] - later["cutoff"]).max()
+    return max(WEEK, horizon.to_timedelta64()), float(days)
+
+
+def shares_of(
+    members: Sequence[str], experiments: Mapping[str, Experiment], plan: Plan
+) -> dict[str, float]:
+    """Return the fixed share of each member; none if errors weigh members."""
+    if not plan.whole:
+        return {}
+    return combination.fixed_shares(
+        {name: card(experiments[name]).kind == "network" for name in members}
+    )
+
+
+def champion(board: Board) -> str:
+    """Return the model that forecasts, without recurrence unless recurrence helps."""
+    if board.naive is not None and board.unbeaten:
+        return board.naive
+    if board.network is not None and board.word == Word.HELPS:
+        return board.network
+    return board.opponent
+
+
+def _chosen(
+    dataset: Dataset,
+    experiments: Mapping[str, Experiment],
+    earlier: Mapping[str, float],
+) -> tuple[str | None, str, str | None, str | None]:
+    """Return network, opponent, naive and rival, as in `Board`, by the earlier MAE."""
+
+    def best(names: Iterable[str]) -> str | None:
+        return min(names, key=earlier.__getitem__, default=None)
+
+    recurrent = recurrent_of(experiments)
+    unfitted = naive_of(experiments)
+    network = best(recurrent)
+    naive = best(unfitted)
+    rival = best(name for name in experiments if name not in [*recurrent, *unfitted])
+    if rival is not None and ENSEMBLE in earlier:
+        single = earlier[rival] <= MARGIN * earlier[ENSEMBLE]
+        rival = rival if single else ENSEMBLE
+    opponent = best(name for name in (rival, naive) if name)
+    if opponent is None:
+        raise UnrollError(
+            f"{dataset.name}: all models are recurrent; add a model without recurrence"
+        )
+    return network, opponent, naive, rival
+
+
+def _members(
+    experiments: Mapping[str, Experiment],
+    errors: Mapping[str, float],
+    plan: Plan,
+    *,
+    planned: bool = False,
+) -> list[str]:
+    """Choose the models to combine; none if there are fewer than `MIN_MEMBERS`.
+
+    The combination has no recurrence, so recurrent networks are no members. All other
+    fitted models are. Models without a fit are naive or statistical, and the best of
+    each family is a member, by the MAE of the earlier half.
+
+    If rows are weeks or months, statistical models look back for years (option
+    `history`). Then the members are these models, and boosting of differences to the
+    year before (`base: cycle`), since the other models follow no trend.
+
+    If columns are known beforehand (`planned`), a model that cannot see them is a member
+    only if its error is below that of all models that see them. If that holds for a
+    statistical model that looks back for years, the columns do not help, and members are
+    as above.
+
+    Of whole series all fitted models without recurrence are members.
+    """
+    recurrent = recurrent_of(experiments)
+    candidates = [name for name in errors if name not in recurrent]
+    if plan.whole:
+        naive = naive_of(experiments)
+        members = [name for name in experiments if name in {*candidates} - {*naive}]
+        return members if len(members) > 1 else []
+    options = {name: experiments[name].model.options for name in candidates}
+    if planned:
+        seeing = [name for name in candidates if options[name].get("known")]
+        least = min((errors[name] for name in seeing), default=math.inf)
+        candidates = [
+            name for name in candidates if name in seeing or errors[name] < least
+        ]
+    if any(options[name].get("history") for name in candidates):
+        members = []
+        for name, option in options.items():
+            if option.get("history") or option.get("base") == "cycle":
+                members.append(name)
+    else:
+        best: dict[str, str] = {}
+        for name in sorted(candidates, key=errors.__getitem__):
+            fitted = experiments[name].training.method != "none"
+            best.setdefault(name if fitted else experiments[name].model.family, name)
+        members = list(best.values())
+    return sorted(members) if len(members) >= MIN_MEMBERS else []
+
+
+def _combined(
+    dataset: Dataset,
+    forecasts: pd.DataFrame,
+    members: Sequence[str],
+    plan: Plan,
+    shares: Mapping[str, float],
+) -> pd.DataFrame:
+    """Return the rows of the combination of some models."""
+    delay = backtest.delay(dataset, plan.stride)
+    by_model = [forecasts[forecasts["model"] == name] for name in members]
+    rows = by_model[0]
+    values = combination.combined(
+        np.stack([_by_origin(own["y_hat"], delay) for own in by_model]),
+        _by_origin(rows["y"], delay),
+        _by_origin(rows["unique_id"], delay)[:, 0],
+        delay,
+        pairwise.objective_of(dataset),
+        [*shares.values()],
+    )
+    lowest = rows["unique_id"].map(backtest.lowest_forecasts(dataset))
+    return rows.assign(model=ENSEMBLE, y_hat=np.maximum(values.ravel(), lowest))
+
+
+def _by_origin(column: "pd.Series[Any]", delay: Array) -> Array:
+    """Return a column of a model's rows as (origins, steps)."""
+    return np.asarray(column.to_numpy().reshape(-1, len(delay)))
+
+
+def judged_by(row: "pd.Series[float]", unit: float) -> dict[str, Any]:
+    """Return a model's row of `pairwise.scores` as scores.
+
+    Args:
+        row: the row.
+        unit: `Board.unit`, in standard deviations.
+    """
+    bias = row["bias"]
+    return {
+        "mae": float(unit * row["mae"]),
+        "rmse": float(unit * row["rmse"]),
+        "bias": float(bias) if np.isfinite(bias) else None,
+    }
+
+
+def by_error(
+    models: Mapping[str, ModelScores], objective: Objective
+) -> dict[str, ModelScores]:
+    """Return models in the order of their errors, the smallest first."""
+    measure = MEASURE[objective]
+    return dict(sorted(models.items(), key=lambda model: getattr(model[1], measure)))
+
+
+def seed_parts(
+    rows: pd.DataFrame, deviations: Mapping[str, float], objective: Objective
+) -> dict[str, Part]:
+    """Return the part of the variance of each model's error that is due to seeds.
+
+    Args:
+        rows: forecasts, with the column seed.
+        deviations: unique_id -> the standard deviation of the series.
+        objective: decides whether errors are squared.
+    """
+    errors = pairwise.in_deviations(rows, deviations, objective)
+    means = errors.groupby([rows["model"], rows["seed"]]).mean()
+    means **= 1 / POWER[objective]
+    return {
+        str(name): pairwise.seed_part(own.to_numpy())
+        for name, own in means.groupby(level="model")
+    }
+
+
+@dataclass(frozen=True)
+class _Quantiles:
+    """Scores the quantiles of forecasts: the weighted quantile loss, and the coverage.
+
+    Attributes:
+        dataset: the series.
+        deviations: unique_id -> what its errors are divided by.
+        middle: the first cutoff of the later half.
+        plan: the cutoffs.
+    """
+
+    dataset: Dataset
+    deviations: Mapping[str, float]
+    middle: np.datetime64
+    plan: Plan
+
+    def scores(
+        self, rows: pd.DataFrame, *by_member: pd.DataFrame
+    ) -> tuple[float | None, float | None]:
+        """Return a model's weighted quantile loss and the coverage of 90 % intervals.
+
+        Both are None if too few errors are known for an interval.
+
+        Args:
+            rows: the forecasts of the model.
+            by_member: those of the models that it combines, or its own.
+        """
+        delay = backtest.delay(self.dataset, self.plan.stride)
+        truth = _by_origin(rows["y"], delay)
+        forecasts = _by_origin(rows["y_hat"], delay)
+        if self.plan.whole:
+            members = np.stack([_by_origin(own["y_hat"], delay) for own in by_member])
+            offsets = self._pooled(rows, truth - forecasts, members)
+        else:
+            offsets = self._of_each(rows, truth, forecasts, delay)
+        held = prediction_intervals.inside(truth - forecasts, offsets)
+        known = np.isfinite(held)  # (origins, steps)
+        if not known.any():
+            return None, None
+        # The outermost offsets are those of the 90 % interval; the forecast itself is
+        # the median.
+        offsets = np.insert(offsets[..., 1:-1], len(LEVELS), 0.0, axis=-1)
+        lowest = rows["unique_id"].map(backtest.lowest_forecasts(self.dataset))
+        ends = _by_origin(lowest, delay)
+        deciles = np.maximum(forecasts[..., None] + offsets, ends[..., None])
+        wql = prediction_intervals.weighted_quantile_loss(
+            truth[known], deciles[known], DECILES
+        )
+        return wql, float(held[known].mean())
+
+    def _of_each(
+        self, rows: pd.DataFrame, truth: Array, forecasts: Array, delay: Array
+    ) -> Array:
+        """Return the quantiles (origins, steps, quantiles) of the errors of each series.
+
+        They are infinite before the later half, at closed times, and of other series
+        than at most `MOST_SERIES`.
+        """
+        later = _by_origin(rows["cutoff"] >= self.middle, delay)
+        places = backtest.positions(self.dataset, rows["ds"]).reshape(truth.shape)
+        levels = (*LEVELS, prediction_intervals.USUAL)
+        found = np.full((*truth.shape, 2 * len(levels)), np.inf)
+        numbers = rows["unique_id"].factorize()[0].reshape(-1, len(delay))[:, 0]
+        stacks = combination.stacks(numbers)
+        every = math.ceil(sum(map(len, stacks)) / MOST_SERIES)
+        stacks = [stack[::every] for stack in stacks]  # (series, origins)
+        errors = np.full(truth.shape, np.nan)
+        for some in stacks:
+            errors[some] = prediction_intervals.of_open(
+                truth[some] - forecasts[some], truth[some], places[some]
+            )
+        sizes = self._levels(rows, forecasts)
+        earlier = _by_origin(rows["ds"] < self.middle, delay)
+        known = np.where(earlier, errors, np.nan)
+        sizes **= prediction_intervals.growth(known, sizes, numbers)
+        errors /= sizes
+        for some in stacks:
+            positions = np.pad(places[some], ((0, 0), (0, 1), (0, 0)))
+            since = int(later[some][..., 0].argmax(axis=1).min())
+            offsets = prediction_intervals.quantiles(
+                errors[some], levels, delay, since, positions
+            )
+            offsets = offsets[:, :-1] * sizes[some][..., None]
+            counts = later[some] & np.isfinite(errors[some])
+            found[some] = np.where(counts[..., None], offsets, np.inf)
+        return found
+
+    def _levels(self, rows: pd.DataFrame, forecasts: Array) -> Array:
+        """Return `SeriesQuestion.levels` of forecasts (origins, steps)."""
+        levels = np.ones(forecasts.shape)
+        names = rows["unique_id"].to_numpy().reshape(forecasts.shape)[:, 0]
+        for name, question in backtest.questions(self.dataset).items():
+            own = names == name
+            levels[own] = question.levels(forecasts[own])
+        return levels
+
+    def _pooled(self, rows: pd.DataFrame, errors: Array, members: Array) -> Array:
+        """Return the quantiles (origins, steps, quantiles) of the errors of all series.
+
+        Those of every second series are made from the errors of the others, and the
+        other way round. They are infinite if there are fewer than `FEWEST_SERIES`.
+        """
+        levels = (*LEVELS, prediction_intervals.USUAL)
+        names = rows["unique_id"].unique()
+        if len(names) < FEWEST_SERIES:
+            return np.full((*errors.shape, 2 * len(levels)), np.inf)
+        of_origin = rows["unique_id"].iloc[:: errors.shape[1]]
+        std = of_origin.map(self.deviations).to_numpy()
+        usual = std * backtest.usual_changes(self.dataset, self.plan)
+        measured = prediction_intervals.measures(usual[:, None], members)
+        is_even = of_origin.isin(names[::2]).to_numpy()
+        offsets = np.empty((*errors.shape, 2 * len(levels)))
+        for own in (is_even, ~is_even):
+            exponent = prediction_intervals.of_whole(errors[~own], measured[:, ~own])
+            sizes = prediction_intervals.sizes_of_whole(measured, exponent)
+            ends = prediction_intervals.pooled((errors / sizes)[~own], levels)
+            offsets[own] = ends * sizes[own][..., None]
+        return offsets
+
+
+def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:
+    """Return the MAE of each model in each block of the later half, in `board.unit`.
+
+    Args:
+        forecasts: unique_id, ds, cutoff, model, y and y_hat, the mean over seeds.
+        board: the leaderboard of these forecasts.
+
+    Returns:
+        A row for each block, by its first cutoff, and a column for each model; the
+        index is called `Board.block_name`.
+    """
+    later = board.later(forecasts)
+    errors = pairwise.errors_by_block(later, board.deviations, board.block_length)
+    means = board.factor * errors["sum"] / errors["count"]
+    by_model = means.unstack(level=0)  # noqa: PD010 - there is one value for each
+    first = later["cutoff"].min().to_datetime64()
+    by_model.index = pd.DatetimeIndex(first + by_model.index * board.block_length)
+    return by_model.rename_axis(index=board.block_name, columns=None)

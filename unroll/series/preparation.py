@@ -1,0 +1,497 @@
+"""The series of a file as a data set: cut into windows, or as a whole.
+
+Series with rows enough are cut into windows of equal length, at the timestamps of all
+series. Other series, and panels of months, are seen as a whole: a window of such a
+series reaches back to its first row, and each series has its own timestamps.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data import row_calendar
+from pipeline.data.dataset import Dataset, Scale
+from pipeline.data.examples import Array, Windows, ceil_div
+from pipeline.data.preparations.series import from_table
+from pipeline.data.row_options import (
+    ALONE,
+    Cleaning,
+    CsvFormat,
+    Preprocessing,
+    Statistics,
+    WindowSpec,
+)
+from pipeline.data.timestamps import shown
+from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
+from unroll.series import rows
+from unroll.series.options import argument
+from unroll.series.question import Proposal, train_share
+from unroll.series.reading.file_rows import table_of
+from unroll.series.reading.profile import FileProfile
+from unroll.series.rows import Window, fill_limit
+from unroll.series.spec import SeriesQuestion
+
+MOST_WINDOWS = 25_000
+"""Largest number of windows that a model learns from.
+
+Of more windows only every second, third, ... is taken."""
+
+MOST_NAMED = 5
+"""The most series that are named with the reasons why they cannot be used."""
+
+ROUNDING = 1e-9
+"""Changes of this share of the values, or less, are rounding."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Some series of a file, ready for models.
+
+    Attributes:
+        dataset: the series.
+        whole: whether models see whole series, not windows of equal length.
+        left_out: name of a series that cannot be used -> why.
+        unfinished: the timestamp of a target before others that are known beforehand,
+            which does not count, since its period is not over.
+    """
+
+    dataset: Dataset
+    whole: bool
+    left_out: Mapping[str, str]
+    unfinished: np.datetime64 | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the series; a single one is called `ALONE`."""
+        return [*fitted_of(self.dataset).series]
+
+    @property
+    def lengths(self) -> Array:
+        """(series,) the number of rows of each series."""
+        rows_of = np.bincount(np.asarray(self.dataset.series_id))
+        horizon = fitted_of(self.dataset).windows.horizon
+        return np.asarray(rows_of - horizon if self.whole else rows_of)
+
+    @property
+    def until(self) -> np.datetime64:
+        """The number of the last measured row (`row_calendar.numbered`)."""
+        fitted = fitted_of(self.dataset)
+        stamps = np.asarray(self.dataset.stamps)
+        last = stamps[np.isfinite(np.asarray(self.dataset.truth))].max(keepdims=True)
+        moments = last.astype("datetime64[ms]")
+        numbers = row_calendar.numbered(moments, fitted.cleaning, fitted.csv.time_zone)
+        return np.datetime64(numbers[0])
+
+    @property
+    def mostly_zero(self) -> int:
+        """The number of series whose median is 0."""
+        truth = np.asarray(self.dataset.truth)
+        medians = pd.Series(truth).groupby(self.dataset.series_id).median()
+        return int((medians == 0).sum())
+
+
+def fitted_of(dataset: Dataset) -> Preprocessing:
+    """Return how rows are prepared.
+
+    Raises:
+        UnrollError: the data set is no series of a file.
+    """
+    if dataset.fitted is None:
+        raise UnrollError(f"{dataset.name} is no series of a file")
+    return dataset.fitted
+
+
+def options(
+    profile: FileProfile, proposal: Proposal, leave_out: Collection[str] = ()
+) -> tuple[CsvFormat, Cleaning, WindowSpec]:
+    """Return how a file is read, its rows are cleaned, and its windows are cut.
+
+    Args:
+        profile: the profile of the file.
+        proposal: the question.
+        leave_out: the names of series to leave out.
+    """
+    target = profile.columns[proposal.target]
+    kept = {*profile.inputs, proposal.target, profile.series_id}
+    words = [name for name in profile.inputs if not profile.columns[name].numeric]
+    missing = [*profile.missing] or None
+    if missing is None and (words or proposal.future):
+        # An empty word is no category, and rows of known values to come have no target.
+        missing = [""]
+    csv = profile.form.model_copy(
+        update={
+            "target": proposal.target,
+            "series_id": profile.series_id,
+            "leave_out": sorted(leave_out),
+            "drop": [name for name in profile.columns if name not in kept],
+            "categories": words,
+            "missing": missing,
+        }
+    )
+    has_gaps = bool(profile.missing or profile.gaps or profile.series_id)
+    cycle = proposal.cycles[0] if proposal.cycles else None
+    spacing = profile.freq * proposal.step
+    cleaning = Cleaning(
+        spacing=spacing,
+        fill=fill_limit(spacing) if has_gaps else None,
+        repeat=cycle if has_gaps else None,
+        rows=profile.calendar,
+        timestep=proposal.step,
+        aggregate=proposal.aggregate,
+    )
+    windows = WindowSpec(
+        lookback=proposal.lookback,
+        horizon=proposal.horizon,
+        stride=ceil_div(profile.rows, MOST_WINDOWS * proposal.step),
+        unit=target.unit,
+        quantity=target.quantity,
+        week=bool(proposal.day) or profile.calendar == "business",
+        overlap=True,
+        partial=True,
+        begun=bool(profile.series_id),
+        future=proposal.future,
+        holidays=proposal.holidays,
+    )
+    return csv, cleaning, windows
+
+
+def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Prepared:
+    """Cut the rows of files into windows.
+
+    The first half of the rows is the split "train".
+
+    Args:
+        name: the name of the data set.
+        profile: the profile of the files, with their rows.
+        proposal: the question.
+
+    Raises:
+        UnrollError: the rows do not suffice; the text says what would help.
+        UsageError: horizon, lookback and step do not go together.
+    """
+    form, _, _ = options(profile, proposal)
+    table = table_of(replace(profile.file, form=form))
+    unfinished = None
+    if profile.unfinished is None and not proposal.asked.keep_last:
+        table, unfinished = rows.only_over(table, form)
+
+    def windows_of(asked: Proposal, leave_out: Collection[str] = ()) -> Dataset:
+        csv, cleaning, windows = options(profile, asked, leave_out)
+        share = train_share(profile, proposal)
+        return from_table(name, table, csv, cleaning, windows, share)
+
+    left_out: Mapping[str, str] = {}
+    try:
+        dataset = windows_of(proposal)
+    except UnusableSeriesError as error:
+        left_out = error.reasons
+        _require_some(error, profile)
+        dataset = windows_of(proposal, left_out)
+    except ValueError as error:
+        raise UsageError(
+            f"{error}; pass other values of {argument('horizon')}, "
+            f"{argument('lookback')} or {argument('step')}"
+        ) from None
+    except UnrollError as error:
+        raise UnrollError(f"{error}; {_cure(windows_of, proposal)}") from None
+    if proposal.by_multiples:
+        dataset = _from_zero(dataset)
+    return Prepared(dataset, False, {**left_out, **_over(dataset)}, unfinished)
+
+
+def _over(dataset: Dataset) -> dict[str, str]:
+    """Return name of a series without a value in the last horizon -> when it had one."""
+    fitted = fitted_of(dataset)
+    truth = np.asarray(dataset.truth).reshape(len(fitted.series), -1)
+    stamps = np.asarray(dataset.stamps)
+    reasons = {}
+    for name, values in zip(fitted.series, truth, strict=True):
+        last = np.flatnonzero(np.isfinite(values))[-1]
+        if last + fitted.windows.ahead[-1] < len(values):
+            reasons[name] = f"it was measured last at {shown(stamps[last])}"
+    return reasons
+
+
+def _require_some(error: UnusableSeriesError, profile: FileProfile) -> None:
+    """Raise UnrollError if no series can be used, or names may be no names of series."""
+    file = profile.file.paths[0].name
+    doubtful = profile.reasons.get("series_id")
+    if doubtful is not None:
+        told_apart = f"its series are told apart by {profile.series_id!r}; {doubtful}"
+        raise UnrollError(
+            f"{file}: {some_reasons(error.reasons)}; {told_apart}"
+        ) from None
+    if error.every:
+        raise UnrollError(
+            f"{file}: none of the series can be used "
+            f"({some_reasons(error.reasons)}); add rows"
+        ) from None
+
+
+def _from_zero(dataset: Dataset) -> Dataset:
+    """Return a data set whose targets are not centred, so that 0 is 0 in each series."""
+    fitted = fitted_of(dataset)
+    column = fitted.columns.index(fitted.csv.target)
+    statistics = {}
+    moved = []
+    for name, own in fitted.series.items():
+        moved.append(own.mean[column] / own.std[column])
+        mean = [*own.mean]
+        mean[column] = 0.0
+        statistics[name] = own.model_copy(update={"mean": mean})
+    splits = {
+        name: split
+        for name, split in dataset.splits.items()
+        if isinstance(split, Windows)
+    }
+    values = splits["train"].series.copy()
+    values[:, column] += np.repeat(moved, len(values) // len(moved))
+    return replace(
+        dataset,
+        fitted=fitted.model_copy(update={"series": statistics}),
+        scale=dataset.scale.model_copy(update={"mean": 0.0}),
+        splits={name: replace(split, series=values) for name, split in splits.items()},
+    )
+
+
+def as_wholes(name: str, profile: FileProfile, proposal: Proposal) -> Prepared:
+    """Return series as they are, each from its first row or its last long gap on.
+
+    Values are divided by the size of a series' usual changes. The split "train" has a
+    window up to each row of a series, and "test" the window that ends at its last row.
+
+    Args:
+        name: the name of the data set.
+        profile: the profile of the files, with their rows.
+        proposal: the question.
+
+    Raises:
+        UnrollError: no series has a row.
+    """
+    fitted = _fitted_to_wholes(profile, proposal)
+    form = replace(profile.file, form=fitted.csv)
+    # of these rows an unfinished last one was left out
+    questions = {
+        each: SeriesQuestion(name, fitted, each, keep_last=True)
+        for each in fitted.series
+    }
+    found = {}
+    left_out = {}
+    for series, history in rows.histories(questions, form).items():
+        try:
+            found[series] = rows.whole(history)
+        except UnrollError as error:
+            if series == ALONE:
+                raise
+            left_out[series] = str(error).removeprefix(f"{history.name}: ")
+    if not found:
+        raise UnrollError(f"{name}: {next(iter(left_out.values()))}")
+    cycle = max([1, *proposal.cycles])
+    columns = len(fitted.columns)
+    statistics = {
+        series: _statistics(rows.target_values(window), cycle, columns)
+        for series, window in found.items()
+    }
+    csv = fitted.csv
+    csv = csv.model_copy(update={"leave_out": [*csv.leave_out, *left_out]})
+    fitted = fitted.model_copy(update={"csv": csv, "series": statistics})
+    dataset = _dataset_of_wholes(name, fitted, found)
+    return Prepared(dataset, whole=True, left_out=left_out)
+
+
+def _fitted_to_wholes(profile: FileProfile, proposal: Proposal) -> Preprocessing:
+    """Return how rows are read whose models see the target alone; scales are unknown."""
+    csv, cleaning, windows = options(profile, proposal)
+    kept = {proposal.target, profile.series_id}
+    alone = {
+        "drop": [column for column in profile.columns if column not in kept],
+        "categories": [],
+    }
+    of_one_row = {
+        "lookback": windows.step,
+        "begun": False,
+        "stride": 1,
+        "week": False,
+        "future": [],
+        "holidays": None,
+    }
+    columns = [proposal.target]
+    if cleaning.fill is not None:
+        columns.append("filled")
+    unknown = _statistics(np.array([0.0]), 1, len(columns))
+    return Preprocessing(
+        csv=csv.model_copy(update=alone),
+        cleaning=cleaning,
+        windows=windows.model_copy(update=of_one_row),
+        columns=columns,
+        series=dict.fromkeys(profile.series if profile.series_id else [ALONE], unknown),
+    )
+
+
+def _dataset_of_wholes(
+    name: str, fitted: Preprocessing, windows: Mapping[str, Window]
+) -> Dataset:
+    """Return the data set of whole series, one after the other.
+
+    After each series there are rows for the timesteps to come, without a measured value.
+    """
+    horizon = fitted.windows.horizon
+    target = fitted.columns.index(fitted.csv.target)
+    inputs = []
+    stamps = []
+    truth = []
+    lengths = []
+    for series, window in windows.items():
+        values = rows.target_values(window)
+        count = len(values)
+        own = np.zeros((count + horizon, len(fitted.columns)))
+        own[:count, target] = values / fitted.series[series].std[target]
+        measured = np.append(window.target[-count:], np.full(horizon, np.nan))
+        if len(fitted.columns) > 1:
+            own[:count, 1] = np.isnan(measured[:count])
+        ahead = window.last + window.question.row * np.arange(1, horizon + 1)
+        inputs.append(own)
+        stamps.append(np.append(window.stamps[-count:], ahead))
+        truth.append(measured)
+        lengths.append(count)
+    begins = np.cumsum([0, *(count + horizon for count in lengths[:-1])])
+    # a window up to each row, which ends before the row of the next value
+    until = [
+        begin + np.arange(1, n + 1) for begin, n in zip(begins, lengths, strict=True)
+    ]
+    every = np.concatenate(truth)
+    cut = Windows(
+        np.concatenate(inputs),
+        np.concatenate([own[:-1] for own in until]),
+        lookback=fitted.windows.step,
+        step=fitted.windows.step,
+        delay=0,
+        target=target,
+        outputs=horizon,
+        measured=np.isfinite(every),
+    )
+    first = next(iter(fitted.series.values()))
+    scale = Scale(unit=fitted.windows.unit, quantity=fitted.windows.quantity)
+    numbers = np.concatenate(stamps)
+    return Dataset(
+        name=name,
+        kind="forecast",
+        metric="mae",
+        splits={
+            "train": cut,
+            "test": replace(cut, rows=np.array([own[-1] for own in until])),
+        },
+        scale=scale.model_copy(update={"std": first.std[target]}),
+        scored=(),
+        stamps=row_calendar.stamps(numbers, fitted.cleaning, fitted.csv.time_zone),
+        series_id=np.repeat(np.arange(len(lengths)), np.add(lengths, horizon)),
+        truth=every,
+        fitted=fitted,
+    )
+
+
+def _statistics(values: Array, cycle: int, columns: int) -> Statistics:
+    """Return statistics of the target (rows,), and of a column that says what is filled.
+
+    The deviation of the target is the size of its usual changes.
+    """
+    more = columns - 1
+    return Statistics(
+        mean=[0.0] * columns,
+        std=[usual_change(values, cycle), *[1.0] * more],
+        low=[float(values.min()), *[0.0] * more],
+        high=[float(values.max()), *[1.0] * more],
+    )
+
+
+def usual_change(values: Array, cycle: int) -> float:
+    """Return the mean absolute change of values (rows,) from one cycle to the next.
+
+    It is the scale of the mean absolute scaled error (Hyndman and Koehler 2006,
+    International Journal of Forecasting 22). Where there is none, it is the change from
+    row to row, or the size of the values.
+    """
+    size = float(np.abs(values).mean()) or 1.0
+    for lag in (cycle, 1):
+        changes = np.abs(values[lag:] - values[:-lag])
+        if len(changes) and changes.mean() > ROUNDING * size:
+            return float(changes.mean())
+    return size
+
+
+def of_all_rows(prepared: Prepared) -> Preprocessing:
+    """Return how rows are prepared, with the range of all rows as the usual one."""
+    dataset = prepared.dataset
+    fitted = fitted_of(dataset)
+    if prepared.whole:
+        return fitted
+    count = len(fitted.series)  # their rows stand one after the other
+    # (series, rows, columns + calendar), in model units
+    train = dataset.splits["train"]
+    if not isinstance(train, Windows):
+        return fitted
+    inputs = train.series.reshape(count, -1, train.series.shape[1])
+    truth = np.asarray(dataset.truth).reshape(count, -1)
+    target = fitted.columns.index(fitted.csv.target)
+    statistics = {}
+    for number, (name, known) in enumerate(fitted.series.items()):
+        own = inputs[number, :, : len(known.mean)]
+        low = own.min(axis=0) * known.std + known.mean
+        high = own.max(axis=0) * known.std + known.mean
+        # Exact for the target, whose lowest value decides whether 0 is a floor.
+        low[target] = np.nanmin(truth[number])
+        high[target] = np.nanmax(truth[number])
+        statistics[name] = known.model_copy(
+            update={"low": low.tolist(), "high": high.tolist()}
+        )
+    return fitted.model_copy(update={"series": statistics})
+
+
+def some_reasons(reasons: Mapping[str, str]) -> str:
+    """Return why series cannot be used, in words; of many series, only why the first.
+
+    Args:
+        reasons: name of a series -> why it cannot be used.
+    """
+    shown = [*reasons.items()]
+    if len(shown) > MOST_NAMED:
+        shown = shown[:1]
+    text = "; ".join(f"{name}: {reason}" for name, reason in shown)
+    more = len(reasons) - len(shown)
+    return f"{text}; and {more:,} more" if more else text
+
+
+def not_forecast(reasons: Mapping[str, str], used: int) -> str:
+    """Return sentences on the series that are not forecast; "" if all are.
+
+    Args:
+        reasons: name of a series that is not forecast -> why.
+        used: the number of series that are forecast.
+    """
+    count = len(reasons)
+    if not count:
+        return ""
+    text = f"{count:,} of {count + used:,} series {'is' if count == 1 else 'are'} not "
+    if count <= MOST_NAMED:
+        text += f"forecast ({some_reasons(reasons)})."
+    else:
+        text += "forecast."
+        name, reason = next(iter(reasons.items()))
+        text += f" The first is {name} ({reason}); `left_out` has all with reasons."
+    return f"{text} To forecast {'it' if count == 1 else 'more'}, add rows."
+
+
+def _cure(windows_of: Callable[[Proposal], Dataset], proposal: Proposal) -> str:
+    """Return what would help if the rows are too few, after trying it."""
+    try:
+        windows_of(replace(proposal, horizon=1, lookback=1))
+    except (UnrollError, ValueError):
+        return (
+            f"no smaller {argument('horizon')} or {argument('lookback')} helps: give "
+            f"more rows, or pass another {argument('target')}"
+        )
+    return (
+        f"pass a smaller {argument('horizon')} or {argument('lookback')}, or add rows"
+    )

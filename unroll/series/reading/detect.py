@@ -1,0 +1,257 @@
+"""Finding out the profile of a file, from its encoding to its columns.
+
+A guess gets a reason, and a contradiction is refused.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data.row_options import CsvFormat
+from pipeline.errors import UnrollError, UsageError
+from pipeline.validation import one_of
+from unroll.series.options import Options, argument
+from unroll.series.reading import (
+    file_rows,
+    layout,
+    magnitudes,
+    numbers,
+    row_timestamps,
+    timestamp_columns,
+)
+from unroll.series.reading.file_rows import FileRows, column_named
+from unroll.series.reading.profile import ColumnProfile, FileProfile, changes
+
+NUMBERED = re.compile(r"^(?!.*#[A-Za-z]).*\d")
+"""Pattern of a word that may be a number.
+
+Words such as #DIV/0! are errors of a spreadsheet."""
+
+UNIT = re.compile("unit|uom|einheit|currency|währung|devise|unidad", re.IGNORECASE)
+"""Names of columns that say in which unit a row's numbers are."""
+
+MOST_COLUMNS = 500
+"""Largest number of columns in a file."""
+
+SHORT = 200
+"""Number of first cells of a column that are looked at for marks in numbers."""
+
+LONG = 50
+"""Number of longest cells of a column that are looked at for marks of thousands."""
+
+
+def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
+    """Return the profile of files of one form, or of a DataFrame.
+
+    Args:
+        data: CSV, Parquet or .xlsx files; or the rows of a DataFrame.
+        options: the user's options; what is left out is detected.
+
+    Raises:
+        UnrollError: the files hold no series; one line says why.
+        UsageError: something can be read in two ways; the line names the option that
+            decides.
+    """
+    asked = options
+    if isinstance(data, FileRows):
+        rows = data
+        form = rows.form
+        units = list[str]()
+        reasons = dict[str, str]()
+    else:
+        form, texts, units, reasons = _written(data, options)
+        rows = file_rows.read(data, form, texts)
+    paths = rows.paths
+    header = list(rows.cells.columns)
+    _require_table(rows, header)
+    options = _of_columns(options, header)
+    stamp, formats = row_timestamps.stamp_columns(
+        rows.cells.head(row_timestamps.HEAD), options, paths[0]
+    )
+    names = [name for name in header if name not in stamp]
+    if options.target is not None:
+        one_of(options.target, names, argument("target"))
+    measured, detected, why = row_timestamps.row_timestamps(
+        rows, stamp, formats, options
+    )
+    rows = measured.file
+    samples = []
+    for name in names:
+        cells = rows.cells[name].dropna()
+        if cells.dtype == "str":
+            longest = cells.str.len().to_numpy().argsort(kind="stable")[-LONG:]
+            samples.append([*cells.head(SHORT), *cells.iloc[longest]])
+    detected["decimal"], detected["thousands"] = numbers.marks(
+        samples, paths[0], form.delimiter, options.decimal
+    )
+    form = form.model_copy(update=detected)
+    below = dict(zip(header, units, strict=False))
+    columns = {
+        name: ColumnProfile.of(name, below.get(name, ""), rows.cells[name], form)
+        for name in names
+    }
+    # The names of series are no values.
+    others = {name: columns[name] for name in names if name != measured.series_id}
+    for column in others.values():
+        _require_one_notation(column, options, form)
+        _require_one_unit(column)
+    targets = [others[name] for name in others if options.target in {None, name}]
+    _require_no_words_for_numbers(targets, paths[0])
+    profile = FileProfile(
+        **vars(measured),
+        form=form,
+        columns=columns,
+        missing=Counter(options.missing),
+        odd=[],
+        reasons={name: reason for name, reason in (reasons | why).items() if reason},
+        asked=asked,
+    )
+    for name, text in changes(profile):
+        if UNIT.fullmatch(name):
+            raise UsageError(f"{paths[0]}: changed {text}; write all in one unit")
+    numeric = [column for column in others.values() if column.numeric]
+    return _without_sentinels(profile, numeric, options.missing)
+
+
+def _without_sentinels(
+    profile: FileProfile, numeric: Sequence[ColumnProfile], words: Sequence[str]
+) -> FileProfile:
+    """Return the profile without the numbers that mean no value.
+
+    Args:
+        profile: the profile of the file.
+        numeric: the columns of numbers.
+        words: what means no value, as the user says.
+    """
+    numbers_given = pd.to_numeric(pd.Series([*words], dtype="str"), errors="coerce")
+    sentinels = {*numbers_given.dropna()}
+    known = {column.name: column.without(sentinels).measured for column in numeric}
+    odd = magnitudes.odd(known, profile.timestamps, profile.of_rows)
+    sentinels |= {one.number for one in odd if one.missing}
+    missing = Counter[str]()
+    columns = {
+        name: column.without(sentinels) for name, column in profile.columns.items()
+    }
+    for column in numeric:
+        cells = column.measured[np.isin(column.measured, [*sentinels])].tolist()
+        missing.update(column.words)
+        missing.update(str(number).removesuffix(".0") for number in cells)
+        if not columns[column.name].useless:
+            missing[""] += column.empty
+    missing[""] += profile.file.empty
+    timed = [name for name in columns if columns[name].timed]
+    return replace(
+        profile,
+        form=profile.form.model_copy(update={"drop": timed}),
+        columns=columns,
+        missing=+missing | profile.missing,
+        odd=odd,
+    )
+
+
+def _require_table(rows: FileRows, header: Sequence[str]) -> None:
+    """Raise UnrollError or UsageError unless there are rows, and not too many columns."""
+    path = rows.paths[0]
+    if len(header) > MOST_COLUMNS:
+        raise UnrollError(
+            f"{path} has {len(header):,} columns, more than {MOST_COLUMNS}; keep the "
+            "columns that matter"
+        )
+    timestamp_columns.require_no_times_beside_a_date(header, path)
+    if not len(rows.cells):
+        raise UnrollError(f"{path} holds no rows; name a file with a header and rows")
+
+
+def _of_columns(options: Options, header: Sequence[str]) -> Options:
+    """Return options with the names of columns as the file has them."""
+    stamp = [column_named(name, header) for name in options.stamp]
+    lacking = [name for name in stamp if name not in header]
+    if lacking:
+        raise UsageError(
+            f"{argument('stamp')} must name columns of the file: {', '.join(header):.2000}. "
+            f"Received: {lacking[0]!r}"
+        )
+    target = None if options.target is None else column_named(options.target, header)
+    return options.model_copy(update={"stamp": stamp, "target": target})
+
+
+def _written(
+    paths: Sequence[Path], options: Options
+) -> tuple[CsvFormat, dict[Path, str], list[str], dict[str, str]]:
+    """Return how files are written, by their first lines.
+
+    Returns:
+        The form; file -> its text; the cells of the first row of units; and option ->
+        reason for its value, if the value is a guess.
+    """
+    if file_rows.is_parquet(paths[0]):
+        return CsvFormat(), {}, [], {}
+    found = {path: layout.text_of(path, options.encoding) for path in paths}
+    texts = {path: text for path, (text, _, _) in found.items()}
+    encodings = {encoding for _, encoding, _ in found.values()} - {"ascii"}
+    encoding = next(iter(encodings), "utf-8")
+    if len(encodings) > 1:
+        raise UnrollError(
+            f"{paths[0]} and others are written in {' and '.join(sorted(encodings))}; "
+            f"pass {argument('encoding')} if one fits all"
+        )
+    form, units = layout.layout(paths[0], texts[paths[0]], options.delimiter)
+    form = form.model_copy(update={"encoding": encoding})
+    guessed = encoding in {"latin-1", "cp1252"} and not options.encoding
+    one_byte = "not UTF-8, and this is the usual encoding of one byte"
+    reasons = {
+        "sheet": next((sheet for _, _, sheet in found.values() if sheet), ""),
+        "encoding": one_byte if guessed else "",
+        "names": "the file has no whole header" if form.names else "",
+    }
+    return form, texts, units[0] if units else [], reasons
+
+
+def _require_one_notation(
+    column: ColumnProfile, options: Options, form: CsvFormat
+) -> None:
+    """Raise UsageError if a column has numbers of several notations."""
+    # With a wrong decimal mark, numbers are words.
+    pattern = NUMBERED if column.numeric else re.compile(r"-?\d+[.,]\d+")
+    words = [word for word in column.words if word not in options.missing]
+    numbered = [word for word in words if pattern.search(word)]
+    if numbered and (column.numeric or options.decimal):
+        word = numbered[0]
+        other = f"pass {argument('decimal', numbers.OTHER[form.decimal])}"
+        cure = other if options.decimal else "write it like the others"
+        raise UsageError(
+            f"column {column.name!r} holds {word:.60} {column.words[word]:,} times "
+            f"beside numbers with {form.decimal!r} as decimal mark; {cure}, or pass "
+            f"{argument('missing', word)} if it means no value"
+        )
+
+
+def _require_one_unit(column: ColumnProfile) -> None:
+    """Raise UsageError if a column has numbers of several units."""
+    signs = list(column.signs)
+    if any(0 < column.signs[sign] < column.numbers for sign in "%‰"):
+        signs.append("none")
+    if len(signs) > 1:
+        raise UsageError(
+            f"column {column.name!r} holds numbers of several units "
+            f"({' and '.join(signs)}); write all in one unit"
+        )
+
+
+def _require_no_words_for_numbers(targets: Sequence[ColumnProfile], path: Path) -> None:
+    """Raise UsageError if no possible target holds numbers, but words with digits."""
+    if any(column.numeric for column in targets):
+        return
+    for column in targets:
+        words = [word for word in column.words if re.search(r"^\D{0,3}\d", word)]
+        if 2 * len(words) > len(column.words):
+            raise UsageError(
+                f"{path}: column {column.name!r} holds {words[0]:.40} and "
+                f"{words[-1]:.40}, which are not read as numbers; write numbers alone, "
+                "all in one unit"
+            )

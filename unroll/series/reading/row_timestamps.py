@@ -1,0 +1,389 @@
+"""The timestamps of files' rows, with their format, their series and their clock."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data import row_calendar, timestamps
+from pipeline.data.examples import Array
+from pipeline.data.row_options import Cleaning
+from pipeline.data.row_options import Rows as CalendarRows
+from pipeline.data.timestamps import Regularity, shown
+from pipeline.errors import UnrollError, UsageError, one_line
+from unroll.series.options import Options, argument
+from unroll.series.reading import (
+    calendars,
+    premises,
+    series_names,
+    timestamp_columns,
+    timestamp_formats,
+)
+from unroll.series.reading.file_rows import FileRows, in_utc, wrong_stamp
+from unroll.series.reading.timestamp_formats import YEARS
+
+HEAD = 2000
+"""Number of first rows in which the columns of the timestamp are looked for."""
+
+FEWEST = 6
+"""The fewest different timestamps; with fewer rows no two cutoffs can be compared."""
+
+EVEN = 0.5
+"""Smallest share of even steps that rows must have."""
+
+OTHER = 0.75
+"""Largest evenness of another reading, as a part of the best evenness."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timestamps(series_names.SeriesNames):
+    """The timestamps of rows, and their series.
+
+    Attributes:
+        timestamps: (rows,) datetime64[ms], in UTC if the time zone is known.
+        freq: seconds from row to row; for business days and months the seconds of a day
+            (`row_calendar.numbered`).
+        repeated: number of rows with the timestamp of an earlier row.
+        calendar: the rule by which rows follow one another, as in `Cleaning.rows`.
+        first, last: the first and the last timestamp by the calendar.
+        gaps: number of rows that a gap lacks -> number of such gaps.
+        outside: number of rows outside of opening hours.
+        unfinished: the timestamp of last rows that were left out, since their day, week,
+            month ... is not over; None if all are over.
+        file: the rows as they stand in the files.
+    """
+
+    timestamps: Array
+    freq: int
+    repeated: int
+    calendar: CalendarRows
+    first: np.datetime64
+    last: np.datetime64
+    gaps: Counter[int]
+    outside: int
+    unfinished: np.datetime64 | None
+    file: FileRows
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The timestamps of rows by one format.
+
+    Attributes:
+        stamp_format: the format.
+        timestamps: (rows,) datetime64[ms].
+        utc: whether they are in UTC.
+        first_year: the first of the hundred years that `%y` stands for; None for those
+            of `strptime`.
+    """
+
+    stamp_format: str
+    timestamps: Array
+    utc: bool
+    first_year: int | None = None
+
+
+def stamp_columns(
+    head: pd.DataFrame, options: Options, path: Path
+) -> tuple[list[str], list[str]]:
+    """Return the columns of the timestamp, and the formats that the timestamp may have.
+
+    A few rows may have another format; `row_timestamps` refuses such rows.
+
+    Args:
+        head: the first rows.
+        options: the user's options.
+        path: the file, for messages.
+
+    Raises:
+        UsageError: no column holds timestamps.
+    """
+    texts = head.apply(timestamp_formats.as_text).fillna("")
+    for rows, share in ((texts, 1.0), (texts[len(texts) // 2 :], 0.9), (texts, 0.5)):
+        stamp, formats = timestamp_columns.find_columns(rows, options.stamp, share)
+        if stamp and options.stamp_format:
+            return stamp, [options.stamp_format]
+        if formats:
+            if not options.stamp:
+                premises.one_calendar(texts[stamp], path)
+            return stamp, formats
+        timestamp_columns.require_no_times(path, list(texts.columns))
+        cells = texts.iloc[0]
+        counts = cells[cells.str.fullmatch("[0-9]{5}")]  # may be any numbers
+        if not counts.astype(int).diff().iloc[1:].between(1, 366).all():
+            cells = cells.drop(counts.index)
+        timestamp_columns.require_no_times(path, list(cells))
+    premises.one_calendar(texts, path)
+    for name in [] if options.stamp else texts.columns:
+        _, formats = timestamp_columns.find_columns(texts[[name]], [name])
+        if formats and formats != ["excel"]:
+            first, _ = timestamp_formats.parse(texts[name].head(1), formats[0])
+            raise UsageError(
+                f"{path}: column {name!r} may hold times, from {shown(first[0])} on; "
+                f"pass {argument('stamp', name)} if that is right"
+            )
+    cells = [f"{name} ({texts[name].iloc[0]!r:.40})" for name in stamp or texts.columns]
+    raise UsageError(
+        f"{path}: no column holds times of a known form; name their column or columns "
+        f"with {argument('stamp')} and their form with {argument('stamp_format')}, such "
+        "as '%d.%m.%Y %H:%M' for "
+        "31.01.2024 13:00 or excel for a spreadsheet's days since 1900, or write times "
+        f"like 2024-01-31 13:00, of the years {YEARS[0]} to {YEARS[1]}. Columns and "
+        f"first cells: {', '.join(cells):.2000}"
+    )
+
+
+def row_timestamps(
+    rows: FileRows, stamp: Sequence[str], formats: Sequence[str], options: Options
+) -> tuple[Timestamps, dict[str, Any], dict[str, str]]:
+    """Return the timestamps of rows.
+
+    Args:
+        rows: the rows of the files.
+        stamp: the columns of the timestamp.
+        formats: the formats that the timestamp may have.
+        options: the user's options.
+
+    Returns:
+        The timestamps; option of the form -> detected value; and option -> reason for
+        the value, if the value is a guess.
+
+    Raises:
+        UnrollError: a timestamp has another form than the others, or contradicts them;
+            or rows are not evenly spaced.
+        UsageError: several formats fit all rows and give different times.
+    """
+    cells = timestamp_formats.joined(rows.cells, stamp)
+    if cells.dtype == "str":
+        cells = cells.str.strip()
+        _require_no_doubtful_interval(cells, rows.paths[0])
+    reading, why_format = _read(rows, cells, formats, options)
+    written = reading.timestamps
+    series = _series(rows, cells, written, stamp)
+    by_series = series_names.rows_by_series(series.of_rows, len(written))
+    premises.one_order(rows, cells, written, by_series)
+    count = len(timestamps.distinct(written))
+    if count < FEWEST:
+        raise UnrollError(
+            f"the file has {count} different timestamps, and forecasts take at least "
+            f"{FEWEST}; add rows"
+        )
+    of_column = str(getattr(cells.dtype, "tz", ""))
+    longest = written[max(by_series, key=len)]
+    zone, ends, why_zone = _time_zone(options, of_column, longest, utc=reading.utc)
+    if zone is not None and not reading.utc:
+        written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
+    unfinished = None
+    if not options.keep_last:
+        unfinished = premises.unfinished(written, zone, utc=reading.utc)
+    if unfinished is not None:
+        over = written < unfinished
+        rows = replace(rows, cells=rows.cells[over])
+        written = written[over]
+        if series.of_rows is not None:
+            series = replace(series, of_rows=series.of_rows[over])
+        by_series = series_names.rows_by_series(series.of_rows, len(written))
+    cleaning, regular, clock = _calendar(written, zone, utc=reading.utc)
+    if clock != zone:
+        why_zone = "rows keep this clock's hours; other zones of the same rule would do"
+    numbers = row_calendar.numbered(written, cleaning, clock)
+    outside = np.isnat(numbers)
+    premises.one_distance(rows, written, numbers, by_series)
+    steps = premises.even_steps(rows, numbers, regular.freq, stamp)
+    ends_of_all = np.sort(numbers[~outside])[[0, -1]]
+    first, last = row_calendar.stamps(ends_of_all, cleaning, clock)
+    if options.target is None:
+        others = [name for name in rows.cells if name not in {*stamp, series.series_id}]
+        apart = np.median(np.diff(timestamps.distinct(written))).astype("m8[s]")
+        premises.one_unit(others, int(apart.astype(int)), rows.paths[0])
+    moments = Timestamps(
+        **vars(series),
+        timestamps=written,
+        freq=regular.freq,
+        repeated=regular.repeated,
+        calendar=cleaning.rows,
+        first=first,
+        last=last,
+        gaps=Counter((steps[steps > 1] - 1).tolist()),
+        outside=int(outside.sum()),
+        unfinished=unfinished,
+        file=rows,
+    )
+    form = {
+        "stamp": list(stamp),
+        "stamp_format": reading.stamp_format,
+        "first_year": reading.first_year,
+        "time_zone": clock,
+        "ends": ends,
+    }
+    close = "years of two digits are read so that rows lie close together"
+    reasons = {
+        "stamp_format": why_format,
+        "first_year": close if reading.first_year is not None else "",
+        "time_zone": why_zone if clock else "",
+        "series_id": series.doubt,
+    }
+    return moments, form, reasons
+
+
+def _series(
+    rows: FileRows, cells: "pd.Series[Any]", written: Array, stamp: Sequence[str]
+) -> series_names.SeriesNames:
+    """Return the series of rows; arguments are those of `premises.one_order`.
+
+    Raises:
+        UnrollError: rows go back once; or as `series_names.series_names`.
+    """
+    others = rows.cells.drop(columns=list(stamp))
+    try:
+        return series_names.series_names(others, written, rows.paths[0])
+    except UsageError:
+        if (np.diff(written) < np.timedelta64(0)).sum() == 1:
+            premises.one_order(rows, cells, written, [np.arange(len(written))])
+        raise
+
+
+def _time_zone(
+    options: Options, of_column: str, written: Array, *, utc: bool
+) -> tuple[str | None, bool, str]:
+    """Return the time zone, whether timestamps are ends of intervals, and a reason.
+
+    Args:
+        options: the user's options.
+        of_column: the time zone of a typed column; else "".
+        written: (rows,) datetime64[ms] of a series.
+        utc: whether they are in UTC.
+    """
+    if options.time_zone is not None:
+        return options.time_zone, False, ""
+    if "/" in of_column:
+        return of_column, False, "of the column"
+    if utc:
+        return None, False, ""
+    why = (
+        "hours are missing in spring and doubled in autumn; other zones of the same rule "
+        "would do"
+    )
+    return *calendars.time_zone(written), why
+
+
+def _read(
+    rows: FileRows, cells: "pd.Series[Any]", formats: Sequence[str], options: Options
+) -> tuple[Reading, str]:
+    """Return the timestamps by the format that fits all rows, and why it was chosen.
+
+    Raises:
+        UnrollError: no format fits all rows; the text names the first row that differs.
+        UsageError: there is no such format, or several fit.
+    """
+    readings: list[Reading] = []
+    wrong: list[Array] = []
+    try:
+        for stamp_format in formats:
+            moments, utc = timestamp_formats.parse(cells, stamp_format)
+            off = timestamp_formats.wrong(moments, any_year=bool(options.stamp))
+            year = None
+            if "%y" in stamp_format and not off.any():
+                year = timestamp_formats.first_year(moments)
+                moments = timestamp_formats.in_century(moments, year)
+            readings.append(Reading(stamp_format, moments, utc, year))
+            wrong.append(off)
+    except (ValueError, re.error) as error:
+        raise UsageError(
+            f"{argument('stamp_format')} is no format of strptime: {one_line(str(error))}. "
+            f"Received: {options.stamp_format!r}"
+        ) from None
+    right = [each for each, off in zip(readings, wrong, strict=True) if not off.any()]
+    if right:
+        return _most_even(right, options, rows.paths[0])
+    # Other formats failed in earlier rows.
+    failed_at = [int(is_wrong.argmax()) for is_wrong in wrong]
+    likely = int(np.argmax(failed_at))
+    row = failed_at[likely]
+    moments = readings[likely].timestamps
+    if row == 0 and np.isnat(moments[0]) and not wrong[likely].all():
+        row = int(wrong[likely].argmin()) - 1  # the last row before the format changes
+    raise wrong_stamp(rows, cells, moments, row, readings[likely].stamp_format)
+
+
+def _require_no_doubtful_interval(cells: "pd.Series[str]", path: Path) -> None:
+    """Raise UsageError if ends of intervals may be UTC offsets, since few differ."""
+    found = cells[cells.str.contains(timestamp_formats.CLOSE_INTERVAL, na=False)]
+    ends = found.str.extract(r" \d\d?:\d\d(-\d\d?:\d\d)$")[0].dropna()
+    if len(ends) and ends.nunique() < 3:
+        raise UsageError(
+            f"{path}: {cells[ends.index[0]]!r} may be an interval or have a UTC "
+            "offset; write 10:00 - 11:00, or an offset behind seconds: 10:00:00-05:00"
+        )
+
+
+def _most_even(
+    readings: Sequence[Reading], options: Options, path: Path
+) -> tuple[Reading, str]:
+    """Return the reading by which rows are evenly spaced, and a reason if it is a guess.
+
+    Args:
+        readings: the timestamps by each format that fits all rows.
+        options: the user's options.
+        path: the file, for the message.
+
+    Raises:
+        UsageError: rows are evenly spaced by several formats.
+    """
+    if options.day_first is not None:
+        start = "%d" if options.day_first else "%m"
+        wanted = [each for each in readings if each.stamp_format.startswith(start)]
+        readings = wanted or readings
+    different: list[Reading] = []
+    for reading in readings:
+        moments = reading.timestamps
+        if not any(np.array_equal(moments, other.timestamps) for other in different):
+            different.append(reading)
+    if len(different) == 1:
+        return different[0], ""
+    even = [calendars.evenness(reading.timestamps) for reading in different]
+    first, second = np.argsort(-np.array(even), kind="stable")[:2]
+    best = different[first]
+    forms = (best.stamp_format, different[second].stamp_format)
+    if even[first] >= EVEN and even[second] <= even[first] * OTHER:
+        return best, f"by {forms[1]} the rows would not be evenly spaced"
+    if forms[0].startswith("%d.%m."):
+        other = argument("day_first", False)
+        return best, f"with dots the day stands first; {other} says otherwise"
+    which = " or ".join(argument("stamp_format", form) for form in forms)
+    if {form[:2] for form in forms} == {"%d", "%m"}:
+        which = f"{argument('day_first', True)} or {argument('day_first', False)}"
+    raise UsageError(
+        f"{path}: timestamps can be read as {forms[0]} or as {forms[1]}; pass {which}"
+    )
+
+
+def _calendar(
+    moments: Array, zone: str | None, *, utc: bool
+) -> tuple[Cleaning, Regularity, str | None]:
+    """Return the calendar of rows, their regularity by it, and its time zone.
+
+    Rows in UTC may keep the hours of a clock with daylight saving, such as one row each
+    midnight. If they are not even in UTC, the first clock that they keep is taken.
+    """
+    cleaning, regular = calendars.calendar(moments, zone)
+    has_gaps = cleaning.rows is None and regular.gaps > 0
+    if utc and zone is None and (has_gaps or not _keeps(cleaning, moments, None)):
+        for clock in calendars.ZONES:
+            other, by_clock = calendars.calendar(moments, clock)
+            if other.rows is not None and _keeps(other, moments, clock):
+                return other, by_clock, clock
+    return cleaning, regular, zone
+
+
+def _keeps(cleaning: Cleaning, moments: Array, clock: str | None) -> bool:
+    """Return whether rows lie where a calendar by a clock expects them."""
+    if not isinstance(cleaning.rows, str):
+        return True
+    numbers = row_calendar.numbered(moments, cleaning, clock)
+    return bool((row_calendar.stamps(numbers, cleaning, clock) == moments).all())

@@ -1,0 +1,400 @@
+"""A forecaster as plain data: its models, and the preparation of series."""
+
+import math
+import zoneinfo
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+import pydantic
+
+from pipeline.config.params import Experiment, Name, Seed
+from pipeline.data import row_calendar, windowing
+from pipeline.data.dataset import Scale
+from pipeline.data.examples import Array
+from pipeline.data.problem import Problem
+from pipeline.data.row_options import (
+    ALONE,
+    Cleaning,
+    Count,
+    CsvFormat,
+    Preprocessing,
+    Statistics,
+    WindowSpec,
+)
+from pipeline.validation import Strict, Timestamp
+from unroll.series.combination import known_after, require_memory
+from unroll.series.options import Objective
+
+Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
+Timesteps = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
+
+
+MOST_INPUTS = 1 << 24
+"""The most values of a window; a forecast may look at `rows.MOST` windows."""
+
+DAYS = 7
+
+SLOTS = 24
+
+POSITIONS = DAYS * SLOTS
+"""Number of positions in the cycle: the hours of a week."""
+
+MIDNIGHT = " 00:00:00"
+"""End of a timestamp's text at midnight."""
+
+
+LEAST_LEVEL = 0.1
+"""The level of a forecast of 0: its error is not 0."""
+
+
+@dataclass(frozen=True)
+class SeriesQuestion:
+    """The preparation of one series: how its rows become inputs, and what is forecast.
+
+    Attributes:
+        dataset: the name of the data set.
+        fitted: the preparation, as it was fitted to the train rows.
+        series: the name of the series in `fitted.series`.
+        keep_last: whether the last row counts although its period is not over.
+    """
+
+    dataset: str
+    fitted: Preprocessing
+    series: str
+    keep_last: bool = False
+
+    @property
+    def csv(self) -> CsvFormat:
+        """The form of a file."""
+        return self.fitted.csv
+
+    @property
+    def cleaning(self) -> Cleaning:
+        """The rules by which rows are completed."""
+        return self.fitted.cleaning
+
+    @property
+    def windows(self) -> WindowSpec:
+        """The rules by which rows are cut into windows."""
+        return self.fitted.windows
+
+    @property
+    def statistics(self) -> Statistics:
+        """The statistics of the series' columns over the train rows."""
+        return self.fitted.series[self.series]
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of the target."""
+        column = self.fitted.columns.index(self.csv.target)
+        return Scale(
+            mean=self.statistics.mean[column],
+            std=self.statistics.std[column],
+            unit=self.windows.unit,
+            quantity=self.windows.quantity,
+        )
+
+    @property
+    def lowest(self) -> float:
+        """The smallest value that is forecast, in the target's unit.
+
+        It is 0 if no row that was learnt from lies below 0, else minus infinity.
+        """
+        column = self.fitted.columns.index(self.csv.target)
+        return -np.inf if self.statistics.low[column] < 0 else 0.0
+
+    def levels(self, forecasts: Array) -> Array:
+        """Return how high forecasts are, relative to the usual value of the series.
+
+        Args:
+            forecasts: (...) in the target's unit.
+
+        Returns:
+            (...) at least `LEAST_LEVEL`; 1 where values may lie below 0.
+        """
+        if self.lowest < 0:
+            return np.ones(forecasts.shape)
+        usual = self.scale.mean or self.scale.std
+        return np.asarray(np.maximum(forecasts / usual, 0.0) + LEAST_LEVEL)
+
+    @property
+    def spacing(self) -> int:
+        """Seconds from row to row."""
+        return self.cleaning.spacing or 1
+
+    @property
+    def row(self) -> np.timedelta64:
+        """The time from row to row."""
+        return np.timedelta64(1000 * self.spacing, "ms")
+
+    @property
+    def ahead(self) -> Array:
+        """(outputs,) rows from the last input to each value that is forecast."""
+        return self.windows.ahead
+
+    @property
+    def reach(self) -> int:
+        """Consecutive rows that a forecast needs: a window and the first lags."""
+        return self.windows.lookback + self.windows.lag - self.windows.step + 1
+
+    @property
+    def read(self) -> list[str]:
+        """The columns from a file: numbers, then a column for each word."""
+        derived = (self.cleaning.fill is not None) + len(self.windows.target_lags)
+        derived += len(self.windows.future) + bool(self.windows.holidays)
+        return self.fitted.columns[: len(self.fitted.columns) - derived]
+
+    @property
+    def timesteps(self) -> int:
+        """The number of timesteps of a window."""
+        return self.windows.lookback // self.windows.step
+
+    @property
+    def of_rows(self) -> list[int]:
+        """The places of columns that are unknown where a series has no row.
+
+        The calendar and the mark of filled rows are known there, too.
+        """
+        places = [*range(len(self.fitted.columns) - bool(self.windows.holidays))]
+        if self.cleaning.fill is not None:
+            places.remove(len(self.read))
+        return places
+
+    @property
+    def numbers(self) -> list[str]:
+        """The columns of numbers."""
+        words = tuple(f"{name}=" for name in self.csv.words)
+        return [name for name in self.read if not name.startswith(words)]
+
+    def on_clock(self, times: Array) -> pd.DatetimeIndex:
+        """Return the timestamps of row numbers (rows,), with the time zone if any."""
+        zone = self.csv.time_zone
+        index = pd.DatetimeIndex(row_calendar.stamps(times, self.cleaning, zone))
+        return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
+
+    def positions(self, times: pd.DatetimeIndex) -> Array:
+        """Return the positions of timestamps in the week: its hour, or its day.
+
+        Args:
+            times: (n,) on the clock of the series.
+
+        Returns:
+            (n,) integers below `POSITIONS`; 0 if a timestep is longer than a day.
+        """
+        if self.spacing * self.windows.step > windowing.DAY:
+            return np.zeros(len(times), int)
+        return np.asarray(times.day_of_week.to_numpy() * SLOTS + times.hour)
+
+    def when(self, stamp: Any) -> str:
+        """Return a timestamp on the file's clock; the date alone for rows of days."""
+        text = str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
+        return (
+            text.removesuffix(MIDNIGHT) if self.spacing % windowing.DAY == 0 else text
+        )
+
+
+class Shapes(Strict):
+    """The `Problem` of a member: the shapes of its inputs and outputs.
+
+    Attributes:
+        input_shape: timesteps and columns.
+        target: the column that is forecast.
+        horizon: timesteps from the last input to the first target.
+        period: timesteps of one natural cycle; 0 if there is none.
+        calendar: the number of the last columns that hold the calendar.
+        outputs: the number of values to predict.
+        classify, vocabulary, each_step, every: what a series never has.
+    """
+
+    input_shape: Annotated[list[Timesteps], pydantic.Field(min_length=2, max_length=2)]
+    target: Number = 0
+    horizon: Timesteps = 1
+    period: Number = 0
+    calendar: Number = 0
+    outputs: Timesteps = 1
+    classify: Literal[False] = False
+    vocabulary: Literal[0] = 0
+    each_step: Literal[False] = False
+    every: Literal[False] = False
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Shapes":
+        """Return the shapes of a problem."""
+        return cls.model_validate(
+            asdict(problem) | {"input_shape": [*problem.input_shape]}
+        )
+
+
+class Member(Strict):
+    """A model of a forecaster, which forecasts the mean over its seeds.
+
+    Attributes:
+        name: the name of the model, which is also the name of its folder of weights.
+        experiment: the model, and how it is trained.
+        problem: the shapes of inputs and outputs.
+        seeds: the seeds that the model was fitted with.
+        point: the weights that are taken, "best" or "final".
+    """
+
+    name: Name
+    experiment: Experiment
+    problem: Shapes
+    seeds: Annotated[list[Seed], pydantic.Field(min_length=1, max_length=10_000)]
+    point: Literal["best", "final"]
+
+    @property
+    def timesteps(self) -> int:
+        """The number of timesteps that the model looks back."""
+        return self.problem.input_shape[0]
+
+    @property
+    def weights(self) -> list[str]:
+        """For each seed the name of the file of its weights, without the suffix."""
+        return [f"seed_{seed}_{self.point}" for seed in self.seeds]
+
+
+class ForecasterSpec(Strict):
+    """The content of forecaster.json: the models of some series.
+
+    Attributes:
+        dataset: the name of the data set, and of the answer.
+        fitted: the preparation of the rows of each series.
+        members: the models that were fitted to all rows.
+        champions: the members that forecast if none is named. All members if it is
+            empty.
+        combined: the members of the combination; empty if not all of them were kept.
+        shares: the weight of each of these, if it is fixed; otherwise they are weighted
+            by their errors (`combination`).
+        objective: what a forecast is, the mean or the median.
+        stride: rows from one origin to the next.
+        whole: whether models see whole series, each up to its last row.
+        keep_last: whether the last row counts although its period is not over.
+        why: the reason why these models forecast.
+        until: the last row that the models were fitted to.
+    """
+
+    dataset: str
+    fitted: Preprocessing
+    members: Annotated[list[Member], pydantic.Field(min_length=1, max_length=100)]
+    champions: list[str] = pydantic.Field(default=[])
+    combined: list[str] = pydantic.Field(default=[])
+    shares: dict[str, Annotated[float, pydantic.Field(gt=0, le=1)]] = pydantic.Field(
+        default={}
+    )
+    objective: Objective = "median"
+    stride: Count
+    whole: bool = False
+    keep_last: bool = False
+    why: str = "as asked"
+    until: Timestamp
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "ForecasterSpec":
+        """Check that series and members have the columns and steps of the windows."""
+        self._require_columns()
+        names = {member.name for member in self.members}
+        unknown = {*self.champions, *self.combined, *self.shares} - names
+        if unknown:
+            raise ValueError(
+                f"champions must be members. Received: {min(unknown)!r:.80}"
+            )
+        for member in self.members:
+            self._require_shapes(member)
+        zone = self.fitted.csv.time_zone
+        if zone is not None and zone not in zoneinfo.available_timezones():
+            raise ValueError(f"csv.time_zone must be a zone. Received: {zone!r:.80}")
+        windows = self.fitted.windows
+        known = known_after(windows.horizon, windows.step, self.stride)
+        require_memory(len(self.members), known)
+        return self
+
+    def _require_columns(self) -> None:
+        columns = self.fitted.columns
+        target = self.fitted.csv.target
+        alone = [*self.fitted.series] == [ALONE]
+        if not self.fitted.series or alone != (self.form.series_id is None):
+            raise ValueError(
+                "fitted.series must have a series, named as csv.series_id names it, or "
+                f"{ALONE!r} alone"
+            )
+        read = {*self.question.read}
+        if not {target, *self.fitted.windows.future} <= read or not self.form.stamp:
+            raise ValueError(
+                f"fitted.columns must have the target {target!r:.80} and windows.future, "
+                "and then the columns that are made from others; csv.stamp must name a "
+                "column"
+            )
+        for name, known in self.fitted.series.items():
+            lengths = {len(values) for values in known.model_dump().values()}
+            if lengths != {len(columns)} or min(known.std) <= 0:
+                raise ValueError(
+                    f"fitted.series.{name!s:.80} must have {len(columns)} values of "
+                    "each statistic, and each std must be positive"
+                )
+        windows = self.fitted.windows
+        if windows.lookback % windows.step or self.fitted.slip:
+            raise ValueError(
+                "fitted.windows.lookback must be a multiple of step, and fitted.slip 0"
+            )
+
+    def _require_shapes(self, member: Member) -> None:
+        columns = self.fitted.columns
+        windows = self.fitted.windows
+        calendar = member.problem.calendar
+        expected = {
+            "columns": len(columns) + calendar,
+            "target": columns.index(self.fitted.csv.target),
+            "outputs": windows.horizon,
+        }
+        found = {
+            "columns": member.problem.input_shape[1],
+            "target": member.problem.target,
+            "outputs": member.problem.outputs,
+        }
+        if math.prod(member.problem.input_shape) > MOST_INPUTS:
+            raise ValueError(f"members.{member.name}.problem.input_shape is too large")
+        if len({*member.seeds}) < len(member.seeds):
+            raise ValueError(f"members.{member.name}.seeds must differ")
+        usual = windowing.calendar_columns(week=windows.week)
+        if found != expected or calendar != usual * member.experiment.calendar:
+            raise ValueError(
+                f"members.{member.name}.problem must have {expected} and {usual} "
+                f"columns of the calendar or none. Received: {found}"
+            )
+
+    @property
+    def questions(self) -> dict[str, SeriesQuestion]:
+        """Name of a series -> its preparation; a single series is called `ALONE`."""
+        return {
+            series: SeriesQuestion(self.dataset, self.fitted, series, self.keep_last)
+            for series in self.fitted.series
+        }
+
+    @property
+    def question(self) -> SeriesQuestion:
+        """The question of the first series.
+
+        The form of files and the windows are the same for all series.
+        """
+        return next(iter(self.questions.values()))
+
+    @property
+    def form(self) -> CsvFormat:
+        """The form of files."""
+        return self.fitted.csv
+
+    @property
+    def timesteps(self) -> int:
+        """The largest number of timesteps that a member looks back."""
+        return max(member.timesteps for member in self.members)
+
+    @property
+    def reach(self) -> int:
+        """The number of rows that the members look at."""
+        timestep = self.fitted.cleaning.timestep
+        # timesteps may be cut in two
+        reach = self.question.reach * timestep + 2 * (timestep - 1)
+        longest = (self.timesteps - 1) * self.fitted.windows.step + 1
+        return max(reach, longest * timestep)
