@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tests.pipeline.evaluation.test_playable import numbers
 
 from pipeline.config import params
 from pipeline.evaluation.playable import RARE
@@ -18,6 +17,7 @@ from pipeline.files import write_json
 from pipeline.report.built_results import load
 from pipeline.report.page import page
 from pipeline.training.methods import by_hand
+from tests.pipeline.evaluation.test_playable import numbers
 from tests.support import chromium
 
 LAYOUT = Path(chromium.__file__).with_name("layout.js").read_text(encoding="utf-8")
