@@ -1,6 +1,6 @@
 """A supervised problem, and its files in `data/prepared/NAME`.
 
-The files are `arrays.npz`, `dataset.json` and, for a series, `fitted.json`.
+The files are `arrays.npz`, `dataset.json` and, of an answer's series, `fitted.json`.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,6 @@ import numpy as np
 import pydantic
 
 from pipeline.data.examples import Array, Arrays, Examples, Windows
-from pipeline.data.row_options import ALONE, Preprocessing
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.metrics import Metric
@@ -78,13 +77,13 @@ class Dataset:
         facts: description -> a fact about the preparation, as plain data.
         stamps: (rows,) datetime64[s], the timestamp of each row of the windows' series;
             None if it is not known.
-        series_id: (rows,) int, the index in `fitted.series` of each row's series; None
-            if it is not known.
+        series_id: (rows,) int, the number of each row's series; None if there is one
+            series.
         truth: (rows,) float64, the observed target of each row in its unit, NaN if it
             was not observed; None if all windows have all their targets.
         words: (vocabulary,) str, the word of each word number; None if inputs are no
             words.
-        fitted: what turns new rows into inputs; None if that is not needed.
+        fitted: what turns new rows into inputs, of an answer's series.
     """
 
     name: str
@@ -106,32 +105,12 @@ class Dataset:
     series_id: Array | None = None
     truth: Array | None = None
     words: Array | None = None
-    fitted: Preprocessing | None = None
+    fitted: Strict | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one example's input."""
         return self.splits["train"].input_shape
-
-    @property
-    def scales(self) -> dict[str, Scale]:
-        """Name of a series -> the scale of its targets.
-
-        Of several series each has its own mean and deviation.
-        """
-        if self.fitted is None or [*self.fitted.series] == [ALONE]:
-            return {ALONE: self.scale}
-        column = self.fitted.columns.index(self.fitted.csv.target)
-        windows = self.fitted.windows
-        return {
-            series_id: Scale(
-                mean=fit.mean[column],
-                std=fit.std[column],
-                unit=windows.unit,
-                quantity=windows.quantity,
-            )
-            for series_id, fit in self.fitted.series.items()
-        }
 
 
 class Description(Strict):
@@ -220,7 +199,13 @@ def describe(folder: Path) -> Description:
     return read_checked(folder / "dataset.json", Description)
 
 
-def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset:
+def load(
+    folder: Path,
+    *,
+    calendar: bool = False,
+    share: float = 1.0,
+    fitted: type[Strict] | None = None,
+) -> Dataset:
     """Read what `save` wrote.
 
     Args:
@@ -229,6 +214,7 @@ def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset
             same either way, so models with and without a calendar can be compared.
         share: the fraction of the train examples to keep: the last ones, which are next
             to the other splits.
+        fitted: the class of `Dataset.fitted`; None for data sets without it.
 
     Raises:
         UsageError: the data set has no calendar to keep.
@@ -250,8 +236,8 @@ def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset
         if "stamps" in arrays:
             arrays["stamps"] = arrays["stamps"].astype("datetime64[s]")
         optional: dict[str, Any] = {key: arrays.get(key) for key in ROWS}
-        if (folder / FITTED).exists():
-            optional["fitted"] = read_checked(folder / FITTED, Preprocessing)
+        if fitted is not None:
+            optional["fitted"] = read_checked(folder / FITTED, fitted)
         dataset = Dataset(
             **description.model_dump(exclude=OTHERWISE),
             splits=splits,

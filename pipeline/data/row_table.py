@@ -1,16 +1,15 @@
 """Tables of rows with timestamps, and reading them from a plain CSV file."""
 
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Array
-from pipeline.data.row_options import ALONE
 from pipeline.errors import UnrollError, UsageError, one_line
 
 
@@ -23,69 +22,15 @@ class RowTable:
             time zone is given, else as written.
         columns: the names of the columns.
         values: (rows, columns) float64, NaN where a value is missing, else finite.
-        series_id: (rows,) the name of each row's series, "" if it has none; None for a
-            single series.
     """
 
     timestamps: Array
     columns: list[str]
     values: Array
-    series_id: Array | None = None
 
-    def only(self, mask: Array) -> "RowTable":
+    def only(self, mask: Array) -> Self:
         """Return the rows where `mask` (rows,) is true."""
-        series_id = None if self.series_id is None else self.series_id[mask]
-        return RowTable(
-            self.timestamps[mask],
-            self.columns,
-            self.values[mask],
-            series_id,
-        )
-
-    def means(self, groups: Array) -> "tuple[RowTable, Array]":
-        """Return the means of groups of rows in each series, with missing values left
-        out.
-
-        Of rows with one timestamp the first counts.
-
-        Args:
-            groups: (rows,) datetime64[ms], the timestamp of the group of each row.
-
-        Returns:
-            A row for each group, and (groups, columns) the number of values.
-        """
-        series_id = self.series_id
-        names = np.full(len(groups), ALONE) if series_id is None else series_id
-        first = ~pd.DataFrame({"name": names, "at": self.timestamps}).duplicated()
-        rows = pd.DataFrame(self.values)[first].groupby([names[first], groups[first]])
-        means = rows.mean()
-        if series_id is not None:
-            series_id = means.index.get_level_values(0).to_numpy(object)
-        stamps = np.array(means.index.get_level_values(1), "datetime64[ms]")
-        return RowTable(
-            stamps, self.columns, means.to_numpy(copy=True), series_id
-        ), rows.count().to_numpy()
-
-    def by_series(self, names: Iterable[str] = ()) -> "dict[str, RowTable]":
-        """Return name -> the rows of a series, at the timestamps of all series.
-
-        A value is NaN where a series has no row. If a series has several rows at one
-        timestamp, the first counts.
-
-        Args:
-            names: the names of the series; by default all that occur.
-        """
-        if self.series_id is None:
-            return {ALONE: self}
-        index = np.unique(self.timestamps)
-        rows = pd.DataFrame(self.values, self.timestamps)
-        of_series = dict(iter(rows.groupby(self.series_id)))
-        tables = {}
-        for name in names or sorted(of_series.keys() - {ALONE}):
-            own = of_series.get(name, rows[:0])
-            whole = own[~own.index.duplicated()].reindex(index)
-            tables[name] = RowTable(index, self.columns, whole.to_numpy())
-        return tables
+        return replace(self, timestamps=self.timestamps[mask], values=self.values[mask])
 
 
 def read(

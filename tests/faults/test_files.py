@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.data.row_options import CsvFormat
 from pipeline.errors import UnrollError
 from unroll.series.options import Options
 from unroll.series.reading import file_rows
 from unroll.series.reading.detect import detect
+from unroll.series.row_options import CsvFormat
 
 PARQUET = {
     "snappy": {"row_group_size": 50},

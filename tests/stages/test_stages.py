@@ -50,7 +50,7 @@ def test_a_mirrors_file_becomes_a_data_set_whose_bytes_are_the_same_again(mine):
     assert manifest.checked(mine.raw("meter")).kind == "download"
     prepare(mine, "mine")
     first = content(mine.prepared("mine"))
-    assert sorted(first) == ["arrays.npz", "dataset.json", "fitted.json"]
+    assert sorted(first) == ["arrays.npz", "dataset.json"]
     sizes = [len(split) for split in load(mine.prepared("mine")).splits.values()]
     assert sizes == [60 - 5, 20 - 5, 20 - 5]
     prepare(mine, "mine")

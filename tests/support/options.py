@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from pipeline.data.row_options import Cleaning, CsvFormat, WindowSpec
+from unroll.series.row_options import Cleaning, CsvFormat, SeriesWindows
 
-SECTIONS = {"csv": CsvFormat, "cleaning": Cleaning, "windows": WindowSpec}
+SECTIONS = {"csv": CsvFormat, "cleaning": Cleaning, "windows": SeriesWindows}
 
 
 def sections(options: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from unroll.series import backtest
 from unroll.series.forecaster import Forecaster
-from unroll.series.preparation import fitted_of
+from unroll.series.row_options import fitted_of
 from unroll.series.spec import ForecasterSpec, Member, Shapes
 
 

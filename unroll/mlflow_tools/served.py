@@ -19,7 +19,6 @@ from pipeline import numeric_settings
 numeric_settings.set_environment()  # before TensorFlow is imported
 
 from pipeline.data.examples import Array, Arrays  # noqa: E402
-from pipeline.data.row_options import CsvFormat  # noqa: E402
 from pipeline.errors import UnrollError, one_line  # noqa: E402
 from pipeline.files import read_checked  # noqa: E402
 from pipeline.tracking import models  # noqa: E402
@@ -28,6 +27,7 @@ from pipeline.training.job import predict_split  # noqa: E402
 from pipeline.training.recipe import recipe  # noqa: E402
 from unroll.series import prediction_intervals  # noqa: E402
 from unroll.series.forecaster import Forecaster  # noqa: E402
+from unroll.series.row_options import CsvFormat  # noqa: E402
 from unroll.series.saved import load_forecaster  # noqa: E402
 
 LEAST = 10**11

@@ -17,7 +17,6 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from pipeline.data.row_options import CsvFormat
 from pipeline.errors import UsageError, printable
 from pipeline.files import (
     write_json,
@@ -42,6 +41,7 @@ from unroll.series.question import propose as propose_options
 from unroll.series.reading.detect import detect
 from unroll.series.reading.profile import FileProfile, described
 from unroll.series.reading.series_names import LONG_FORMAT
+from unroll.series.row_options import CsvFormat
 from unroll.series.saved import (
     ROWS,
     SECONDS,

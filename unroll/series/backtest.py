@@ -26,6 +26,7 @@ from pipeline.evaluation import scores
 from unroll.series.combination import known_after
 from unroll.series.options import argument
 from unroll.series.preparation import usual_change
+from unroll.series.row_options import fitted_of, scales
 from unroll.series.rows import ended
 from unroll.series.spec import SeriesQuestion
 
@@ -113,14 +114,16 @@ def plan(dataset: Dataset, cycles: Sequence[int] = (), *, whole: bool = False) -
         UnrollError: there are too few windows.
     """
     if whole:
-        count = min(ceil_div(FORECASTS, len(dataset.scales)), MOST_OF_WHOLE)
+        count = min(ceil_div(FORECASTS, len(scales(dataset))), MOST_OF_WHOLE)
         cycle = max([1, *cycles])
         return Plan(origins=count, stride=1, refits=1, whole=True, cycle=cycle)
     every = windows(dataset)
     shared, first = _candidates(scores.shared_rows(dataset, every.rows))
     spacing = every.step * max(1, dataset.period)
     available = 1 + int((shared[-1] - first) // spacing)
-    most = min(MOST_ORIGINS, max(FEWEST_ORIGINS, MOST_FORECASTS // len(dataset.scales)))
+    most = min(
+        MOST_ORIGINS, max(FEWEST_ORIGINS, MOST_FORECASTS // len(scales(dataset)))
+    )
     apart = math.ceil(available / most)
     days = [cycle // max(1, dataset.period) for cycle in cycles]
     while apart > 1 and any(math.gcd(apart, cycle) > 1 for cycle in days):
@@ -149,7 +152,7 @@ def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
     candidates, first = _candidates(numbers)
     origins = _origins(candidates, first, plan.stride)[-plan.origins :]
     horizon = int(every.ahead[-1])
-    train_stride = dataset.fitted.windows.stride if dataset.fitted else 1
+    train_stride = fitted_of(dataset).windows.stride
     groups = []
     for group in np.array_split(origins, plan.refits):
         known = numbers <= group[0] - every.step - horizon
@@ -261,7 +264,7 @@ def to_refit(dataset: Dataset, plan: Plan) -> Fold:
         is_last = np.append(np.diff(ids) > 0, True)
         train = replace(every, rows=every.rows[~is_last])
         return Fold(train, replace(every, rows=every.rows[is_last]))
-    stride = dataset.fitted.windows.stride if dataset.fitted else 1
+    stride = fitted_of(dataset).windows.stride
     train = replace(every, rows=every.rows[::-stride][::-1])
     return Fold(train, replace(train, rows=train.rows[-1:]))
 
@@ -291,7 +294,7 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
         ids = dataset.series_id[origins.rows]
     mean, std, lowest = _of_series(dataset, ids)
     over = _over(dataset)[origins.rows - origins.step, None]
-    names = np.array([name or dataset.name for name in dataset.scales], object)
+    names = np.array([name or dataset.name for name in scales(dataset)], object)
     moments = np.asarray(dataset.stamps)
     by_origin = np.reshape(forecasts, (len(origins), -1)).astype(np.float64)
     values = np.broadcast_to(by_origin, (len(origins), count))
@@ -323,32 +326,25 @@ def _over(dataset: Dataset) -> Array:
 
 
 def questions(dataset: Dataset) -> dict[str, SeriesQuestion]:
-    """Return unique_id of each series -> its preparation.
-
-    It is empty if the data set is no series of a file.
-    """
-    if dataset.fitted is None:
-        return {}
+    """Return unique_id of each series -> its preparation."""
     return {
-        name or dataset.name: SeriesQuestion(dataset.name, dataset.fitted, name)
-        for name in dataset.scales
+        name or dataset.name: SeriesQuestion(dataset.name, fitted_of(dataset), name)
+        for name in scales(dataset)
     }
 
 
 def positions(dataset: Dataset, stamps: "pd.Series[Any]") -> Array:
     """Return the positions (n,) of timestamps in the cycle."""
     times = pd.DatetimeIndex(stamps)
-    for question in questions(dataset).values():
-        if question.csv.time_zone is not None:
-            times = times.tz_localize("UTC").tz_convert(question.csv.time_zone)
-        return question.positions(times)
-    return np.zeros(len(times), int)
+    question = next(iter(questions(dataset).values()))
+    if question.csv.time_zone is not None:
+        times = times.tz_localize("UTC").tz_convert(question.csv.time_zone)
+    return question.positions(times)
 
 
 def lowest_forecasts(dataset: Dataset) -> dict[str, float]:
     """Return unique_id of each series -> the smallest value that is forecast."""
-    known = {name: question.lowest for name, question in questions(dataset).items()}
-    return known or {name or dataset.name: -np.inf for name in dataset.scales}
+    return {name: question.lowest for name, question in questions(dataset).items()}
 
 
 def arrays(
@@ -371,7 +367,7 @@ def arrays(
     """
     steps = windows(dataset).outputs
     by_model = [forecasts[forecasts["model"] == name] for name in models]
-    names = [name or dataset.name for name in dataset.scales]
+    names = [name or dataset.name for name in scales(dataset)]
     numbers = {name: number for number, name in enumerate(names)}
     series_id = by_model[0]["unique_id"].map(numbers).to_numpy()[::steps]
     mean, std, _ = _of_series(dataset, series_id)
@@ -390,7 +386,7 @@ def arrays(
 
 def _of_series(dataset: Dataset, ids: Array) -> tuple[Array, Array, Array]:
     """Return the mean, the standard deviation and the floor (n, 1) of series (n,)."""
-    mean = np.array([scale.mean for scale in dataset.scales.values()])
-    std = np.array([scale.std for scale in dataset.scales.values()])
+    mean = np.array([scale.mean for scale in scales(dataset).values()])
+    std = np.array([scale.std for scale in scales(dataset).values()])
     lowest = np.array([*lowest_forecasts(dataset).values()])
     return mean[ids, None], std[ids, None], lowest[ids, None]

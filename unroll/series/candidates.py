@@ -10,9 +10,10 @@ from pipeline.data.examples import Array
 from unroll.series import backtest
 from unroll.series.backtest import Plan
 from unroll.series.models import panel
-from unroll.series.preparation import Prepared, fitted_of
+from unroll.series.preparation import Prepared
 from unroll.series.question import Proposal
 from unroll.series.reading.profile import FileProfile
+from unroll.series.row_options import fitted_of
 from unroll.series.training import BATCH_SIZE, STEPS
 
 SEEDS = (0, 1, 2)

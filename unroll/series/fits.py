@@ -49,6 +49,7 @@ from pipeline.validation import Strict
 from unroll.series import backtest, training
 from unroll.series.backtest import Plan
 from unroll.series.leaderboard import naive_of
+from unroll.series.row_options import Preprocessing
 from unroll.series.spec import Member, Shapes
 
 Say = Callable[[str], None]
@@ -360,7 +361,9 @@ def fit_one(
     gets PATH.json alone.
     """
     started = time.process_time()
-    dataset = datasets.load(prepared, calendar=experiment.calendar)
+    dataset = datasets.load(
+        prepared, calendar=experiment.calendar, fitted=Preprocessing
+    )
     try:
         table, settled = training.cross_validate(name, experiment, dataset, plan)
     except (UnrollError, MemoryError) as error:
@@ -428,7 +431,9 @@ def refit_one(
 
     The weights, member.json and ahead.npz are written into the folder.
     """
-    dataset = datasets.load(prepared, calendar=experiment.calendar)
+    dataset = datasets.load(
+        prepared, calendar=experiment.calendar, fitted=Preprocessing
+    )
     fold = backtest.to_refit(dataset, plan)
     trained, job = training.fit(name, experiment, dataset, fold.train, fold.test)
     folder.mkdir(parents=True)

@@ -16,7 +16,6 @@ import pandas as pd
 from threadpoolctl import ThreadpoolController
 
 from pipeline.data.examples import Array
-from pipeline.data.row_options import ALONE
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.training.job import Predict
@@ -35,6 +34,7 @@ from unroll.series.preparation import some_reasons
 from unroll.series.question import timesteps_of
 from unroll.series.reading import file_rows, timestamp_formats
 from unroll.series.reading.series_names import natural
+from unroll.series.row_options import ALONE
 from unroll.series.rows import History, Window, continued, histories, latest, whole
 from unroll.series.spec import (
     POSITIONS,

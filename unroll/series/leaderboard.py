@@ -36,6 +36,7 @@ from unroll.series.pairwise import (
     Interval,
     ModelComparison,
 )
+from unroll.series.row_options import fitted_of, scales
 
 DEVIATIONS = "standard deviations"
 """The unit of errors over several series: standard deviations of their train rows."""
@@ -319,14 +320,14 @@ def board(
     values = table.groupby(by_value, sort=False, as_index=False)
     forecasts = values[["y", "y_hat"]].mean()
     deviations = {
-        name or dataset.name: scale.std for name, scale in dataset.scales.items()
+        name or dataset.name: scale.std for name, scale in scales(dataset).items()
     }
     objective = pairwise.objective_of(dataset)
     middle, end = _halves(dataset, forecasts, plan)
 
     # The earlier half of the cutoffs chooses models.
     earlier = _errors_before(end, forecasts, deviations, objective)
-    planned = dataset.fitted is not None and bool(dataset.fitted.windows.future)
+    planned = bool(fitted_of(dataset).windows.future)
     members = _members(experiments, earlier, plan, planned=planned)
     if members:
         shares = shares_of(members, experiments, plan)
@@ -361,7 +362,7 @@ def board(
             recurrent=name in recurrent_of(experiments),
         )
     sides = [side for side in (network, rival) if side is not None]
-    rows = None if dataset.fitted is None else dataset.fitted.cleaning.rows
+    rows = fitted_of(dataset).cleaning.rows
     found = Board(
         unit=_unit(dataset, plan),
         middle=shown(middle),
@@ -428,7 +429,7 @@ def _unit(dataset: Dataset, plan: Plan) -> str:
     """Return `Board.unit`."""
     if plan.whole:
         return USUAL_CHANGES
-    return dataset.scale.unit if len(dataset.scales) == 1 else DEVIATIONS
+    return dataset.scale.unit if len(scales(dataset)) == 1 else DEVIATIONS
 
 
 def _blocks(

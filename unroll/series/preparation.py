@@ -11,25 +11,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array, Windows, ceil_div
-from pipeline.data.preparations.series import from_table
-from pipeline.data.row_options import (
-    ALONE,
-    Cleaning,
-    CsvFormat,
-    Preprocessing,
-    Statistics,
-    WindowSpec,
-)
 from pipeline.data.timestamps import shown
+from pipeline.data.windowing import Statistics
 from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
-from unroll.series import rows
+from unroll.series import row_calendar, rows, windowed
 from unroll.series.options import argument
 from unroll.series.question import Proposal, train_share
 from unroll.series.reading.file_rows import table_of
 from unroll.series.reading.profile import FileProfile
+from unroll.series.row_options import (
+    ALONE,
+    Cleaning,
+    CsvFormat,
+    Preprocessing,
+    SeriesWindows,
+    fitted_of,
+)
 from unroll.series.rows import Window, fill_limit
 from unroll.series.spec import SeriesQuestion
 
@@ -92,20 +91,9 @@ class Prepared:
         return int((medians == 0).sum())
 
 
-def fitted_of(dataset: Dataset) -> Preprocessing:
-    """Return how rows are prepared.
-
-    Raises:
-        UnrollError: the data set is no series of a file.
-    """
-    if dataset.fitted is None:
-        raise UnrollError(f"{dataset.name} is no series of a file")
-    return dataset.fitted
-
-
 def options(
     profile: FileProfile, proposal: Proposal, leave_out: Collection[str] = ()
-) -> tuple[CsvFormat, Cleaning, WindowSpec]:
+) -> tuple[CsvFormat, Cleaning, SeriesWindows]:
     """Return how a file is read, its rows are cleaned, and its windows are cut.
 
     Args:
@@ -141,15 +129,13 @@ def options(
         timestep=proposal.step,
         aggregate=proposal.aggregate,
     )
-    windows = WindowSpec(
+    windows = SeriesWindows(
         lookback=proposal.lookback,
         horizon=proposal.horizon,
         stride=ceil_div(profile.rows, MOST_WINDOWS * proposal.step),
         unit=target.unit,
         quantity=target.quantity,
         week=bool(proposal.day) or profile.calendar == "business",
-        overlap=True,
-        partial=True,
         begun=bool(profile.series_id),
         future=proposal.future,
         holidays=proposal.holidays,
@@ -180,7 +166,7 @@ def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Pre
     def windows_of(asked: Proposal, leave_out: Collection[str] = ()) -> Dataset:
         csv, cleaning, windows = options(profile, asked, leave_out)
         share = train_share(profile, proposal)
-        return from_table(name, table, csv, cleaning, windows, share)
+        return windowed.cut(name, table, csv, cleaning, windows, share)
 
     left_out: Mapping[str, str] = {}
     try:

@@ -12,18 +12,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pipeline.data import row_calendar, windowing
 from pipeline.data.examples import Array
-from pipeline.data.row_options import Cleaning
-from pipeline.data.row_table import RowTable
 from pipeline.data.timestamps import distinct, duration, shown
-from pipeline.data.windowing import DAY, holidays_of
+from pipeline.data.windowing import DAY
 from pipeline.errors import (
     UnrollError,
     UsageError,
     one_line,
     printable,
 )
+from unroll.series import measured_rows, row_calendar
+from unroll.series.measured_rows import holidays_of
 from unroll.series.options import (
     MOST_LOOKBACK,
     MOST_TIMESTEPS,
@@ -37,6 +36,8 @@ from unroll.series.reading import premises
 from unroll.series.reading.file_rows import column_named
 from unroll.series.reading.profile import FileProfile
 from unroll.series.reading.timestamp_formats import words_of
+from unroll.series.row_options import Cleaning
+from unroll.series.series_table import SeriesTable
 
 HOUR = 3600
 """Seconds of an hour."""
@@ -417,9 +418,9 @@ def _timesteps(
     """
     csv = profile.form.model_copy(update={"target": target})
     values = profile.columns[target].measured
-    table = RowTable(profile.timestamps, [target], values[:, None], profile.of_rows)
-    table = windowing.on_calendar(table.only(np.isfinite(values)), csv, cleaning)
-    table = windowing.in_timesteps(table, csv, cleaning)
+    table = SeriesTable(profile.timestamps, [target], values[:, None], profile.of_rows)
+    table = measured_rows.on_calendar(table.only(np.isfinite(values)), csv, cleaning)
+    table = measured_rows.in_timesteps(table, csv, cleaning)
     known = np.isfinite(table.values[:, 0])
     if not known.any():
         raise UsageError(
@@ -429,7 +430,7 @@ def _timesteps(
     last = table.timestamps.max(keepdims=True)
     unfinished = ""
     if last not in table.timestamps[known]:
-        begin = shown(windowing.on_clock(last, csv, cleaning)[0])
+        begin = shown(measured_rows.on_clock(last, csv, cleaning)[0])
         unfinished = f"; the last timestep, at {begin}, lacks rows and is left out"
     return table.values[known, 0], unfinished
 

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data import row_calendar, timestamps, windowing
+from pipeline.data import timestamps, windowing
 from pipeline.data.examples import Array
-from pipeline.data.row_options import ALONE, CsvFormat
-from pipeline.data.row_table import RowTable
 from pipeline.errors import UnknownAheadError, UnrollError
+from unroll.series import measured_rows, row_calendar
 from unroll.series.options import argument
 from unroll.series.reading import premises
 from unroll.series.reading.file_rows import FileRows, table_of
+from unroll.series.row_options import ALONE, CsvFormat
+from unroll.series.series_table import SeriesTable
 from unroll.series.spec import SeriesQuestion
 
 FAR = 0.5
@@ -157,7 +158,7 @@ class History:
 
     question: SeriesQuestion
     name: str
-    measured: windowing.Measured
+    measured: measured_rows.Measured
     inputs: Array
     later: int
     unfinished: np.datetime64 | None = None
@@ -194,7 +195,7 @@ class History:
             apart = np.diff(rows.timestamps) != self.question.row
             starts = np.concatenate([[0], np.flatnonzero(apart) + 1])
             return np.asarray(starts[np.searchsorted(starts, origins, "right") - 1])
-        runs = windowing.runs_of(rows, self.question.spacing)
+        runs = rows.runs(self.question.spacing)
         return np.asarray(np.maximum(np.searchsorted(runs, runs[origins]), rows.start))
 
     def since(self, timesteps: int, until: np.datetime64, stride: int) -> Since:
@@ -207,7 +208,7 @@ class History:
         rows = self.measured.series
         count = len(rows.values)
         first = question.windows.model_copy(update={"horizon": 1})
-        chosen, _ = windowing.corrected_rows(
+        chosen, _ = measured_rows.chosen_rows(
             rows, count, count, first, freq=question.spacing, target=self.target
         )
         # `Windows` counts from the row after the last step
@@ -305,10 +306,10 @@ def histories(
     last = None
     if not question.keep_last:
         table, last = only_over(table, question.csv)
-    table = windowing.on_calendar(table, question.csv, question.cleaning)
+    table = measured_rows.on_calendar(table, question.csv, question.cleaning)
     name = files.paths[0].name
     _require_spacing(question, table, name)
-    table = windowing.in_timesteps(table, question.csv, question.cleaning)
+    table = measured_rows.in_timesteps(table, question.csv, question.cleaning)
     table = _aligned(question, table, name)
     end = _up_to_last_target(question, table).timestamps.max()
     planned = [_planned(question, plan) for plan in plans]
@@ -330,7 +331,7 @@ def histories(
             has_ended = bool(last_own < end)
             if not has_ended and not ended(target, question.row)[-1]:
                 raise
-        measured = windowing.rows_of(
+        measured = measured_rows.rows_of(
             own,
             question.csv,
             question.cleaning,
@@ -339,10 +340,10 @@ def histories(
         )
         limit = _fill_of_gapless(question)
         if limit:
-            filled, _ = windowing.fill(measured.series, question.spacing, limit)
+            filled, _ = measured_rows.fill(measured.series, question.spacing, limit)
             measured = replace(measured, series=filled)
         with np.errstate(over="ignore"):
-            inputs = windowing.inputs_of(
+            inputs = measured_rows.inputs_of(
                 measured.series, asked.fitted, asked.statistics
             )
         title = f"{name}, {series_id}" if series_id else name
@@ -353,7 +354,9 @@ def histories(
     return by_series
 
 
-def only_over(table: RowTable, csv: CsvFormat) -> tuple[RowTable, np.datetime64 | None]:
+def only_over(
+    table: SeriesTable, csv: CsvFormat
+) -> tuple[SeriesTable, np.datetime64 | None]:
     """Return the rows without the last target if its day, week or month is not over.
 
     Also returned is the timestamp of this target; None if it is over.
@@ -369,7 +372,7 @@ def only_over(table: RowTable, csv: CsvFormat) -> tuple[RowTable, np.datetime64 
     return replace(table, values=values), last
 
 
-def _require_spacing(question: SeriesQuestion, table: RowTable, name: str) -> None:
+def _require_spacing(question: SeriesQuestion, table: SeriesTable, name: str) -> None:
     """Raise UnrollError unless rows lie as far apart as the trained rows."""
     spacing = timestamps.regularity(table.timestamps).freq
     several = table.timestamps.min() < table.timestamps.max()
@@ -400,7 +403,7 @@ def _fill_of_gapless(question: SeriesQuestion) -> int | None:
     return None if is_said else fill_limit(question.spacing)
 
 
-def _up_to_last_target(question: SeriesQuestion, table: RowTable) -> RowTable:
+def _up_to_last_target(question: SeriesQuestion, table: SeriesTable) -> SeriesTable:
     """Return the rows up to the last one whose target was measured."""
     target = table.values[:, table.columns.index(question.csv.target)]
     known = table.timestamps[~np.isnan(target) & (target != question.cleaning.sentinel)]
@@ -508,11 +511,11 @@ def target_values(window: Window) -> Array:
 
 def _beforehand(
     question: SeriesQuestion,
-    past: RowTable,
-    table: RowTable,
+    past: SeriesTable,
+    table: SeriesTable,
     planned: Sequence[Any],
     steps: int | None,
-) -> windowing.Plan:
+) -> measured_rows.Plan:
     """Return the columns that are known beforehand, for the timesteps to forecast.
 
     They are read from the rows of `table`, and from `planned`, as `_planned` returns it.
@@ -583,8 +586,8 @@ def _planned(question: SeriesQuestion, plan: FileRows) -> Any:
         "series_id": series_id,
     }
     table = table_of(replace(plan, form=plan.form.model_copy(update=only)))
-    table = windowing.on_calendar(table, question.csv, question.cleaning)
-    table = windowing.in_timesteps(table, question.csv, question.cleaning)
+    table = measured_rows.on_calendar(table, question.csv, question.cleaning)
+    table = measured_rows.in_timesteps(table, question.csv, question.cleaning)
     names = [ALONE] * len(table.values) if table.series_id is None else table.series_id
     every = {ALONE, *question.fitted.series, *question.csv.leave_out}
     unknown = sorted({*names} - every)
@@ -628,7 +631,7 @@ def _only(question: SeriesQuestion, file: FileRows) -> FileRows:
     )
 
 
-def _aligned(question: SeriesQuestion, table: RowTable, name: str) -> RowTable:
+def _aligned(question: SeriesQuestion, table: SeriesTable, name: str) -> SeriesTable:
     """Return the columns in the order that the model knows.
 
     The column of a word that does not occur is 0 everywhere.

@@ -10,22 +10,22 @@ import pandas as pd
 import pydantic
 
 from pipeline.config.params import Experiment, Name, Seed
-from pipeline.data import row_calendar, windowing
+from pipeline.data import windowing
 from pipeline.data.dataset import Scale
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
-from pipeline.data.row_options import (
-    ALONE,
-    Cleaning,
-    Count,
-    CsvFormat,
-    Preprocessing,
-    Statistics,
-    WindowSpec,
-)
+from pipeline.data.windowing import Count, Statistics
 from pipeline.validation import Strict, Timestamp
+from unroll.series import row_calendar
 from unroll.series.combination import known_after, require_memory
 from unroll.series.options import Objective
+from unroll.series.row_options import (
+    ALONE,
+    Cleaning,
+    CsvFormat,
+    Preprocessing,
+    SeriesWindows,
+)
 
 Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
 Timesteps = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
@@ -76,7 +76,7 @@ class SeriesQuestion:
         return self.fitted.cleaning
 
     @property
-    def windows(self) -> WindowSpec:
+    def windows(self) -> SeriesWindows:
         """The rules by which rows are cut into windows."""
         return self.fitted.windows
 
@@ -136,14 +136,14 @@ class SeriesQuestion:
 
     @property
     def reach(self) -> int:
-        """Consecutive rows that a forecast needs: a window and the first lags."""
-        return self.windows.lookback + self.windows.lag - self.windows.step + 1
+        """Consecutive rows that a forecast needs: those of a window."""
+        return self.windows.lookback - self.windows.step + 1
 
     @property
     def read(self) -> list[str]:
         """The columns from a file: numbers, then a column for each word."""
-        derived = (self.cleaning.fill is not None) + len(self.windows.target_lags)
-        derived += len(self.windows.future) + bool(self.windows.holidays)
+        derived = (self.cleaning.fill is not None) + len(self.windows.future)
+        derived += bool(self.windows.holidays)
         return self.fitted.columns[: len(self.fitted.columns) - derived]
 
     @property
@@ -334,10 +334,8 @@ class ForecasterSpec(Strict):
                     "each statistic, and each std must be positive"
                 )
         windows = self.fitted.windows
-        if windows.lookback % windows.step or self.fitted.slip:
-            raise ValueError(
-                "fitted.windows.lookback must be a multiple of step, and fitted.slip 0"
-            )
+        if windows.lookback % windows.step:
+            raise ValueError("fitted.windows.lookback must be a multiple of step")
 
     def _require_shapes(self, member: Member) -> None:
         columns = self.fitted.columns

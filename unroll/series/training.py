@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.params import Experiment, Model, Training
-from pipeline.data import row_calendar
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
 from pipeline.training.job import Job, Trained
-from unroll.series import backtest
+from unroll.series import backtest, row_calendar
 from unroll.series.backtest import Plan
 from unroll.series.models.recipes import recipe
 from unroll.series.models.residual import reach
 from unroll.series.pairwise import POWER, objective_of
+from unroll.series.row_options import fitted_of
 from unroll.series.rows import completed
 from unroll.series.spec import SeriesQuestion
 
@@ -202,11 +202,9 @@ def fit(
 
 def _require_no_gap(name: str, dataset: Dataset) -> None:
     """Raise UnrollError unless the rows of each series are evenly spaced."""
-    fitted = dataset.fitted
-    if fitted is None or dataset.stamps is None:
-        return
+    fitted = fitted_of(dataset)
     numbers = row_calendar.numbered(
-        dataset.stamps, fitted.cleaning, fitted.csv.time_zone
+        np.asarray(dataset.stamps), fitted.cleaning, fitted.csv.time_zone
     )
     spacing = np.diff(numbers)
     if dataset.series_id is not None:
@@ -257,8 +255,8 @@ def _with_begun(dataset: Dataset, windows: Windows) -> Windows:
 
     Such windows have rows of their own, behind the rows of all series.
     """
-    fitted = dataset.fitted
-    if fitted is None or not fitted.windows.begun:
+    fitted = fitted_of(dataset)
+    if not fitted.windows.begun:
         return windows
     ids = np.asarray(dataset.series_id)
     known = np.flatnonzero(np.isfinite(np.asarray(dataset.truth)))

@@ -11,12 +11,12 @@ from typing import Annotated, BinaryIO, TypeAlias
 import pandas as pd
 import pydantic
 
-from pipeline.data.row_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.files import damaged, require_small
 from pipeline.validation import Strict, nearest
 from unroll.series.reading import file_rows
 from unroll.series.reading.layout import text_of
+from unroll.series.row_options import CsvFormat
 
 Data: TypeAlias = (
     pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]

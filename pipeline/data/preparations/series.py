@@ -1,35 +1,22 @@
 """Forecasts of one column of a file from windows of all its columns.
 
 The rows are equally spaced in time. Documents 001 and 002 (the temperature at Jena)
-have such data sets. `from_table` makes one of the rows of a user's own file.
+have such data sets.
 """
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import pydantic
 
-from pipeline.data import row_calendar, row_table, windowing
+from pipeline.data import row_table, windowing
 from pipeline.data.dataset import Dataset, Scale
-from pipeline.data.examples import Array, Windows, ceil_div
-from pipeline.data.row_options import (
-    ALONE,
-    Cleaning,
-    Count,
-    CsvFormat,
-    Preprocessing,
-    Repair,
-    Statistics,
-    Thinned,
-    WindowSpec,
-)
+from pipeline.data.examples import Windows, ceil_div
 from pipeline.data.row_table import RowTable
-from pipeline.data.timestamps import distinct, shown
-from pipeline.data.windowing import DAY, Measured
-from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
+from pipeline.data.timestamps import Regularity, distinct, regularity, shown
+from pipeline.data.windowing import DAY, Count, Rows, Series, WindowSpec
+from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import Strict
 
 Size = Annotated[float, pydantic.Field(gt=0, le=1_000_000_000)]
@@ -53,6 +40,30 @@ class Csv(Strict):
     target: str
     stamp_format: str = "ISO8601"
     drop: list[str] = pydantic.Field(default=[])
+
+
+class Repair(Strict):
+    """Options of completing rows.
+
+    Attributes:
+        spacing: seconds from row to row; by default the median of the file.
+        sentinel: a number that also stands for a missing value.
+    """
+
+    spacing: Count | None = None
+    sentinel: float | None = None
+
+
+class Thinned(Strict):
+    """A file that holds every so many rows of a longer file, from the first row on.
+
+    Attributes:
+        every: rows of the longer file from one row of this file to the next.
+        rows: the number of rows of the longer file that count.
+    """
+
+    every: Annotated[int, pydantic.Field(ge=2, le=1_000_000)]
+    rows: Count
 
 
 MOST_REPEATED = 0.1
@@ -153,119 +164,114 @@ def prepare(
             "different timestamps; a file of several series is for `unroll answer`, or "
             "keep one series"
         )
-    form = CsvFormat(**csv.model_dump() | {"stamp": [csv.stamp]})
     try:
-        return from_table(
+        return _of_table(
             name,
             table,
-            form,
-            Cleaning(**cleaning.model_dump()),
+            csv.target,
+            cleaning,
             windows,
             train,
-            validation=validation,
-            protocol=protocol,
-            batch_size=batch_size,
-            thinned=thinned,
+            validation,
+            protocol,
+            batch_size,
+            thinned,
         )
     except UnrollError as error:
         raise UnrollError(f"{raw / csv.file}: {error}; see {where}") from None
 
 
-def from_table(
+def _of_table(
     name: str,
     table: RowTable,
-    csv: CsvFormat,
-    cleaning: Cleaning,
+    target: str,
+    cleaning: Repair,
     windows: WindowSpec,
     train: float,
-    *,
-    validation: float | None = None,
-    protocol: Literal["as_published", "keras_utility", "corrected"] = "corrected",
-    batch_size: int | None = None,
-    thinned: Thinned | None = None,
+    validation: float | None,
+    protocol: str,
+    batch_size: int | None,
+    thinned: Thinned | None,
 ) -> Dataset:
     """Return windows over rows that have been read; otherwise as `prepare`.
-
-    With `csv.series_id` there are several series. Each is prepared on its own, at the
-    timestamps of all series, and cut at the same rows. The series follow one another in
-    the data set (`Dataset.series_id`). Each is standardised by its own train rows. With
-    `windows.begun` a series that begins late, or that changes late, is standardised by
-    all its rows.
 
     Raises:
         UnrollError: the rows are too few for the splits and the windows, or there is
             nothing to learn.
-        UnusableSeriesError: some of several series cannot be used for such a reason.
     """
-    corrected = protocol == "corrected"
-    table = _rows_that_count(table, csv, cleaning, windows)
     if thinned is not None:
         table = _first_rows(table, thinned)
-    measured_by_series = {}
-    for key, own in table.by_series().items():
-        if corrected:
-            rows = windowing.rows_of(own, csv, cleaning, windows)
-        else:
-            rows = windowing.as_they_are(own, None, cleaning.sentinel)
-        measured_by_series[key] = rows
-    first = next(iter(measured_by_series.values()))
-    count = len(first.series.values)
-    column = first.columns.index(csv.target)
+    corrected = protocol == "corrected"
+    if corrected:
+        rows = windowing.clean(table.timestamps, table.values, cleaning.sentinel)
+        regular = regularity(table.timestamps, cleaning.spacing)
+    else:
+        rows = windowing.as_they_are(table.timestamps, table.values, cleaning.sentinel)
+        regular = regularity(table.timestamps)
+    column = table.columns.index(target)
     borders, documented, counts = _document_examples(
-        count, windows, train, validation, batch_size, thinned, corrected=corrected
-    )
-    cuts = _cut(
-        measured_by_series,
-        borders,
-        csv,
-        cleaning,
+        len(rows.values),
         windows,
-        documented,
-        validated=validation is not None,
+        train,
+        validation,
+        batch_size,
+        thinned,
+        corrected=corrected,
     )
-    statistics = {key: cut.statistics for key, cut in cuts.items()}
-    lost = Counter[str]()
-    for cut in cuts.values():
-        lost.update(cut.lost)
+    scales = windowing.statistics(rows, table.columns, borders[0])
+    windowing.require_a_change(scales, table.columns, column, borders[0])
+    lost = dict[str, int]()
+    if documented is None:
+        examples, lost = windowing.corrected_rows(
+            rows, *borders, windows, freq=regular.freq, target=column
+        )
+    else:
+        examples = documented
+    if validation is None:
+        del examples["validation"]
+    windowing.require_room(examples, rows, table.columns, windows, borders, regular)
     # `Windows` counts from the row one step after the last input, so a target `delay`
     # rows after the last input is at `delay - step`. The documents' generator counts in
     # the same way, but forgets to subtract the step.
     slip = windows.step if protocol == "as_published" else 0
-    delay = windows.first - windows.step + slip
-    fitted = Preprocessing(
-        csv=csv,
-        cleaning=cleaning.model_copy(update={"spacing": first.regular.freq}),
-        windows=windows,
-        columns=first.columns,
-        series=statistics,
-        slip=slip,
+    inputs = windowing.inputs_of(rows.values, rows.timestamps, scales)
+    splits = {
+        split: Windows(
+            inputs,
+            own,
+            windows.lookback,
+            windows.step,
+            delay=windows.first - windows.step + slip,
+            target=column,
+            outputs=windows.horizon,
+        )
+        for split, own in examples.items()
+    }
+    facts = _facts(
+        protocol, rows, table.columns, cleaning, regular, borders, splits, counts
     )
-    inputs = [
-        windowing.inputs_of(rows.series, fitted, statistics[key])
-        for key, rows in measured_by_series.items()
-    ]
-    # A single series is not copied.
-    all_inputs = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]
-    made = _splits(all_inputs, measured_by_series, cuts, csv, windows, delay)
-    stamps = row_calendar.stamps(first.series.timestamps, cleaning, csv.time_zone)
-    facts = _facts(protocol, first, borders, made.splits, stamps, fitted, counts)
-    if csv.series_id:
-        facts["series"] = len(measured_by_series)
     return Dataset(
         name=name,
         kind="forecast",
         metric="mae",
-        splits={**made.splits},
-        scale=_scale(windows, statistics.get(ALONE), column),
-        period=_timesteps_of_day(cleaning, first.regular.freq, windows.step),
-        calendar=windowing.calendar_columns(week=windows.week),
+        splits={**splits},
+        scale=Scale(
+            unit=windows.unit,
+            quantity=windows.quantity,
+            mean=scales.mean[column],
+            std=scales.std[column],
+        ),
+        period=_timesteps_of_day(regular.freq * windows.step),
+        calendar=windowing.calendar_columns(week=False),
         scored=("validation",) if validation is not None else (),
-        stamps=np.tile(stamps, len(measured_by_series)),
-        series_id=made.series_id,
-        truth=made.truth,
-        fitted=fitted,
-        facts=facts | dict(lost),
+        stamps=rows.timestamps,
+        facts=facts | lost,
     )
+
+
+def _timesteps_of_day(timestep: int) -> int:
+    """Return the number of timesteps in a day; 0 if a day is no cycle of these rows."""
+    return 0 if timestep >= DAY or DAY % timestep else DAY // timestep
 
 
 def _document_examples(
@@ -277,7 +283,7 @@ def _document_examples(
     thinned: Thinned | None,
     *,
     corrected: bool,
-) -> tuple[tuple[int, int], windowing.Rows | None, dict[str, int]]:
+) -> tuple[tuple[int, int], Rows | None, dict[str, int]]:
     """Return the blocks of a file, and the examples of the documents' protocols.
 
     Returns:
@@ -308,102 +314,6 @@ def _document_examples(
     )
 
 
-@dataclass(frozen=True)
-class _Cut:
-    """What is chosen of one series.
-
-    Attributes:
-        statistics: the statistics of its train rows.
-        rows: split -> the rows of its examples, counted in the series.
-        lost: description -> count of filled and lost rows.
-    """
-
-    statistics: Statistics
-    rows: windowing.Rows
-    lost: dict[str, int]
-
-
-@dataclass(frozen=True)
-class _Splits:
-    """The examples of all series, one series after another.
-
-    Attributes:
-        splits: split -> its examples.
-        truth: (rows,) the target as measured, NaN where it is missing; None if all
-            targets were measured.
-        series_id: (rows,) the number of each row's series; None if there is one series
-            and all targets were measured.
-    """
-
-    splits: dict[str, Windows]
-    truth: Array | None
-    series_id: Array | None
-
-
-def _splits(
-    all_inputs: Array,
-    measured_by_series: dict[str, Measured],
-    cuts: dict[str, _Cut],
-    csv: CsvFormat,
-    windows: WindowSpec,
-    delay: int,
-) -> _Splits:
-    """Return the examples of all series.
-
-    Args:
-        all_inputs: (rows, columns) the standardised rows of all series.
-        measured_by_series: series -> its rows.
-        cuts: series -> what is chosen of it.
-        csv: the form of the file.
-        windows: how windows are cut.
-        delay: rows from the row after a window's last timestep to its first target.
-    """
-    all_series = [*measured_by_series.values()]
-    count = len(all_series[0].series.values)
-    column = all_series[0].columns.index(csv.target)
-    truth = None
-    measured = None
-    series_id = None
-    if windows.partial:
-        truth = np.concatenate([rows.target(column) for rows in all_series])
-        measured = np.isfinite(truth)
-    if windows.partial or csv.series_id:
-        series_id = np.repeat(np.arange(len(all_series)), count)
-    chosen = defaultdict[str, list[Array]](list)
-    for number, cut in enumerate(cuts.values()):
-        for split, own in cut.rows.items():
-            chosen[split].append(own + number * count)
-    splits = {
-        split: Windows(
-            all_inputs,
-            np.concatenate(own),
-            windows.lookback,
-            windows.step,
-            delay=delay,
-            target=column,
-            outputs=windows.horizon,
-            measured=measured,
-        )
-        for split, own in chosen.items()
-    }
-    return _Splits(splits, truth, series_id)
-
-
-def _scale(windows: WindowSpec, alone: Statistics | None, column: int) -> Scale:
-    """Return the scale of the target.
-
-    Several series, which are not `alone`, have no scale in common.
-    """
-    if alone is None:
-        return Scale(quantity=windows.quantity)
-    return Scale(
-        unit=windows.unit,
-        quantity=windows.quantity,
-        mean=alone.mean[column],
-        std=alone.std[column],
-    )
-
-
 def _first_rows(table: RowTable, thinned: Thinned) -> RowTable:
     """Return the rows of a thinned file that are among the first rows of the whole file.
 
@@ -419,218 +329,8 @@ def _first_rows(table: RowTable, thinned: Thinned) -> RowTable:
     return table.only(np.arange(len(table.timestamps)) < needed)
 
 
-def _cut(
-    measured_by_series: dict[str, Measured],
-    borders: tuple[int, int],
-    csv: CsvFormat,
-    cleaning: Cleaning,
-    windows: WindowSpec,
-    documented: windowing.Rows | None,
-    *,
-    validated: bool,
-) -> dict[str, _Cut]:
-    """Return series -> what is chosen of it (`_cut_one`).
-
-    Raises:
-        UnrollError: the only series cannot be used.
-        UnusableSeriesError: some of several series cannot be used.
-    """
-    cuts = dict[str, _Cut]()
-    reasons = dict[str, str]()
-    first = next(iter(measured_by_series.values()))
-    column = first.columns.index(csv.target)
-    freq = first.regular.freq
-    for key, rows in measured_by_series.items():
-        try:
-            cuts[key] = _cut_one(
-                rows, borders, column, freq, windows, documented, validated=validated
-            )
-        except UnrollError as error:
-            if key == ALONE:
-                raise
-            times = rows.series.timestamps[[borders[0]]]
-            [border] = row_calendar.stamps(times, cleaning, csv.time_zone)
-            reasons[key] = _lacking(rows, column, borders[0], border) or str(error)
-    if reasons:
-        raise UnusableSeriesError(reasons, len(measured_by_series))
-    return cuts
-
-
-def _cut_one(
-    measured: Measured,
-    borders: tuple[int, int],
-    column: int,
-    freq: int,
-    windows: WindowSpec,
-    documented: windowing.Rows | None,
-    *,
-    validated: bool,
-) -> _Cut:
-    """Choose the rows of examples in one series.
-
-    Args:
-        measured: the rows of the series.
-        borders: the first row of the validation block and of the test block.
-        column: the number of the target's column.
-        freq: seconds from one row to the next.
-        windows: how windows are cut.
-        documented: the rows of the documents; None for `windowing.corrected_rows`.
-        validated: whether there is a validation block.
-
-    Raises:
-        UnrollError: a split has no window, or there is nothing to learn.
-    """
-    last = borders[0]
-    if windows.begun and _has_just_begun(measured, last, column, windows):
-        last = len(measured.series.values)
-    statistics = _statistics(measured, last, column, windows)
-    lost = dict[str, int]()
-    if documented is None:
-        examples, gone = windowing.corrected_rows(
-            measured.series, *borders, windows, freq=freq, target=column
-        )
-        lost = measured.lost | gone
-    else:
-        examples = dict(documented)
-    if not validated:
-        del examples["validation"]
-    # A series that has just begun is forecast, though it may have no window yet.
-    if (
-        not windows.begun
-        or not np.isfinite(measured.target(column)[borders[1] :]).any()
-    ):
-        _require_room(examples, measured, windows, borders)
-    return _Cut(statistics, examples, lost)
-
-
-def _has_just_begun(
-    measured: Measured, first: int, target: int, windows: WindowSpec
-) -> bool:
-    """Return whether the rows before row `first` are no window, or all have one value."""
-    known = measured.target(target)[measured.series.start : first]
-    known = known[np.isfinite(known)]
-    return len(known) < windows.lookback or known.min() == known.max()
-
-
-def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
-    """Return the number of timesteps in a day; 0 if a day is no cycle of these rows."""
-    timestep = freq * step
-    rows_per_day = row_calendar.slots_per_day(cleaning.rows, freq)
-    if rows_per_day and freq < 7 * DAY:
-        return max(rows_per_day) // step
-    if cleaning.rows or timestep >= DAY or DAY % timestep:
-        return 0
-    return DAY // timestep
-
-
-def _rows_that_count(
-    table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: WindowSpec
-) -> RowTable:
-    """Return the rows that count, with evenly spaced timestamps."""
-    if cleaning.until:
-        table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
-    table = windowing.on_calendar(table, csv, cleaning)
-    table = windowing.in_timesteps(table, csv, cleaning)
-    if not windows.partial:
-        return table
-    # The target may be measured only from some day on, or up to some day. Rows before
-    # and after do not count.
-    target = table.values[:, table.columns.index(csv.target)]
-    measured = table.timestamps[~np.isnan(target)]
-    if not len(measured):
-        return table
-    if not csv.series_id:
-        table = table.only(table.timestamps >= measured.min())
-    return table.only(table.timestamps <= measured.max())
-
-
-def _statistics(
-    measured: Measured, first: int, target: int, windows: WindowSpec
-) -> Statistics:
-    """Return statistics of the train rows: those before row `first` in which all columns
-    are known.
-
-    Deviations are those of the population (ddof 0). A column that never changes gets
-    the deviation 1, so that it is only centred.
-
-    Raises:
-        UnrollError: a column holds no value in the train rows, or the target never
-            changes there.
-    """
-    rows = measured.series
-    columns = measured.columns
-    if rows.start >= first:
-        empty = columns[int(rows.unknown[:first].sum(axis=0).argmax())]
-        raise UnrollError(
-            f"column {empty!r} holds no value in the {first} train rows; drop it"
-        )
-    train = rows.values[min(rows.start + windows.lag, first - 1) : first]
-    low = train.min(axis=0)
-    high = train.max(axis=0)
-    if low[target] == high[target] and not windows.begun:
-        raise UnrollError(
-            f"the target {columns[target]!r} is {train[0, target]} in each of the "
-            f"{first} train rows, so there is nothing to learn"
-        )
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = train.mean(axis=0)
-        std = np.where(low == high, 1.0, train.std(axis=0))
-    huge = ~np.isfinite(mean + std)
-    if huge.any():
-        raise UnrollError(
-            f"column {columns[int(huge.argmax())]!r} holds numbers too large for a "
-            "mean; drop it"
-        )
-    return Statistics(
-        mean=mean.tolist(), std=std.tolist(), low=low.tolist(), high=high.tolist()
-    )
-
-
-def _lacking(measured: Measured, target: int, first: int, border: Any) -> str:
-    """Return why a series has no value from row `first` on, at `border`; "" if it has."""
-    known = ~measured.series.unknown[:, target]
-    if not known.any():
-        return "there is no row with a value"
-    if known[first:].any():
-        return ""
-    return f"{known.sum():,} rows, none of them from {shown(border)} on"
-
-
-def _require_room(
-    rows: windowing.Rows,
-    measured: Measured,
-    windows: WindowSpec,
-    borders: tuple[int, int],
-) -> None:
-    """Raise UnrollError if a split has no window."""
-    ends = {"train": 0, "validation": borders[0], "test": borders[1]}
-    stops = {"train": borders[0], "validation": borders[1], "test": None}
-    for split, own in rows.items():
-        if len(own):
-            continue
-        span = windows.lookback + windows.lag
-        ahead = windows.ahead[-1]
-        earlier = span if windows.overlap else 0
-        start = max(ends[split] - earlier, measured.series.start)
-        runs = windowing.runs_of(measured.series, measured.regular.freq)
-        longest = np.unique(runs[start : stops[split]], return_counts=True)[1]
-        unknown = measured.series.unknown.sum(axis=0)
-        lacking = ""
-        if unknown.any():
-            lacking = (
-                f" and {unknown.max():,} of {len(runs):,} rows without a value of "
-                f"{measured.columns[int(unknown.argmax())]!r}"
-            )
-        raise UnrollError(
-            f"the {split} block has no room for a window of {span} rows and a target "
-            f"{ahead} rows on, with {measured.regular.gaps} gaps in the clock"
-            f"{lacking}: {span + ahead:,} rows in a row are needed, and there are "
-            f"{longest.max(initial=0):,}"
-        )
-
-
 def _block_sizes(
-    rows: windowing.Rows,
+    rows: Rows,
     blocks: tuple[int, int],
     row_count: int,
     batch_size: int | None,
@@ -651,36 +351,35 @@ def _block_sizes(
 
 def _facts(
     protocol: str,
-    measured: Measured,
+    rows: Series,
+    columns: list[str],
+    cleaning: Repair,
+    regular: Regularity,
     borders: tuple[int, int],
     splits: dict[str, Windows],
-    stamps: Array,
-    fitted: Preprocessing,
     counts: dict[str, int],
 ) -> dict[str, Any]:
     """Return the facts of a data set: description -> value."""
-    regular = measured.regular
+    stamps = rows.timestamps
     test = splits["test"]
     timesteps = test.horizon + (test.outputs - 1) * test.step
-    validation = splits.get("validation")
-    zone = fitted.csv.time_zone
     facts = {
         "protocol": protocol,
         "rows": len(stamps),
         **counts,
-        "columns": measured.columns,
-        "quantities": len(measured.columns),
+        "columns": columns,
+        "quantities": len(columns),
         "horizon in hours": timesteps * regular.freq / 3600,
-        "train from": shown(stamps[measured.series.start]),
-        "validation from": shown(stamps[borders[0]]) if validation else None,
+        "train from": shown(stamps[rows.start]),
+        "validation from": shown(stamps[borders[0]])
+        if "validation" in splits
+        else None,
         "test from": shown(stamps[borders[1]]),
         "test to": shown(stamps[-1]),
         "seconds between rows": regular.freq,
         "repeated stamps": regular.repeated,
         "gaps": regular.gaps,
-        "sentinels": measured.missed if fitted.cleaning.sentinel is not None else None,
-        "missing values": measured.missed if fitted.csv.missing is not None else None,
-        "time zone": f"{zone}, stamps in UTC" if zone is not None else None,
+        "sentinels": int(rows.unknown.sum()) if cleaning.sentinel is not None else None,
         "values at once": test.outputs if test.outputs > 1 else None,
     }
     return {words: value for words, value in facts.items() if value is not None}

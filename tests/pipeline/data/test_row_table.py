@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.data.row_table import RowTable, read
+from pipeline.data.row_table import read
 from pipeline.errors import UnrollError, UsageError
 
 GOOD = "when,T,p\n2020-01-01 00:00:00,1.5,1\n2020-01-01 00:10:00,-2,0.1\n"
@@ -72,23 +72,3 @@ def test_a_file_that_does_not_fit_gives_one_line(file, text, message):
 def test_a_file_that_is_missing_is_named(tmp_path):
     with pytest.raises(UnrollError, match=r"other.csv is missing; run `unroll repro`"):
         read(tmp_path / "other.csv", "when", FORMAT)
-
-
-def test_each_series_has_its_own_rows_at_the_timestamps_of_all():
-    hours = np.arange("2020-01-01T00", "2020-01-01T03", dtype="datetime64[h]")
-    stamps = hours.astype("datetime64[ms]")
-    table = RowTable(
-        stamps[[0, 1, 1, 1, 2]],
-        ["T"],
-        np.array([[1.0], [2], [9], [3], [4]]),
-        np.array(["b", "b", "b", "a", "a"], object),
-    )
-    for names, expected in (
-        ((), {"a": [np.nan, 3, 4], "b": [1, 2, np.nan]}),
-        ("c", {"c": [np.nan] * 3}),
-    ):
-        tables = table.by_series(names)
-        assert list(tables) == list(expected)
-        for name, values in expected.items():
-            np.testing.assert_array_equal(tables[name].values[:, 0], values)
-            np.testing.assert_array_equal(tables[name].timestamps, stamps)

@@ -10,17 +10,17 @@ import pandas as pd
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Windows
-from pipeline.data.row_options import (
+from unroll.series import leaderboard
+from unroll.series.backtest import Plan
+from unroll.series.leaderboard import Board
+from unroll.series.row_options import (
     ALONE,
     Cleaning,
     CsvFormat,
     Preprocessing,
+    SeriesWindows,
     Statistics,
-    WindowSpec,
 )
-from unroll.series import leaderboard
-from unroll.series.backtest import Plan
-from unroll.series.leaderboard import Board
 
 STEPS = 3
 
@@ -89,7 +89,7 @@ def dataset(series: tuple[str, ...] = ("x",), low: float = -9.0) -> Dataset:
     fitted = Preprocessing(
         csv=CsvFormat(target="y", series_id="unique_id" if len(series) > 1 else None),
         cleaning=Cleaning(spacing=WEEK),
-        windows=WindowSpec(lookback=4, horizon=STEPS),
+        windows=SeriesWindows(lookback=4, horizon=STEPS),
         columns=["y"],
         series=dict.fromkeys(series if len(series) > 1 else (ALONE,), statistics),
     )

@@ -9,16 +9,16 @@ import pytest
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Windows
-from pipeline.data.row_options import (
+from pipeline.errors import UnrollError
+from unroll.series import backtest, training
+from unroll.series.row_options import (
     ALONE,
     Cleaning,
     CsvFormat,
     Preprocessing,
+    SeriesWindows,
     Statistics,
-    WindowSpec,
 )
-from pipeline.errors import UnrollError
-from unroll.series import backtest, training
 
 HORIZON = 12
 
@@ -38,7 +38,7 @@ def data(rows=400):
     fitted = Preprocessing(
         csv=CsvFormat(target="x"),
         cleaning=Cleaning(),
-        windows=WindowSpec(lookback=48, horizon=HORIZON),
+        windows=SeriesWindows(lookback=48, horizon=HORIZON),
         columns=["x"],
         series={ALONE: Statistics(mean=[3], std=[2], low=[-1], high=[1])},
     )

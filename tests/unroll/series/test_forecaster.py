@@ -11,7 +11,6 @@ from pipeline.config import params, plain_yaml
 from pipeline.config.params import own_name
 from pipeline.data import dataset
 from pipeline.data.preparations.series import from_table
-from pipeline.data.row_options import Cleaning
 from pipeline.errors import UnrollError, UsageError
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
@@ -21,6 +20,7 @@ from tests.support.trained_forecaster import forecaster_of
 from tests.support.training import train
 from unroll.series.forecaster import OutsideRangeWarning, floored
 from unroll.series.reading import file_rows
+from unroll.series.row_options import Cleaning
 from unroll.series.saved import load_forecaster
 
 HOURS = 700

@@ -11,9 +11,10 @@ from unroll.series import backtest, training
 from unroll.series.candidates import of_windows
 from unroll.series.forecaster import OutsideRangeWarning
 from unroll.series.options import Options
-from unroll.series.preparation import cut_into_windows, fitted_of
+from unroll.series.preparation import cut_into_windows
 from unroll.series.question import ends_apart, is_short, propose
 from unroll.series.reading.detect import detect
+from unroll.series.row_options import fitted_of
 from unroll.series.rows import completed, ended, histories
 from unroll.series.spec import SeriesQuestion
 

@@ -2,12 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.row_options import (
-    Cleaning,
-    CsvFormat,
-    Preprocessing,
-    WindowSpec,
-)
 from pipeline.data.windowing import DAY
 from unroll.series import prediction_intervals
 from unroll.series.combination import known_after
@@ -16,6 +10,12 @@ from unroll.series.prediction_intervals import (
     inside,
     quantiles,
     weighted_quantile_loss,
+)
+from unroll.series.row_options import (
+    Cleaning,
+    CsvFormat,
+    Preprocessing,
+    SeriesWindows,
 )
 from unroll.series.spec import SeriesQuestion
 
@@ -148,7 +148,7 @@ def weekly_positions(times, spacing):
     fitted = Preprocessing(
         csv=CsvFormat(),
         cleaning=Cleaning(spacing=spacing),
-        windows=WindowSpec(lookback=1),
+        windows=SeriesWindows(lookback=1),
         columns=["y"],
         series={},
     )

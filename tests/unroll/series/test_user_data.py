@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.row_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError
 from unroll.series.reading.file_rows import FileRows
+from unroll.series.row_options import CsvFormat
 from unroll.series.user_data import RowsFile, plain_name, rows_of
 
 HOURS = pd.date_range("2024-01-01", periods=5, freq="h")

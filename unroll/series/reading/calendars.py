@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data import row_calendar, timestamps
+from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.row_calendar import LATE_DAYS, MONDAY, WEEK
-from pipeline.data.row_options import WEEKDAYS, Cleaning
 from pipeline.data.timestamps import DAY, Regularity, regularity
+from unroll.series import row_calendar, time_zones
+from unroll.series.row_calendar import LATE_DAYS, MONDAY, WEEK
+from unroll.series.row_options import WEEKDAYS, Cleaning
 
 SHORTEST = 28
 """Days of the shortest month."""
@@ -64,7 +65,7 @@ def calendar(moments: Array, zone: str | None = None) -> tuple[Cleaning, Regular
         zone: the time zone whose clock the calendar follows.
     """
     distinct = timestamps.distinct(
-        timestamps.to_wall_clock(moments, zone) if zone else moments
+        time_zones.to_wall_clock(moments, zone) if zone else moments
     )
     cleaning = Cleaning()
     if len(distinct) > 2:
@@ -220,7 +221,7 @@ def time_zone(moments: Array) -> tuple[str | None, bool]:
     odd = {(None, False): written.repeated + written.gaps}
     if written.repeated and written.freq <= 3600:
         for zone, ends in itertools.product(ZONES, (False, True)):
-            moved = timestamps.to_utc(moments, zone, ends=ends)
+            moved = time_zones.to_utc(moments, zone, ends=ends)
             regular = regularity(moved, written.freq)
             if not np.isnat(moved).any():
                 odd[zone, ends] = regular.repeated + regular.gaps
@@ -240,7 +241,7 @@ def skipping_zone(moments: Array) -> str | None:
     freq = 1000 * regularity(moments).freq
     lacking = (ordered[:-1] + freq)[steps == freq + DAY // 24]
     for zone in ZONES:
-        skipped = lacking[np.isnat(timestamps.to_utc(lacking, zone))]
+        skipped = lacking[np.isnat(time_zones.to_utc(lacking, zone))]
         if len(np.unique(skipped.astype("datetime64[Y]"))) > 1:
             return zone
     return None

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.data.row_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import one_of
 from unroll.series.options import Options, argument
@@ -26,6 +25,7 @@ from unroll.series.reading import (
 )
 from unroll.series.reading.file_rows import FileRows, column_named
 from unroll.series.reading.profile import ColumnProfile, FileProfile, changes
+from unroll.series.row_options import CsvFormat
 
 NUMBERED = re.compile(r"^(?!.*#[A-Za-z]).*\d")
 """Pattern of a word that may be a number.

@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.row_options import CsvFormat
-from pipeline.data.row_table import RowTable
 from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.files import PLAIN
+from unroll.series import time_zones
 from unroll.series.options import argument
 from unroll.series.reading import numbers, timestamp_formats
 from unroll.series.reading.layout import text_of
 from unroll.series.reading.timestamp_formats import YEARS
+from unroll.series.row_options import CsvFormat
+from unroll.series.series_table import SeriesTable
 
 FRAME = Path("the DataFrame")
 """What stands for the path of a DataFrame."""
@@ -267,7 +267,7 @@ def column_named(name: str, columns: Iterable[str]) -> str:
     return alike[0] if len(alike) == 1 else name
 
 
-def table_of(rows: FileRows) -> RowTable:
+def table_of(rows: FileRows) -> SeriesTable:
     """Return the numbers of all columns that the form of the rows does not drop.
 
     A category has a column `COLUMN=WORD` of 0 and 1 for each of its words. An empty
@@ -304,7 +304,7 @@ def table_of(rows: FileRows) -> RowTable:
         series_id = of_rows.fillna("").to_numpy(object)
     if form.time_zone is not None and not utc:
         stamps = in_utc(stamps, form.time_zone, ends=form.ends, series_id=series_id)
-    return RowTable(stamps, names, values, series_id)
+    return SeriesTable(stamps, names, values, series_id)
 
 
 def values_of(rows: FileRows, columns: Sequence[str]) -> Array:
@@ -341,13 +341,13 @@ def values_of(rows: FileRows, columns: Sequence[str]) -> Array:
 def in_utc(
     written: Array, zone: str, *, ends: bool = False, series_id: Array | None = None
 ) -> Array:
-    """Return `timestamps.to_utc`, with a user's mistakes as errors.
+    """Return `time_zones.to_utc`, with a user's mistakes as errors.
 
     Raises:
         UsageError: the zone does not exist, or its clocks skipped a time.
     """
     try:
-        utc = timestamps.to_utc(written, zone, ends=ends, series_id=series_id)
+        utc = time_zones.to_utc(written, zone, ends=ends, series_id=series_id)
     except (KeyError, ValueError, OSError):
         raise UsageError(
             f"{argument('time_zone')} must be a name such as Europe/Berlin. Received: {zone!r}"

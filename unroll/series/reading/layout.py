@@ -18,12 +18,12 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.data.row_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
 from unroll.series.options import argument
 from unroll.series.reading import timestamp_formats
 from unroll.series.reading.numbers import plain_number
 from unroll.series.reading.timestamp_columns import NAMED
+from unroll.series.row_options import CsvFormat
 
 HEAD = 2**17
 """Number of characters at a file's beginning that its layout is read from.

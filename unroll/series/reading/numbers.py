@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Array
-from pipeline.data.row_options import CsvFormat
 from pipeline.errors import UsageError
 from unroll.series.options import argument
+from unroll.series.row_options import CsvFormat
 
 CURRENCY = r"(?:[A-Z]{0,2}[$€£¥₹₽₩]|[A-Z]{3}|Fr\.|kr\.?|Rs\.?|zł|Kč)"
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.data import row_calendar, timestamps
+from pipeline.data import timestamps
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import UnrollError, UsageError
+from unroll.series import row_calendar
 from unroll.series.options import argument
 from unroll.series.reading import calendars
 from unroll.series.reading.file_rows import FileRows

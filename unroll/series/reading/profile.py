@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Array
-from pipeline.data.row_options import WEEKDAYS, CsvFormat
 from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import printable
 from unroll.series.options import Options, argument
@@ -20,6 +19,7 @@ from unroll.series.reading import calendars, premises, timestamp_formats
 from unroll.series.reading.magnitudes import Odd
 from unroll.series.reading.numbers import plain_number, values_of, without_unit
 from unroll.series.reading.row_timestamps import Timestamps
+from unroll.series.row_options import WEEKDAYS, CsvFormat
 
 MOST_WORDS = 20
 """Largest number of words in a column of numbers, or of a category."""

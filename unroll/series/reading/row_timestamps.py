@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.data import row_calendar, timestamps
+from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.row_options import Cleaning
-from pipeline.data.row_options import Rows as CalendarRows
 from pipeline.data.timestamps import Regularity, shown
 from pipeline.errors import UnrollError, UsageError, one_line
+from unroll.series import row_calendar
 from unroll.series.options import Options, argument
 from unroll.series.reading import (
     calendars,
@@ -26,6 +25,8 @@ from unroll.series.reading import (
 )
 from unroll.series.reading.file_rows import FileRows, in_utc, wrong_stamp
 from unroll.series.reading.timestamp_formats import YEARS
+from unroll.series.row_options import Cleaning
+from unroll.series.row_options import Rows as CalendarRows
 
 HEAD = 2000
 """Number of first rows in which the columns of the timestamp are looked for."""

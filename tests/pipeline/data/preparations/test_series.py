@@ -1,5 +1,3 @@
-import datetime as dt
-import math
 from pathlib import Path
 
 import numpy as np
@@ -8,78 +6,48 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from pipeline.data.preparations.series import Csv, Repair, from_table, prepare
-from pipeline.data.row_options import Cleaning, Thinned
+from pipeline.data.preparations import series
+from pipeline.data.preparations.series import Csv, Repair, Thinned, prepare
 from pipeline.data.row_table import RowTable
-from pipeline.data.timestamps import to_utc
+from pipeline.data.windowing import WindowSpec
 from pipeline.errors import UnrollError, UsageError
-from tests.support.options import typed
+from tests.support.row_problems import START, hour_and_season, naive, numbers, problems
 
-START = dt.datetime(2020, 3, 1, tzinfo=dt.UTC)
-OPTIONS = {"file": "series.csv", "stamp": ["when"], "target": "T"}
-OPTIONS |= {"train": 60, "validation": 20, "lookback": 4, "delay": 2}
+OPTIONS = {"train": 60, "validation": 20, "lookback": 4, "delay": 2}
 PUBLISHED = {"protocol": "as_published", "batch_size": 8}
+SECTIONS = {"cleaning": Repair, "windows": WindowSpec}
+
+
+def sections(change):
+    """Options, given flat, as `prepare` takes them."""
+    options = OPTIONS | change
+    return {
+        name: model(
+            **{key: options.pop(key) for key in {*options} & {*model.model_fields}}
+        )
+        for name, model in SECTIONS.items()
+    } | options
 
 
 def prepared(seconds, columns, **change):
     """The data set of rows at each of `seconds` after the start, with the columns as
     given."""
-    options = typed(OPTIONS | change)
-    csv = options.pop("csv")
-    options.setdefault("cleaning", Cleaning())
+    rest = {"protocol": "corrected", "batch_size": None, "thinned": None}
     stamps = np.datetime64(START.replace(tzinfo=None), "ms") + 1000 * np.asarray(
         seconds
     )
-    if csv.time_zone:
-        stamps = to_utc(stamps, csv.time_zone)
     values = np.column_stack([np.asarray(column, float) for column in columns.values()])
-    return from_table("mine", RowTable(stamps, [*columns], values), csv, **options)
+    table = RowTable(stamps, [*columns], values)
+    return series._of_table("mine", table, "T", **rest | sections(change))
 
 
-def from_file(folder: Path, **change):
+def from_file(folder: Path, target="T", drop=(), **change):
     """The data set of a file with a row an hour."""
     stamps = np.datetime64("2020-03-01", "h") + np.arange(100)
     columns = {"T": np.arange(100), "flat": 0.1, "large": 1e306 * np.arange(100)}
     pd.DataFrame({"when": stamps} | columns).to_csv(folder / "series.csv", index=False)
-    options = typed(OPTIONS | change)
-    csv = options["csv"].model_dump(include={"file", "target", "drop"})
-    options["csv"] = Csv(**csv, stamp="when")
-    sentinel = options.pop("cleaning", Cleaning()).sentinel
-    return prepare("mine", folder, **options, cleaning=Repair(sentinel=sentinel))
-
-
-def hour_and_season(seconds):
-    """(rows, 4) the calendar of rows so many seconds after the start, one by one."""
-    rows = []
-    for second in seconds:
-        stamp = START + dt.timedelta(seconds=int(second))
-        day = (
-            2
-            * math.pi
-            * (stamp.hour * 3600 + stamp.minute * 60 + stamp.second)
-            / 86_400
-        )
-        year = 2 * math.pi * stamp.timestamp() / (365.2425 * 86_400)
-        rows.append([math.sin(day), math.cos(day), math.sin(year), math.cos(year)])
-    return np.array(rows)
-
-
-def numbers(dataset, split):
-    """The row numbers behind a split's inputs and targets, where every value of T is
-    its row's number; -1 for no value.
-
-    Returns (windows, timesteps) and (windows, ...), read from the values that a model
-    would see.
-    """
-    windows = dataset.splits[split]
-    inputs, targets = windows.take(np.arange(len(windows)))
-    return (
-        np.nan_to_num(
-            np.rint(values.astype(float) * dataset.scale.std + dataset.scale.mean),
-            nan=-1,
-        ).astype(int)
-        for values in (inputs[:, :, windows.target], targets)
-    )
+    csv = Csv(file="series.csv", stamp="when", target=target, drop=[*drop])
+    return prepare("mine", folder, csv=csv, **sections(change))
 
 
 def generator(data, target, *, lookback, step, delay, low, high, batch):
@@ -212,7 +180,7 @@ def test_as_published_is_the_generator_slips_included(
         {"p": data[:, 0], "T": data[:, 1]},
         **shape,
         **options,
-        cleaning={"sentinel": -9999.0},
+        sentinel=-9999.0,
     )
     data[7, 0] = data[6, 0]
     mean, std = data[:train].mean(axis=0), data[:train].std(axis=0)
@@ -271,93 +239,6 @@ def test_a_thinned_file_gives_those_windows_of_the_whole_file_that_it_holds(
     assert thinned.facts["rows of the whole file"] == rows
 
 
-@st.composite
-def problems(draw):
-    """A series with gaps, repeated stamps and sentinels, and how to cut it."""
-    length = draw(st.integers(40, 160))
-    spaces = np.full(length, 600)
-    spaces[draw(st.lists(st.integers(1, length - 1), max_size=4))] += draw(
-        st.sampled_from([-1, 1, 600, 90_000])
-    )
-    step = draw(st.integers(1, 4))
-    part = [
-        st.integers(12, length // 2)
-        | st.integers(30, 60).map(lambda percent: percent / 100)
-    ]
-    part += [
-        st.integers(8, length // 4 + 8)
-        | st.integers(15, 30).map(lambda percent: percent / 100)
-    ]
-    indices = st.integers(0, length - 1)
-    return {
-        "seconds": np.cumsum(spaces),
-        "again": draw(st.lists(indices, max_size=4)),
-        "bad": sorted(draw(st.sets(indices, max_size=8))),
-        "bad_targets": sorted(draw(st.sets(indices, max_size=4))),
-        "order": np.random.default_rng(draw(st.integers(0, 99))).permutation(length),
-        "options": {
-            "train": draw(part[0]),
-            "validation": draw(part[1]),
-            "step": step,
-            "lookback": step * draw(st.integers(1, 3)),
-            "delay": draw(st.integers(1, 8)),
-            "horizon": draw(st.integers(1, 3)),
-            "overlap": draw(st.booleans()),
-            "partial": draw(st.booleans()),
-            "spacing": 600,
-            "sentinel": -9999.0,
-            "missing": ["nan"],
-        },
-    }
-
-
-def naive(seconds, bad, bad_targets, options):
-    """What `corrected` promises, one window at a time: split -> (the row numbers seen
-    as inputs, the targets')."""
-    length = len(seconds)
-    step = options["step"]
-    sizes = options["train"], options["validation"]
-    first, second = (
-        size if size >= 1 else round(100 * size) * length // 100 for size in sizes
-    )
-    second += first
-    # The first row from which every column has had a good value.
-    start = max(min(set(range(length)) - set(column)) for column in (bad, bad_targets))
-
-    def seen(row):
-        return row if row not in bad_targets else seen(row - 1)
-
-    def windows(low, high):
-        for begin in range(start if options["overlap"] else low, high):
-            inputs = range(begin, begin + options["lookback"], step)
-            targets = [
-                inputs[-1] + options["delay"] + later * step
-                for later in range(options["horizon"])
-            ]
-            measured = [row for row in targets if row not in bad_targets]
-            if (
-                targets[0] < low
-                or targets[-1] >= high
-                or len(measured) < (1 if options["partial"] else len(targets))
-            ):
-                continue
-            if all(
-                seconds[row + 1] - seconds[row] == 600
-                for row in range(begin, targets[-1])
-            ):
-                yield (
-                    [seen(row) for row in inputs],
-                    [row if row in measured else -1 for row in targets],
-                )
-
-    blocks = {
-        "train": (start, first),
-        "validation": (first, second),
-        "test": (second, length),
-    }
-    return {split: list(windows(*block)) for split, block in blocks.items()}
-
-
 @given(problem=problems())
 def test_corrected_windows_are_those_of_a_naive_loop_and_nothing_crosses(problem):
     seconds = problem["seconds"]
@@ -374,10 +255,10 @@ def test_corrected_windows_are_those_of_a_naive_loop_and_nothing_crosses(problem
         name: np.append(values[order], np.full(len(again), 5e6))
         for name, values in (("p", p), ("T", target))
     }
-    expected = naive(seconds, bad, bad_targets, problem["options"])
+    expected = naive(seconds, bad, bad_targets, problem["options"], problem["blocks"])
     rows = np.append(seconds[order], seconds[again])
     try:
-        dataset = prepared(rows, columns, **problem["options"])
+        dataset = prepared(rows, columns, **problem["options"] | problem["blocks"])
     except UnrollError:
         event("no room")
         assert not all(expected.values())
@@ -397,7 +278,7 @@ def test_a_changed_later_row_changes_neither_scale_nor_what_came_before(
     problem, row, value
 ):
     seconds = problem["seconds"]
-    options = problem["options"]
+    options = problem["options"] | problem["blocks"]
     p = np.sin(np.arange(len(seconds), dtype=float))
     p[problem["bad"]] = -9999.0
     columns = {"p": p, "T": np.cos(np.arange(len(seconds), dtype=float))}
@@ -410,7 +291,7 @@ def test_a_changed_later_row_changes_neither_scale_nor_what_came_before(
     columns["p"][row] = columns["T"][row] = value
     after = prepared(seconds, columns, **options)
 
-    assert (after.scale, after.fitted) == (before.scale, before.fitted)
+    assert after.scale == before.scale
     for split in ("train", "validation"):
         everything = np.arange(len(before.splits[split]))
         for old, new in zip(
@@ -428,32 +309,20 @@ def test_the_scale_is_that_of_the_train_rows():
     train = values[:60]
     assert dataset.scale.mean == pytest.approx(train.mean(), rel=1e-14)
     assert dataset.scale.std == pytest.approx(train.std(), rel=1e-14)
-    assert (dataset.fitted.series[""].low, dataset.fitted.series[""].high) == (
-        [train.min(), 0.1],
-        [train.max(), 0.1],
-    )
-    assert dataset.fitted.cleaning.spacing == 3600
+    assert dataset.facts["seconds between rows"] == 3600
     assert series.dtype == np.float32
     np.testing.assert_allclose(series[:60, 0].astype(float).std(), 1, rtol=1e-6)
     # a column that never changes is centred, no more
     np.testing.assert_allclose(series[:, 1], 0, atol=1e-15)
 
 
-def test_the_calendar_goes_with_its_row_by_the_wall_clock():
+def test_the_calendar_goes_with_its_row():
     seconds = 7000 * np.arange(80)
     dataset = prepared(seconds, {"T": np.arange(80)}, train=0.6, validation=0.2)
-    series = dataset.splits["test"].series
     assert dataset.calendar == 4
-    np.testing.assert_allclose(series[:, 1:], hour_and_season(seconds), atol=2e-7)
-    berlin = prepared(
-        seconds,
-        {"T": np.arange(80)},
-        train=0.6,
-        validation=0.2,
-        time_zone="Europe/Berlin",
+    np.testing.assert_allclose(
+        dataset.splits["test"].series[:, 1:], hour_and_season(seconds), atol=2e-7
     )
-    np.testing.assert_array_equal(berlin.splits["test"].series, series)
-    assert (dataset.stamps - berlin.stamps == np.timedelta64(1, "h")).all()
 
 
 @pytest.mark.parametrize(
@@ -465,54 +334,6 @@ def test_period_is_a_day_where_it_is_whole_timesteps(seconds, step, period):
     assert (
         prepared(seconds * np.arange(100), {"T": np.arange(100)}, **shape).period
         == period
-    )
-
-
-def test_the_next_values_at_once_with_a_mask_and_the_target_of_long_before():
-    hours = np.delete(np.arange(120), [30, 31])
-    shape = {
-        "validation": 30,
-        "horizon": 3,
-        "delay": None,
-        "fill": 2,
-        "target_lags": [6],
-    }
-    dataset = prepared(3600 * hours, {"T": hours, "p": -hours}, **shape)
-    windows = dataset.splits["train"]
-    first, (_, targets) = windows.rows, numbers(dataset, "train")
-    np.testing.assert_array_equal(targets, first[:, None] + np.arange(3))
-    assert not {30, 31} & {*targets.ravel()}
-    assert dataset.facts["columns"] == ["T", "p", "filled", "T 6 rows before"]
-    mask = windows.take(np.arange(len(windows)))[0][:, :, 2] > 0
-    np.testing.assert_array_equal(
-        mask, np.isin(first[:, None] + np.arange(-4, 0), [30, 31])
-    )
-    assert first.min() == 4 + 6, "no window sees a row from before the first"
-    facts = dataset.facts
-    assert (
-        facts["values at once"],
-        facts["horizon in hours"],
-        facts["rows put in"],
-    ) == (3, 3.0, 2)
-
-
-def test_a_target_that_begins_late_or_lacks_half_of_its_cells_costs_its_rows_alone():
-    hours = np.arange(240)
-    target = np.arange(240.0)
-    target[:100] = target[121:180:2] = np.nan
-    options = {
-        "missing": ["nan"],
-        "fill": 2,
-        "partial": True,
-        "overlap": True,
-        "horizon": 2,
-        "delay": 1,
-    }
-    dataset = prepared(3600 * hours, {"T": target, "p": -hours}, **options)
-    assert dataset.facts["rows"] == 140
-    _, targets = numbers(dataset, "train")
-    assert {*targets.ravel()} - {-1} == {*range(104, 121), *range(122, 160, 2)}, (
-        "each measured value is forecast"
     )
 
 
@@ -578,10 +399,9 @@ def test_a_file_of_several_series_is_not_taken_for_one(lengths, tmp_path):
     stamps = np.concatenate([hours[:length] for length in lengths])
     table = pd.DataFrame({"when": stamps, "T": np.arange(len(stamps))})
     table.to_csv(tmp_path / "series.csv", index=False)
-    options = typed(OPTIONS)
-    options["csv"] = Csv(file="series.csv", stamp="when", target="T")
+    csv = Csv(file="series.csv", stamp="when", target="T")
     with pytest.raises(UnrollError, match=r" rows have 100 different timestamps; "):
-        prepare("mine", tmp_path, **options)
+        prepare("mine", tmp_path, csv=csv, **sections({}))
 
 
 @pytest.mark.parametrize("change", [{"train": 60.5}, {"lookback": 5, "step": 2}])

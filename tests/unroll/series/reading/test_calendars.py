@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from pipeline.config.plain_yaml import read, write
-from pipeline.data import row_calendar
-from pipeline.data.row_options import Cleaning
 from pipeline.validation import checked
+from unroll.series import row_calendar
 from unroll.series.reading import calendars
+from unroll.series.row_options import Cleaning
 
 
 def after(stamps, count, zone=None):

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.row_options import CsvFormat
 from pipeline.errors import UnrollError
 from unroll.series.options import Options
 from unroll.series.reading import (
@@ -19,6 +18,7 @@ from unroll.series.reading import (
 )
 from unroll.series.reading.detect import detect
 from unroll.series.reading.profile import ColumnProfile
+from unroll.series.row_options import CsvFormat
 
 DAY = 86_400
 

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from pipeline.data.row_options import CsvFormat
 from pipeline.errors import UnrollError
 from unroll.series.reading import file_rows
+from unroll.series.row_options import CsvFormat
 
 GOOD = "when,T,p\n2020-01-01 00:00:00,1.5,1\n2020-01-01 00:10:00,-2,0.1\n"
 STAMPS = np.array(["2020-01-01T00:00", "2020-01-01T00:10"], "datetime64[ms]")

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.row_options import CsvFormat
 from unroll.series.reading.numbers import plain_number, values_of, without_unit
 from unroll.series.reading.timestamp_formats import parse, plain_date
+from unroll.series.row_options import CsvFormat
 
 
 @pytest.mark.parametrize(

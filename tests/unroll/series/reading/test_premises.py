@@ -9,13 +9,13 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from pipeline.data.row_options import CsvFormat
 from pipeline.errors import UnrollError
 from unroll.series.options import Options
 from unroll.series.question import propose
 from unroll.series.reading import premises
 from unroll.series.reading.detect import detect
 from unroll.series.reading.profile import described
+from unroll.series.row_options import CsvFormat
 from unroll.series.user_data import rows_of
 
 TEN = settings(max_examples=10, phases=[Phase.generate])

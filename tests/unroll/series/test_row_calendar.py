@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.data import row_calendar
-from pipeline.data.row_options import Cleaning
+from unroll.series import row_calendar
+from unroll.series.row_options import Cleaning
 
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 

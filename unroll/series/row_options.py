@@ -1,17 +1,17 @@
-"""The form of a file of rows, how its rows are cleaned, and how they are cut into
-windows.
+"""The options of an answer's rows: the form of their file, how they are cleaned, and how
+they are cut into windows.
 """
 
 import operator
 from typing import Annotated, Literal
 
-import numpy as np
 import pydantic
 
-from pipeline.data.examples import Array
+from pipeline.data.dataset import Dataset, Scale
+from pipeline.data.windowing import Count, Statistics, WindowSpec
+from pipeline.errors import UnrollError
 from pipeline.validation import Strict
 
-Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000_000)]
 Lines = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -78,25 +78,15 @@ class CsvFormat(Strict):
         return [*self.categories, *filter(None, [self.series_id])]
 
 
-class Repair(Strict):
-    """Options of completing rows, of data sets in params.yaml.
-
-    Attributes:
-        spacing: seconds from row to row; by default the median of the file.
-        sentinel: a number that also stands for a missing value.
-    """
-
-    spacing: Count | None = None
-    sentinel: float | None = None
-
-
-class Cleaning(Repair):
+class Cleaning(Strict):
     """Options of cleaning rows, before windows are cut.
 
     No row depends on a later row. A missing value takes the last good value of its
     column. Rows before the first good value are left out.
 
-    Attributes, besides those of `Repair`:
+    Attributes:
+        spacing: seconds from row to row; by default the median of the file.
+        sentinel: a number that also stands for a missing value.
         fill: the longest gap, in rows, that is filled from the past. The column
             `filled` is 1 in filled rows. No window crosses a longer gap. If left out,
             no window crosses any gap.
@@ -110,21 +100,17 @@ class Cleaning(Repair):
               business day;
             - opening hours: day of the week -> "07:00-17:00", the times of its first
               and its last row, with rows `spacing` seconds apart.
-        measured: whether rows without a target, such as days without sales, are left
-            out.
-        until: the last row that counts, as ISO 8601; in UTC with a time zone. Later
-            rows serve only for the refit, so they change no evaluation.
         timestep: rows of the file that become one row, `spacing` seconds long, before
             anything else happens to them.
         aggregate: what the target of such a row is, the "mean" or the "sum" of its
             rows. Other columns have the mean.
     """
 
+    spacing: Count | None = None
+    sentinel: float | None = None
     fill: int | None = None
     repeat: Count | None = None
     rows: Rows = None
-    measured: bool = False
-    until: str | None = None
     timestep: Count = 1
     aggregate: Literal["mean", "sum"] = "mean"
 
@@ -135,96 +121,29 @@ class Cleaning(Repair):
         return self.model_copy(update={"spacing": spacing, "timestep": 1})
 
 
-class Thinned(Strict):
-    """A file that holds every so many rows of a longer file, from the first row on.
+class SeriesWindows(WindowSpec):
+    """The windows of an answer's series.
 
-    Attributes:
-        every: rows of the longer file from one row of this file to the next.
-        rows: the number of rows of the longer file that count.
-    """
+    A window counts if some of its targets were measured. It may begin in the block
+    before.
 
-    every: Annotated[int, pydantic.Field(ge=2, le=1_000_000)]
-    rows: Count
-
-
-class WindowSpec(Strict):
-    """The inputs of a window, and the values to forecast after it.
-
-    Attributes:
-        lookback: rows that a window spans, a multiple of `step`.
-        delay: rows from the last input to the first value to forecast; by default
-            `step`, which is the next value.
-        horizon: the number of values to forecast at once, `step` rows apart.
-        step: rows from one input to the next.
+    Attributes, besides those of `WindowSpec`:
         stride: rows from one window to the next, for the windows that models learn
             from.
-        target_lags: lags in rows. Each adds an input to each row: the target so many
-            rows earlier.
         week: whether the calendar includes the day of the week.
-        overlap: whether windows of a block may begin in the block before. Their targets
-            always lie in their own block.
-        partial: whether windows count if only some of their targets were measured. A
-            method with a training row for each value then loses only the missing
-            values. Rows before the first measured target are left out.
         begun: whether windows count whose first rows lie before the first row of their
             series, such as a new product's. Whoever takes them says what these rows hold.
         future: columns whose later values are known in advance. Each row holds their
             values at the time of the last value to forecast.
         holidays: a country such as "DE", or a state such as "DE-BY". The column `holiday`, known in advance, is 1
             on its holidays.
-        unit, quantity: unit and quantity of the target, for reports.
     """
 
-    lookback: Count
-    delay: Count | None = None
-    horizon: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 1
-    step: Count = 1
     stride: Count = 1
-    target_lags: Annotated[list[Count], pydantic.Field(max_length=100)] = (
-        pydantic.Field(default=[])
-    )
     week: bool = False
-    overlap: bool = False
-    partial: bool = False
     begun: bool = False
     future: list[str] = pydantic.Field(default=[])
     holidays: str | None = None
-    unit: str = ""
-    quantity: str = "value"
-
-    @property
-    def first(self) -> int:
-        """Rows from a window's last input to the first value to forecast."""
-        return self.delay or self.step
-
-    @property
-    def ahead(self) -> Array:
-        """Rows (horizon,) from a window's last input to each value to forecast."""
-        return self.first + self.step * np.arange(self.horizon)
-
-    def spread(self, every: int) -> "WindowSpec":
-        """Return the same windows, in rows of which `every` lie in one row of these."""
-        return self.model_copy(
-            update={
-                "lookback": self.lookback * every,
-                "delay": self.first * every,
-                "step": self.step * every,
-            }
-        )
-
-    @property
-    def lag(self) -> int:
-        """The longest of `target_lags`, in rows; 0 if there are none."""
-        return max(self.target_lags, default=0)
-
-
-class Statistics(Strict):
-    """Statistics over the train rows of each column of a series, except the calendar."""
-
-    mean: list[float]
-    std: list[float]
-    low: list[float]
-    high: list[float]
 
 
 class Preprocessing(Strict):
@@ -235,17 +154,46 @@ class Preprocessing(Strict):
             given is the one that was found.
         columns: the names of a row's columns, without the calendar.
         series: name of a series -> its statistics; a single series is named `ALONE`.
-        slip: rows that the documents' generator forgets between the last input and the
-            target; else 0.
     """
 
     csv: CsvFormat
     cleaning: Cleaning
-    windows: WindowSpec
+    windows: SeriesWindows
     columns: list[str]
     series: dict[str, Statistics]
-    slip: int = 0
 
 
 ALONE = ""
 """The name of a single series."""
+
+
+def scales(dataset: Dataset) -> dict[str, Scale]:
+    """Return name of a series -> the scale of its targets.
+
+    Of several series each has its own mean and deviation.
+    """
+    fitted = fitted_of(dataset)
+    if [*fitted.series] == [ALONE]:
+        return {ALONE: dataset.scale}
+    column = fitted.columns.index(fitted.csv.target)
+    windows = fitted.windows
+    return {
+        name: Scale(
+            mean=own.mean[column],
+            std=own.std[column],
+            unit=windows.unit,
+            quantity=windows.quantity,
+        )
+        for name, own in fitted.series.items()
+    }
+
+
+def fitted_of(dataset: Dataset) -> Preprocessing:
+    """Return how rows are prepared.
+
+    Raises:
+        UnrollError: the data set is no series of a file.
+    """
+    if not isinstance(dataset.fitted, Preprocessing):
+        raise UnrollError(f"{dataset.name} is no series of a file")
+    return dataset.fitted

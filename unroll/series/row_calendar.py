@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.row_options import WEEKDAYS, Cleaning, Rows
 from pipeline.data.timestamps import DAY
+from unroll.series import time_zones
+from unroll.series.row_options import WEEKDAYS, Cleaning, Rows
 
 WEEK = 7 * DAY
 """Milliseconds of a week."""
@@ -51,7 +51,7 @@ def numbered(moments: Array, cleaning: Cleaning, zone: str | None = None) -> Arr
     if rows is None:
         return moments
     if zone:
-        moments = timestamps.to_wall_clock(moments, zone)
+        moments = time_zones.to_wall_clock(moments, zone)
     if isinstance(rows, Mapping):
         return _number_opening_times(moments, rows, cleaning.spacing or 1)
     if rows == "business":
@@ -78,7 +78,7 @@ def stamps(numbers: Array, cleaning: Cleaning, zone: str | None = None) -> Array
         moments = days_of_months((milliseconds // DAY).astype("datetime64[M]"), rows)
     moments = np.asarray(moments, "datetime64[ms]")
     if zone:
-        moments = timestamps.to_utc(moments, zone, nonexistent="shift_forward")
+        moments = time_zones.to_utc(moments, zone, nonexistent="shift_forward")
     return moments
 
 

@@ -1,14 +1,9 @@
 import numpy as np
 import pytest
 
-from pipeline.data.row_options import Cleaning, WindowSpec
-from pipeline.data.windowing import (
-    Series,
-    corrected_rows,
-    fill,
-    holidays_of,
-    periods_of,
-)
+from pipeline.data.windowing import Series, WindowSpec, corrected_rows
+from unroll.series.measured_rows import fill, holidays_of, periods_of
+from unroll.series.row_options import Cleaning
 
 
 def minutes(*counts):

@@ -1,0 +1,110 @@
+"""Rows of an answer's series as windows: each against a loop, one window at a time."""
+
+import numpy as np
+from hypothesis import event, given
+
+from pipeline.errors import UnrollError
+from tests.support.options import typed
+from tests.support.row_problems import START, naive, numbers, problems
+from unroll.series import time_zones, windowed
+from unroll.series.row_options import Cleaning
+from unroll.series.series_table import SeriesTable
+
+OPTIONS = {"target": "T", "train": 60, "lookback": 4, "delay": 2}
+
+
+def cut(seconds, columns, **change):
+    """The data set of rows at each of `seconds` after the start, with the columns as
+    given."""
+    options = typed(OPTIONS | change)
+    options.setdefault("cleaning", Cleaning())
+    stamps = np.datetime64(START.replace(tzinfo=None), "ms") + 1000 * np.asarray(
+        seconds
+    )
+    if options["csv"].time_zone:
+        stamps = time_zones.to_utc(stamps, options["csv"].time_zone)
+    values = np.column_stack([np.asarray(column, float) for column in columns.values()])
+    return windowed.cut("mine", SeriesTable(stamps, [*columns], values), **options)
+
+
+@given(problem=problems())
+def test_windows_are_those_of_a_naive_loop(problem):
+    seconds = problem["seconds"]
+    bad = problem["bad"]
+    bad_targets = problem["bad_targets"]
+    p = np.arange(len(seconds), dtype=float)
+    target = np.arange(len(seconds), dtype=float)
+    p[bad], target[bad_targets] = np.nan, -9999.0
+    # Rows stand in any order; a stamp that comes again has other values, which must not
+    # be seen.
+    order = problem["order"]
+    again = np.array(problem["again"], int)
+    columns = {
+        name: np.append(values[order], np.full(len(again), 5e6))
+        for name, values in (("p", p), ("T", target))
+    }
+    blocks = {"train": problem["blocks"]["train"]}
+    options = problem["options"]
+    expected = naive(seconds, bad, bad_targets, options, blocks, overlap=True)
+    del expected["validation"]
+    rows = np.append(seconds[order], seconds[again])
+    try:
+        dataset = cut(rows, columns, **options | blocks)
+    except UnrollError:
+        event("no room")
+        assert not all(expected.values())
+        return
+
+    for split, windows in expected.items():
+        inputs, targets = numbers(dataset, split)
+        assert inputs.tolist() == [rows for rows, _ in windows]
+        assert targets.reshape(len(targets), -1).tolist() == [
+            rows for _, rows in windows
+        ]
+
+
+def test_the_calendar_goes_with_its_row_by_the_wall_clock():
+    seconds = 7000 * np.arange(80)
+    plain = cut(seconds, {"T": np.arange(80)}, train=0.6)
+    berlin = cut(seconds, {"T": np.arange(80)}, train=0.6, time_zone="Europe/Berlin")
+    np.testing.assert_array_equal(
+        berlin.splits["test"].series, plain.splits["test"].series
+    )
+    assert (plain.stamps - berlin.stamps == np.timedelta64(1, "h")).all()
+
+
+def test_the_next_values_at_once_with_a_mask_of_filled_rows():
+    hours = np.delete(np.arange(120), [30, 31])
+    shape = {"horizon": 3, "delay": None, "fill": 2}
+    dataset = cut(3600 * hours, {"T": hours, "p": -hours}, **shape)
+    windows = dataset.splits["train"]
+    first, (_, targets) = windows.rows, numbers(dataset, "train")
+    measured = np.isin(first[:, None] + np.arange(3), [30, 31], invert=True)
+    np.testing.assert_array_equal(
+        targets, np.where(measured, first[:, None] + np.arange(3), -1)
+    )
+    assert dataset.fitted.columns == ["T", "p", "filled"]
+    mask = windows.take(np.arange(len(windows)))[0][:, :, 2] > 0
+    np.testing.assert_array_equal(
+        mask, np.isin(first[:, None] + np.arange(-4, 0), [30, 31])
+    )
+    assert first.min() == 4, "no window sees a row from before the first"
+    assert dataset.facts["rows put in"] == 2
+
+
+def test_a_target_that_begins_late_or_lacks_half_of_its_cells_costs_its_rows_alone():
+    hours = np.arange(240)
+    target = np.arange(240.0)
+    target[:100] = target[121:180:2] = np.nan
+    options = {
+        "missing": ["nan"],
+        "fill": 2,
+        "horizon": 2,
+        "delay": 1,
+    }
+    dataset = cut(3600 * hours, {"T": target, "p": -hours}, **options)
+    assert len(dataset.stamps) == 140
+    _, targets = numbers(dataset, "train")
+    assert {*targets.ravel()} - {-1} == {*range(104, 121), *range(122, 160, 2)}, (
+        "each measured value is forecast"
+    )
