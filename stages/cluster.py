@@ -25,7 +25,7 @@ from distributed.comm import CommClosedError
 from distributed.security import Security
 
 from pipeline import processes
-from pipeline.config.registry import EXTENSIONS
+from pipeline.config.named_modules import EXTENSIONS
 from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.processes import Call, Server
 from pipeline.provenance import fingerprint, machine

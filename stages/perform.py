@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from statistics import fmean
 
-from pipeline.config import params, registry
+from pipeline.config import named_modules, params
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.errors import DivergedError, UnrollError, one_line
@@ -29,7 +29,7 @@ def perform(workspace: Workspace, task: Task) -> None:
         UsageError: a name or an option is wrong.
         UnrollError: the data set is not prepared, or the loss is not finite.
     """
-    registry.use(workspace.root)
+    named_modules.use(workspace.root)
     path = workspace.checkpoint(task.dataset, task.name)
     checkpoint = Checkpoint(path, fingerprint.brief(task.fingerprint))
     with tasks.finishing(workspace, task) as folder:

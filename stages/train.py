@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 
 from pipeline.config import params
+from pipeline.config.named_modules import METHODS, MODELS, full_name
 from pipeline.config.params import Experiment, Params
-from pipeline.config.registry import METHODS, MODELS, full_name
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset, Description
 from pipeline.errors import UnrollError, UsageError

@@ -11,7 +11,13 @@ from dvc.cli import main
 from dvc.repo import Repo
 
 from pipeline.config import params, plain_yaml
-from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, SOURCES
+from pipeline.config.named_modules import (
+    METHODS,
+    METRICS,
+    MODELS,
+    PREPARATIONS,
+    SOURCES,
+)
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint, record
 from pipeline.provenance.fingerprint import Code

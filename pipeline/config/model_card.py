@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pipeline.config import registry
+from pipeline.config import named_modules
 from pipeline.config.params import Experiment, Model
 from pipeline.validation import one_of
 
@@ -94,10 +94,14 @@ def card(model: Model, where: str = "model", *, own_code: bool = True) -> ModelC
     Raises:
         UsageError: there is no such model.
     """
-    family = registry.full_name(registry.MODELS, model.family, f"{where}.family")
-    if not own_code and not registry.is_ours(family):
+    family = named_modules.full_name(
+        named_modules.MODELS, model.family, f"{where}.family"
+    )
+    if not own_code and not named_modules.is_ours(family):
         return ModelCard("network")
-    cards = registry.module(registry.MODELS, model.family, f"{where}.family").CARDS
+    cards = named_modules.module(
+        named_modules.MODELS, model.family, f"{where}.family"
+    ).CARDS
     one_of(model.name, cards, f"params.yaml: {where}.name")
     described: ModelCard = cards[model.name]
     return described

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from pipeline.config import plain_yaml, registry
+from pipeline.config import named_modules, plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import Strict, one_of, validated
 from pipeline.workspace import Workspace
@@ -77,7 +77,7 @@ class _Open(Strict):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options of the named function; `registry.options` validates them."""
+        """The options of the named function; `named_modules.options` validates them."""
         return dict(self.model_extra or {})
 
 
@@ -285,7 +285,9 @@ class Params(Strict):
         wrong.
         """
         section = self.source(name)
-        found = registry.module(registry.SOURCES, section.kind, f"sources.{name}.kind")
+        found = named_modules.module(
+            named_modules.SOURCES, section.kind, f"sources.{name}.kind"
+        )
         return _with_options(found.produce, section, f"sources.{name}")
 
     def preparer(self, name: str) -> partial[Any]:
@@ -296,7 +298,9 @@ class Params(Strict):
         """
         section = self.dataset(name).preparation
         where = f"datasets.{name}.preparation"
-        found = registry.module(registry.PREPARATIONS, section.name, f"{where}.name")
+        found = named_modules.module(
+            named_modules.PREPARATIONS, section.name, f"{where}.name"
+        )
         return _with_options(found.prepare, section, where)
 
     def source_stage(self, name: str) -> str:
@@ -341,20 +345,20 @@ class Params(Strict):
 def _with_options(
     function: Callable[..., Any], section: _Open, where: str
 ) -> partial[Any]:
-    return partial(function, **registry.options(function, section.options, where))
+    return partial(function, **named_modules.options(function, section.options, where))
 
 
 def load(path: Path) -> Params:
     """Read and validate params.yaml.
 
-    From then on the registries find the user's modules beside it (`registry.use`).
+    From then on the registries find the user's modules beside it (`named_modules.use`).
 
     Raises:
         UsageError: the file is no plain YAML, or a value, a name or a key is wrong. The
             text names the place and what is valid.
         UnrollError: the file is missing or cannot be read.
     """
-    registry.use(path.parent)
+    named_modules.use(path.parent)
     return parse(plain_yaml.read(path), templates(path)).of(path)
 
 
@@ -363,7 +367,7 @@ def load_all(path: Path) -> Params:
 
     Errors are as in `load`.
     """
-    registry.use(path.parent)
+    named_modules.use(path.parent)
     return parse_all(path)
 
 

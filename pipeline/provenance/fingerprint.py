@@ -13,9 +13,9 @@ from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import registry
+from pipeline.config import named_modules
+from pipeline.config.named_modules import METHODS, METRICS, MODELS
 from pipeline.config.params import Experiment
-from pipeline.config.registry import METHODS, METRICS, MODELS
 from pipeline.errors import UnrollError
 from pipeline.files import hashes_of, read_json
 from pipeline.provenance.machine import kept, unlocked
@@ -226,7 +226,7 @@ class Code:
         if path.is_dir():
             return path / "__init__.py"
         ours = path.with_suffix(".py")
-        users = registry.own_file(name)
+        users = named_modules.own_file(name)
         return users if users.is_file() and not ours.exists() else ours
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.config.named_modules import METHODS, MODELS, module, options
 from pipeline.config.params import Experiment
-from pipeline.config.registry import METHODS, MODELS, module, options
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Examples
 from pipeline.data.problem import Problem, asks_next_value, at_each_step, problem

@@ -11,7 +11,7 @@ from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from unroll.series import backtest
 from unroll.series.forecaster import Forecaster
-from unroll.series.row_options import fitted_of
+from unroll.series.row_options import Preprocessing, fitted_of
 from unroll.series.spec import ForecasterSpec, Member, Shapes
 
 
@@ -28,7 +28,12 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
     experiment = params.load(workspace.params).experiment(name)
     about = experiment.dataset
     prepared = workspace.prepared(about)
-    data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)
+    data = datasets.load(
+        prepared,
+        calendar=experiment.calendar,
+        share=experiment.share,
+        fitted=Preprocessing,
+    )
     key = own_name(name)
     run = run_folder.load(workspace.run(about, key))
     member = Member(

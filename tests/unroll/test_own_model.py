@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from pipeline.config import registry
+from pipeline.config import named_modules
 from pipeline.evaluation import schema
 from pipeline.files import write_text
 from pipeline.provenance.fingerprint import CODE
@@ -68,7 +68,7 @@ def workspace(tmp_path, monkeypatch):
     for stage in ("source", "prepare", "train", "evaluate"):
         run(workspace, stage, "waves")
     yield workspace
-    registry.use(CODE)
+    named_modules.use(CODE)
 
 
 def write_model(workspace, words):

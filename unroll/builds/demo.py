@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import params, plain_yaml
+from pipeline.config.named_modules import EXTENSIONS, make_folders
 from pipeline.config.params import OFFICIAL, TEMPLATES
-from pipeline.config.registry import EXTENSIONS, make_folders
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import schema
 from pipeline.files import atomic_folder, remove, write_text

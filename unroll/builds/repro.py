@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from pipeline.config import params, registry
+from pipeline.config import named_modules, params
 from pipeline.config.params import Params
 from pipeline.errors import STOPPED, StoppedError, UsageError, one_line
 from pipeline.files import remove
@@ -220,7 +220,7 @@ def prepare(workspace: Workspace) -> None:
         if folder.exists() and shutil.disk_usage(folder).free < ROOM:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     (root / "results" / "evaluations").mkdir(parents=True, exist_ok=True)
-    registry.make_folders(root)
+    named_modules.make_folders(root)
     # No stage removes the results of a data set that params.yaml no longer names.
     known = params.load_all(workspace.params).experiments
     for name in ("runs", "results/evaluations", "results/metrics"):

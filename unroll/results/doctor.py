@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline import numeric_settings
+from pipeline.config.named_modules import EXTENSIONS
 from pipeline.config.params import OFFICIAL, official
-from pipeline.config.registry import EXTENSIONS
 from pipeline.errors import UnrollError, one_line, printable
 from pipeline.provenance import fingerprint, machine
 from pipeline.provenance.places import (

@@ -220,24 +220,24 @@ def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
         UsageError: an option is wrong; the message lists the valid ones.
     """
     # `unroll list` starts without NumPy
-    from pipeline.config import registry
+    from pipeline.config import named_modules
     from pipeline.training.recipe import recipe
 
     def ours(package: str, module: str, where: str) -> bool:
-        return registry.is_ours(registry.full_name(package, module, where))
+        return named_modules.is_ours(named_modules.full_name(package, module, where))
 
     facts: dict[str, dict[str, Any]] = {}
     if name in config.sources:
         source = config.sources[name]
         options = source.options
-        if ours(registry.SOURCES, source.kind, f"sources.{name}.kind"):
+        if ours(named_modules.SOURCES, source.kind, f"sources.{name}.kind"):
             options = config.producer(name).keywords
         facts["source"] = {"name": name, "kind": source.kind, "options": options}
     if name in config.datasets:
         section = config.datasets[name]
         preparation = section.preparation.model_dump()
         where = f"datasets.{name}.preparation.name"
-        if ours(registry.PREPARATIONS, section.preparation.name, where):
+        if ours(named_modules.PREPARATIONS, section.preparation.name, where):
             preparation |= config.preparer(name).keywords
         facts["dataset"] = {
             "name": name,
@@ -249,9 +249,11 @@ def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
         experiment = config.runs[name]
         shown = {"name": name, **experiment.model_dump()}
         where = f"experiments.{name.replace('/', '.')}"
-        family = ours(registry.MODELS, experiment.model.family, f"{where}.model.family")
+        family = ours(
+            named_modules.MODELS, experiment.model.family, f"{where}.model.family"
+        )
         method = experiment.training.method
-        if ours(registry.METHODS, method, f"{where}.training.method") and family:
+        if ours(named_modules.METHODS, method, f"{where}.training.method") and family:
             trainer = recipe(params.own_name(name), experiment)
             shown["model"] |= trainer.build.keywords
             shown["training"] |= trainer.method.keywords

@@ -180,7 +180,7 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = (FOLDER / "answer.css").read_text(encoding="utf-8")
+    style = (FOLDER / "answer_page.css").read_text(encoding="utf-8")
     unit = answer.forecaster.question.windows.unit
     rows = None
     number = 0
@@ -190,7 +190,7 @@ def page(
     else:
         rows = text_tables.forecast(forecast, level, unit)
         number = len(set(forecast["unique_id"]))
-    text = environment.get_template("answer.html.j2").render(
+    text = environment.get_template("answer_page.html.j2").render(
         answer=answer,
         explained=text_tables.explained(answer.board),
         models=text_tables.models(

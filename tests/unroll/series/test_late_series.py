@@ -14,7 +14,7 @@ from unroll.series.options import Options
 from unroll.series.preparation import cut_into_windows
 from unroll.series.question import ends_apart, is_short, propose
 from unroll.series.reading.detect import detect
-from unroll.series.row_options import fitted_of
+from unroll.series.row_options import fitted_of, scales
 from unroll.series.rows import completed, ended, histories
 from unroll.series.spec import SeriesQuestion
 
@@ -68,9 +68,9 @@ def test_a_series_that_begins_late_is_seen_alike_in_training_and_in_forecasts(tm
 def test_no_window_of_a_late_series_sees_what_comes_after_it(tmp_path):
     usual, days, dataset, _ = windows_of_late(tmp_path / "a.csv")
     column = fitted_of(dataset).columns.index("sales")
-    scale = dataset.scales["late"]
+    scale = scales(dataset)["late"]
     changed, _, other, _ = windows_of_late(tmp_path / "b.csv", changed=LATE + 20)
-    new = other.scales["late"]
+    new = scales(other)["late"]
     before = days < LATE + 20
     values = usual[before, :, column] * scale.std + scale.mean
     again = changed[before, :, column] * new.std + new.mean

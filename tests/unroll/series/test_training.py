@@ -9,7 +9,15 @@ import pytest
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
+from pipeline.data.windowing import Statistics
 from unroll.series import training
+from unroll.series.row_options import (
+    ALONE,
+    Cleaning,
+    CsvFormat,
+    Preprocessing,
+    SeriesWindows,
+)
 
 HOURS = 600
 
@@ -44,6 +52,13 @@ def data(values):
         scored=(),
         stamps=stamps,
         period=24,
+        fitted=Preprocessing(
+            csv=CsvFormat(target="x"),
+            cleaning=Cleaning(),
+            windows=SeriesWindows(lookback=48, horizon=12),
+            columns=["x"],
+            series={ALONE: Statistics(mean=[0], std=[1], low=[-1], high=[1])},
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from unroll.series.options import Options
 from unroll.series.preparation import as_wholes, usual_change
 from unroll.series.question import propose
 from unroll.series.reading.detect import detect
+from unroll.series.row_options import scales
 from unroll.series.user_data import CsvFormat, rows_of
 
 
@@ -36,7 +37,7 @@ def test_a_data_set_of_wholes_has_a_window_up_to_each_row_and_none_of_two_series
     every = windows(data)
     assert every.rows.tolist() == [*range(1, 9), *range(12, 17)]
     np.testing.assert_allclose(data.truth[11:16], frame["sales"][-5:])
-    scale = [*data.scales.values()][1].std
+    scale = [*scales(data).values()][1].std
     np.testing.assert_allclose(every.series[11:16, 0] * scale, frame["sales"][-5:])
     assert np.isnan(data.truth[[8, 9, 10, 16, 17, 18]]).all()
     assert data.stamps[8] == np.datetime64("2025-01-01")

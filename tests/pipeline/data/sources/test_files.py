@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from pipeline.config import registry
+from pipeline.config import named_modules
 from pipeline.data.sources import download, local
 from pipeline.errors import UnrollError, UsageError
 from tests.support import content
@@ -13,7 +13,7 @@ HASH = "0" * 64
 
 
 def options(section):
-    return registry.options(download.produce, section, "sources.x")
+    return named_modules.options(download.produce, section, "sources.x")
 
 
 def test_every_file_is_fetched_from_the_address(folder, context, web):

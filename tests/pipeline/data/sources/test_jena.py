@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import registry
+from pipeline.config import named_modules
 from pipeline.data.fetch import UnavailableError
 from pipeline.data.sources import jena
 from pipeline.errors import UnrollError
@@ -51,7 +51,7 @@ def make(folder, context):
     """What the source makes of what the server, or a mirror, holds."""
 
     def make(part="all", mirror=None):
-        options = registry.options(jena.produce, {"part": part}, "sources.x")
+        options = named_modules.options(jena.produce, {"part": part}, "sources.x")
         jena.produce(folder, replace(context, mirror=mirror and str(mirror)), **options)
         (file,) = folder.iterdir()
         assert file.name == jena.PARTS.get(part, [jena.FILE])[0]

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from pipeline.config import params, registry
+from pipeline.config import named_modules, params
+from pipeline.config.named_modules import MODELS
 from pipeline.config.params import Params
-from pipeline.config.registry import MODELS
 from pipeline.errors import UsageError
 from pipeline.files import write_text
 from pipeline.provenance.fingerprint import CODE, Code
@@ -46,7 +46,7 @@ def load(tmp_path):
         )
 
     yield call
-    registry.use(CODE)
+    named_modules.use(CODE)
 
 
 def test_a_model_is_found_checked_and_part_of_the_fingerprint_like_ours(load):
@@ -67,12 +67,12 @@ def test_a_model_is_found_checked_and_part_of_the_fingerprint_like_ours(load):
 
 def test_another_project_does_not_find_it(load, tmp_path_factory):
     load()
-    assert registry.module(MODELS, "mine", "x").MODELS.keys() == {"first"}
-    registry.use(tmp_path_factory.mktemp("other"))
+    assert named_modules.module(MODELS, "mine", "x").MODELS.keys() == {"first"}
+    named_modules.use(tmp_path_factory.mktemp("other"))
     with pytest.raises(
         UsageError, match=r"^params\.yaml: x must be one of: baselines, dense"
     ):
-        registry.module(MODELS, "mine", "x")
+        named_modules.module(MODELS, "mine", "x")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_it_must_not_have_a_name_of_ours(load, tmp_path):
     write_text(tmp_path / "unroll_extensions/models/recurrent.py", MODEL)
     message = r"models/recurrent\.py: Unroll has this name, too; give yours another one"
     with pytest.raises(UsageError, match=f"^unroll_extensions/{message}"):
-        registry.module(MODELS, "recurrent", "x")
+        named_modules.module(MODELS, "recurrent", "x")
 
 
 def build(
@@ -120,7 +120,7 @@ def build(
 
 
 def test_a_functions_keywords_are_a_sections_options_defaults_filled_in():
-    options = registry.options(
+    options = named_modules.options(
         build, {"hidden": [3, 4], "units": 1, "dropout": 0}, "model"
     )
     assert options == {
@@ -160,18 +160,20 @@ def test_a_wrong_option_is_one_line_with_its_place_and_what_is_valid(section, li
     with pytest.raises(
         UsageError, match=rf"^params.yaml: x\.model\.{re.escape(line)}.*$"
     ):
-        registry.options(build, section, "x.model")
+        named_modules.options(build, section, "x.model")
 
 
 def test_the_modules_of_a_package_are_the_names():
-    assert {"baselines", "dense", "recurrent"} <= {*registry.modules(registry.MODELS)}
+    assert {"baselines", "dense", "recurrent"} <= {
+        *named_modules.modules(named_modules.MODELS)
+    }
     with pytest.raises(
         UsageError,
         match=r"^params.yaml: x must be .*'recurent'\. Did you mean recurrent\?",
     ):
-        registry.module(registry.MODELS, "recurent", "x")
+        named_modules.module(named_modules.MODELS, "recurent", "x")
     with pytest.raises(UsageError, match="must be one of"):
-        registry.module(registry.METHODS, "..errors", "x")
+        named_modules.module(named_modules.METHODS, "..errors", "x")
     config = Params.model_validate(
         {"sources": {"b": {"kind": "sin"}}, "datasets": {}, "experiments": {}}
     )
@@ -181,9 +183,11 @@ def test_the_modules_of_a_package_are_the_names():
         config.producer("b")
 
 
-@pytest.mark.parametrize("package", registry.REQUIRED)
+@pytest.mark.parametrize("package", named_modules.REQUIRED)
 def test_each_name_that_is_listed_as_valid_is_one(package):
     """A module beside them that is none would be offered, and end in a traceback."""
-    for name in registry.modules(package):
-        module = registry.module(package, name, "here")
-        assert all(hasattr(module, word) for word in registry.REQUIRED[package]), name
+    for name in named_modules.modules(package):
+        module = named_modules.module(package, name, "here")
+        assert all(hasattr(module, word) for word in named_modules.REQUIRED[package]), (
+            name
+        )
