@@ -26,8 +26,8 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace, alive
 from stages.train import train_ahead
 from unroll.builds import dvc_process
-from unroll.builds.dvc_lock import LOCK, locked
 from unroll.builds.dvc_process import END
+from unroll.dvc_lock import LOCK, locked
 from unroll.terminal import BUILD
 
 REPORT = "report"

@@ -16,8 +16,8 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import STARTED
 from unroll.builds import repro
-from unroll.builds.dvc_lock import LOCK, Entry, File, locked
 from unroll.builds.repro import dvc
+from unroll.dvc_lock import LOCK, Entry, File, locked
 
 FOLDER = ".verify"
 """The folder in the user's workspace where verifications build."""

@@ -491,8 +491,8 @@ def doctor(context: typer.Context) -> None:
 
     `unroll doctor` · `unroll --root .demo doctor`
     """
+    from unroll.builds import doctor as diagnosis
     from unroll.project import Project
-    from unroll.results import doctor as diagnosis
 
     findings = diagnosis.doctor(Project(context.obj.root))
     for check, ok, text in findings:

@@ -32,7 +32,7 @@ from pipeline.report.wording import AnswerText, Pair, band_text, meanings
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import terminal
-from unroll.builds.dvc_lock import LOCK, locked
+from unroll.dvc_lock import LOCK, locked
 from unroll.project import Project
 
 ABOUT = TableColumn("about", "Experiment and measure", numeric=False)

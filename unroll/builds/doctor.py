@@ -20,8 +20,8 @@ from pipeline.provenance.places import (
     project_folder,
     project_of,
 )
-from unroll.builds.dvc_lock import LOCK, locked
 from unroll.builds.repro import OF_DATASET, dvc
+from unroll.dvc_lock import LOCK, locked
 from unroll.project import Project
 from unroll.results.show import sections
 

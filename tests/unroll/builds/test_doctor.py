@@ -7,8 +7,8 @@ import pytest
 from pipeline import numeric_settings
 from pipeline.config import params, plain_yaml
 from tests.support import REPOSITORY
+from unroll.builds import doctor
 from unroll.project import Project
-from unroll.results import doctor
 
 PARAMS = {
     "sources": {"sine": {"kind": "sine"}},
