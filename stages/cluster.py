@@ -2,7 +2,7 @@
 
 No folder is shared. A worker trains each task in a child process, as `stages.pool` does. In
 the worker's own process the bytes would differ, because Dask imports NumPy before
-`numerics.set_environment` can choose its kernels.
+`numeric_settings.set_environment` can choose its kernels.
 """
 
 import contextlib

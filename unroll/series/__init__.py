@@ -27,7 +27,7 @@ the library:
 
 `answer` has the calls. A series goes through the modules in this order:
 
-1. `read`: `source` takes the user's data, and `reading` profiles the files.
+1. `read`: `user_data` takes the user's data, and `reading` profiles the files.
 2. `propose`: `question` proposes the options that a user leaves out (target, horizon,
    lookback).
 3. `answer`: `compared` goes through the next steps.
@@ -35,15 +35,15 @@ the library:
    `candidates` lists the models that suit them.
    `backtest` lays the cutoffs, and `fits` fits each model in a process of its own, with
    `training`.
-   `leaderboard` chooses models, and `comparison` compares two of them. `combination`
-   weighs several models, `intervals` has the prediction intervals, and `sentence` the
+   `leaderboard` chooses models, and `pairwise` compares two of them. `combination`
+   weighs several models, `prediction_intervals` has the intervals, and `sentence` the
    words.
 4. `forecaster` has the best models, fitted to all rows. `spec` describes them, and
    `rows` turns new rows into their inputs.
    `contributions` says why they forecast what they do.
    `hierarchy` has the sums of forecasts.
-5. `judge` compares a table of the user's own. `table`, `plot`, `page` and `sheet` show
-   an answer to people.
+5. `judge` compares a table of the user's own. `text_tables`, `plot`, `answer_page` and
+   `workbook` show an answer to people.
 
 The library is built on `pipeline`, which has the models and their training. It knows
 nothing of DVC, MLflow, params.yaml or a terminal.

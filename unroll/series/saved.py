@@ -68,7 +68,7 @@ ROWS = "rows.parquet"
 """The file of the rows of a DataFrame."""
 
 SHOWN = ("forecast.csv", "forecast.svg", "weeks.svg", "index.html")
-"""The files for people, which `page` writes."""
+"""The files for people, which `answer_page` writes."""
 
 
 class Seconds(pydantic.RootModel[dict[str, float]]):
