@@ -274,13 +274,18 @@ class Rates(NamedTuple):
 
     Attributes:
         wrong: (changes, questions) wrong words.
-        together: (changes,) draws with any wrong word.
+        by_sign: (2, changes) draws with any wrong word, of more and of less error.
         right: (changes, questions) right words.
     """
 
     wrong: Floats
-    together: Floats
+    by_sign: Floats
     right: Floats
+
+    @property
+    def together(self) -> Floats:
+        """Draws with any wrong word (changes,)."""
+        return np.asarray(self.by_sign.mean(axis=0))
 
     @property
     def open(self) -> Floats:
@@ -452,7 +457,7 @@ def simulate(
         for level in levels
     }
     rates = {
-        key: Rates(np.zeros(counts), np.zeros(counts[0]), np.zeros(counts))
+        key: Rates(np.zeros(counts), np.zeros((2, counts[0])), np.zeros(counts))
         for key in wrong
     }
     plans = list(dict.fromkeys(rule.plan for rule in rules))
@@ -486,7 +491,7 @@ def simulate(
                     rates[key].wrong[:, number] = missed.mean(axis=(0, 2))
                     wrong[key] += missed
     for key, count in wrong.items():
-        rates[key].together[:] = (count > 0).mean(axis=(0, 2))
+        rates[key].by_sign[:] = (count > 0).mean(axis=2)
     return rates
 
 
@@ -665,6 +670,7 @@ def _show_changes(rates: Rates, title: str) -> None:
             f"{100 * change:g} %",
             f"{100 * rates.wrong[index].mean():.2g} %",
             f"{100 * rates.together[index]:.2g} %",
+            *(f"{100 * rate:.2g} %" for rate in rates.by_sign[:, index]),
             f"{100 * rates.right[index].mean():.2g} %",
             f"{100 * (rates.right[index] + rates.wrong[index]).mean():.2g} %",
             f"{rates.open[index]:.1f}",
@@ -675,6 +681,8 @@ def _show_changes(rates: Rates, title: str) -> None:
         "true change",
         "wrong, mean",
         "any wrong",
+        "of more error",
+        "of less error",
         "right, mean",
         "any word",
         "open",
@@ -703,26 +711,32 @@ def without(question: Question, part: str) -> Question:
 def _show_questions(
     asked: Sequence[Question], hoped: Sequence[Question], level: float
 ) -> None:
-    """Print how often each question gets the right word at a change of 12 %, and how
-    often it would without one part of the chance.
+    """Print how often each question gets the right word at a change of 12 %: with less
+    chance, with more searches, and with more rows.
     """
-    parts = ("rows", "searches", "seeds")
-    cases = [asked, hoped, *([without(each, part) for each in hoped] for part in parts)]
-    index = CHANGES.index(0.12)
-    columns = [
-        simulate(case, [CHOSEN], [level])[CHOSEN.name, level].right[index]
-        for case in cases
+    longer = [
+        question._replace(
+            rows=Part(question.rows.variance / 4, 4 * question.rows.draws)
+        )
+        for question in hoped
     ]
-    rows = [
-        [question.name, *(f"{100 * column[number]:.0f} %" for column in columns)]
-        for number, question in enumerate(asked)
-    ]
-    headings = [
-        "question",
-        "today",
-        "scatter 2 %",
-        *(f"without {part}" for part in parts),
-    ]
+    more = CHOSEN._replace(plan=CHOSEN.plan._replace(searches=20))
+    cases = {
+        "today": (asked, CHOSEN),
+        "scatter 2 %": (hoped, CHOSEN),
+        "without rows": ([without(each, "rows") for each in hoped], CHOSEN),
+        "without searches": ([without(each, "searches") for each in hoped], CHOSEN),
+        "without seeds": ([without(each, "seeds") for each in hoped], CHOSEN),
+        "20 searches": (hoped, more),
+        "4 times the rows": (longer, CHOSEN),
+        "both": (longer, more),
+    }
+    rows = [[question.name] for question in asked]
+    for case, rule in cases.values():
+        known = simulate(case, [rule], [level], draws=DRAWS // 4)[rule.name, level]
+        for row, rate in zip(rows, known.right[CHANGES.index(0.12)], strict=True):
+            row.append(f"{100 * rate:.0f} %")
+    headings = ["question", *cases]
     terminal.show_table(
         headings, rows, numeric=headings[1:], title="the right word at 12 %"
     )
