@@ -224,10 +224,20 @@ FIVE = Plan(5, CHEAP, seeds=3)
 SIX = Plan(6, ((16, 16), (8, 4), (4, 2), (1, 1)), seeds=3)
 EIGHT = Plan(8, ((16, 14), (8, 4), (4, 2), (1, 1)), seeds=2)
 
+NOW = Rule(
+    "3 searches of 24, as today", TODAY, mean_of_networks, partial(by_welch, most=3)
+)
+"""The rule of today."""
+
+CHOSEN = Rule("5 searches of 24 (1/16), t by parts", FIVE, mean_of_networks, by_parts)
+"""The rule that was chosen by the tables."""
+
+BY_GAPS = Rule("pool of 72, 5 networks by gaps", POOL, mean_by_gaps, by_parts)
+OF_POOL = Rule("pool of 96 (1/16), 5 networks", SIXTEENTH, mean_of_networks, by_parts)
+BY_WELCH = Rule("5 searches of 24 (1/16), Welch", FIVE, mean_of_networks, by_welch)
+
 RULES = [
-    Rule(
-        "3 searches of 24, as today", TODAY, mean_of_networks, partial(by_welch, most=3)
-    ),
+    NOW,
     Rule("3 searches of 24, t by parts", TODAY, mean_of_networks, by_parts),
     Rule("3 searches of 24, two parts", TODAY, mean_of_networks, by_two_parts),
     Rule(
@@ -239,9 +249,9 @@ RULES = [
     Rule(
         "pool of 72, its best, t(2)", POOL, partial(best_of_pool, freedom=2), by_parts
     ),
-    Rule("pool of 72, 5 networks by gaps", POOL, mean_by_gaps, by_parts),
+    BY_GAPS,
     Rule("pool of 72, 5 networks", POOL, mean_of_networks, by_parts),
-    Rule("pool of 96 (1/16), 5 networks", SIXTEENTH, mean_of_networks, by_parts),
+    OF_POOL,
     Rule("pool of 96 (1/16), 5 by gaps", SIXTEENTH, mean_by_gaps, by_parts),
     Rule(
         "pool of 216 (1/16), its best, t(2)",
@@ -257,16 +267,13 @@ RULES = [
         mean_of_networks,
         partial(by_welch, most=3),
     ),
-    Rule("5 searches of 24 (1/16), Welch", FIVE, mean_of_networks, by_welch),
-    Rule("5 searches of 24 (1/16), t by parts", FIVE, mean_of_networks, by_parts),
+    BY_WELCH,
+    CHOSEN,
     Rule("the same, rows of means", FIVE, mean_of_networks, by_parts, mean_rows=True),
     Rule("6 searches of 16 (1/16), t by parts", SIX, mean_of_networks, by_parts),
     Rule("8 searches of 14 (1/16), t by parts", EIGHT, mean_of_networks, by_parts),
 ]
-"""All rules that are compared. The first is that of today."""
-
-CHOSEN = RULES[14]
-"""The rule that was chosen by the tables."""
+"""All rules that are compared."""
 
 
 class Rates(NamedTuple):
@@ -615,7 +622,7 @@ def network_error(asked: Sequence[Question], rule: Rule, draws: int = 2000) -> f
     for model in {model for each in asked for side in each.sides for model in side}:
         if model.scatter:
             means = []
-            for other in (rule, RULES[0]):
+            for other in (rule, NOW):
                 random = np.random.default_rng(0)
                 found = draw(model, spread_of(model), other.plan, draws, random)
                 means.append(float(other.estimate(found, other.plan).test.mean()))
@@ -744,7 +751,7 @@ def _show_questions(
 
 def _show_shapes(asked: Sequence[Question], hoped: Sequence[Question]) -> None:
     """Print which level the rules need where trials have other distributions."""
-    shown = [RULES[0], RULES[5], RULES[7], RULES[13], CHOSEN]
+    shown = [NOW, BY_GAPS, OF_POOL, BY_WELCH, CHOSEN]
     rows = []
     for shape in (0.9, SHAPE, 2.0):
         rates = [
