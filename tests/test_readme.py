@@ -61,7 +61,7 @@ def paragraph(data):
 
 def short_sentence(text):
     """The sentence of an answer, without the options of the two models."""
-    return text.sentence(short=True).replace("95 % interval: ", "")
+    return re.sub(r"9\d % interval: ", "", text.sentence(short=True))
 
 
 def listed(texts):

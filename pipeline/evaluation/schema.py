@@ -84,12 +84,6 @@ VALIDATION = "val"
 so that `dvc metrics show` fits 100 columns."""
 
 
-FREEDOM = 3
-"""Most degrees of freedom of a difference in which a model has several searches. Three
-searches on each side have four. Welch and Satterthwaite's estimate is too great where a
-model's searches agree by chance (`python -m bench rule`)."""
-
-
 class Entry(Strict):
     """One experiment in evaluation.json.
 
@@ -291,7 +285,7 @@ class Evaluation(Strict):
         rows = Part(statistics.fmean(known), self.blocks[split])
         errors = self.errors(split, name)
         difference = Difference.of(errors, self.errors(split, other), rows)
-        return replace(difference, most=FREEDOM) if len(shares) > 1 else difference
+        return replace(difference, searched=len(shares) > 1)
 
     def few_weeks(self, split: Split = "test") -> bool:
         """Return whether the rows of a split span so few weeks, or horizons that are

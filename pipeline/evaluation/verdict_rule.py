@@ -4,7 +4,7 @@ error, against a band.
 Differences inside the band do not matter in practice. Kruschke 2018, "Rejecting or
 accepting parameter values in Bayesian estimation", Advances in Methods and Practices in
 Psychological Science 1, calls the band a region of practical equivalence and decides by
-the 95 % interval, as this module does. Benavoli and others 2017, "Time for a change",
+the interval, as this module does. Benavoli and others 2017, "Time for a change",
 Journal of Machine Learning Research 18 (the library baycomp), compare machine-learning
 models that way.
 """
@@ -12,7 +12,7 @@ models that way.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.evaluation.intervals import Difference
+from pipeline.evaluation.intervals import LEVEL, Difference
 
 BAND = 0.05
 """The largest change in error that does not matter, as a fraction of the opponent's
@@ -81,10 +81,11 @@ class Comparison:
         outcome: the word of the rule.
         change: the change in error, as a fraction of the opponent's error: -0.04 is 4 %
             less. If the opponent has no error, the difference of the two errors.
-        low: the lower end of the 95 % interval of the change.
+        low: the lower end of the interval of the change.
         high: the upper end.
         band: changes between -band and +band do not matter.
         relative: whether the change is a fraction of the opponent's error.
+        level: the level of the interval.
     """
 
     outcome: Word
@@ -93,6 +94,7 @@ class Comparison:
     high: float
     band: float = BAND
     relative: bool = True
+    level: float = LEVEL
 
     @property
     def amount(self) -> str:
@@ -122,7 +124,13 @@ def compare(difference: Difference, error: float, floor: float = 0.0) -> Compari
         high = max(-1.0, high / error)
     band = band_above_floor(error, floor)
     return Comparison(
-        decide(low, high, band), change, low, high, band, relative=error > 0
+        decide(low, high, band),
+        change,
+        low,
+        high,
+        band,
+        relative=error > 0,
+        level=difference.level,
     )
 
 

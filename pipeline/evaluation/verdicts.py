@@ -16,7 +16,7 @@ import pydantic
 from pipeline.config.params import Params, built_by, own_name
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import claims, schema, verdict_rule
-from pipeline.evaluation.intervals import as_errors
+from pipeline.evaluation.intervals import LEVEL, as_errors
 from pipeline.evaluation.schema import Entry, Evaluation, Split
 from pipeline.evaluation.verdict_rule import BAND, Comparison, Word
 from pipeline.files import write_json
@@ -33,7 +33,7 @@ SEASON = 84
 fewer days gets the note `TOO_SHORT`.
 """
 
-SEARCHES = 3
+SEARCHES = 5
 """Searches for the options of a tuned model, whose scatter is then in the interval."""
 
 
@@ -78,10 +78,11 @@ class Answer(Strict):
         opponent: the strongest model without recurrence; None if there is none.
         change: how much more error the network has on test, as in `Comparison`; None
             if network and opponent are not compared.
-        low: the lower end of the 95 % interval of the change.
+        low: the lower end of the interval of the change, at `level`.
         high: the upper end of the same interval.
         band: changes between -band and +band do not matter.
         relative: whether the change is a fraction of the opponent's error.
+        level: the level of the interval.
         reason: why network and opponent are not compared; empty if they are.
         searches: network and opponent, if they have several searches -> each search ->
             its error on test. The change is that of the mean over the searches.
@@ -97,6 +98,7 @@ class Answer(Strict):
     high: float | None = None
     band: float = BAND
     relative: bool = True
+    level: float = LEVEL
     reason: str = ""
     searches: dict[str, dict[str, float]] = pydantic.Field({})
 
@@ -111,7 +113,13 @@ class Answer(Strict):
         if self.change is None or self.low is None or self.high is None:
             return None
         return Comparison(
-            self.outcome, self.change, self.low, self.high, self.band, self.relative
+            self.outcome,
+            self.change,
+            self.low,
+            self.high,
+            self.band,
+            self.relative,
+            self.level,
         )
 
 

@@ -222,7 +222,7 @@ def scores_table(
             for name in measures
         ),
         ("against", "Change", opponent),
-        ("interval", "95 % interval", opponent),
+        ("interval", "Interval", opponent),
         ("word", "Verdict", opponent),
     )
     columns = [
@@ -338,10 +338,10 @@ def change_sentence(dataset: Evaluated, opponent: str | None) -> str:
             f"{against}: the difference of the two errors, since one of them is 0, with "
             "its 95 % interval."
         )
-    draws = "seeds"
+    draws = "seeds, with its 95 % interval"
     if dataset.searches:
-        draws = "seeds, or over searches where there are several"
-    return f"{against}. It is a geometric mean over {draws}, with its 95 % interval."
+        draws += ", or over searches where there are several, with its 97 % interval"
+    return f"{against}. It is a geometric mean over {draws}."
 
 
 def _sentences(*sentences: tuple[object, str]) -> str:

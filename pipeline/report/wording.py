@@ -58,7 +58,7 @@ set whose question is not asked."""
 NOTES: dict[str, str] = {
     Note.UNTUNED: "Nobody searched for options of the network. Its opponent may be "
     "tuned.",
-    Note.ONE_SEARCH: "At least one of the two had fewer than three searches for its "
+    Note.ONE_SEARCH: "At least one of the two had fewer than five searches for its "
     "options, so another search may give another answer.",
     Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
     Note.NOT_CONVERGED: "More epochs may make one of the two better: its search "
@@ -177,7 +177,8 @@ class AnswerText:
             )
         comma = "," if ", " in network else ""
         change, interval = self.change
-        ends = f" (95 % interval: {interval})" if interval else ""
+        level = f"{100 * self.answer.level:g} % interval"
+        ends = f" ({level}: {interval})" if interval else ""
         by = _by(self.answer.comparison, change, other)
         return capital(f"{network}{comma} had {by}{ends}")
 

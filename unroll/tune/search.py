@@ -1,8 +1,8 @@
 """A search by successive halving: which trainings come next, and which one is the best.
 
 All options are drawn before the first training, so the order in which trainings end
-does not matter. A first round trains all trials with an eighth of the epochs. Each
-further round trains the best third with twice the epochs. The best trial then
+does not matter. A first round trains all trials with a sixteenth of the epochs. Each
+further round trains the best quarter with more epochs. The best trial then
 trains on with doubled epochs, as long as this helps. (Jamieson and Talwalkar 2016,
 "Non-stochastic best arm identification and hyperparameter optimization", AISTATS.)
 """
@@ -41,10 +41,10 @@ from unroll.tune.space import (
 LATE = 0.9
 """The fraction of the epochs after which a best epoch is late: more epochs might help."""
 
-ROUNDS = (8, 4, 2, 1)
-"""The parts of the epochs in each round: an eighth, a quarter, half and all."""
+ROUNDS = (16, 8, 4, 1)
+"""The parts of the epochs in each round: a sixteenth, an eighth, a quarter and all."""
 
-KEPT = 3
+KEPT = 4
 """A round keeps one of so many trials."""
 
 LONGEST = 16
@@ -234,7 +234,7 @@ class Search:
         """
         rounds: dict[int, int] = {}
         for number, part in enumerate(ROUNDS):
-            # A few epochs cannot be halved thrice.
+            # A few epochs cannot be halved four times.
             epochs = max(self.epochs // part, min(self.epochs, 1))
             rounds.setdefault(epochs, ceil_div(self.trials, KEPT**number))
         return rounds
