@@ -401,12 +401,12 @@ def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_mark
     workspace = make(tmp_path, FAMILIES)
     tune(workspace, "waves/node")
     table = table_of(workspace, "node")
-    assert list(table["epochs"]) == [1, 1, 1, 2, 5, 10, 20, 40, 80]
+    assert list(table["epochs"]) == [1, 1, 1, 5, 10, 20, 40, 80]
     assert list(table["trial"][:3]) == [1, 2, 3]
     best = table["trial"][table["validation_mse"][:3].idxmin()]
-    assert list(table["trial"][3:]) == [best] * 6, "a third of three, and on"
+    assert list(table["trial"][3:]) == [best] * 5, "the best of three, and on"
     assert list(table["ended"]) == [
-        *["complete"] * 5,
+        *["complete"] * 4,
         *["longer"] * 3,
         "longer, not converged",
     ]
@@ -448,15 +448,14 @@ def test_the_order_in_which_trainings_end_does_not_matter_and_the_best_go_on():
                 cpu_seconds=1.0,
             )
     assert sizes == [
-        [(trial, 50) for trial in range(1, 8)],
-        [(7, 100), (6, 100), (5, 100)],
-        [(7, 200)],
+        [(trial, 25) for trial in range(1, 8)],
+        [(7, 50), (6, 50)],
+        [(7, 100)],
         [(7, 400), (1, 400)],
     ]
     attempts = search.progress()[0]
     assert [each.training.options["training.patience"] for each in attempts[9:]] == [
         5,
-        10,
         20,
         20,
     ]
