@@ -178,7 +178,7 @@ def test_what_is_learnt_of_words_comes_from_the_train_split(words, reviews):
     predictions, weights = fitted(logistic_regression.train(training, c=100.0))
     baseline = training.build()
     of_split = {split: each.inputs for split, each in reviews.splits.items()}
-    learnt = [baseline.learn(of_split["train"])] if baseline.learn else []
+    learnt = [baseline.learn(reviews.splits["train"])] if baseline.learn else []
     x = baseline.features(of_split["train"], *learnt)
     x_test = baseline.features(of_split["test"], *learnt)
     library = LogisticRegression(C=100.0, max_iter=1000).fit(
