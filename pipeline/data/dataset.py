@@ -344,8 +344,13 @@ def mirrored(dataset: Dataset) -> Dataset:
         )
     series = np.concatenate([train.inputs[:, :, 0], train.targets[:, None]], axis=1)
     every = np.concatenate([series, -series, series[:, ::-1], -series[:, ::-1]])
-    learnt = {"train": Arrays(every[:, :-1, None], every[:, -1])}
-    return replace(dataset, splits={**dataset.splits, **learnt})
+    return replace(
+        dataset,
+        splits={
+            **dataset.splits,
+            "train": Arrays(every[:, :-1, None], every[:, -1]),
+        },
+    )
 
 
 def without_calendar(dataset: Dataset) -> Dataset:

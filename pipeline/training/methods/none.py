@@ -22,10 +22,13 @@ def train(job: Job) -> Trained:
     if not isinstance(model, Baseline):
         count = keras_models.parameters(model)
         return Trained([], count, lambda *_: None, keras_models.layers(model))
-    whole = Arrays(*job.train.take(np.arange(len(job.train))))
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
-        learnt = dict(model.learn(whole)) if model.learn else {}
+        learnt = (
+            model.learn(Arrays(*job.train.take(np.arange(len(job.train)))))
+            if model.learn
+            else {}
+        )
         weights = np.array([])
         return fitted(
             job,

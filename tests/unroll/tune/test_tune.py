@@ -557,6 +557,9 @@ def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_sta
         "gelu",
     )
     assert "residual" in searched["waves/tuned_boosting"]
+    assert "mirrored" in searched["waves/tuned_tcn"]
+    assert "mirrored" not in searched["shapes_seq2vec/tuned_tcn"], "no symmetry there"
+    assert searched["shapes_seq2vec/tuned_gru"]["model.layers"].high == 3
     assert "model.embedding" in searched["imdb/tuned_gru"]
     assert "model.last" not in searched["waves/tuned_mlp"]
     assert (
