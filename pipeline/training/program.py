@@ -203,7 +203,9 @@ class Program:
         with tf.GradientTape() as tape:
             tape.watch(values)
             outputs = self._shaped(self.model(values, training=False))
-        norms = np.linalg.norm(tape.gradient(outputs, values), axis=2)
+        # Squares of the smallest gradients need float64.
+        gradient = np.asarray(tape.gradient(outputs, values), np.float64)
+        norms = np.linalg.norm(gradient, axis=2)
         return np.array([float(f"{mean:.3g}") for mean in norms.mean(axis=0)])
 
     def predict_one(self, inputs: Array) -> Array:
