@@ -128,7 +128,7 @@ def answers():
     yield f"\n{explained(names)}"
 
 
-SHOWN = (Note.ONE_SEARCH, Note.TOO_SHORT, Note.NOT_CONVERGED)
+SHOWN = (Note.ONE_SEARCH, Note.NOT_TOLD, Note.TOO_SHORT, Note.NOT_CONVERGED)
 """The notes that stand in README; the page shows all."""
 
 FASTER = ("sine_windowed", "imdb_lstm", "jena_gru_dropout")

@@ -47,6 +47,7 @@ class ModelCard:
             tries, besides the ranges of all models (`tune.space.COMMON`); None for a
             model that is not searched.
         playable: whether the page's script can run the network.
+        told: whether the model is told how the series of a generated data set are made.
     """
 
     kind: ModelKind
@@ -57,6 +58,7 @@ class ModelCard:
     color: Color = "simple"
     ranges: Mapping[str, str] | None = None
     playable: bool = False
+    told: bool = False
 
     def short_title(self, experiment: Experiment) -> str:
         """Return the title of an experiment's model, such as "LSTM(32)"."""

@@ -159,6 +159,8 @@ class Experiment(Strict):
             train examples. Predictions are in model units all the same.
         in_unit: whether a network's outputs are in the unit of the data, such as °C, as
             in document 006. Predictions are in model units all the same.
+        mirrored: whether each train series is learnt from upside down and backwards,
+            too, with the target as its last value.
         share: the fraction of the train examples, the last ones, to learn from. It is
             below 1 for a curve over the size of the data.
         trials: the number of trials that chose its options on validation
@@ -180,6 +182,7 @@ class Experiment(Strict):
     residual: bool = False
     standardise: bool = False
     in_unit: bool = False
+    mirrored: bool = False
     share: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
     trials: Annotated[int, pydantic.Field(ge=0)] = 0
     repeats: Name | None = None

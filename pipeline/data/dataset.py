@@ -309,6 +309,36 @@ def shortened(dataset: Dataset, share: float) -> Dataset:
     return replace(dataset, splits={**dataset.splits, "train": last})
 
 
+def mirrored(dataset: Dataset) -> Dataset:
+    """Return the data set with each train series also upside down, backwards and both.
+
+    A series is an input with its target behind it. Where phases are uniform, all four
+    are as likely.
+
+    Raises:
+        UsageError: an example is no series with one next value.
+    """
+    train = dataset.splits["train"]
+    if (
+        isinstance(train, Windows)
+        or train.input_shape[1:] != (1,)
+        or train.targets.ndim > 1
+    ):
+        raise UsageError(
+            "mirrored is for inputs of one column with one next value, which "
+            f"{dataset.name} does not have; leave it out"
+        )
+    series = np.concatenate([train.inputs[:, :, 0], train.targets[:, None]], axis=1)
+    every = np.concatenate([series, -series, series[:, ::-1], -series[:, ::-1]])
+    return replace(
+        dataset,
+        splits={
+            **dataset.splits,
+            "train": Arrays(every[:, :-1, None], every[:, -1]),
+        },
+    )
+
+
 def without_calendar(dataset: Dataset) -> Dataset:
     """Return the same examples without the calendar's columns.
 

@@ -61,6 +61,7 @@ def tables(
         "weeks": weeks(dataset, runs),
         "rollout": rollouts(dataset, runs),
         "mistakes": mistakes(dataset, runs),
+        "gradients": gradients(runs),
     }
     return {name: table for name, table in every.items() if table is not None}
 
@@ -297,6 +298,23 @@ def rollouts(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
         if "rollout" in run.predictions
     }
     return pd.DataFrame({"step": np.arange(1, len(truth) + 1), "truth": truth} | free)
+
+
+def gradients(runs: Mapping[str, Run]) -> "pd.DataFrame | None":
+    """Return gradients.csv: back, the timesteps before the last one, from 0; and for each
+    experiment with gradients how much its output depends on this timestep
+    (`Program.gradients`), as the mean over seeds. Return None if there is none.
+    """
+    import pandas as pd
+
+    found = {
+        name: pd.Series(run.predictions["gradients"].mean(axis=0)[::-1])
+        for name, run in runs.items()
+        if "gradients" in run.predictions
+    }
+    if not found:
+        return None
+    return pd.DataFrame(found).rename_axis("back").reset_index()
 
 
 def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":

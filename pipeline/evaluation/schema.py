@@ -95,6 +95,7 @@ class Entry(Strict):
         kind: what its model is.
         varies: whether its results depend on the seed.
         fingerprint: a short hash of all that it was made of.
+        told: whether its model is told how the series are made.
         model, method: the names of its model and training method in params.yaml.
         converged: whether more epochs would gain nothing, as params.yaml says.
         trials: the number of trials by which its options were chosen on validation; 0
@@ -122,6 +123,7 @@ class Entry(Strict):
     loss: str | None
     seeds: list[int]
     fingerprint: str
+    told: bool = False
     model: str = ""
     method: str = ""
     converged: bool = True

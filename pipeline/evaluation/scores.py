@@ -372,6 +372,7 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
         parameters=summary.parameters,
         layers=summary.layers,
         kind=card(experiment.model).kind,
+        told=card(experiment.model).told,
         model=experiment.model.name,
         method=experiment.training.method,
         converged=experiment.converged,

@@ -45,6 +45,7 @@ class Note(StrEnum):
     NOT_CONVERGED = "not converged"
     STAND_IN = "stand-in"
     ONE_SEARCH = "these two networks"
+    NOT_TOLD = "among models that are not told the formula"
 
 
 class Networks(StrEnum):
@@ -75,7 +76,10 @@ class Answer(Strict):
         outcome: the word of the rule.
         notes: cautions that stand beside the word.
         network: the best of these networks; None if the data set has none of them.
-        opponent: the strongest model without recurrence; None if there is none.
+        opponent: the strongest model without recurrence, of those that are not told how
+            the series are made; None if there is none.
+        told: the strongest model that is told how the series are made; None if there
+            is none.
         change: how much more error the network has on test, as in `Comparison`; None
             if network and opponent are not compared.
         low: the lower end of the interval of the change, at `level`.
@@ -93,6 +97,7 @@ class Answer(Strict):
     notes: list[Annotated[Note, pydantic.Field(strict=False)]] = pydantic.Field([])
     network: str | None = None
     opponent: str | None = None
+    told: str | None = None
     change: float | None = None
     low: float | None = None
     high: float | None = None
@@ -167,11 +172,16 @@ def cautions(evaluation: Evaluation, name: str, other: str) -> list[Note]:
     return _notes(evaluation, networks, name, other)
 
 
-def strongest_opponent(evaluation: Evaluation) -> str | None:
-    """Return the name of the strongest experiment without recurrence."""
+def strongest_opponent(evaluation: Evaluation, *, told: bool = False) -> str | None:
+    """Return the name of the strongest experiment without recurrence.
+
+    Networks are not told how the series are made, so a model that is told is no
+    opponent. With `told` return the strongest of those.
+    """
     entries = evaluation.experiments.items()
     return strongest(
-        evaluation, [name for name, entry in entries if not entry.recurrent]
+        evaluation,
+        [name for name, entry in entries if not entry.recurrent and entry.told == told],
     )
 
 
@@ -206,9 +216,12 @@ def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
     ]
     network = strongest(evaluation, asked)
     opponent = strongest_opponent(evaluation)
+    told = strongest_opponent(evaluation, told=True)
+    notes = _notes(evaluation, networks, network, opponent)
     return Answer(
         networks=networks,
-        notes=_notes(evaluation, networks, network, opponent),
+        notes=[*notes, Note.NOT_TOLD] if told else notes,
+        told=told,
         network=network,
         opponent=opponent,
         searches=_searches(evaluation, network, opponent),

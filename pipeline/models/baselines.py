@@ -6,7 +6,7 @@ other methods. With `calendar: true` the inputs of series have the calendar's co
 too.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.config.model_card import ModelCard, Options
-from pipeline.data.examples import Array
+from pipeline.data.examples import Array, Arrays, ceil_div
 from pipeline.data.problem import Problem
 from pipeline.models import Last, look_back
 
@@ -32,10 +32,9 @@ class Baseline:
     Attributes:
         features: inputs (n, ...) -> (n,) predictions, or (n, features) to be weighted.
             With `learn` its second argument is what `learn` has returned.
-        learn: train inputs (n, ...) -> what the features learn, as arrays; None if they
-            learn nothing.
+        learn: the train split -> what the features learn, as arrays; None if they learn
+            nothing.
         intercept: whether a constant is fitted, too.
-        majority: whether the mean target, rounded to a class, is predicted.
         columns: the number of columns that share the weights, each predicted from its
             own past; 0 if columns are not shared.
         base: inputs (n, ...) -> (n,), the last value if the experiment has `residual`.
@@ -43,9 +42,8 @@ class Baseline:
     """
 
     features: Callable[..., Any]
-    learn: Callable[[Array], Learnt] | None = None
+    learn: Callable[[Arrays], Learnt] | None = None
     intercept: bool = False
-    majority: bool = False
     columns: int = 0
     base: Callable[[Array], Array] | None = None
 
@@ -76,7 +74,10 @@ def constant(
 
 def majority(_problem: Problem) -> Baseline:
     """Predict always the most frequent class of the train split."""
-    return Baseline(lambda inputs: np.ones(len(inputs)), majority=True)
+    return Baseline(
+        lambda inputs, learnt: np.full(len(inputs), learnt["class"]),
+        learn=lambda train: {"class": np.round(train.targets.mean())},
+    )
 
 
 def last_value(problem: Problem) -> Baseline:
@@ -329,12 +330,12 @@ def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Base
     if not problem.vocabulary:
         raise ValueError("tfidf needs a data set of words")
 
-    def learn(train: Array) -> Learnt:
-        of_reviews = [np.unique(_pairs(problem, review)) for review in train]
+    def learn(train: Arrays) -> Learnt:
+        of_reviews = [np.unique(_pairs(problem, review)) for review in train.inputs]
         pairs, counts = np.unique(np.concatenate(of_reviews), return_counts=True)
         frequent = pairs[counts >= reviews]
         transformer = TfidfTransformer(sublinear_tf=True)
-        transformer.fit(_counts(problem, train, frequent))
+        transformer.fit(_counts(problem, train.inputs, frequent))
         return {"pairs": frequent, "rarity": transformer.idf_}
 
     def features(inputs: Array, learnt: Learnt) -> Any:
@@ -389,8 +390,9 @@ def ngrams(
         for review in inputs:
             yield _ngrams_of(review, problem.vocabulary, longest)
 
-    def learn(train: Array) -> Learnt:
-        numbers, counts = np.unique(np.concatenate([*found(train)]), return_counts=True)
+    def learn(train: Arrays) -> Learnt:
+        every = np.concatenate([*found(train.inputs)])
+        numbers, counts = np.unique(every, return_counts=True)
         return {"ngrams": numbers[counts >= reviews]}
 
     def features(inputs: Array, learnt: Learnt) -> Any:
@@ -414,6 +416,126 @@ def _ngrams_of(review: Array, vocabulary: int, longest: int) -> Array:
         numbers = numbers[:-1] * vocabulary + words[length - 1 :]
         of_all_lengths.append(numbers)
     return np.unique(np.concatenate(of_all_lengths))
+
+
+def harmonic_regression(
+    problem: Problem, *, frequencies: Annotated[int, Field(ge=4, le=200)] = 100
+) -> Baseline:
+    """The mean forecast of regressions on two sines, whose frequencies are not known.
+
+    For known frequencies a series is linear in four coefficients: of sine and cosine
+    at both. Each pair of frequencies on a grid has its own Bayesian regression, and
+    counts by its probability (Bretthorst 1988, "Bayesian Spectrum Analysis and
+    Parameter Estimation"). What does not differ from series to series is learnt from
+    train (`_learn_sines`).
+
+    Args:
+        problem: of series whose next values are forecast. If each timestep has its
+            target, the value after the last input is predicted.
+        frequencies: the number of frequencies of each sine.
+
+    Raises:
+        ValueError: inputs are not series.
+    """
+    _require_series(problem, "harmonic_regression")
+    outputs = 1 if problem.each_step else problem.outputs
+
+    def features(inputs: Array, learnt: Learnt) -> Array:
+        steps = inputs.shape[1]
+        times = [*range(steps), *(steps - 1 + problem.horizon + np.arange(outputs))]
+        waves = _sines(learnt["bands"], frequencies, times)[1]
+        # A hundred series at a time bound memory.
+        parts = ceil_div(len(inputs), 100)
+        forecasts = [
+            np.tensordot(
+                _regressions(series, waves[:, :steps], learnt)[1],
+                waves[:, steps:],
+                ([1, 2], [0, 2]),
+            )
+            for series in np.array_split(inputs[:, :, problem.target], parts)
+        ]
+        values = np.concatenate(forecasts)
+        return values if outputs > 1 else values[:, 0]
+
+    return Baseline(
+        features,
+        learn=lambda train: _learn_sines(
+            train.inputs[:, :, problem.target], frequencies
+        ),
+    )
+
+
+def _learn_sines(series: Array, frequencies: int) -> Learnt:
+    """Return what series (n, timesteps) tell of all such series.
+
+    Each of four rounds regresses some series on all pairs of frequencies. The likeliest
+    pair of each series, its mean coefficients and its residuals are what the next round
+    knows. The first round knows neither band.
+
+    Returns:
+        "bands" (2, 2), the least frequencies of both sines and the greatest, in radians
+        per timestep; "mean" and "variance" (4,) of the coefficients; "noise" (), the
+        variance of the noise.
+    """
+    # Two hundred series tell the ends of both bands to a hundredth.
+    series = series[:: ceil_div(len(series), 200)]
+    steps = series.shape[1]
+    size = series.var() + 1e-9  # no variance may be 0
+    known = {
+        "bands": np.array([[0.0, 0.0], [np.pi, np.pi]]),
+        "mean": np.zeros(4),
+        "variance": np.full(4, size),
+        "noise": size / 100,
+    }
+    for _ in range(4):
+        pairs, waves = _sines(known["bands"], frequencies, range(steps))
+        probability, weighted = _regressions(series, waves, known)
+        residuals = series - np.tensordot(weighted, waves, ([1, 2], [0, 2]))
+        coefficients = weighted.sum(axis=1)
+        likeliest = pairs[probability.argmax(axis=1)]
+        between = np.ptp(known["bands"], axis=0) / frequencies
+        known = {
+            "bands": np.stack(
+                [likeliest.min(axis=0) - between, likeliest.max(axis=0) + between]
+            ),
+            "mean": coefficients.mean(axis=0),
+            "variance": coefficients.var(axis=0) + 1e-9,
+            # Six numbers are fitted to each series: two frequencies, four coefficients.
+            "noise": np.mean(residuals**2) * steps / max(steps - 6, 1) + 1e-9,
+        }
+    return known
+
+
+def _sines(bands: Array, frequencies: int, times: Sequence[int]) -> tuple[Array, Array]:
+    """Return all pairs of a slower and a faster frequency in two bands (pairs, 2), and
+    both sines and both cosines at the times (pairs, times, 4).
+    """
+    slow, fast = np.linspace(bands[0], bands[1], frequencies, axis=1)
+    every = np.stack(np.meshgrid(slow, fast, indexing="ij"), axis=-1).reshape(-1, 2)
+    pairs = every[every[:, 0] < every[:, 1]]
+    phases = pairs[:, None] * np.reshape(times, (-1, 1))
+    return pairs, np.concatenate([np.sin(phases), np.cos(phases)], axis=2)
+
+
+def _regressions(series: Array, waves: Array, known: Learnt) -> tuple[Array, Array]:
+    """Return the Bayesian regressions of series (n, timesteps) on sines and cosines
+    (pairs, timesteps, 4).
+
+    `known` is from `_learn_sines`. The result is the probability of each pair (n,
+    pairs), and the same times the mean of its coefficients (n, pairs, 4).
+    """
+    from scipy import special
+
+    precision = waves.swapaxes(1, 2) @ waves / known["noise"]
+    root = np.linalg.cholesky(np.linalg.inv(precision + np.diag(1 / known["variance"])))
+    scaled = np.tensordot(series, waves @ root / known["noise"], (1, 1))
+    scaled += (known["mean"] / known["variance"]) @ root
+    evidence = (scaled**2).sum(axis=2) / 2 + np.linalg.slogdet(root)[1]
+    # np.exp has other last bits with AVX-512.
+    odds = special.expm1(evidence - evidence.max(axis=1, keepdims=True)) + 1
+    probability = odds / odds.sum(axis=1, keepdims=True)
+    means = (root @ scaled[..., None])[..., 0]
+    return probability, probability[:, :, None] * means
 
 
 def ngrams_title(model: Options, training: Options) -> str:
@@ -476,6 +598,7 @@ MODELS = {
     "bag_of_words": bag_of_words,
     "tfidf": tfidf,
     "ngrams": ngrams,
+    "harmonic_regression": harmonic_regression,
 }
 
 CARDS = {
@@ -542,5 +665,12 @@ CARDS = {
         detail=ngrams_title,
         color="linear",
         ranges={"c": "0.01:1", "longest": "1:3", "reviews": "2:10"},
+    ),
+    "harmonic_regression": ModelCard(
+        kind="statistical",
+        gives="predictions",
+        title="harmonic regression",
+        color="linear",
+        told=True,
     ),
 }

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.problem import Problem
-from pipeline.models import Rate, Size, Width
+from pipeline.models import Rate, Width
 
 if TYPE_CHECKING:
     import keras
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 def build(
     problem: Problem,
     *,
-    hidden: Annotated[list[Size], Field(max_length=16)],
+    hidden: Annotated[list[Width], Field(max_length=16)],
     activation: Literal["relu", "tanh", "sine", "gelu"] = "relu",
     output: Literal["linear", "tanh", "sigmoid"] = "linear",
     dropout: Rate = 0.0,
+    input_dropout: Rate = 0.0,
     embedding: Width = 0,
     pooling: Literal["mean_with_padding", "mean", "max", "mean_max"] = (
         "mean_with_padding"
@@ -36,11 +37,12 @@ def build(
 
     Args:
         problem: with inputs of any shape.
-        hidden: width of each hidden layer; may be empty.
+        hidden: width of each hidden layer, 0 for none; may be empty.
         activation: of the hidden layers; `sine` is that of Sitzmann et al. 2020 (arXiv
             2006.09661), with Keras' initial weights.
         output: activation of the outputs; a class needs "sigmoid".
         dropout: fraction of each hidden layer's outputs that is dropped.
+        input_dropout: fraction of the first layer's inputs that is dropped.
         embedding: width of a word's vector, for words.
         pooling: what is seen of the words' vectors. `mean_max` is the maximum of each
             value and the mean, side by side. Only `mean_with_padding` counts padding as
@@ -89,7 +91,9 @@ def build(
         drop = keras.layers.SpatialDropout1D
         outputs = 1
     function = keras.ops.sin if activation == "sine" else activation
-    for width in hidden:
+    if input_dropout:
+        model.add(drop(input_dropout))
+    for width in filter(None, hidden):
         model.add(Dense(width, activation=function))
         if dropout:
             model.add(drop(dropout))
@@ -116,7 +120,7 @@ def mlp_title(model: Options, _training: Options) -> str:
     """Return the title, such as "dense network 64-32"."""
     if not model.get("hidden"):
         return "perceptron"
-    words = "dense network " + "-".join(map(str, model["hidden"]))
+    words = "dense network " + "-".join(map(str, filter(None, model["hidden"])))
     return f"{words} of sines" if model.get("activation") == "sine" else words
 
 
@@ -136,7 +140,9 @@ CARDS = {
         color="dense",
         ranges={
             "hidden.1": "16:256",
-            "hidden.2": "8:128",
+            # 0 is no layer, so there are one to three.
+            "hidden.2": "0,32,64,128,256",
+            "hidden.3": "0,64,256",
             "activation": "relu,tanh,sine,gelu",
             "pooling": "mean,max,mean_max",
         },

@@ -398,8 +398,8 @@ def cell_card(cell: str, color: Color, *, playable: bool = False) -> ModelCard:
         detail=activation_title,
         color=color,
         ranges={
-            "units": "8:64",
-            "layers": "1:2",
+            "units": "8:256",
+            "layers": "1:3",
             "hidden": "16:128",
             "pooling": "last,max,mean_max",
             "direction": "forward,both",

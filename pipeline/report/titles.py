@@ -59,6 +59,8 @@ GLOSSARY = {
     "shapes matched": "In the document's code the loss compares each output with the "
     "target of every row in the batch; with shapes matched, it is compared with its own.",
     "TCN": "A TCN is a stack of convolutions over timesteps that lie ever farther apart.",
+    "harmonic regression": "Harmonic regression is told that each series is two sines "
+    "and noise. It learns their frequencies and sizes.",
     "kernel ridge": "Kernel ridge regression weighs the train examples by how alike they "
     "are.",
     "of sines": "A dense network of sines has the sine as its activation.",
@@ -147,6 +149,10 @@ def _remarks(section: Experiment, shared: Mapping[str, Any]) -> list[str]:
     last = rows.get("last")
     remarks = [
         (dropout, f"dropout {dropout:g}"),
+        (
+            model.get("input_dropout"),
+            f"input dropout {model.get('input_dropout', 0):g}",
+        ),
         (model.get("head") is False, "no output layer"),
         (pairs, "loss over all pairs"),
         (model.get("sequences") and not pairs, "shapes matched"),
@@ -160,6 +166,7 @@ def _remarks(section: Experiment, shared: Mapping[str, Any]) -> list[str]:
         (rows.get("changes"), "with differences and means"),
         (section.residual, "from the last value"),
         (training.get("every_step"), "a loss at every timestep"),
+        (section.mirrored, "mirrored series"),
         (section.in_unit, "targets not standardised"),
         (section.calendar, "calendar"),
         (section.trials, f"best of {section.trials} trials"),

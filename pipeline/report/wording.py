@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from pipeline.config.params import own_name
 from pipeline.evaluation import verdicts
@@ -17,10 +16,8 @@ from pipeline.evaluation.scores import MIN_SEEDS
 from pipeline.evaluation.verdict_rule import Comparison, Word, change_text
 from pipeline.evaluation.verdicts import Answer, Networks, Note
 from pipeline.report import titles
+from pipeline.report.built_results import Evaluated, error_text
 from pipeline.report.formatting import capital, in_words, number, title
-
-if TYPE_CHECKING:
-    from pipeline.report.built_results import Evaluated
 
 QUESTION = "Does a recurrent network help?"
 
@@ -60,6 +57,8 @@ NOTES: dict[str, str] = {
     "tuned.",
     Note.ONE_SEARCH: "At least one of the two had fewer than five searches for its "
     "options, so another search may give another answer.",
+    Note.NOT_TOLD: "Another model is told that each series is a sum of sines and noise. "
+    "The answer is about models that are not told.",
     Note.TOO_SHORT: "The test rows span less than 84 days, which are of one season.",
     Note.NOT_CONVERGED: "More epochs may make one of the two better: its search "
     "found so, or the last epoch of an untuned one was the best for "
@@ -127,7 +126,7 @@ def meanings(notes: Iterable[Note]) -> str:
 class AnswerText:
     """The texts of one answer of a data set."""
 
-    dataset: "Evaluated"
+    dataset: Evaluated
     answer: Answer
 
     @property
@@ -180,7 +179,12 @@ class AnswerText:
         level = f"{100 * self.answer.level:g} % interval"
         ends = f" ({level}: {interval})" if interval else ""
         by = _by(self.answer.comparison, change, other)
-        return capital(f"{network}{comma} had {by}{ends}")
+        said = f"{network}{comma} had {by}{ends}"
+        if self.answer.told:
+            told = self.dataset.named(self.answer.told, short=short)
+            error = error_text(self.dataset, self.answer.told)
+            said += f"; {told}, which is told the formula of the series, had {error}"
+        return capital(said)
 
     @property
     def line(self) -> str:

@@ -100,7 +100,8 @@ class Replicate:
             measure, then loss and metric of every scored split.
         best_epoch: the epoch (from 1) with the best validation metric; None without
             validation.
-        predictions: "final_test" and the like -> (n,) or (n, values), in model units.
+        predictions: "final_test" and the like -> (n,) or (n, values), in model units;
+            "gradients" -> (timesteps,), if the method was asked for them.
         weights: "final" and, with validation, "best" -> what the method's `save`
             writes.
     """

@@ -13,6 +13,7 @@ import tensorflow as tf
 from pipeline.data.examples import Array, Arrays, Examples, Windows, of_every_column
 from pipeline.metrics import MEASURES
 from pipeline.training import keras_models
+from pipeline.training.job import evenly
 from pipeline.training.recurrence.network import LoopedModel
 
 EVALUATION_BATCH = 512
@@ -187,6 +188,25 @@ class Program:
             return in_order
 
         return predict
+
+    def gradients(self, examples: Examples) -> Array:
+        """Return how much the output depends on each timestep of an input.
+
+        For an input (timesteps, values) and a timestep it is the Euclidean norm of the
+        gradient of the output, in model units, by the values of the timestep.
+
+        Returns:
+            (timesteps,) the mean over 256 evenly spaced examples, with three digits:
+            further ones depend on the processor.
+        """
+        values = tf.constant(examples.take(evenly(len(examples), 256))[0], tf.float32)
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            outputs = self._shaped(self.model(values, training=False))
+        # Squares of the smallest gradients need float64.
+        gradient = np.asarray(tape.gradient(outputs, values), np.float64)
+        norms = np.linalg.norm(gradient, axis=2)
+        return np.array([float(f"{mean:.3g}") for mean in norms.mean(axis=0)])
 
     def predict_one(self, inputs: Array) -> Array:
         """Return outputs (1,) or (1, values) for inputs (1, ...), for a rollout."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.config.named_modules import METHODS, MODELS, module, options
 from pipeline.config.params import Experiment
-from pipeline.data.dataset import Dataset
+from pipeline.data.dataset import Dataset, mirrored
 from pipeline.data.examples import Array, Examples
 from pipeline.data.problem import Problem, asks_next_value, at_each_step, problem
 from pipeline.errors import UnrollError, UsageError
@@ -96,9 +96,12 @@ class Recipe:
 
         Raises:
             UsageError: the data set or another option does not fit `standardise`,
-                `in_unit`, `features`, `rows`, `residual` or `every_step`; or TensorFlow
+                `in_unit`, `mirrored`, `features`, `rows`, `residual` or `every_step`;
+                or TensorFlow
                 cannot be used as models need it (`keras_models.start`).
         """
+        if self.experiment.mirrored:
+            data = mirrored(data)
         about = problem(data)
         naive: dict[str, Array] = {}
         view = self._view(about) if self.network else None

@@ -87,7 +87,7 @@ class Run:
         history: seed, epoch and every recorded column; one row per seed and epoch, none
             without epochs.
         predictions: "final_test", "best_train", "rollout", ... -> (seeds, n) or (seeds,
-            n, values), in model units.
+            n, values), in model units; "gradients" -> (seeds, timesteps).
     """
 
     summary: Summary

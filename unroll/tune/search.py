@@ -94,8 +94,9 @@ class Attempt:
 class Search:
     """A search for the options of an experiment.
 
-    The first trial is the experiment as it is, and is trained to the end in any case. If
-    the experiment has `trials`, all are drawn, so that several searches are independent.
+    The first trial is the experiment as it is, so a search of an entry that only says
+    what it is `like` tries the template's options. Without `trials` it is trained to the
+    end in any case. All other trials are drawn, so that several searches differ.
 
     Attributes:
         workspace: the workspace of the prepared data set.
@@ -155,9 +156,7 @@ class Search:
             rounded(study.ask({**self.searched}).params, self.searched)
             for _ in range(self.trials)
         ]
-        if not self.experiment.trials:
-            options[0] = self.own_values
-        return options
+        return [self.own_values, *options[1:]]
 
     def error(self, attempt: Attempt) -> float:
         """Return the error of an attempt, the lower the better; infinite if it did not
@@ -214,7 +213,7 @@ class Search:
         numbers = [*range(1, self.trials + 1)]
         for epochs, count in self._rounds().items():
             chosen = numbers[:count]
-            if epochs == self.epochs and self.drawn[0] == self.own_values:
+            if epochs == self.epochs and not self.experiment.trials:
                 chosen = [*dict.fromkeys([*chosen, 1])]
             ended, missing = self._known(
                 [self._training(number, epochs) for number in chosen]

@@ -33,7 +33,8 @@ COMMON = {
     "schedule": "constant,cosine",
     "weight_decay": "0,1e-4,1e-3,1e-2,0.1,0.3,1",
     "batch_size": "32,64,128",
-    "dropout": "0,0.01,0.02,0.05,0.1,0.2,0.3",
+    "dropout": "0,0.01,0.02,0.05,0.1,0.2,0.3,0.5",
+    "input_dropout": "0,0.01,0.02,0.05,0.1,0.2,0.3,0.5",
     "embedding": "8:64",
     "word_dropout": "0,0.1,0.2,0.3",
     "last": "1:72",
@@ -43,11 +44,12 @@ COMMON = {
     "residual": "false,true",
     "calendar": "false,true",
     "every_step": "false,true",
+    "mirrored": "false,true",
 }
 """Option -> range LOW:HIGH or choices, for every model that has the option. Recurrent
 networks and other models share these ranges, so that neither is treated better: both
 search the lookback, rows or features with differences and means, the calendar, the
-residual to the last value and a loss at every step."""
+residual to the last value, a loss at every step and mirrored train series."""
 
 OF_WORDS = ("embedding", "word_dropout", "pooling", "direction")
 """Options that are searched only where inputs are words."""
@@ -175,6 +177,7 @@ def _options(name: str, experiment: Experiment) -> dict[str, Option]:
     options = {
         "residual": Option(bool, experiment.residual),
         "calendar": Option(bool, experiment.calendar),
+        "mirrored": Option(bool, experiment.mirrored),
     }
     calls = {
         "model": chosen.build,

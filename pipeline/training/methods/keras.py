@@ -48,6 +48,7 @@ def train(
     steps_per_epoch: Annotated[int | None, Field(ge=1, le=1_000_000)] = None,
     patience: Patience = None,
     every_step: bool = False,
+    gradients: bool = False,
 ) -> Trained:
     """Train every replicate of a job; the program is compiled once for all of them.
 
@@ -77,12 +78,17 @@ def train(
             with the weight `weight_before`. Histories and predictions are of the last
             timestep only. `job.build` makes a model from (batch, timesteps, 1) to
             (batch, timesteps, 1), and a target is the input's next value.
+        gradients: whether the predictions also hold "gradients" (timesteps,), from the
+            first timestep to the last: how much the output depends on each
+            (`Program.gradients`), with the weights that validation chose, or else the
+            final ones. Inputs are 256 test windows, evenly spaced.
 
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
         UnrollError: `halve_after` with a cosine, `steps_per_epoch` without `draws`,
-            `every_step` with a loss over pairs of examples, or a model without one
-            output for each target.
+            `every_step` with a loss over pairs of examples, `gradients` for other than
+            one value from timesteps of values, or a model without one output for each
+            target.
     """
     if steps_per_epoch is not None and order != "draws":
         raise UnrollError(
@@ -97,6 +103,11 @@ def train(
         raise UnrollError(
             f"{job.experiment}: every_step needs a loss of one example at a time. "
             f"Received: {loss}"
+        )
+    if gradients and (len(job.train.input_shape), job.train.targets.ndim) != (2, 1):
+        raise UnrollError(
+            f"{job.experiment}: gradients needs one target, and inputs of timesteps "
+            f"with values. Received: inputs {job.train.input_shape}"
         )
     examples = len(job.train)
     if order != "draws":
@@ -118,7 +129,8 @@ def train(
     )
     orders = partial(epoch_orders, examples, batch_size, order, steps_per_epoch)
     rate = partial(rate_of, learning_rate, schedule, epochs, halve_after)
-    learner = ProgramLearner(job, program, rate, orders, partial(weight_before, epochs))
+    before = partial(weight_before, epochs)
+    learner = ProgramLearner(job, program, rate, orders, before, gradients=gradients)
     return Trained(
         train_replicates(job, epochs, learner, patience),
         keras_models.parameters(model),
@@ -177,6 +189,7 @@ class ProgramLearner:
         rate: epoch, from 1 -> learning rate.
         orders: seed -> the example numbers (steps, batch) of one epoch after the other.
         weight_before: epoch, from 1 -> the program's `weight_before`.
+        gradients: as for `train`.
     """
 
     def __init__(
@@ -186,12 +199,15 @@ class ProgramLearner:
         rate: Callable[[int], float],
         orders: Callable[[int], Iterator[Array]],
         weight_before: Callable[[int], float] = lambda _: 0.0,
+        *,
+        gradients: bool = False,
     ) -> None:
         self._job = job
         self._program = program
         self._rate = rate
         self._orders = orders
         self._weight_before = weight_before
+        self._gradients = gradients
         self._seed = 0
         self._batches: Iterator[Array] = iter(())
 
@@ -243,6 +259,8 @@ class ProgramLearner:
         }
         if point == "final" and self._job.dataset.rollout:
             predictions["rollout"] = rollout(program.predict_one, splits["test"])
+        if self._gradients:
+            predictions["gradients"] = program.gradients(splits["test"])
         return predictions
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
-from pipeline.data.examples import Array
+from pipeline.data.examples import Array, Arrays
 from pipeline.models.baselines import Baseline, Learnt
 from pipeline.training.job import Job, Predict, Trained, fitted, saving
 
@@ -33,7 +33,7 @@ def train(
 
     baseline: Baseline = job.build()
     inputs, targets = job.train.take(np.arange(len(job.train)))
-    learnt = dict(baseline.learn(inputs)) if baseline.learn else {}
+    learnt = dict(baseline.learn(Arrays(inputs, targets))) if baseline.learn else {}
     examples = _features(baseline, learnt)(inputs)
     if naive_bayes:
         learnt["naive_bayes"] = naive_bayes_weights(examples, targets)

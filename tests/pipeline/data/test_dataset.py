@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.data.dataset import Dataset, Scale, load, save
+from pipeline.data.dataset import Dataset, Scale, load, mirrored, save
 from pipeline.data.examples import Arrays, Windows
 from pipeline.errors import UnrollError, UsageError
 from unroll.series.row_options import (
@@ -202,3 +202,16 @@ def test_windows_that_cannot_be_cut_are_refused(change, message):
     Windows(**valid)
     with pytest.raises(ValueError, match=message):
         Windows(**valid | change)
+
+
+def test_mirrored_series_are_upside_down_backwards_and_both_with_the_target_at_their_end():
+    series = np.array([[1.0, 2.0, 3.0, 5.0]])
+    train = Arrays(series[:, :3, None], series[:, 3])
+    data = Dataset("x", "forecast", "mse", {"train": train, "test": train})
+    found = mirrored(data).splits
+    inputs, targets = found["train"].take(np.arange(4))
+    whole = np.column_stack([inputs[:, :, 0], targets]).tolist()
+    assert whole == [[1, 2, 3, 5], [-1, -2, -3, -5], [5, 3, 2, 1], [-5, -3, -2, -1]]
+    assert found["test"] is train
+    with pytest.raises(UsageError, match="one column with one next value, which"):
+        mirrored(windowed())

@@ -154,6 +154,21 @@ def test_of_errors_that_a_run_keeps_there_is_the_mean_of_each_week():
     pd.testing.assert_frame_equal(weeks, of_row.groupby("week", as_index=False).mean())
 
 
+def test_gradients_count_back_from_the_last_timestep_of_networks_of_any_lookback():
+    both = np.array([[1.0, 3.0, 5.0], [3.0, 5.0, 7.0]])
+    runs = {
+        "gru": of({"gradients": both}),
+        "lstm": of({"gradients": both[:1, 1:]}),
+        "mlp": of({"final_test": both}),
+    }
+    table = plot_data.gradients(runs)
+    assert [*table.columns] == ["back", "gru", "lstm"]
+    assert table["back"].tolist() == [0, 1, 2]
+    assert table["gru"].tolist() == [6.0, 4.0, 2.0], "the mean over the seeds"
+    assert table["lstm"].dropna().tolist() == [5.0, 3.0]
+    assert plot_data.gradients({"mlp": runs["mlp"]}) is None
+
+
 def test_mistakes_are_the_reviews_that_a_model_is_surest_of_and_wrong():
     reviews = Arrays(
         np.array([[0, 1, 2, 4], [1, 5, 6, 4], [0, 0, 1, 5], [0, 1, 4, 6]]),

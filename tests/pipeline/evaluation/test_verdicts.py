@@ -134,6 +134,19 @@ def test_documents_networks_those_on_segments_and_tuned_ones_are_questions_of_th
     assert documents == alone, "no answer depends on how many there are"
 
 
+@pytest.mark.parametrize("score", [0.1, 0.6])
+def test_a_model_that_is_told_the_formula_is_no_opponent_and_is_named(score):
+    final = {"validation": {"mae": Stat(**stat(score))}}
+    changes = {"kind": "statistical", "told": True, "final": final}
+    (answer,) = answered(formula=changes)
+    assert (answer.opponent, answer.outcome) == ("dense", Word.HELPS)
+    assert answer.told == "formula"
+    assert Note.NOT_TOLD in answer.notes
+    (alone,) = answered()
+    assert alone.told is None
+    assert Note.NOT_TOLD not in alone.notes
+
+
 def test_what_a_reader_has_to_know_stands_beside_the_word_and_never_replaces_it():
     worse = {
         "validation": {"mae": Stat(**stat(0.3))},

@@ -101,7 +101,7 @@ def test_convolutions_are_keras_own():
     ("build", "options"),
     [
         (feedforward.tcn, {}),
-        (dense.build, {"hidden": [5, 4], "dropout": 0.1}),
+        (dense.build, {"hidden": [5, 4], "dropout": 0.1, "input_dropout": 0.2}),
         (feedforward.transformer, {}),
     ],
 )
@@ -226,3 +226,19 @@ def test_a_transformer_is_attention_to_what_came_before_and_a_perceptron(problem
     answers = normed(hidden, last_scale, last_shift) @ kernel + bias
     expected = answers if problem.each_step else answers[:, -1]
     np.testing.assert_allclose(model(x), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_dense_network_drops_inputs_and_skips_layers_of_no_width():
+    problem = Problem((6, 2))
+    model = seeded(dense.build, problem, hidden=[5, 0, 4], input_dropout=0.5)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == ["Flatten", "Dropout", "Dense", "Dense", "Dense"]
+    assert [layer.units for layer in model.layers[2:]] == [5, 4, 1]
+    plain = seeded(dense.build, problem, hidden=[5, 4])
+    assert len(plain.layers) == 4
+    for layer, same in zip(model.layers[2:], plain.layers[1:], strict=True):
+        same.set_weights(layer.get_weights())
+    x = inputs(problem)
+    np.testing.assert_allclose(model(x), plain(x), rtol=1e-6)
+    assert not np.allclose(model(x, training=True), plain(x))
+    assert dense.mlp_title({"hidden": [5, 0, 4]}, {}) == "dense network 5-4"

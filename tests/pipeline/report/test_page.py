@@ -13,7 +13,7 @@ from pipeline.evaluation.scores import evaluate
 from pipeline.evaluation.verdict_rule import Word
 from pipeline.evaluation.verdicts import Answer, Networks, Note
 from pipeline.report import charts
-from pipeline.report.built_results import Evaluated, load
+from pipeline.report.built_results import Evaluated, error_text, load
 from pipeline.report.charts import Axis
 from pipeline.report.formatting import DASH, capital
 from pipeline.report.page import as_html, page
@@ -441,6 +441,26 @@ def test_an_answer_in_a_line_says_its_word_what_stands_beside_it_and_the_change(
     either = same.model_copy(update={"low": -0.03, "high": 0.01})
     beside = [AnswerText(dataset, one).beside for one in (less, either)]
     assert beside == [["slightly less error", "too short"], ["too short"]]
+
+
+def test_a_model_that_is_told_the_formula_stands_in_the_sentence_with_its_error(
+    results,
+):
+    waves = named(results, "waves")
+    told = answer(Word.HELPS, TUNED, notes=[Note.NOT_TOLD]).model_copy(
+        update={
+            "change": -0.2,
+            "low": -0.3,
+            "high": -0.1,
+            "network": "node",
+            "opponent": "perceptron",
+            "told": "last_value",
+        }
+    )
+    said = AnswerText(waves, told).line
+    assert "It helps (among models that are not told the formula)" in said
+    error = error_text(waves, "last_value")
+    assert said.endswith(f", which is told the formula of the series, had {error}")
 
 
 def test_a_model_of_several_searches_has_a_title_and_a_row_of_its_own(results):

@@ -238,6 +238,7 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
         "model.hidden.1",
         "model.activation",
         "model.dropout",
+        "model.input_dropout",
     }
     assert set(searched["waves/node"]) == {"training.learning_rate"}
     assert len(searched) > 50
@@ -363,7 +364,7 @@ def table_of(workspace, name):
     return table.assign(options=[json.loads(text) for text in table["options"]])
 
 
-def test_an_experiment_with_trials_is_searched_once_from_drawn_options_alone(
+def test_an_experiment_with_trials_is_searched_once_from_its_own_options_and_drawn_ones(
     tmp_path, capsys
 ):
     workspace = make(tmp_path, FAMILIES)
@@ -372,9 +373,11 @@ def test_an_experiment_with_trials_is_searched_once_from_drawn_options_alone(
     table = table_of(workspace, "ridge")
     assert len(table) == 4
     own = {"model.last": 8, "training.ridge": 1000.0}
-    assert own not in [*table["options"]], "all are drawn, so searches are independent"
-    assert max(each["model.last"] for each in table["options"]) <= 50, "of the input"
-    numbers = [number for each in table["options"] for number in each.values()]
+    first, *drawn = table["options"]
+    assert first == own, "so a search tries the options of its template"
+    assert own not in drawn
+    assert max(each["model.last"] for each in drawn) <= 50, "of the input"
+    numbers = [number for each in drawn for number in each.values()]
     assert numbers == [float(f"{number:.2g}") for number in numbers]
     best = table["options"][table["validation_mse"].idxmin()]
     first = paste(workspace, capsys.readouterr().out)
@@ -553,6 +556,9 @@ def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_sta
         "gelu",
     )
     assert "residual" in searched["waves/tuned_boosting"]
+    assert "mirrored" in searched["waves/tuned_tcn"]
+    assert "mirrored" not in searched["shapes_seq2vec/tuned_tcn"], "no symmetry there"
+    assert searched["shapes_seq2vec/tuned_gru"]["model.layers"].high == 3
     assert "model.embedding" in searched["imdb/tuned_gru"]
     assert "model.last" not in searched["waves/tuned_mlp"]
     assert (

@@ -374,6 +374,43 @@ def test_what_cannot_be_trained_is_refused(waves, model, options, message):
 
 
 @pytest.mark.usefixtures("eager")
+def test_gradients_say_how_much_the_output_depends_on_each_timestep(station):
+    """As finite differences of the chosen weights' predictions do."""
+    build = partial(recurrent.build, "SimpleRNN", units=3)
+    options = QUICK | {"epochs": 1}
+    trained = keras_method.train(job(station, build), **options, gradients=True)
+    (replicate,) = trained.replicates
+    model = keras_models.seeded(lambda: build(problem(station)), 0)
+    keras_models.assign(model, replicate.weights["best"])
+    inputs, _ = station.splits["test"].take(np.arange(55))
+    inputs = inputs.astype(np.float32)
+    found = []
+    for step in range(6):
+        by_value = []
+        for column in range(3):
+            moved = np.zeros_like(inputs)
+            moved[:, step, column] = 0.01
+            ends = [np.asarray(model(inputs + sign * moved)) for sign in (1, -1)]
+            by_value.append((ends[0] - ends[1])[:, 0] / 0.02)
+        found.append(np.linalg.norm(by_value, axis=0).mean())
+    gradients = replicate.predictions["gradients"]
+    np.testing.assert_allclose(gradients, found, rtol=0.02, atol=1e-5)
+    assert [float(f"{value:.3g}") for value in gradients] == [*gradients]
+    plain = keras_method.train(job(station, build), **options).replicates[0]
+    assert "gradients" not in plain.predictions
+
+
+@pytest.mark.parametrize("form", ["reviews", "sequence_to_vector"])
+def test_gradients_are_of_one_value_and_timesteps_of_values(form, request):
+    several = form == "sequence_to_vector"
+    data = request.getfixturevalue("shape" if several else form)
+    with pytest.raises(UnrollError, match="x: gradients needs one target, and inputs"):
+        keras_method.train(
+            job(data(form) if several else data, WORDS), **QUICK, gradients=True
+        )
+
+
+@pytest.mark.usefixtures("eager")
 def test_a_loss_that_is_not_finite_stops_and_names_epoch_and_step(waves):
     """A target too large for float32's square is met in the step whose batch holds it."""
     waves.splits["train"].targets[9] = 1e30

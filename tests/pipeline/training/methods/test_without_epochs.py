@@ -178,7 +178,7 @@ def test_what_is_learnt_of_words_comes_from_the_train_split(words, reviews):
     predictions, weights = fitted(logistic_regression.train(training, c=100.0))
     baseline = training.build()
     of_split = {split: each.inputs for split, each in reviews.splits.items()}
-    learnt = [baseline.learn(of_split["train"])] if baseline.learn else []
+    learnt = [baseline.learn(reviews.splits["train"])] if baseline.learn else []
     x = baseline.features(of_split["train"], *learnt)
     x_test = baseline.features(of_split["test"], *learnt)
     library = LogisticRegression(C=100.0, max_iter=1000).fit(
@@ -517,6 +517,31 @@ def test_bits_do_not_depend_on_the_number_of_threads(random, train):
                 weights = estimators.packed(weights)
             results.append([predictions.tobytes(), weights.tobytes()])
     assert results[0] == results[1]
+
+
+def test_harmonic_regression_is_read_back_with_the_same_bits_whatever_the_threads(
+    waves, tmp_path
+):
+    model = {"family": "baselines", "name": "harmonic_regression", "frequencies": 20}
+    section = {"dataset": "waves", "model": model, "training": {"method": "none"}}
+    known = recipe("told", Experiment.model_validate(section))
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            trained = known.train(known.job(waves))
+            found.append(fitted(trained)[0].tobytes())
+    assert found[0] == found[1]
+    assert trained.parameters == 4 + 4 + 4 + 1
+    path = tmp_path / "seed_0_final"
+    trained.save(trained.replicates[0].weights["final"], path)
+    predict = known.load(asdict(problem(waves)), path)
+    inputs, targets = whole(waves, "test")
+    assert (predict(inputs) == fitted(trained)[0]).all()
+    last = score("mse", inputs[:, -1, 0], targets)
+    assert score("mse", predict(inputs), targets) < 0.1 * last
+    path.with_name("seed_0_final.learnt.npz").unlink()
+    with pytest.raises(UnrollError, match="all that the baseline learnt"):
+        known.load(asdict(problem(waves)), path)
 
 
 def test_trees_and_kernels_are_refused_what_they_cannot_answer(shape, random):
