@@ -147,7 +147,7 @@ def run(code):
 
 
 def test_the_command_line_settles_before_numpy_is_imported():
-    code = "from pipeline import numerics; import sys; "
+    code = "from pipeline import numeric_settings; import sys; "
     code += "numerics.set_environment = lambda: print('numpy' in sys.modules)\n"
     code += "sys.argv = ['unroll', '--help']; from unroll.__main__ import main; main()"
     assert run(code).startswith("False\n")
@@ -164,7 +164,7 @@ def test_a_process_starts_anew_with_huge_pages_unless_the_user_has_settings_of_t
     if users:
         monkeypatch.setenv("GLIBC_TUNABLES", users)
     code = (
-        "import os; from pipeline import numerics; numeric_settings.restart_with_settings(); "
+        "import os; from pipeline import numeric_settings; numeric_settings.restart_with_settings(); "
         "print(os.environ['GLIBC_TUNABLES'])"
     )
     assert run(code).split() == [users or "glibc.malloc.hugetlb=1"]
