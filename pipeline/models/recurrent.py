@@ -398,7 +398,7 @@ def cell_card(cell: str, color: Color, *, playable: bool = False) -> ModelCard:
         detail=activation_title,
         color=color,
         ranges={
-            "units": "8:256",
+            "units": "8:64",
             "layers": "1:3",
             "hidden": "16:128",
             "pooling": "last,max,mean_max",

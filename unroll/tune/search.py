@@ -96,7 +96,8 @@ class Search:
 
     The first trial is the experiment as it is, so a search of an entry that only says
     what it is `like` tries the template's options. Without `trials` it is trained to the
-    end in any case. All other trials are drawn, so that several searches differ.
+    end in any case. All other trials are drawn, and so are all of a search that repeats
+    another one: searches that share a trial would scatter too little.
 
     Attributes:
         workspace: the workspace of the prepared data set.
@@ -156,7 +157,7 @@ class Search:
             rounded(study.ask({**self.searched}).params, self.searched)
             for _ in range(self.trials)
         ]
-        return [self.own_values, *options[1:]]
+        return options if self.experiment.repeats else [self.own_values, *options[1:]]
 
     def error(self, attempt: Attempt) -> float:
         """Return the error of an attempt, the lower the better; infinite if it did not
