@@ -1,10 +1,13 @@
-"""What the trainings of a build cost, by data set, from the records beside their runs.
+"""What the trainings of a build cost, by data set, from the records beside their runs, and
+what its searches cost, from results/trials.
 
 A record holds when the process of a training began and ended, and its CPU seconds
 (`pipeline.provenance.record`). Nothing is trained here.
 """
 
 from typing import Any
+
+import pandas as pd
 
 from bench import REPOSITORY, Say
 from pipeline.config import params
@@ -38,7 +41,21 @@ def measure(_quick: bool, say: Say) -> dict[str, Any]:
         raise UnrollError(
             "no data set was trained in this checkout; `unroll repro --force` trains all"
         )
-    return {"datasets": found}
+    return {"datasets": found, "searches": searches(workspace)}
+
+
+def searches(workspace: Workspace) -> dict[str, dict[str, float]]:
+    """Return data set -> model -> the CPU seconds of the trainings of its search.
+
+    Searches that are older than these seconds are left out.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for path in sorted((workspace.root / "results/trials").glob("*/*.csv")):
+        table = pd.read_csv(path)
+        if "cpu_seconds" in table:
+            own = found.setdefault(path.parent.name, {})
+            own[path.stem] = float(table["cpu_seconds"].sum())
+    return found
 
 
 def costs(records: list[Record]) -> dict[str, Any]:

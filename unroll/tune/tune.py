@@ -255,6 +255,7 @@ def _keep(workspace: Workspace, search: Search, attempts: Sequence[Attempt]) -> 
             "epochs": [each.outcome.epochs for each in attempts],
             "best_epoch": [each.outcome.best_epoch for each in attempts],
             "ended": [each.ended for each in attempts],
+            "cpu_seconds": [round(each.outcome.cpu_seconds, 1) for each in attempts],
             "options": [
                 json.dumps(each.training.options, sort_keys=True) for each in attempts
             ],
