@@ -7,12 +7,16 @@ speed from bench/results.json.
 import re
 import runpy
 import tomllib
+from collections import Counter
 from functools import cache, partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
+
 from bench import figures_file as performance
 from pipeline.config import params
+from pipeline.config.model_card import card
 from pipeline.evaluation import verdict_rule
 from pipeline.evaluation.claims import counted
 from pipeline.evaluation.verdicts import Note, compare
@@ -91,12 +95,31 @@ OUTCOMES = {
 """An outcome -> its words for one claim and for several."""
 
 
+def kinds_that_hold():
+    """What the claims that hold are about, with their numbers."""
+    kinds = Counter()
+    for verdict in results().verdicts:
+        claim = verdict.claim
+        if verdict.outcome != "holds":
+            continue
+        if claim.against:
+            kinds["comparisons"] += 1
+        elif not isinstance(claim.value, str):
+            kinds["counts"] += 1
+        elif card(results().params.experiment(claim.experiment).model).kind == "naive":
+            kinds["figures of models that learn nothing"] += 1
+        else:
+            kinds["figures of trained models"] += 1
+    return [f"{count} {kind}" for kind, count in kinds.most_common()]
+
+
 def headlines():
     """How many claims hold, and the best known figures beside the rebuilt ones."""
     counts = counted(results().verdicts)
     shown = [said_of(outcome, count) for outcome, count in counts.items()]
     total = sum(counts.values())
-    yield f"Of the documents' {total} claims, {listed(shown[:3])}. Of the others, {listed(shown[3:])}.\n"
+    yield f"Of the documents' {total} claims, {listed(shown[:3])}. Of the others, {listed(shown[3:])}."
+    yield f"Those that hold are {listed(kinds_that_hold())}.\n"
     yield "| | figure | published | rebuilt | verdict | why |"
     yield "| --- | --- | ---: | ---: | --- | --- |"
     for row in headlines_table(results()).rows:
@@ -125,7 +148,20 @@ def answers():
             names += models
             effect = text.effect.replace(" error", "")
             yield f"| {data.question} | {said} | {' | '.join(models)} | {effect} |"
-    yield f"\n{explained(names)}"
+    yield f"\n{explained(names)} {example()}"
+
+
+def example():
+    """What a change in error means, by the shares of wrong answers on reviews."""
+    [data] = [data for data in results().built if data.name == "imdb"]
+    network, opponent = (
+        100 * np.mean(data.evaluation.errors("test", name))
+        for name in data.answers[0].compared
+    )
+    return (
+        "A change is relative: on reviews it is that of the share of wrong answers, "
+        f"{network:.1f} of 100 against {opponent:.1f}."
+    )
 
 
 SHOWN = (Note.ONE_SEARCH, Note.NOT_TOLD, Note.TOO_SHORT, Note.NOT_CONVERGED)
