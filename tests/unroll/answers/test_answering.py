@@ -61,7 +61,7 @@ def library(monkeypatch, usual):
         return replace(usual, findings=usual.findings.model_copy(update=changed))
 
     monkeypatch.setattr(answering, "answer_series", make)
-    monkeypatch.setattr(answering.page, "write", lambda *_: None)
+    monkeypatch.setattr(answering.answer_page, "write", lambda *_: None)
     monkeypatch.setattr(show_answer, "show", lambda *_: None)
     return calls
 

@@ -69,10 +69,10 @@ def test_a_hook_of_another_repository_does_not_lead_git_or_dvc_there(
     monkeypatch.setenv("GIT_WORK_TREE", str(theirs))
     assert verify.last_commit(repository) == own
     verify.clone(repository, tmp_path / "clone")
-    demo = tmp_path / "demo"
-    demo.mkdir()
-    demo.commit(repository, demo, "what is asked")
-    assert demo.git(demo, "log", "--format=%s") == "what is asked\n"
+    small = tmp_path / "demo"
+    small.mkdir()
+    demo.commit(repository, small, "what is asked")
+    assert demo.git(small, "log", "--format=%s") == "what is asked\n"
     assert content(theirs) == before
     assert not environment().keys() & {"GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"}
     assert not repro.environment(Workspace(repository)).keys() & {*LOCAL}
