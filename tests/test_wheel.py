@@ -12,8 +12,8 @@ from tests.support import REPOSITORY
 
 SEVERAL = """
 import sys
-from unroll.__main__ import keep_notes_private, numerics
-numerics.set_environment(), keep_notes_private()
+from unroll.__main__ import keep_notes_private, numeric_settings
+numeric_settings.set_environment(), keep_notes_private()
 from unroll.commands.main import invoke
 from unroll.commands.main import run
 sys.exit(max([run(lambda: invoke(line.split())) for line in sys.argv[1:]]))

@@ -148,7 +148,7 @@ def run(code):
 
 def test_the_command_line_settles_before_numpy_is_imported():
     code = "from pipeline import numeric_settings; import sys; "
-    code += "numerics.set_environment = lambda: print('numpy' in sys.modules)\n"
+    code += "numeric_settings.set_environment = lambda: print('numpy' in sys.modules)\n"
     code += "sys.argv = ['unroll', '--help']; from unroll.__main__ import main; main()"
     assert run(code).startswith("False\n")
 

@@ -14,7 +14,8 @@ from pipeline.locks import alone
 from pipeline.workspace import Workspace
 from tests.support import ended_by, start_unroll, toy
 from tests.unroll.builds.test_workspaces import git
-from unroll.builds import dvc_lock, repro, verify
+from unroll import dvc_lock
+from unroll.builds import repro, verify
 from unroll.commands.main import invoke, run
 
 

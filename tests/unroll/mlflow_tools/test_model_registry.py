@@ -26,12 +26,13 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.tracking import models, store
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
-from stages.prepare import prepare
 from stages.source import source
 from tests.support.trained_forecaster import forecaster_of
 from tests.support.training import train
 from unroll.mlflow_tools import model_registry
-from unroll.series import answer_page
+from unroll.series import answer_page, windowed
+from unroll.series.reading import file_rows
+from unroll.series.row_options import Cleaning, CsvFormat, SeriesWindows
 
 PARAMS = """
 sources: {}
@@ -42,9 +43,8 @@ datasets:
     preparation:
       name: series
       csv: {file: meter.csv, stamp: time, target: load}
-      windows: {lookback: 24, horizon: 2, overlap: true}
+      windows: {lookback: 24, horizon: 2}
       train: 0.6
-      validation: 0.2
 experiments:
   meter:
     last: {model: {family: baselines, name: last_value}, training: {method: none}}
@@ -67,7 +67,12 @@ def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is ou
     rows().to_csv(workspace.root / "meter.csv", index=False)
     workspace.params.write_text(PARAMS, encoding="utf-8")
     source(workspace, "meter")
-    prepare(workspace, "meter")
+    file = workspace.raw("meter") / "meter.csv"
+    csv = CsvFormat(file="meter.csv", stamp=["time"], target="load")
+    table = file_rows.table_of(file_rows.read([file], csv))
+    windows = SeriesWindows(lookback=24, horizon=2)
+    data = windowed.cut("meter", table, csv, Cleaning(), windows, 0.6)
+    dataset.save(data, workspace.prepared("meter"))
     for name in ("meter/last", "meter/ridge"):
         train(workspace, name)
     return workspace

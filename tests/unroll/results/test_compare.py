@@ -127,7 +127,7 @@ def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
 @pytest.mark.parametrize(
     ("dataset", "network", "opponent", "notes"),
     [
-        ("jena_hourly_exact", "tuned_min_gru", "tuned_mlp", []),
+        ("jena_hourly_exact", "tuned_min_gru", "tuned_mlp", ["these two networks"]),
         ("jena_hourly_exact", "gru", "tuned_mlp", ["untuned"]),
         ("weather_96", "gru", "least_squares", ["untuned", "too short"]),
     ],
@@ -257,7 +257,7 @@ def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(
         before = text.partition("A wider ")[0]
         heading = " ".join(text.split("─")[0].splitlines()[-3:])
         assert "Change" in heading, "the difference stays"
-        assert ("interval" in heading) == (width == 80), "and its interval"
+        assert ("Interval" in heading) == (width == 80), "and its interval"
         assert "A wider terminal also shows " in " ".join(text.split())
         assert "Published" in before, "the last column stays, or stands below its row"
 
