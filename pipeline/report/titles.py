@@ -147,6 +147,7 @@ def _remarks(section: Experiment, shared: Mapping[str, Any]) -> list[str]:
     means = (section.features or {}).get("means")
     rows = section.rows or {}
     last = rows.get("last")
+    seen = section.features or section.rows or model
     remarks = [
         (dropout, f"dropout {dropout:g}"),
         (
@@ -164,6 +165,7 @@ def _remarks(section: Experiment, shared: Mapping[str, Any]) -> list[str]:
         (means, "on lags, differences and means"),
         (last, "1 timestep" if last == 1 else f"{last} timesteps"),
         (rows.get("changes"), "with differences and means"),
+        (seen.get("extremes"), "with extremes of 24 timesteps"),
         (section.residual, "from the last value"),
         (training.get("every_step"), "a loss at every timestep"),
         (section.mirrored, "mirrored series"),

@@ -14,20 +14,27 @@ import numpy as np
 
 from pipeline.data.examples import Array, Arrays, Examples, Windows
 from pipeline.data.problem import Problem
-from pipeline.models import Last, look_back, recent_changes
+from pipeline.models import Last, look_back, recent_changes, recent_extremes
 from pipeline.training.job import Predict, chunks
 
 if TYPE_CHECKING:
     import keras
 
 
-def rows(problem: Problem, *, last: Last = None, changes: bool = False) -> Predict:
+def rows(
+    problem: Problem,
+    *,
+    last: Last = None,
+    changes: bool = False,
+    extremes: bool = False,
+) -> Predict:
     """Return the function from windows to the rows that a network reads.
 
     Args:
         problem: with windows (timesteps, columns) as inputs.
         last: how many of the latest timesteps are read; None for all.
         changes: whether each row also holds the `recent_changes` of the target.
+        extremes: whether each row also holds the `recent_extremes` of the target.
 
     Raises:
         ValueError: `last` is more than the window has.
@@ -36,13 +43,14 @@ def rows(problem: Problem, *, last: Last = None, changes: bool = False) -> Predi
 
     def seen(inputs: Array) -> Array:
         latest = inputs[:, -read:]
-        if not changes:
-            return latest
         target = inputs[:, :, problem.target].astype(np.float64)
-        columns = np.stack(recent_changes(target, read), axis=2)
+        columns = recent_changes(target, read) if changes else []
+        if extremes:
+            columns += recent_extremes(target, read)
         # The calendar stays at the end, where models look for it.
         measured = inputs.shape[2] - problem.calendar
-        parts = [latest[:, :, :measured], columns, latest[:, :, measured:]]
+        of_target = [column[:, :, None] for column in columns]
+        parts = [latest[:, :, :measured], *of_target, latest[:, :, measured:]]
         return np.concatenate(parts, axis=2)
 
     return seen

@@ -7,6 +7,7 @@ from pipeline.config.params import Experiment
 from pipeline.data.problem import Problem, problem
 from pipeline.errors import UsageError
 from pipeline.models import SPANS
+from pipeline.models.baselines import lags
 from pipeline.training.inputs import rows
 from pipeline.training.recipe import recipe
 
@@ -41,9 +42,29 @@ def test_each_row_has_the_change_of_the_target_and_its_differences_to_short_mean
             np.testing.assert_allclose(seen[:, row - 25, 3 + number], expected)
 
 
+def test_rows_and_features_have_the_differences_to_the_extremes_of_latest_timesteps():
+    about = Problem((30, 4), target=1, calendar=1)
+    windows = np.random.default_rng(0).normal(size=(5, 30, 4))
+    seen = rows(about, last=6, extremes=True)(windows)
+    assert seen.shape == (5, 6, 4 + 2)
+    np.testing.assert_array_equal(seen[:, :, [0, 1, 2, 5]], windows[:, -6:])
+    for row in range(24, 30):
+        day = windows[:, max(row - 23, 0) : row + 1]
+        now = windows[:, row, 1]
+        of_row = seen[:, row - 24]
+        np.testing.assert_array_equal(of_row[:, 3], now - day[:, :, 1].min(axis=1))
+        np.testing.assert_array_equal(of_row[:, 4], now - day[:, :, 1].max(axis=1))
+    features = lags(about, last=1, extremes=True).features(windows)
+    day = windows[:, -24:, :3]
+    latest = windows[:, -1, :3]
+    expected = [latest - day.min(axis=1), latest - day.max(axis=1)]
+    np.testing.assert_array_equal(features[:, -6:], np.concatenate(expected, axis=1))
+
+
 def test_timesteps_before_the_window_do_not_count():
-    first = rows(Problem((4, 1)), changes=True)(np.arange(4.0).reshape(1, 4, 1))[0, 0]
-    np.testing.assert_array_equal(first, np.zeros(1 + 1 + len(SPANS)))
+    makes = rows(Problem((4, 1)), changes=True, extremes=True)
+    first = makes(np.arange(4.0).reshape(1, 4, 1))[0, 0]
+    np.testing.assert_array_equal(first, np.zeros(1 + 1 + len(SPANS) + 2))
 
 
 def test_a_network_of_zeros_that_learns_the_residual_predicts_the_last_value(
