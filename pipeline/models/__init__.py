@@ -86,8 +86,12 @@ def recent_extremes(values: Array, last: int) -> list[Array]:
         Arrays (n, last) or (n, last, columns): each value less the lowest of so many
         latest timesteps, and less the highest.
     """
-    before = np.repeat(values[:, :1], SPANS[-1] - 1, axis=1)
-    padded = np.concatenate([before, values], axis=1)
+    padded = np.concatenate(
+        [np.repeat(values[:, :1], SPANS[-1] - 1, axis=1), values], axis=1
+    )
     spans = sliding_window_view(padded, SPANS[-1], axis=1)[:, -last:]
-    now = values[:, -last:]
-    return [now - spans.min(axis=-1), now - spans.max(axis=-1)]
+    # The last value of each span is the timestep's own.
+    return [
+        spans[..., -1] - spans.min(axis=-1),
+        spans[..., -1] - spans.max(axis=-1),
+    ]

@@ -147,7 +147,6 @@ def _remarks(section: Experiment, shared: Mapping[str, Any]) -> list[str]:
     means = (section.features or {}).get("means")
     rows = section.rows or {}
     last = rows.get("last")
-    seen = section.features or section.rows or model
     remarks = [
         (dropout, f"dropout {dropout:g}"),
         (
@@ -165,9 +164,13 @@ def _remarks(section: Experiment, shared: Mapping[str, Any]) -> list[str]:
         (means, "on lags, differences and means"),
         (last, "1 timestep" if last == 1 else f"{last} timesteps"),
         (rows.get("changes"), "with differences and means"),
-        (seen.get("extremes"), "with extremes of 24 timesteps"),
+        (
+            (section.features or rows or model).get("extremes"),
+            "with extremes of 24 timesteps",
+        ),
         (section.residual, "from the last value"),
         (training.get("every_step"), "a loss at every timestep"),
+        (training.get("extra_targets"), "extra targets"),
         (section.mirrored, "mirrored series"),
         (section.in_unit, "targets not standardised"),
         (section.calendar, "calendar"),

@@ -46,18 +46,19 @@ COMMON = {
     "residual": "false,true",
     "calendar": "false,true",
     "every_step": "false,true",
+    "extra_targets": "false,true",
     "mirrored": "false,true",
 }
 """Option -> range LOW:HIGH or choices, for every model that has the option. Recurrent
 networks and other models share these ranges, so that neither is treated better: both
 search the lookback, rows or features with differences, means and extremes, the
-calendar, the residual to the last value, a loss at every step and mirrored train
-series."""
+calendar, the residual to the last value, a loss at every step, extra targets and
+mirrored train series."""
 
 OF_WORDS = ("embedding", "word_dropout", "pooling", "direction")
 """Options that are searched only where inputs are words."""
 
-OF_COLUMNS = ("extremes",)
+OF_COLUMNS = ("extremes", "extra_targets")
 """Switches that are searched where inputs have several columns, even if they are off."""
 
 SWITCH = "false,true"
@@ -165,7 +166,14 @@ def _ranges(
     ranges = {}
     for option, limits in {**COMMON, **own_ranges}.items():
         places = [part + option for part in parts if part + option in options]
-        if not places or (option in OF_WORDS and not has_words):
+        if (
+            not places
+            or (option in OF_WORDS and not has_words)
+            or (
+                option == "extra_targets"
+                and not (experiment.rows or experiment.features)
+            )
+        ):
             continue
         low, _, high = limits.partition(":")
         value = options[places[0]].value

@@ -1,9 +1,11 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import product
 
 import numpy as np
 import pytest
 
 from pipeline.config.params import Experiment
+from pipeline.data.examples import Arrays
 from pipeline.data.problem import Problem, problem
 from pipeline.errors import UsageError
 from pipeline.models import SPANS
@@ -84,6 +86,55 @@ def test_a_network_of_zeros_that_learns_the_residual_predicts_the_last_value(
     trained.save(trained.replicates[0].weights["best"], tmp_path / "weights")
     loaded = chosen.load(asdict(problem(station)), tmp_path / "weights")
     np.testing.assert_allclose(loaded(inputs)[:, 0], predicted, atol=1e-5)
+
+
+@pytest.mark.parametrize("view", [{"features": {}}, {"rows": {"last": 4}}])
+def test_extra_targets_are_changes_of_all_columns_and_only_train_has_them(
+    station, tmp_path, view
+):
+    about = {"residual": True, **view}
+    about["training"] = DENSE["training"] | {"extra_targets": True}
+    chosen = recipe("guess", Experiment.model_validate(DENSE | about))
+    job = chosen.job(station)
+    train = station.splits["train"]
+    targets = job.dataset.splits["train"].targets
+    own = train.targets - train.series[train.rows - 2, 1]
+    np.testing.assert_allclose(targets[:, -1], own, rtol=1e-5, atol=1e-6)
+    # No target lies behind the last of train, which the validation split may have.
+    last = train.rows.max() + 3
+    for place, (hours, column) in enumerate(product((-6, 0, 6), range(3))):
+        rows_ahead = np.minimum(train.rows + 3 + hours, last)
+        changes = train.series[rows_ahead] - train.series[train.rows - 2]
+        change = changes[:, column].astype(float)
+        scaled = (change - change.mean()) / change.std() * own.std() + own.mean()
+        np.testing.assert_allclose(targets[:, place], scaled, rtol=1e-3, atol=1e-5)
+    trained = chosen.train(job)
+    assert trained.layers[-1]["output"] == [None, 10]
+    (replicate,) = trained.replicates
+    test = station.splits["test"]
+    predicted = replicate.predictions["best_test"]
+    assert predicted.shape == test.targets.shape == (55,)
+    trained.save(replicate.weights["best"], tmp_path / "weights")
+    loaded = chosen.load(asdict(problem(station)), tmp_path / "weights")
+    inputs, _ = test.take(np.arange(55))
+    np.testing.assert_allclose(loaded(inputs)[:, 0], predicted, atol=1e-5)
+
+
+def test_extra_targets_need_windows_of_one_target_over_a_series(station):
+    about = {"training": DENSE["training"] | {"extra_targets": True}}
+    chosen = recipe("guess", Experiment.model_validate(DENSE | about))
+    windows = {
+        name: Arrays(*cut.take(np.arange(9))) for name, cut in station.splits.items()
+    }
+    vectors = {
+        name: Arrays(cut.inputs[:, 0], cut.targets) for name, cut in windows.items()
+    }
+    for splits, message in (
+        (windows, "training.extra_targets needs windows over a series"),
+        (vectors, "guess.training.extra_targets: windows of values with one forecast"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            chosen.job(replace(station, splits=splits))
 
 
 @pytest.mark.parametrize(

@@ -562,10 +562,13 @@ def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_sta
     assert "residual" in searched["waves/tuned_boosting"]
     assert "mirrored" in searched["waves/tuned_tcn"]
     assert "mirrored" not in searched["shapes_seq2vec/tuned_tcn"], "no symmetry there"
-    for place in ("rows.extremes", "features.extremes", "model.extremes"):
+    extremes = ("rows.extremes", "features.extremes", "model.extremes")
+    for place in (*extremes, "training.extra_targets"):
         with_place = [name for name, space in searched.items() if place in space]
         assert with_place
         assert all("jena" in name for name in with_place), "several columns"
+    without = space("x/gru", every["jena_hourly/gru"], (120, 14))
+    assert "training.extra_targets" not in without, "windows as they are"
     assert searched["shapes_seq2vec/tuned_gru"]["model.layers"].high == 3
     assert "model.embedding" in searched["imdb/tuned_gru"]
     assert "model.last" not in searched["waves/tuned_mlp"]
