@@ -8,6 +8,7 @@ options in params.yaml. Options that several builders have are defined here.
 from typing import Annotated
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import Field
 
 from pipeline.data.examples import Array
@@ -29,7 +30,10 @@ Last = Annotated[int | None, Field(ge=1)]
 
 
 SPANS = (3, 6, 12, 24)
-"""Timesteps of the short means with which a network compares its target."""
+"""Timesteps of the short means with which a network compares its target.
+
+Extremes are those of the longest, a day of hourly rows.
+"""
 
 
 def look_back(timesteps: int, last: int | None) -> int:
@@ -67,3 +71,27 @@ def recent_changes(target: Array, last: int) -> list[Array]:
         begins = np.maximum(ends - span, 0)
         columns.append(now - (sums[:, ends] - sums[:, begins]) / (ends - begins))
     return columns
+
+
+def recent_extremes(values: Array, last: int) -> list[Array]:
+    """Return how far values lie from the extremes of the longest of `SPANS`.
+
+    Timesteps before the window do not count.
+
+    Args:
+        values: (n, timesteps) or (n, timesteps, columns).
+        last: the number of latest timesteps.
+
+    Returns:
+        Arrays (n, last) or (n, last, columns): each value less the lowest of so many
+        latest timesteps, and less the highest.
+    """
+    padded = np.concatenate(
+        [np.repeat(values[:, :1], SPANS[-1] - 1, axis=1), values], axis=1
+    )
+    spans = sliding_window_view(padded, SPANS[-1], axis=1)[:, -last:]
+    # The last value of each span is the timestep's own.
+    return [
+        spans[..., -1] - spans.min(axis=-1),
+        spans[..., -1] - spans.max(axis=-1),
+    ]

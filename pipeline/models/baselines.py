@@ -16,7 +16,7 @@ from pydantic import Field
 from pipeline.config.model_card import ModelCard, Options
 from pipeline.data.examples import Array, Arrays, ceil_div
 from pipeline.data.problem import Problem
-from pipeline.models import Last, look_back
+from pipeline.models import Last, look_back, recent_extremes
 
 Learnt = Mapping[str, Array]
 """What features learn from the train split: name -> array."""
@@ -214,6 +214,7 @@ def lags(
     others: Last = 1,
     differences: bool = False,
     means: Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=16)] = [],  # noqa: B006 - never changed
+    extremes: bool = False,
 ) -> Baseline:
     """The latest values of the target and of the other columns, for `boosting`.
 
@@ -228,14 +229,18 @@ def lags(
             too.
         means: lengths of means in timesteps. For each length and column a feature is
             the last value less the mean.
+        extremes: whether the differences of each column's last value to the lowest and
+            to the highest of its latest 24 values are features, too.
 
     Raises:
         ValueError: `last`, `others` or one of `means` is more timesteps than the input
             has, or a vector has none.
     """
     if len(problem.input_shape) == 1:
-        if differences or means:
-            raise ValueError("`differences` and `means` need inputs with timesteps")
+        if differences or means or extremes:
+            raise ValueError(
+                "`differences`, `means` and `extremes` need inputs with timesteps"
+            )
         return Baseline(lambda inputs: inputs)
     timesteps = problem.input_shape[0]
     used = look_back(timesteps, last)
@@ -256,6 +261,8 @@ def lags(
             columns += [np.diff(target, axis=1), of_rest.reshape(count, -1)]
         now = measured[:, -1]
         columns += [now - measured[:, -span:].mean(axis=1) for span in means]
+        if extremes:
+            columns += [part[:, 0] for part in recent_extremes(measured, 1)]
         return np.concatenate(columns, axis=1)
 
     return Baseline(features)

@@ -164,8 +164,13 @@ def _remarks(section: Experiment, shared: Mapping[str, Any]) -> list[str]:
         (means, "on lags, differences and means"),
         (last, "1 timestep" if last == 1 else f"{last} timesteps"),
         (rows.get("changes"), "with differences and means"),
+        (
+            (section.features or rows or model).get("extremes"),
+            "with extremes of 24 timesteps",
+        ),
         (section.residual, "from the last value"),
         (training.get("every_step"), "a loss at every timestep"),
+        (training.get("extra_targets"), "extra targets"),
         (section.mirrored, "mirrored series"),
         (section.in_unit, "targets not standardised"),
         (section.calendar, "calendar"),

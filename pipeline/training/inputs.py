@@ -6,6 +6,7 @@ recurrent network reads rows, a dense network reads features
 (docs/decisions/opponents.md).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,20 +15,32 @@ import numpy as np
 
 from pipeline.data.examples import Array, Arrays, Examples, Windows
 from pipeline.data.problem import Problem
-from pipeline.models import Last, look_back, recent_changes
+from pipeline.errors import UsageError
+from pipeline.models import Last, look_back, recent_changes, recent_extremes
 from pipeline.training.job import Predict, chunks
 
 if TYPE_CHECKING:
     import keras
 
 
-def rows(problem: Problem, *, last: Last = None, changes: bool = False) -> Predict:
+BESIDE = (-3, 0, 3)
+"""The times of extra targets, in timesteps from the target's."""
+
+
+def rows(
+    problem: Problem,
+    *,
+    last: Last = None,
+    changes: bool = False,
+    extremes: bool = False,
+) -> Predict:
     """Return the function from windows to the rows that a network reads.
 
     Args:
         problem: with windows (timesteps, columns) as inputs.
         last: how many of the latest timesteps are read; None for all.
         changes: whether each row also holds the `recent_changes` of the target.
+        extremes: whether each row also holds the `recent_extremes` of the target.
 
     Raises:
         ValueError: `last` is more than the window has.
@@ -36,13 +49,17 @@ def rows(problem: Problem, *, last: Last = None, changes: bool = False) -> Predi
 
     def seen(inputs: Array) -> Array:
         latest = inputs[:, -read:]
-        if not changes:
-            return latest
         target = inputs[:, :, problem.target].astype(np.float64)
-        columns = np.stack(recent_changes(target, read), axis=2)
+        columns = recent_changes(target, read) if changes else []
+        if extremes:
+            columns += recent_extremes(target, read)
         # The calendar stays at the end, where models look for it.
         measured = inputs.shape[2] - problem.calendar
-        parts = [latest[:, :, :measured], columns, latest[:, :, measured:]]
+        parts = [
+            latest[:, :, :measured],
+            *(column[:, :, None] for column in columns),
+            latest[:, :, measured:],
+        ]
         return np.concatenate(parts, axis=2)
 
     return seen
@@ -64,7 +81,14 @@ class View:
     naive: Predict | None = None
 
     @classmethod
-    def of(cls, problem: Problem, make: Predict | None, *, residual: bool) -> "View":
+    def of(
+        cls,
+        problem: Problem,
+        make: Predict | None,
+        *,
+        residual: bool,
+        beside: Sequence[int] = (),
+    ) -> "View":
         """Return the view of a problem's windows.
 
         Args:
@@ -73,6 +97,7 @@ class View:
                 they are.
             residual: whether the network learns how much the target differs from its
                 last value.
+            beside: the times of extra targets, for which it has outputs, too.
 
         Raises:
             ValueError: the inputs are no windows of one forecast column.
@@ -84,9 +109,10 @@ class View:
             )
         make = make or (lambda inputs: inputs)
         shape = make(np.zeros((1, *problem.input_shape))).shape[1:]
-        about = replace(problem, input_shape=shape)
+        extra = len(beside) * (problem.input_shape[1] - problem.calendar)
+        about = replace(problem, input_shape=shape, outputs=problem.outputs + extra)
         if len(shape) == 1:
-            about = Problem(shape, outputs=problem.outputs)
+            about = Problem(shape, outputs=about.outputs)
         naive = partial(_last_value, problem.target) if residual else None
         return cls(lambda inputs: make(inputs).astype(np.float32), about, naive)
 
@@ -109,6 +135,40 @@ class View:
         if targets.ndim > 1:
             naive = naive[:, None]
         return Arrays(seen, targets - naive), naive
+
+
+def with_extra_targets(seen: Arrays, train: Examples) -> Arrays:
+    """Return examples that also have extra targets, before their own one.
+
+    Extra targets are the changes of every column from the last input to the target's
+    time, and to those of `BESIDE`, but not beyond the last target of the split. They
+    have the mean and the variance of the own targets, so that each counts as much.
+
+    Args:
+        seen: what a network sees and learns of the train split, with targets (n,).
+        train: the train split, without a calendar.
+
+    Returns:
+        Targets are (n, times * columns + 1), the own ones at the end.
+
+    Raises:
+        UsageError: the split is no windows over one series, or has several targets.
+    """
+    if not isinstance(train, Windows) or train.outputs > 1:
+        raise UsageError(
+            "params.yaml: training.extra_targets needs windows over a series, with one "
+            "target each; leave it out"
+        )
+    ahead = train.rows[:, None] + train.delay + train.step * np.array(BESIDE)
+    changes = (
+        train.series[np.clip(ahead, 0, train.rows.max() + train.delay)]
+        - train.series[train.rows - train.step, None]
+    )
+    every = np.column_stack([changes.reshape(len(train), -1), seen.targets])
+    mean, variance = _weighted(every, np.ones(len(train)))
+    return Arrays(
+        seen.inputs, mean[-1] + (every - mean) * np.sqrt(variance[-1] / variance)
+    )
 
 
 def _last_value(column: int, inputs: Array) -> Array:

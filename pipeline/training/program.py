@@ -33,10 +33,12 @@ class Program:
         every_step: whether the model answers at each timestep of inputs (timesteps, 1),
             and also learns the next input there. Measures and predictions are those of
             the last timestep.
+        extra_targets: whether the targets are (n, values) and only the last one counts
+            in measures and predictions. The model also learns the others.
 
     Attributes:
         weight_before: with `every_step`, the weight of the timesteps before the last
-            one in the loss.
+            one in the loss; with `extra_targets` that of the targets before it.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class Program:
         weight_decay: float = 0.0,
         *,
         every_step: bool = False,
+        extra_targets: bool = False,
     ) -> None:
         self.model = model
         self.measures = measures
         self.weight_before = tf.Variable(0.0)
         self._every_step = every_step
+        self._extra_targets = extra_targets
         self.optimizer = keras_models.optimizer(optimizer, learning_rate, weight_decay)
         self.optimizer.build(model.trainable_variables)
         self._variables = [*model.variables, *self.optimizer.variables]
@@ -62,7 +66,7 @@ class Program:
         self._data = _on_device(examples)
         self._network = LoopedModel(model)
         _, targets = examples.take(np.arange(1))
-        self._shape = [-1, *targets.shape[1:]]
+        self._shape = [-1] if extra_targets else [-1, *targets.shape[1:]]
         self._splits = dict[int, tuple[Examples, Callable[[], Array]]]()
         self._epoch = tf.function(
             self._train_on, jit_compile=True, reduce_retracing=False
@@ -94,11 +98,16 @@ class Program:
                 outputs, buffers = train(inputs, buffers)
                 shaped = self._shaped(outputs)
                 ops = TensorOps(present)
-                values = [formula(shaped, targets, ops) for formula in formulas]
+                own = targets[:, -1] if self._extra_targets else targets
+                values = [formula(shaped, own, ops) for formula in formulas]
                 loss = values[0]
                 if self._every_step:
                     before = formulas[0](outputs[:, :-1, 0], inputs[:, 1:, 0], ops)
                     loss += self.weight_before * before
+                if self._extra_targets:
+                    loss += self.weight_before * formulas[0](
+                        outputs[:, :-1], targets[:, :-1], ops
+                    )
             gradients = tape.gradient(loss, self.model.trainable_variables)
             # Sparse gradients are made dense: of a word that occurs twice, Keras'
             # optimizers would square the two parts before they add them up.
@@ -123,8 +132,11 @@ class Program:
         return self._shaped(self._network.predict(inputs))
 
     def _shaped(self, outputs: Any) -> Any:
-        """A model's outputs in the shape of targets; of each timestep only the last."""
-        if self._every_step:
+        """A model's outputs in the shape of targets; only the last timestep's or value.
+
+        All values count where a target has several without extra ones.
+        """
+        if self._every_step or self._extra_targets:
             outputs = outputs[:, -1]
         return tf.reshape(outputs, self._shape)
 

@@ -14,18 +14,20 @@ import numpy as np
 
 from pipeline.config.named_modules import METHODS, MODELS, module, options
 from pipeline.config.params import Experiment
-from pipeline.data.dataset import Dataset, mirrored
-from pipeline.data.examples import Array, Examples
+from pipeline.data.dataset import Dataset, mirrored, without_calendar
+from pipeline.data.examples import Array
 from pipeline.data.problem import Problem, asks_next_value, at_each_step, problem
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import REBUILD, damaged, read_npz
 from pipeline.training import keras_models
 from pipeline.training.epochs import Checkpoint
 from pipeline.training.inputs import (
+    BESIDE,
     Moments,
     View,
     moments,
     rows,
+    with_extra_targets,
     with_fixed_layers,
 )
 from pipeline.training.job import Callback, Job, Predict, Trained
@@ -54,6 +56,8 @@ class Recipe:
             (`inputs.rows`); None if it does not.
         every_step: whether the network answers at each timestep. Predictions are its
             answers at the last timestep.
+        extra_targets: whether the network also learns extra targets
+            (`inputs.with_extra_targets`), which are outputs before its prediction.
     """
 
     name: str
@@ -67,6 +71,7 @@ class Recipe:
     features: partial[Any] | None = None
     rows: partial[Predict] | None = None
     every_step: bool = False
+    extra_targets: bool = False
 
     @property
     def where(self) -> str:
@@ -96,9 +101,9 @@ class Recipe:
 
         Raises:
             UsageError: the data set or another option does not fit `standardise`,
-                `in_unit`, `mirrored`, `features`, `rows`, `residual` or `every_step`;
-                or TensorFlow
-                cannot be used as models need it (`keras_models.start`).
+                `in_unit`, `mirrored`, `features`, `rows`, `residual`, `every_step` or
+                `extra_targets`; or TensorFlow cannot be used as models need it
+                (`keras_models.start`).
         """
         if self.experiment.mirrored:
             data = mirrored(data)
@@ -113,11 +118,15 @@ class Recipe:
             )
         if view:
             about = view.problem
-            splits: dict[str, Examples] = {}
+            splits: dict[str, Any] = {}
             for name, examples in data.splits.items():
                 splits[name], forecasts = view.examples(examples)
                 if forecasts is not None:
                     naive[name] = forecasts
+            if self.extra_targets:
+                splits["train"] = with_extra_targets(
+                    splits["train"], without_calendar(data).splits["train"]
+                )
             data = replace(data, splits=splits, calendar=0)
         if self.experiment.standardise and about.vocabulary:
             raise UsageError(
@@ -223,7 +232,7 @@ class Recipe:
         def predict(inputs: Array) -> Array:
             seen = view.make(inputs) if view else inputs
             outputs = np.asarray(call(seen)).reshape(len(inputs), -1)
-            if self.every_step:
+            if self.every_step or self.extra_targets:
                 outputs = outputs[:, -1:]
             if view and view.naive:
                 outputs = outputs + view.naive(inputs)[:, None]
@@ -241,6 +250,7 @@ class Recipe:
             "features": self.features,
             "rows": self.rows,
             "residual": self.experiment.residual,
+            "training.extra_targets": self.extra_targets,
         }
         used = [option for option, value in options.items() if value]
         if not used:
@@ -249,7 +259,12 @@ class Recipe:
             make = self.rows(about) if self.rows else None
             if self.features:
                 make = self.features(about).features
-            return View.of(about, make, residual=self.experiment.residual)
+            return View.of(
+                about,
+                make,
+                residual=self.experiment.residual,
+                beside=BESIDE if self.extra_targets else (),
+            )
         except ValueError as error:
             raise UsageError(f"params.yaml: {self.where}.{used[0]}: {error}") from None
 
@@ -329,4 +344,5 @@ def assembled(
         features=see_features,
         rows=see_rows,
         every_step=of_method.get("every_step", False),
+        extra_targets=of_method.get("extra_targets", False),
     )

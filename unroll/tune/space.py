@@ -4,6 +4,7 @@ The ranges are the same for each data set. A model's card has those of its own o
 """
 
 import inspect
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Literal, NamedTuple, get_args, get_origin
@@ -41,18 +42,24 @@ COMMON = {
     "others": "1:12",
     "changes": "false,true",
     "differences": "false,true",
+    "extremes": "false,true",
     "residual": "false,true",
     "calendar": "false,true",
     "every_step": "false,true",
+    "extra_targets": "false,true",
     "mirrored": "false,true",
 }
 """Option -> range LOW:HIGH or choices, for every model that has the option. Recurrent
 networks and other models share these ranges, so that neither is treated better: both
-search the lookback, rows or features with differences and means, the calendar, the
-residual to the last value, a loss at every step and mirrored train series."""
+search the lookback, rows or features with differences, means and extremes, the
+calendar, the residual to the last value, a loss at every step, extra targets and
+mirrored train series."""
 
 OF_WORDS = ("embedding", "word_dropout", "pooling", "direction")
 """Options that are searched only where inputs are words."""
+
+OF_COLUMNS = ("extremes", "extra_targets")
+"""Switches that are searched where inputs have several columns, even if they are off."""
 
 SWITCH = "false,true"
 """The choices of an option that is on or off."""
@@ -72,25 +79,29 @@ class Option(NamedTuple):
 
 
 def space(
-    name: str, experiment: Experiment, timesteps: int, over: Sequence[str] = ()
+    name: str,
+    experiment: Experiment,
+    input_shape: tuple[int, ...],
+    over: Sequence[str] = (),
 ) -> Space:
     """Return the search space of an experiment.
 
     An option that is off (0, None or false) is searched neither by a range nor as a
-    switch, unless `over` names it: the data set may not have it. Nor is a `last` that
-    exceeds its range.
+    switch, unless `over` names it or it is one of `OF_COLUMNS`: the data set may not
+    have it. Nor is a `last` that exceeds its range.
 
     Args:
         name: the name of the experiment.
         experiment: the experiment of params.yaml.
-        timesteps: the timesteps of its input, the highest `last`.
+        input_shape: the shape of its input: the timesteps, which are the highest
+            `last`, and columns.
         over: search only these options, each over its range or over all its words.
 
     Raises:
         UsageError: there is nothing to search, or an option of `over` is wrong.
     """
     options = _options(name, experiment)
-    ranges = _ranges(experiment, options, timesteps, off=bool(over))
+    ranges = _ranges(experiment, options, input_shape, off=bool(over))
     if over:
         ranges = _named(over, options, ranges)
     if not ranges:
@@ -133,7 +144,11 @@ def _named(
 
 
 def _ranges(
-    experiment: Experiment, options: Mapping[str, Option], timesteps: int, *, off: bool
+    experiment: Experiment,
+    options: Mapping[str, Option],
+    input_shape: tuple[int, ...],
+    *,
+    off: bool,
 ) -> dict[str, str]:
     """Return place -> range or choices, from `COMMON` and the model's card.
 
@@ -147,21 +162,29 @@ def _ranges(
         parts = ["training."]
     embedding = options.get("model.embedding")
     has_words = embedding is not None and embedding.value
+    of_columns = OF_COLUMNS if math.prod(input_shape[1:]) > 1 else ()
     ranges = {}
     for option, limits in {**COMMON, **own_ranges}.items():
         places = [part + option for part in parts if part + option in options]
-        if not places or (option in OF_WORDS and not has_words):
+        if (
+            not places
+            or (option in OF_WORDS and not has_words)
+            or (
+                option == "extra_targets"
+                and not (experiment.rows or experiment.features)
+            )
+        ):
             continue
         low, _, high = limits.partition(":")
         value = options[places[0]].value
-        is_off = not value and (high or limits == SWITCH)
+        is_off = not value and (high or limits == SWITCH) and option not in of_columns
         if not off and (is_off or (option == "last" and value > int(high))):
             continue
         ranges[places[0]] = limits
         if option == "last":
             # A network that reads a single row has nothing to remember.
             least = "2" if places[0] == "rows.last" else low
-            ranges[places[0]] = f"{least}:{min(int(high), timesteps)}"
+            ranges[places[0]] = f"{least}:{min(int(high), input_shape[0])}"
     return ranges
 
 

@@ -152,12 +152,12 @@ def search_of(
             f"{built_by(workspace, f'prepare@{experiment.dataset}')}"
         )
     data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
-    timesteps = dataset.on_validation(data).input_shape[0]
+    input_shape = dataset.on_validation(data).input_shape
     return Search(
         workspace,
         name,
         experiment,
-        space(name, experiment, timesteps, over),
+        space(name, experiment, input_shape, over),
         trials or experiment.trials or USUAL,
         data.metric,
         about.floor,

@@ -48,6 +48,7 @@ def train(
     steps_per_epoch: Annotated[int | None, Field(ge=1, le=1_000_000)] = None,
     patience: Patience = None,
     every_step: bool = False,
+    extra_targets: bool = False,
     gradients: bool = False,
 ) -> Trained:
     """Train every replicate of a job; the program is compiled once for all of them.
@@ -78,6 +79,11 @@ def train(
             with the weight `weight_before`. Histories and predictions are of the last
             timestep only. `job.build` makes a model from (batch, timesteps, 1) to
             (batch, timesteps, 1), and a target is the input's next value.
+        extra_targets: whether the network also learns the job's extra targets, which
+            stand before the target of each train example
+            (`inputs.with_extra_targets`). Their mean loss is added to the loss, with
+            the weight `weight_before`. Histories and predictions are of the target
+            only.
         gradients: whether the predictions also hold "gradients" (timesteps,), from the
             first timestep to the last: how much the output depends on each
             (`Program.gradients`), with the weights that validation chose, or else the
@@ -86,7 +92,7 @@ def train(
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
         UnrollError: `halve_after` with a cosine, `steps_per_epoch` without `draws`,
-            `every_step` with a loss over pairs of examples, `gradients` for other than
+            `every_step` or `extra_targets` with a loss over pairs of examples, `gradients` for other than
             one value from timesteps of values, or a model without one output for each
             target.
     """
@@ -99,9 +105,9 @@ def train(
             f"{job.experiment}: halve_after needs schedule: constant. Received: "
             f"{schedule}"
         )
-    if every_step and loss == "pairwise_mse":
+    if (every_step or extra_targets) and loss == "pairwise_mse":
         raise UnrollError(
-            f"{job.experiment}: every_step needs a loss of one example at a time. "
+            f"{job.experiment}: every_step and extra_targets need a loss of one example at a time. "
             f"Received: {loss}"
         )
     if gradients and (len(job.train.input_shape), job.train.targets.ndim) != (2, 1):
@@ -126,6 +132,7 @@ def train(
         measures,
         weight_decay,
         every_step=every_step,
+        extra_targets=extra_targets,
     )
     orders = partial(epoch_orders, examples, batch_size, order, steps_per_epoch)
     rate = partial(rate_of, learning_rate, schedule, epochs, halve_after)
@@ -160,7 +167,10 @@ def _require_an_output_for_each_target(
 
 
 def weight_before(epochs: int, epoch: int) -> float:
-    """Return the weight of the timesteps before the last one, with `every_step`.
+    """Return the weight of what is learnt beside the target, in the loss.
+
+    It is that of the timesteps before the last one with `every_step`, and of the other
+    targets with `extra_targets`.
 
     The weight is 1 in the first half of `epochs`. In the second half it falls linearly
     to 0. `epoch` counts from 1.

@@ -72,7 +72,7 @@ def test_lags_have_their_differences_and_means_behind_them():
     ):
         MODELS["lags"](Problem((5, 2)), means=[6])
     with pytest.raises(
-        ValueError, match="`differences` and `means` need inputs with timesteps"
+        ValueError, match="`differences`, `means` and `extremes` need inputs"
     ):
         MODELS["lags"](Problem((5,)), differences=True)
 

@@ -1,12 +1,15 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import product
 
 import numpy as np
 import pytest
 
 from pipeline.config.params import Experiment
+from pipeline.data.examples import Arrays
 from pipeline.data.problem import Problem, problem
 from pipeline.errors import UsageError
 from pipeline.models import SPANS
+from pipeline.models.baselines import lags
 from pipeline.training.inputs import rows
 from pipeline.training.recipe import recipe
 
@@ -41,9 +44,29 @@ def test_each_row_has_the_change_of_the_target_and_its_differences_to_short_mean
             np.testing.assert_allclose(seen[:, row - 25, 3 + number], expected)
 
 
+def test_rows_and_features_have_the_differences_to_the_extremes_of_latest_timesteps():
+    about = Problem((30, 4), target=1, calendar=1)
+    windows = np.random.default_rng(0).normal(size=(5, 30, 4))
+    seen = rows(about, last=6, extremes=True)(windows)
+    assert seen.shape == (5, 6, 4 + 2)
+    np.testing.assert_array_equal(seen[:, :, [0, 1, 2, 5]], windows[:, -6:])
+    for row in range(24, 30):
+        day = windows[:, max(row - 23, 0) : row + 1]
+        now = windows[:, row, 1]
+        of_row = seen[:, row - 24]
+        np.testing.assert_array_equal(of_row[:, 3], now - day[:, :, 1].min(axis=1))
+        np.testing.assert_array_equal(of_row[:, 4], now - day[:, :, 1].max(axis=1))
+    features = lags(about, last=1, extremes=True).features(windows)
+    day = windows[:, -24:, :3]
+    latest = windows[:, -1, :3]
+    expected = [latest - day.min(axis=1), latest - day.max(axis=1)]
+    np.testing.assert_array_equal(features[:, -6:], np.concatenate(expected, axis=1))
+
+
 def test_timesteps_before_the_window_do_not_count():
-    first = rows(Problem((4, 1)), changes=True)(np.arange(4.0).reshape(1, 4, 1))[0, 0]
-    np.testing.assert_array_equal(first, np.zeros(1 + 1 + len(SPANS)))
+    makes = rows(Problem((4, 1)), changes=True, extremes=True)
+    first = makes(np.arange(4.0).reshape(1, 4, 1))[0, 0]
+    np.testing.assert_array_equal(first, np.zeros(1 + 1 + len(SPANS) + 2))
 
 
 def test_a_network_of_zeros_that_learns_the_residual_predicts_the_last_value(
@@ -63,6 +86,55 @@ def test_a_network_of_zeros_that_learns_the_residual_predicts_the_last_value(
     trained.save(trained.replicates[0].weights["best"], tmp_path / "weights")
     loaded = chosen.load(asdict(problem(station)), tmp_path / "weights")
     np.testing.assert_allclose(loaded(inputs)[:, 0], predicted, atol=1e-5)
+
+
+@pytest.mark.parametrize("view", [{"features": {}}, {"rows": {"last": 4}}])
+def test_extra_targets_are_changes_of_all_columns_and_only_train_has_them(
+    station, tmp_path, view
+):
+    about = {"residual": True, **view}
+    about["training"] = DENSE["training"] | {"extra_targets": True}
+    chosen = recipe("guess", Experiment.model_validate(DENSE | about))
+    job = chosen.job(station)
+    train = station.splits["train"]
+    targets = job.dataset.splits["train"].targets
+    own = train.targets - train.series[train.rows - 2, 1]
+    np.testing.assert_allclose(targets[:, -1], own, rtol=1e-5, atol=1e-6)
+    # No target lies behind the last of train, which the validation split may have.
+    last = train.rows.max() + 3
+    for place, (hours, column) in enumerate(product((-6, 0, 6), range(3))):
+        rows_ahead = np.minimum(train.rows + 3 + hours, last)
+        changes = train.series[rows_ahead] - train.series[train.rows - 2]
+        change = changes[:, column].astype(float)
+        scaled = (change - change.mean()) / change.std() * own.std() + own.mean()
+        np.testing.assert_allclose(targets[:, place], scaled, rtol=1e-3, atol=1e-5)
+    trained = chosen.train(job)
+    assert trained.layers[-1]["output"] == [None, 10]
+    (replicate,) = trained.replicates
+    test = station.splits["test"]
+    predicted = replicate.predictions["best_test"]
+    assert predicted.shape == test.targets.shape == (55,)
+    trained.save(replicate.weights["best"], tmp_path / "weights")
+    loaded = chosen.load(asdict(problem(station)), tmp_path / "weights")
+    inputs, _ = test.take(np.arange(55))
+    np.testing.assert_allclose(loaded(inputs)[:, 0], predicted, atol=1e-5)
+
+
+def test_extra_targets_need_windows_of_one_target_over_a_series(station):
+    about = {"training": DENSE["training"] | {"extra_targets": True}}
+    chosen = recipe("guess", Experiment.model_validate(DENSE | about))
+    windows = {
+        name: Arrays(*cut.take(np.arange(9))) for name, cut in station.splits.items()
+    }
+    vectors = {
+        name: Arrays(cut.inputs[:, 0], cut.targets) for name, cut in windows.items()
+    }
+    for splits, message in (
+        (windows, "training.extra_targets needs windows over a series"),
+        (vectors, "guess.training.extra_targets: windows of values with one forecast"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            chosen.job(replace(station, splits=splits))
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def tuned(tmp_path_factory):
 
 def test_over_names_options_also_those_that_are_off(monkeypatch):
     runs = params.load(REPOSITORY / "params.yaml").runs
-    searched = space("waves/gru", runs["waves/gru"], 50, ["optimizer", "residual"])
+    searched = space("waves/gru", runs["waves/gru"], (50, 1), ["optimizer", "residual"])
     assert searched["residual"].choices == (False, True)
     assert "sgd" in searched["training.optimizer"].choices
     asked = []
@@ -205,7 +205,7 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
     searched = {}
     for name, experiment in params.load(REPOSITORY / "params.yaml").runs.items():
         try:
-            searched[name] = space(name, experiment, 240)
+            searched[name] = space(name, experiment, (240, 14))
         except UsageError as error:
             assert "no option with a known range" in str(error)  # noqa: PT017 - the rest of them is tried
             continue
@@ -430,7 +430,7 @@ def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_mark
 
 def test_the_order_in_which_trainings_end_does_not_matter_and_the_best_go_on():
     experiment = params.load(REPOSITORY / "params.yaml").experiment("waves/gru")
-    searched = space("waves/gru", experiment, 50)
+    searched = space("waves/gru", experiment, (50, 1))
     search = search_of("waves/gru", experiment, 7, **searched)
     known = {}
     search = replace(search)
@@ -536,7 +536,11 @@ def test_options_that_do_not_fit_and_losses_that_diverge_are_trials_that_lose(
 
 def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_stays():
     every = params.load(REPOSITORY / "params.yaml").runs
-    searched = {name: space(name, e, 240) for name, e in every.items() if e.trials}
+    searched = {
+        name: space(name, e, (240, 14 if "jena" in name else 1))
+        for name, e in every.items()
+        if e.trials
+    }
     networks = [
         searched[f"shapes_seq2seq/tuned_{family}"]
         for family in ("mlp", "tcn", "lstm", "gru")
@@ -558,11 +562,18 @@ def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_sta
     assert "residual" in searched["waves/tuned_boosting"]
     assert "mirrored" in searched["waves/tuned_tcn"]
     assert "mirrored" not in searched["shapes_seq2vec/tuned_tcn"], "no symmetry there"
+    extremes = ("rows.extremes", "features.extremes", "model.extremes")
+    for place in (*extremes, "training.extra_targets"):
+        with_place = [name for name, space in searched.items() if place in space]
+        assert with_place
+        assert all("jena" in name for name in with_place), "several columns"
+    without = space("x/gru", every["jena_hourly/gru"], (120, 14))
+    assert "training.extra_targets" not in without, "windows as they are"
     assert searched["shapes_seq2vec/tuned_gru"]["model.layers"].high == 3
     assert "model.embedding" in searched["imdb/tuned_gru"]
     assert "model.last" not in searched["waves/tuned_mlp"]
     assert (
-        space("x/kernels", every["jena_hourly_exact/tuned_kernel_ridge"], 30)[
+        space("x/kernels", every["jena_hourly_exact/tuned_kernel_ridge"], (30, 14))[
             "model.last"
         ].high
         == 30

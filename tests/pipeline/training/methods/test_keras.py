@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.data.problem import at_each_step, problem
+from pipeline.data.examples import Arrays
+from pipeline.data.problem import Problem, at_each_step, problem
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.metrics import score
 from pipeline.models import dense, feedforward, recurrent
@@ -228,6 +229,46 @@ def test_at_every_step_the_loss_is_that_of_the_last_timestep_and_a_fading_one_of
     assert error == replicate.history[-1]["test_mse"]
 
 
+def test_extra_targets_count_in_a_fading_loss_and_in_nothing_else(station):
+    """A linear map of vectors, whose gradient is known, in whole batches."""
+    random = np.random.default_rng(0)
+    train = Arrays(random.normal(size=(45, 4)), random.normal(size=(45, 3)))
+    test = Arrays(random.normal(size=(21, 4)), random.normal(size=21))
+    splits = {"train": train, "validation": test, "test": test}
+    data = replace(station, splits=splits, metric="mse")
+    build = partial(dense.build, Problem((4,), outputs=3), hidden=[])
+    job = Job("x", data, build, (0,))
+    (replicate,) = keras_method.train(
+        job,
+        optimizer="sgd",
+        loss="mse",
+        epochs=8,
+        batch_size=45,
+        learning_rate=0.1,
+        extra_targets=True,
+    ).replicates
+    start = keras_models.seeded(build, 0)
+    kernel, bias = (weights.astype(float) for weights in start.get_weights())
+    losses = []
+    for weight in (1, 1, 1, 1, 1, 0.75, 0.5, 0.25):
+        errors = train.inputs @ kernel + bias - train.targets
+        losses.append((errors[:, -1] ** 2).mean())
+        slopes = 2 * errors / 45
+        slopes[:, :-1] *= weight / 2
+        kernel -= 0.1 * train.inputs.T @ slopes
+        bias -= 0.1 * slopes.sum(axis=0)
+    ours = replicate.weights["final"]
+    np.testing.assert_allclose(ours[0], kernel, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(ours[1], bias, rtol=1e-4, atol=1e-6)
+    history = [line["train_loss"] for line in replicate.history]
+    np.testing.assert_allclose(history, losses, rtol=1e-4)
+    predicted = replicate.predictions["final_test"]
+    expected = (test.inputs @ kernel + bias)[:, -1]
+    np.testing.assert_allclose(predicted, expected, rtol=1e-4, atol=1e-6)
+    error = score("mse", predicted, test.targets)
+    assert error == replicate.history[-1]["validation_mse"]
+
+
 @pytest.mark.usefixtures("eager")
 def test_after_the_fade_an_epoch_at_every_step_is_one_of_the_last_step(waves):
     train = waves.splits["train"]
@@ -306,7 +347,7 @@ def test_a_training_at_every_step_goes_on_within_the_fade(waves, tmp_path, monke
 @pytest.mark.parametrize(
     ("build", "options", "message"),
     [
-        (MLP, {"loss": "pairwise_mse"}, "every_step needs a loss of one example"),
+        (MLP, {"loss": "pairwise_mse"}, "every_step and extra_targets need a loss"),
         (
             lambda problem: feedforward.tcn(replace(problem, input_shape=(5, 1))),
             {},
