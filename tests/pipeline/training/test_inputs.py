@@ -88,7 +88,19 @@ def test_a_network_of_zeros_that_learns_the_residual_predicts_the_last_value(
     np.testing.assert_allclose(loaded(inputs)[:, 0], predicted, atol=1e-5)
 
 
-@pytest.mark.parametrize("view", [{"features": {}}, {"rows": {"last": 4}}])
+GRU = {"family": "recurrent", "name": "gru", "units": 3}
+TCN = {"family": "feedforward", "name": "tcn", "filters": 4, "layers": 2}
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        {"features": {"extremes": True}},
+        {"rows": {"last": 4, "extremes": True}, "model": GRU},
+        {"rows": {"last": 4}, "model": TCN},
+    ],
+    ids=["mlp", "gru", "tcn"],
+)
 def test_extra_targets_are_changes_of_all_columns_and_only_train_has_them(
     station, tmp_path, view
 ):
