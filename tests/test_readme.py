@@ -19,7 +19,8 @@ from pipeline.config import params
 from pipeline.config.model_card import card
 from pipeline.evaluation import verdict_rule
 from pipeline.evaluation.claims import counted
-from pipeline.evaluation.verdicts import Note, compare
+from pipeline.evaluation.verdict_rule import change_text
+from pipeline.evaluation.verdicts import Note, compare, strongest
 from pipeline.files import read_json
 from pipeline.report.built_results import error_text, load, paragraphs
 from pipeline.report.formatting import capital, in_words
@@ -238,11 +239,43 @@ def panels():
 IN_README = ("m1_monthly", "m3_monthly", "tourism_monthly")
 """A panel of each competition."""
 
+
+def lstm_and_gru():
+    """Of each data set with both, the best LSTM and the best GRU on validation."""
+    rows = []
+    words = Counter()
+    for data in results().built:
+        entries = data.evaluation.experiments
+        best = [
+            strongest(
+                data.evaluation,
+                [name for name, entry in entries.items() if entry.model == kind],
+            )
+            for kind in ("lstm", "gru")
+        ]
+        comparison = None if None in best else compare(data.evaluation, *best)
+        if comparison is None or data.about.stand_in:
+            continue
+        change, ends = change_text(comparison.change, comparison.low, comparison.high)
+        if not comparison.relative:
+            change, ends = comparison.amount.rstrip(")").split(" error (")
+        names = " | ".join(data.named(name, short=True) for name in best)
+        counts = ", ".join(f"{entries[name].parameters:,}" for name in best)
+        words[comparison.outcome] += 1
+        rows.append(f"| {data.question} | {names} | {change} ({ends}) | {counts} |")
+    yield f"Of {len(rows)} comparisons the LSTM is better in {words['helps']}, and the GRU in {words['hurts']}."
+    yield f"In {words['no difference that matters']} they make no difference that matters; {words['open']} are open.\n"
+    yield "| question | LSTM | GRU | error of the LSTM, against the GRU's | parameters |"
+    yield "| --- | --- | --- | ---: | ---: |"
+    yield from rows
+
+
 TABLES = {
     ("README.md", "headlines", "results/evaluations/"): headlines,
     ("README.md", "results", "results/evaluations/"): answers,
     ("README.md", "speed", "bench/results.json"): speed,
     ("README.md", "panels", "bench/results.json"): panels,
+    ("docs/results.md", "lstm and gru", "results/evaluations/"): lstm_and_gru,
 }
 TABLES |= {
     ("docs/results.md", data.name, "results/evaluations/"): partial(paragraph, data)
