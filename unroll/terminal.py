@@ -1,6 +1,7 @@
 """What commands print: tables, data for programs, and the next command."""
 
 import json
+import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ STYLES = {
     "yes": "green",
     "no": "red",
 }
-"""Verdict -> its colour. The verdicts are those of `margin.Word` and `claims.Outcome`,
+"""Verdict -> its colour. The verdicts are those of `verdict_rule.Word` and `claims.Outcome`,
 which are not imported because their modules import NumPy."""
 
 
@@ -65,7 +66,7 @@ def show_table(
     A terminal that is too narrow shows the important columns alone, and of these as many
     as their words need. If the last column is left out, its text stands below the table,
     and the headings of the others are listed. A file or a pipe, which has no width, gets
-    all columns.
+    all columns, unless COLUMNS names one.
 
     Args:
         headings: the headings of the columns.
@@ -82,7 +83,7 @@ def show_table(
     from rich.text import Text
 
     console = Console()
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = NO_LIMIT
     columns = dict(zip(headings, zip(headings, *rows, strict=True), strict=True))
     widths = _fitting_widths(columns, important, console.width)

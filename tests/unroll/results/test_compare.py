@@ -17,6 +17,7 @@ from unroll.builds.demo import commit
 from unroll.mlflow_tools.tracking import ui
 from unroll.project import Project
 from unroll.results.compare import Tables, claims, compare, show
+from unroll.terminal import show_table
 
 
 @pytest.fixture
@@ -260,6 +261,15 @@ def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(
         assert ("Interval" in heading) == (width == 80), "and its interval"
         assert "A wider terminal also shows " in " ".join(text.split())
         assert "Published" in before, "the last column stays, or stands below its row"
+
+
+def test_a_pipe_has_the_width_that_columns_names(monkeypatch, capsys):
+    cells = [["waves/gru", "a remark of many words " * 5]]
+    show_table(["Experiment", "Remark"], cells)
+    assert max(map(len, capsys.readouterr().out.splitlines())) > 100
+    monkeypatch.setenv("COLUMNS", "60")
+    show_table(["Experiment", "Remark"], cells)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 60
 
 
 @pytest.mark.parametrize("terminal", [True, False])
