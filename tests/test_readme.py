@@ -190,7 +190,10 @@ def speed():
     )
     for ratio, work, phase, side in sorted(slower):
         word = {"train": "training", "evaluate": "prediction"}[phase]
-        said += f" Unroll is slower at {word} of `{work}`: {side} takes {ratio:.2g} of its time."
+        said += (
+            f" Unroll is slower at {word} of `{work}`, one of the other works: "
+            f"{side} takes {ratio:.2g} of its time."
+        )
     yield said
     yield ""
     yield "| work | train: the documents' way | fastest peer | predict: the documents' way | fastest peer |"

@@ -55,8 +55,8 @@ MEANINGS: dict[str, str] = {
     Outcome.NO: "The document asks, and the rebuild says the opposite.",
     Outcome.LITTLE: "It holds, and so it does for a simple baseline.",
     Outcome.FAILS: "The rebuild contradicts the document.",
-    Outcome.UNSURE: "The interval is wider than the claim allows beforehand, or holds "
-    "values for and against it, or there are fewer than three seeds.",
+    Outcome.UNSURE: "The interval is too wide: wider than a limit that was set before the "
+    "build, or with values for and against the claim. Or there are fewer than three seeds.",
     Outcome.NOT_BUILT: "Nothing is trained for it yet.",
     Outcome.STAND_IN: "The data are generated in place of the real ones, so the figure "
     "is no result.",
