@@ -6,12 +6,15 @@ import pytest
 from bench import wrong_words
 from bench.searches import Found, Model
 from bench.wrong_words import CHANGES, CHOSEN, GOAL, NOW, Question
-from pipeline.evaluation.intervals import Part
+from pipeline.data.examples import ceil_div
+from pipeline.evaluation.intervals import SEARCHED, Difference, Part
+from pipeline.evaluation.verdicts import SEARCHES
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
+from unroll.tune.search import KEPT, ROUNDS
 
 DRAWS = 2_000
-LEVEL = 0.97
+LEVEL = SEARCHED
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +30,17 @@ def rates(asked):
         wrong_words.simulate(each, rules, [0.95, LEVEL], draws=DRAWS)
         for each in (asked, [question.at_most(GOAL) for question in asked])
     ]
+
+
+def test_the_chosen_rule_is_the_one_that_is_built():
+    parts = [Part(3e-4, SEARCHES), Part(1e-4, SEARCHES), Part(1e-4, 6000)]
+    network, opponent, rows = parts
+    known = [(np.array([part.variance]), part.draws - 1) for part in parts]
+    built = Difference(-0.13, True, rows, network, opponent, searched=True)
+    [reach] = CHOSEN.reach(known[:2], known[2], LEVEL)
+    assert built.interval() == pytest.approx((-0.13 - reach, -0.13 + reach))
+    rounds = [(part, ceil_div(24, KEPT**n)) for n, part in enumerate(ROUNDS)]
+    assert (CHOSEN.plan.searches, [*CHOSEN.plan.rounds]) == (SEARCHES, rounds)
 
 
 def test_reviews_are_two_questions(asked):

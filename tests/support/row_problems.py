@@ -79,10 +79,34 @@ def problems(draw):
     }
 
 
-def naive(seconds, bad, bad_targets, options, blocks, *, overlap=False):
+def written(problem):
+    """The rows as a file has them: the seconds, and the columns, of which each value is
+    its row's number.
+
+    Rows stand in any order; a stamp that comes again has other values, which must not
+    be seen.
+    """
+    seconds = problem["seconds"]
+    p = np.arange(len(seconds), dtype=float)
+    target = np.arange(len(seconds), dtype=float)
+    p[problem["bad"]], target[problem["bad_targets"]] = np.nan, -9999.0
+    order = problem["order"]
+    again = np.array(problem["again"], int)
+    columns = {
+        name: np.append(values[order], np.full(len(again), 5e6))
+        for name, values in (("p", p), ("T", target))
+    }
+    return np.append(seconds[order], seconds[again]), columns
+
+
+def naive(problem, blocks, *, overlap=False):
     """What is promised, one window at a time: split -> (the row numbers seen as inputs,
     the targets'). With `overlap` a window may begin in the block before, and one
     measured target is enough."""
+    seconds = problem["seconds"]
+    bad = problem["bad"]
+    bad_targets = problem["bad_targets"]
+    options = problem["options"]
     length = len(seconds)
     step = options["step"]
     sizes = blocks["train"], blocks.get("validation", 0)

@@ -162,30 +162,25 @@ class Preprocessing(Strict):
     columns: list[str]
     series: dict[str, Statistics]
 
+    def scale(self, name: str) -> Scale:
+        """Return the scale of a series' targets, by its mean and deviation."""
+        column = self.columns.index(self.csv.target)
+        return Scale(
+            mean=self.series[name].mean[column],
+            std=self.series[name].std[column],
+            unit=self.windows.unit,
+            quantity=self.windows.quantity,
+        )
+
 
 ALONE = ""
 """The name of a single series."""
 
 
 def scales(dataset: Dataset) -> dict[str, Scale]:
-    """Return name of a series -> the scale of its targets.
-
-    Of several series each has its own mean and deviation.
-    """
+    """Return name of a series -> the scale of its targets."""
     fitted = fitted_of(dataset)
-    if [*fitted.series] == [ALONE]:
-        return {ALONE: dataset.scale}
-    column = fitted.columns.index(fitted.csv.target)
-    windows = fitted.windows
-    return {
-        name: Scale(
-            mean=own.mean[column],
-            std=own.std[column],
-            unit=windows.unit,
-            quantity=windows.quantity,
-        )
-        for name, own in fitted.series.items()
-    }
+    return {name: fitted.scale(name) for name in fitted.series}
 
 
 def fitted_of(dataset: Dataset) -> Preprocessing:

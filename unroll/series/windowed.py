@@ -85,6 +85,10 @@ def cut(
     # A single series is not copied.
     all_inputs = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]
     stamps = row_calendar.stamps(first.series.timestamps, cleaning, csv.time_zone)
+    # Several series have no scale in common.
+    scale = Scale(quantity=windows.quantity)
+    if ALONE in fitted.series:
+        scale = fitted.scale(ALONE)
     return Dataset(
         name=name,
         kind="forecast",
@@ -102,7 +106,7 @@ def cut(
             )
             for split, rows in chosen.items()
         },
-        scale=_scale(windows, fitted.series.get(ALONE), column),
+        scale=scale,
         period=_timesteps_of_day(cleaning, first.regular.freq, windows.step),
         calendar=windowing.calendar_columns(week=windows.week),
         scored=(),
@@ -127,21 +131,6 @@ class _Cut:
     statistics: Statistics
     rows: Rows
     lost: dict[str, int]
-
-
-def _scale(windows: SeriesWindows, alone: Statistics | None, column: int) -> Scale:
-    """Return the scale of the target.
-
-    Several series, which are not `alone`, have no scale in common.
-    """
-    if alone is None:
-        return Scale(quantity=windows.quantity)
-    return Scale(
-        unit=windows.unit,
-        quantity=windows.quantity,
-        mean=alone.mean[column],
-        std=alone.std[column],
-    )
 
 
 def _cuts(

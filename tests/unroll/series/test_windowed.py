@@ -1,11 +1,13 @@
 """Rows of an answer's series as windows: each against a loop, one window at a time."""
 
 import numpy as np
-from hypothesis import event, given
+import pytest
+from hypothesis import assume, event, given
+from hypothesis import strategies as st
 
 from pipeline.errors import UnrollError
 from tests.support.options import typed
-from tests.support.row_problems import START, naive, numbers, problems
+from tests.support.row_problems import START, naive, numbers, problems, written
 from unroll.series import time_zones, windowed
 from unroll.series.row_options import Cleaning
 from unroll.series.series_table import SeriesTable
@@ -29,25 +31,11 @@ def cut(seconds, columns, **change):
 
 @given(problem=problems())
 def test_windows_are_those_of_a_naive_loop(problem):
-    seconds = problem["seconds"]
-    bad = problem["bad"]
-    bad_targets = problem["bad_targets"]
-    p = np.arange(len(seconds), dtype=float)
-    target = np.arange(len(seconds), dtype=float)
-    p[bad], target[bad_targets] = np.nan, -9999.0
-    # Rows stand in any order; a stamp that comes again has other values, which must not
-    # be seen.
-    order = problem["order"]
-    again = np.array(problem["again"], int)
-    columns = {
-        name: np.append(values[order], np.full(len(again), 5e6))
-        for name, values in (("p", p), ("T", target))
-    }
+    rows, columns = written(problem)
     blocks = {"train": problem["blocks"]["train"]}
     options = problem["options"]
-    expected = naive(seconds, bad, bad_targets, options, blocks, overlap=True)
+    expected = naive(problem, blocks, overlap=True)
     del expected["validation"]
-    rows = np.append(seconds[order], seconds[again])
     try:
         dataset = cut(rows, columns, **options | blocks)
     except UnrollError:
@@ -61,6 +49,58 @@ def test_windows_are_those_of_a_naive_loop(problem):
         assert targets.reshape(len(targets), -1).tolist() == [
             rows for _, rows in windows
         ]
+
+
+@given(problem=problems(), row=st.integers(0, 159), value=st.floats(-1e6, 1e6))
+def test_a_changed_later_row_changes_neither_scale_nor_what_came_before(
+    problem, row, value
+):
+    seconds = problem["seconds"]
+    options = problem["options"] | {"train": problem["blocks"]["train"]}
+    p = np.sin(np.arange(len(seconds), dtype=float))
+    p[problem["bad"]] = -9999.0
+    columns = {"p": p, "T": np.cos(np.arange(len(seconds), dtype=float))}
+    try:
+        before = cut(seconds, columns, **options)
+    except UnrollError:
+        assume(False)
+    test = before.splits["test"].rows.min() + before.splits["test"].delay
+    row = test + row % (len(seconds) - test)
+    columns["p"][row] = columns["T"][row] = value
+    after = cut(seconds, columns, **options)
+
+    assert (after.scale, after.fitted) == (before.scale, before.fitted)
+    everything = np.arange(len(before.splits["train"]))
+    for old, new in zip(
+        before.splits["train"].take(everything),
+        after.splits["train"].take(everything),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_the_scale_is_that_of_the_train_rows():
+    values = np.random.default_rng(1).normal(8, 3, size=100)
+    dataset = cut(3600 * np.arange(100), {"T": values, "flat": np.full(100, 0.1)})
+    train = values[:60]
+    assert dataset.scale.mean == pytest.approx(train.mean(), rel=1e-14)
+    assert dataset.scale.std == pytest.approx(train.std(), rel=1e-14)
+    statistics = dataset.fitted.series[""]
+    assert (statistics.low, statistics.high) == (
+        [train.min(), 0.1],
+        [train.max(), 0.1],
+    )
+    assert dataset.fitted.cleaning.spacing == 3600
+
+
+@pytest.mark.parametrize(
+    ("seconds", "step", "period"),
+    [(600, 6, 24), (600, 1, 144), (86_400, 1, 0), (3600, 5, 0)],
+)
+def test_period_is_a_day_where_it_is_whole_timesteps(seconds, step, period):
+    shape = {"lookback": step, "delay": 1, "step": step}
+    dataset = cut(seconds * np.arange(100), {"T": np.arange(100)}, **shape)
+    assert dataset.period == period
 
 
 def test_the_calendar_goes_with_its_row_by_the_wall_clock():

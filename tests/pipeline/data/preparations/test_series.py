@@ -11,7 +11,14 @@ from pipeline.data.preparations.series import Csv, Repair, Thinned, prepare
 from pipeline.data.row_table import RowTable
 from pipeline.data.windowing import WindowSpec
 from pipeline.errors import UnrollError, UsageError
-from tests.support.row_problems import START, hour_and_season, naive, numbers, problems
+from tests.support.row_problems import (
+    START,
+    hour_and_season,
+    naive,
+    numbers,
+    problems,
+    written,
+)
 
 OPTIONS = {"train": 60, "validation": 20, "lookback": 4, "delay": 2}
 PUBLISHED = {"protocol": "as_published", "batch_size": 8}
@@ -241,22 +248,8 @@ def test_a_thinned_file_gives_those_windows_of_the_whole_file_that_it_holds(
 
 @given(problem=problems())
 def test_corrected_windows_are_those_of_a_naive_loop_and_nothing_crosses(problem):
-    seconds = problem["seconds"]
-    bad = problem["bad"]
-    bad_targets = problem["bad_targets"]
-    p = np.arange(len(seconds), dtype=float)
-    target = np.arange(len(seconds), dtype=float)
-    p[bad], target[bad_targets] = np.nan, -9999.0
-    # Rows stand in any order; a stamp that comes again has other values, which must not
-    # be seen.
-    order = problem["order"]
-    again = np.array(problem["again"], int)
-    columns = {
-        name: np.append(values[order], np.full(len(again), 5e6))
-        for name, values in (("p", p), ("T", target))
-    }
-    expected = naive(seconds, bad, bad_targets, problem["options"], problem["blocks"])
-    rows = np.append(seconds[order], seconds[again])
+    rows, columns = written(problem)
+    expected = naive(problem, problem["blocks"])
     try:
         dataset = prepared(rows, columns, **problem["options"] | problem["blocks"])
     except UnrollError:
@@ -264,7 +257,7 @@ def test_corrected_windows_are_those_of_a_naive_loop_and_nothing_crosses(problem
         assert not all(expected.values())
         return
 
-    assert dataset.facts["repeated stamps"] == len(again)
+    assert dataset.facts["repeated stamps"] == len(problem["again"])
     for split, windows in expected.items():
         inputs, targets = numbers(dataset, split)
         assert inputs.tolist() == [rows for rows, _ in windows]
