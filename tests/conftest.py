@@ -16,6 +16,9 @@ import pytest
 
 from pipeline import numeric_settings
 
+# pytest imports readline, which sets COLUMNS for its child processes, as no shell does
+os.environ.pop("COLUMNS", None)
+
 # before NumPy is imported: what is computed in this process has the bytes of `unroll`
 numeric_settings.set_environment()
 

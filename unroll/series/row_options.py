@@ -23,7 +23,6 @@ class CsvFormat(Strict):
     """The form of a file of rows, CSV or Parquet, and the columns to read.
 
     Attributes:
-        file: the name of the file in the folder of a source.
         stamp: the columns of times; `stamp_format` has a space between two of them.
         target: the column to forecast.
         stamp_format: one of
@@ -52,7 +51,6 @@ class CsvFormat(Strict):
             units.
     """
 
-    file: str = ""
     stamp: list[str] = pydantic.Field(default=[])
     target: str = ""
     stamp_format: str = "ISO8601"

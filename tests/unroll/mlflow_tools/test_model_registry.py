@@ -68,7 +68,7 @@ def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is ou
     workspace.params.write_text(PARAMS, encoding="utf-8")
     source(workspace, "meter")
     file = workspace.raw("meter") / "meter.csv"
-    csv = CsvFormat(file="meter.csv", stamp=["time"], target="load")
+    csv = CsvFormat(stamp=["time"], target="load")
     table = file_rows.table_of(file_rows.read([file], csv))
     windows = SeriesWindows(lookback=24, horizon=2)
     data = windowed.cut("meter", table, csv, Cleaning(), windows, 0.6)

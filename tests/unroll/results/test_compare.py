@@ -264,7 +264,6 @@ def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(
 
 
 def test_a_pipe_has_the_width_that_columns_names(monkeypatch, capsys):
-    monkeypatch.delenv("COLUMNS", raising=False)
     cells = [["waves/gru", "a remark of many words " * 5]]
     show_table(["Experiment", "Remark"], cells)
     assert max(map(len, capsys.readouterr().out.splitlines())) > 100

@@ -59,7 +59,6 @@ ASKED = [
 ]
 FORMAT = "%d.%m.%Y %H:%M"
 READ = {
-    "file": "meter.csv",
     "stamp": ["day", "hour"],
     "stamp_format": FORMAT,
     "target": "load",
