@@ -5,7 +5,8 @@ Data sets of params.yaml and answers for a series of one's own use the same func
 """
 
 import math
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass
 from typing import Annotated, Self
 
 import numpy as np
@@ -97,14 +98,6 @@ class Series:
     unknown: Array
     start: int = 0
 
-    def with_column(self, values: Array) -> Self:
-        """Return the series with one more column (rows,), which has no unknown value."""
-        return replace(
-            self,
-            values=np.column_stack([self.values, values]),
-            unknown=np.column_stack([self.unknown, np.zeros(len(values), bool)]),
-        )
-
     def runs(self, freq: int) -> Array:
         """Return the number (rows,) of the run that each row belongs to.
 
@@ -173,6 +166,11 @@ def as_they_are(moments: Array, values: Array, sentinel: float | None = None) ->
     unknown = _is(values, sentinel)
     start = _take_last_good(values, unknown)
     return Series(moments, values, unknown, start)
+
+
+def timesteps_of_day(timestep: int) -> int:
+    """Return the number of timesteps (seconds) in a day; 0 if a day is no cycle."""
+    return 0 if timestep >= DAY or DAY % timestep else DAY // timestep
 
 
 def borders(rows: int, train: float, validation: float | None) -> tuple[int, int]:
@@ -282,7 +280,6 @@ def corrected_rows(
     """
     # `Windows` counts from the row one step after the last input.
     ahead = windows.ahead - windows.step
-    # A window crosses no gap if both of its ends belong to the same run.
     runs = series.runs(freq)
     blocks = {
         "train": (series.start, first),
@@ -290,17 +287,49 @@ def corrected_rows(
         "test": (second, len(series.values)),
     }
     rows: Rows = {}
-    lost = {"windows lost to gaps": 0, "windows lost to unknown targets": 0}
+    lost = Counter[str]()
     for split, (start, stop) in blocks.items():
         candidates = np.arange(start + windows.lookback, stop - ahead[-1])
-        whole = runs[candidates - windows.lookback] == runs[candidates + ahead[-1]]
-        known = np.ones(len(candidates), bool)
-        for steps in ahead:  # all at once would need horizon times the memory
-            known &= ~series.unknown[candidates + steps, target]
-        rows[split] = candidates[whole & known]
-        lost["windows lost to gaps"] += int((~whole).sum())
-        lost["windows lost to unknown targets"] += int((whole & ~known).sum())
-    return rows, lost
+        begins = candidates - windows.lookback
+        rows[split], known = whole_windows(
+            series, runs, candidates, begins, ahead, target, lost
+        )
+        lost["windows lost to unknown targets"] += int((known < len(ahead)).sum())
+        rows[split] = rows[split][known == len(ahead)]
+    return rows, dict(lost)
+
+
+def whole_windows(
+    series: Series,
+    runs: Array,
+    candidates: Array,
+    begins: Array,
+    ahead: Array,
+    target: int,
+    lost: Counter[str],
+) -> tuple[Array, Array]:
+    """Return the rows of windows without a gap, and how many targets of each are known.
+
+    Args:
+        series: the rows of the series.
+        runs: (rows,) the number of each row's run.
+        candidates: (windows,) the row of each window.
+        begins: (windows,) the row of each window's first input.
+        ahead: (horizon,) rows from a window's row to each target.
+        target: the column to forecast.
+        lost: description -> count; windows with a gap are added.
+
+    Returns:
+        (whole windows,) rows, and as many counts.
+    """
+    # A window crosses no gap if both of its ends belong to the same run.
+    whole = runs[begins] == runs[candidates + ahead[-1]]
+    lost["windows lost to gaps"] += int((~whole).sum())
+    candidates = candidates[whole]
+    known = np.zeros(len(candidates), int)
+    for steps in ahead:  # all at once would need horizon times the memory
+        known += ~series.unknown[candidates + steps, target]
+    return candidates, known
 
 
 def statistics(series: Series, columns: list[str], first: int) -> Statistics:

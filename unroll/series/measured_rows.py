@@ -4,9 +4,10 @@ completed, with all columns that models see.
 Answers and forecasts of later rows use the same functions.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -36,6 +37,14 @@ class CompletedSeries(Series):
     """
 
     late: Array | None = None
+
+    def with_column(self, values: Array) -> Self:
+        """Return the series with one more column (rows,), which has no unknown value."""
+        return replace(
+            self,
+            values=np.column_stack([self.values, values]),
+            unknown=np.column_stack([self.unknown, np.zeros(len(values), bool)]),
+        )
 
     def runs(self, freq: int) -> Array:
         """Return the number (rows,) of each row's run; a late row is one of its own."""
@@ -261,7 +270,7 @@ def chosen_rows(
     # Rows before those of a series that has just begun hold no gap.
     begin = series.start if windows.begun else 0
     rows: Rows = {}
-    lost = {"windows lost to gaps": 0, "windows lost to unknown targets": 0}
+    lost = Counter[str]()
     for split, (start, stop) in blocks.items():
         earliest = max(series.start + windows.lookback, start - ahead[0])
         if windows.begun:
@@ -269,15 +278,13 @@ def chosen_rows(
                 windows.lookback, series.start + windows.step, start - ahead[0]
             )
         candidates = np.arange(earliest, stop - ahead[-1])
-        inputs_from = np.maximum(candidates - windows.lookback, begin)
-        whole = runs[inputs_from] == runs[candidates + ahead[-1]]
-        known = np.zeros(len(candidates), bool)
-        for steps in ahead:  # all at once would need horizon times the memory
-            known |= ~series.unknown[candidates + steps, target]
-        rows[split] = candidates[whole & known]
-        lost["windows lost to gaps"] += int((~whole).sum())
-        lost["windows lost to unknown targets"] += int((whole & ~known).sum())
-    return rows, lost
+        begins = np.maximum(candidates - windows.lookback, begin)
+        rows[split], known = windowing.whole_windows(
+            series, runs, candidates, begins, ahead, target, lost
+        )
+        lost["windows lost to unknown targets"] += int((known == 0).sum())
+        rows[split] = rows[split][known > 0]
+    return rows, dict(lost)
 
 
 def inputs_of(series: Series, fitted: Preprocessing, train: Statistics) -> Array:

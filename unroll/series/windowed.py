@@ -213,13 +213,10 @@ def _has_just_begun(
 
 def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
     """Return the number of timesteps in a day; 0 if a day is no cycle of these rows."""
-    timestep = freq * step
     rows_per_day = row_calendar.slots_per_day(cleaning.rows, freq)
     if rows_per_day and freq < 7 * DAY:
         return max(rows_per_day) // step
-    if cleaning.rows or timestep >= DAY or DAY % timestep:
-        return 0
-    return DAY // timestep
+    return 0 if cleaning.rows else windowing.timesteps_of_day(freq * step)
 
 
 def _rows_that_count(

@@ -15,7 +15,7 @@ from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Windows, ceil_div
 from pipeline.data.row_table import RowTable
 from pipeline.data.timestamps import Regularity, distinct, regularity, shown
-from pipeline.data.windowing import DAY, Count, Rows, Series, WindowSpec
+from pipeline.data.windowing import Count, Rows, Series, WindowSpec
 from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import Strict
 
@@ -261,17 +261,12 @@ def _of_table(
             mean=scales.mean[column],
             std=scales.std[column],
         ),
-        period=_timesteps_of_day(regular.freq * windows.step),
+        period=windowing.timesteps_of_day(regular.freq * windows.step),
         calendar=windowing.calendar_columns(week=False),
         scored=("validation",) if validation is not None else (),
         stamps=rows.timestamps,
         facts=facts | lost,
     )
-
-
-def _timesteps_of_day(timestep: int) -> int:
-    """Return the number of timesteps in a day; 0 if a day is no cycle of these rows."""
-    return 0 if timestep >= DAY or DAY % timestep else DAY // timestep
 
 
 def _document_examples(
