@@ -145,13 +145,13 @@ class Experiment(Strict):
     """An experiment: a model trained on a data set, once for each seed.
 
     Attributes:
-        dataset: a key of `datasets`.
+        dataset: the data set that it learns from.
         like: always None after `load`; the template's values have been filled in.
         calendar: whether the inputs hold the hour and the season of each row.
-        features: options of the model `lags`. A network then sees the values of that
-            model in place of each window.
-        rows: options of `training.inputs.rows`. A network then reads these rows in
-            place of each window.
+        features: the values that a network sees in place of each window: options of the
+            model `lags`.
+        rows: the rows that a network reads in place of each window: options of
+            `training.inputs.rows`.
         residual: whether a network, trees or a kernel ridge learn how much the target
             differs from the last value of its window. Predictions are of the target all
             the same.

@@ -42,15 +42,11 @@ def write(data: Mapping[str, Any], path: Path) -> None:
     write_text(path, dumped(data))
 
 
-def dumped(data: Mapping[str, Any], *, flow: bool = False) -> str:
-    """Return plain data as YAML, in the order given, without aliases.
-
-    With `flow` each innermost list and mapping stands on one line. Otherwise everything
-    is in block style.
-    """
+def dumped(data: Mapping[str, Any]) -> str:
+    """Return plain data as YAML in block style, in the order given, without aliases."""
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = None if flow else False
-    yaml.width = 10_000 if flow else 80
+    yaml.default_flow_style = False
+    yaml.width = 80
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.representer.ignore_aliases = lambda _data: True
     stream = io.StringIO()

@@ -42,7 +42,8 @@ class WindowSpec(Strict):
             `step`, which is the next value.
         horizon: the number of values to forecast at once, `step` rows apart.
         step: rows from one input to the next.
-        unit, quantity: unit and quantity of the target, for reports.
+        unit: the unit of the target, for reports.
+        quantity: what the target is, for reports.
     """
 
     lookback: Count

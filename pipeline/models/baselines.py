@@ -190,6 +190,11 @@ def linear(problem: Problem, *, last: Last = None, intercept: bool = True) -> Ba
     A calendar adds the hour and the season of the last timestep, and their products:
     how much warmer an afternoon is than a night depends on the season.
 
+    Args:
+        problem: the problem.
+        last: how many of the latest timesteps are seen; None for all.
+        intercept: whether the sum has an intercept.
+
     Raises:
         ValueError: `last` is more timesteps than the input has.
     """

@@ -1,7 +1,9 @@
 """The commands `list` and `show`: the content of params.yaml, and what is built."""
 
 import contextlib
+import inspect
 import re
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,18 @@ from unroll.terminal import DOCUMENT
 
 SHA256 = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 """A SHA-256, with a group for the digits that are shown."""
+
+OPTION = re.compile(r"^    (\w[\w, ]*): (.+(?:\n {5,}.+)*)", re.MULTILINE)
+"""Options in a docstring, and what it says of them."""
+
+MADE = ("  metrics:", "  layers:", "  built:", "  record:")
+"""Where lines begin that tell what was made, and are no options."""
+
+WIDTH = 80
+"""Characters of a line."""
+
+INDENT = 28
+"""Characters in front of what is said of an option."""
 
 COLUMNS = (
     "experiment",
@@ -209,7 +223,7 @@ def _built(path: Path, model: type[pydantic.BaseModel]) -> Any:
     return read_checked(path, model).model_dump(exclude_unset=True)
 
 
-def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
+def sections(config: Params, name: str) -> dict[str, Any]:
     """Return the sections of params.yaml with this name, as plain data with all
     defaults.
 
@@ -226,19 +240,24 @@ def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
     def ours(package: str, module: str, where: str) -> bool:
         return named_modules.is_ours(named_modules.full_name(package, module, where))
 
-    facts: dict[str, dict[str, Any]] = {}
+    facts: dict[str, Any] = {}
+    said = dict[str, str]()
     if name in config.sources:
         source = config.sources[name]
         options = source.options
         if ours(named_modules.SOURCES, source.kind, f"sources.{name}.kind"):
-            options = config.producer(name).keywords
+            producer = config.producer(name)
+            options = producer.keywords
+            said |= words(producer.func)
         facts["source"] = {"name": name, "kind": source.kind, "options": options}
     if name in config.datasets:
         section = config.datasets[name]
         preparation = section.preparation.model_dump()
         where = f"datasets.{name}.preparation.name"
         if ours(named_modules.PREPARATIONS, section.preparation.name, where):
-            preparation |= config.preparer(name).keywords
+            preparer = config.preparer(name)
+            preparation |= preparer.keywords
+            said |= words(preparer.func)
         facts["dataset"] = {
             "name": name,
             "source": section.source,
@@ -257,16 +276,58 @@ def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
             trainer = recipe(params.own_name(name), experiment)
             shown["model"] |= trainer.build.keywords
             shown["training"] |= trainer.method.keywords
+            said |= words(trainer.build.func) | words(trainer.method.func)
         facts["experiment"] = shown
-    plain: dict[str, dict[str, Any]] = to_jsonable_python(facts)
+    facts["words"] = (words(params.Experiment), said)
+    plain: dict[str, Any] = to_jsonable_python(facts)
     return plain
 
 
+def words(documented: Any) -> dict[str, str]:
+    """Return option -> the first sentence about it in the docstring of a function or of
+    a class, and in those of the classes of its options.
+    """
+    said = dict[str, str]()
+    parameters = inspect.signature(documented).parameters.values()
+    options = [each.annotation for each in parameters if each.kind is each.KEYWORD_ONLY]
+    for each in (*options, documented):
+        for names, text in OPTION.findall(inspect.getdoc(each) or ""):
+            sentence = " ".join(text.split()).partition(". ")[0]
+            said |= dict.fromkeys(names.split(", "), sentence.removesuffix("."))
+    return said
+
+
 def lines(facts: Mapping[str, Any]) -> list[str]:
-    """Return the facts as lines of YAML, with only the first digits of a SHA-256."""
-    shown = {}
-    for kind, section in facts.items():
-        shown[kind] = dict(section)
+    """Return the facts as lines, each option with its words."""
+    shown = {kind: section for kind, section in facts.items() if kind != "words"}
+    for kind, section in shown.items():
         if "built" in section and section["built"] is None:
-            shown[kind]["built"] = "not on this machine"
-    return SHA256.sub(r"\1...", plain_yaml.dumped(shown, flow=True)).splitlines()
+            shown[kind] = section | {"built": "not on this machine"}
+    sections, options = facts.get("words", ({}, {}))
+    explained = []
+    is_option = True
+    for line in plain_yaml.dumped(_shortened(shown)).splitlines():
+        if line[:3].strip().isalpha():
+            is_option = line.startswith("  ") and not line.startswith(MADE)
+        said = options if line.startswith("    ") else sections
+        key = line.strip().partition(":")[0]
+        explained += textwrap.wrap(
+            said.get(key, "") if is_option else "",
+            WIDTH,
+            initial_indent=f"{line:<{INDENT}}  # ",
+            subsequent_indent=" " * INDENT + "  # ",
+        ) or [line]
+    return explained
+
+
+def _shortened(value: Any) -> Any:
+    """Return facts in which a list without mappings is text, such as "0, 1, 2", and a
+    SHA-256 its first digits.
+    """
+    if isinstance(value, Mapping):
+        return {key: _shortened(own) for key, own in value.items()}
+    if isinstance(value, list) and any(isinstance(own, Mapping) for own in value):
+        return [_shortened(own) for own in value]
+    if isinstance(value, list):
+        return value[0] if len(value) == 1 else ", ".join(map(str, value)) or "none"
+    return SHA256.sub(r"\1...", value) if isinstance(value, str) else value

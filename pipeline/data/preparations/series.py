@@ -123,7 +123,7 @@ def prepare(
         validation: the size of the validation block; None for no such block. The rest
             is the test block.
         cleaning: how rows are completed; `spacing` is for `corrected` only.
-        protocol: one of the three above.
+        protocol: how rows are cleaned and split: `corrected`, or as a document does.
         batch_size: the batch size of the generator, for `as_published` only.
         thinned: how the file was thinned, for the protocols of documents only; None if
             it is whole.

@@ -49,7 +49,8 @@ def train(
         learning_rate: the share of the negative gradient that is added for each
             example.
         epochs: the most passes over the train split.
-        patience: as for `train_replicates`.
+        patience: epochs without a better validation error after which a replicate ends;
+            None for never.
 
     Raises:
         DivergedError: a weight is not finite; names the first such epoch.

@@ -55,8 +55,8 @@ def train(
 
     Args:
         job: its `build` makes a `keras.Model`.
-        optimizer: has Keras' defaults except for the learning rate. `rmsprop_keras2`
-            has epsilon outside of the root.
+        optimizer: how a gradient changes the weights, with Keras' defaults except for
+            the learning rate. `rmsprop_keras2` has epsilon outside of the root.
         loss: the loss that is minimised. `pairwise_mse` is the mean over all pairs of
             an output and a target of the batch. Keras computes it for outputs (batch,
             1, 1) and targets (batch,).
@@ -65,15 +65,17 @@ def train(
         learning_rate: the learning rate of the first epoch.
         schedule: `constant`, or `cosine`: the rate falls from epoch to epoch, to 0
             after the last of `epochs`.
-        halve_after: epochs with the first rate. After them the rate halves in each
-            epoch. None for a rate that stays.
+        halve_after: epochs after which the rate halves in each epoch; None for a rate
+            that stays.
         weight_decay: a step takes this fraction, times the rate, off each weight. It is
             no part of the loss (AdamW: Loshchilov and Hutter 2019, arXiv 1711.05101).
-        order: `permutation` of all examples (Keras' `fit` on arrays), whole `batches`
+        order: of the examples in an epoch: `permutation` of all examples (Keras' `fit` on arrays), whole `batches`
             in shuffled order (`fit` on a sequence), or `draws` with replacement (the
             generator of documents 001 and 002).
-        steps_per_epoch: for `draws`; None for as many steps as cover the examples once.
-        patience: as for `train_replicates`.
+        steps_per_epoch: steps of an epoch, for `draws`; None for as many as cover the
+            examples once.
+        patience: epochs without a better validation error after which a replicate ends;
+            None for never.
         every_step: whether the network also learns the next input at each timestep
             before the last one. The mean loss of these timesteps is added to the loss,
             with the weight `weight_before`. Histories and predictions are of the last

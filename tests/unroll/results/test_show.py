@@ -74,6 +74,15 @@ def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):
     assert experiment["model"].items() >= {"last": None, "intercept": True}.items()
 
 
+def test_options_are_shown_with_their_words_within_80_columns(workspace):
+    text = lines(show(Project(workspace.root), "waves/linear"))
+    assert (
+        "  seeds: 3, 1                 # the seeds to repeat the training with" in text
+    )
+    assert "    intercept: true           # whether the sum has an intercept" in text
+    assert max(map(len, text)) <= 80
+
+
 def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     source(workspace, "waves")
     prepare(workspace, "waves")
