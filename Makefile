@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13, git and make. `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint repro cluster ui site notebooks recording picture bench mutants lock clean help venv
+.PHONY: demo test lint repro cluster ui site notebooks recording picture bench mutants lock release clean help venv
 
 # DVC's stages call `unroll`: it must be found by name. Make 3.81 finds its own commands without this PATH.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -72,6 +72,9 @@ lock: venv ## make every lock again (UPGRADE=--upgrade: the newest of everything
 	@tools/lock uv
 	@tools/lock
 	@tools/lock bench
+
+release: venv ## build wheel and source distribution into dist/, try both, and print how to publish them
+	@tools/release
 
 clean: ## remove the demo, scratch files and tools' caches; data, results, records, .venv and unfinished trainings stay
 	@[ ! -d .unroll ] || find .unroll -mindepth 1 -maxdepth 1 ! -name finished ! -name checkpoints -exec rm -rf {} +
