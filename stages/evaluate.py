@@ -60,14 +60,14 @@ def _write_tables(
     evaluation: Evaluation,
     folder: Path,
 ) -> None:
-    """Write the tables behind a data set's plots, and network.json, into a folder."""
+    """Write the tables behind a data set's plots, and its playable networks, into a folder."""
     compared = verdicts.answer(evaluation).compared
     for table, columns in plot_data.tables(data, runs, compared).items():
         write_table(folder / f"{table}.csv", plot_data.rounded(columns))
     preparation = config.dataset(data.name).preparation.name
     experiments = config.experiments_of(data.name)
-    network = playable.network(
+    networks = playable.networks(
         data, preparation, runs, experiments, evaluation, workspace.runs(data.name)
     )
-    if network:
-        write_json(folder / "network.json", network.model_dump())
+    for file, network in networks.items():
+        write_json(folder / file, network.model_dump())

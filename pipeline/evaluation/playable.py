@@ -1,5 +1,5 @@
-"""network.json: a trained recurrent network, small enough to run in the page, and test
-examples to run it on.
+"""network*.json: trained recurrent networks, small enough to run in the page, and test
+examples to run them on.
 """
 
 import base64
@@ -40,14 +40,15 @@ SEEDS = 5
 """Most seeds whose weights are kept."""
 
 BYTES = 120_000
-"""Most bytes of weights and inputs in base64. The first seed is kept at any size."""
+"""Most bytes of weights and inputs in base64, of all networks of a data set together. The
+first seed is kept at any size."""
 
 ORDER = {"embedding": 0, "dense": 2}
 """Kind of layer -> its rank among the arrays; recurrent layers have rank 1."""
 
 
 class PlayableNetwork(Strict):
-    """The contents of network.json.
+    """The contents of a network*.json.
 
     Attributes:
         cell: the kind of the recurrent layers: simple_rnn, lstm or gru.
@@ -85,17 +86,20 @@ class PlayableNetwork(Strict):
     nodes: list[list[float]]
 
 
-def network(
+def networks(
     dataset: Dataset,
     preparation: str,
     runs: Mapping[str, Run],
     experiments: Mapping[str, Experiment],
     evaluation: Evaluation,
     folder: Path,
-) -> PlayableNetwork | None:
-    """Return the best of a data set's plain, untuned recurrent networks.
+) -> dict[str, PlayableNetwork]:
+    """Return the best of a data set's plain, untuned recurrent networks as
+    "network.json".
 
-    Return None if the page's script can compute none of them.
+    Where networks keep their gradients by timestep, return these side by side, so that
+    a reader sees what each forgets: LSTM lstm as "network_lstm.json". The result is
+    empty if the page's script can compute none of the networks.
 
     Args:
         dataset: the data set.
@@ -108,15 +112,54 @@ def network(
     Raises:
         UnrollError: a file of weights is damaged.
     """
-    test = dataset.splits["test"]
+    if not _has_past(dataset, evaluation.dataset.layout):
+        return {}
     plain = [key for key in evaluation.experiments if _is_plain(experiments.get(key))]
-    name = verdicts.strongest(evaluation, plain)
-    if name is None or not _has_past(dataset, evaluation.dataset.layout):
-        return None
-    run = runs[name]
-    weights = _weights(folder, run)
-    if not weights:
-        return None
+    files = {
+        f"network_{key}.json": key
+        for key in plain
+        if "gradients" in runs[key].predictions
+    }
+    best = verdicts.strongest(evaluation, plain)
+    if best and not files:
+        files["network.json"] = best
+    # Document 003's node has three weights.
+    nodes = [
+        _short(_flat(arrays))
+        for key, entry in evaluation.experiments.items()
+        if entry.recurrent and entry.parameters == 3
+        for arrays in _weights(folder, runs[key])
+    ]
+    found = {}
+    for file, name in files.items():
+        weights = _weights(folder, runs[name])
+        if weights:
+            cell = experiments[name].model.name
+            found[file] = _network(
+                dataset,
+                preparation,
+                runs[name],
+                cell,
+                weights,
+                nodes,
+                BYTES // len(files),
+            )
+    return found
+
+
+def _network(
+    dataset: Dataset,
+    preparation: str,
+    run: Run,
+    cell: str,
+    weights: list[list[Array]],
+    nodes: list[list[float]],
+    limit: int,
+) -> PlayableNetwork:
+    """Return a run's network, with the weights of as many seeds as lie in a limit of
+    bytes.
+    """
+    test = dataset.splits["test"]
     chosen, labels = _examples(dataset)
     inputs, targets = test.take(chosen)
     words: list[str] = []
@@ -125,22 +168,16 @@ def network(
         words = dataset.words[rows].tolist()
         inputs = np.searchsorted(rows, inputs)
         weights = [[embedding[rows], *others] for embedding, *others in weights]
-    # Document 003's node has three weights.
-    nodes = [
-        runs[key]
-        for key, entry in evaluation.experiments.items()
-        if entry.recurrent and entry.parameters == 3
-    ]
     packed_inputs = [_base64(values) for values in inputs]
     packed = [_base64(_flat(arrays)) for arrays in weights]
-    room = BYTES - sum(map(len, packed_inputs))
+    room = limit - sum(map(len, packed_inputs))
     packed = packed[: max(1, room // len(packed[0]))]
     # (seeds, examples, ...)
     predictions = run.predictions[f"{run.points[-1]}_test"][: len(packed), chosen]
     return PlayableNetwork(
-        experiment=name,
+        experiment=run.summary.experiment,
         preparation=preparation,
-        cell=experiments[name].model.name,
+        cell=cell,
         each_step=dataset.each_step,
         classify=dataset.kind == "classify",
         column=getattr(test, "target", 0),
@@ -155,11 +192,7 @@ def network(
             [_short(values) for values in of_seeds]
             for of_seeds in predictions.swapaxes(0, 1)
         ],
-        nodes=[
-            _short(_flat(arrays))
-            for node in nodes[:1]
-            for arrays in _weights(folder, node)
-        ],
+        nodes=nodes,
     )
 
 

@@ -42,6 +42,9 @@ DASHES = ("solid", "dashed")
 LOG_ABOVE = 4.0
 """Ratio of the greatest to the least value above which an axis is logarithmic."""
 
+SMALLEST = 1e-12
+"""Least gradient that is drawn, as a share of a network's largest one."""
+
 X_LABELS = {
     "x": "x",
     "time": "",
@@ -251,6 +254,7 @@ def plots(dataset: Evaluated) -> list[Plots]:
         _free_runs(dataset, compared),
         _by_week(dataset, compared),
         data_size(dataset),
+        _forgetting(dataset),
     )
     return [group for group in groups if group]
 
@@ -310,8 +314,11 @@ def _stretch(
     x = rows[column]
     x_axis = _x_axis(rows, names, column, single=single)
     truth = rows["truth"]
-    margin = 0.35 * (truth.max() - truth.min()) or 1.0
-    y_axis = Axis(truth.min() - margin, truth.max() + margin, dataset.quantity)
+    drawn = rows[["truth", *names]]
+    low = drawn.min(axis=None)
+    high = drawn.max(axis=None)
+    margin = 0.1 * (high - low) or 1.0
+    y_axis = Axis(low - margin, high + margin, dataset.quantity)
     lines = [Line("the truth", "ink", _points(x, truth), "wide")]
     for index, name in enumerate(names):
         beside = 0.3 * (index + 1) if single else 0
@@ -370,6 +377,32 @@ def _by_week(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
     ]
     drawn = Plot("Each week of test", x, y, lines)
     return Plots("Error by week of test", "Each line is the mean over seeds.", [drawn])
+
+
+def _forgetting(dataset: Evaluated) -> Plots | None:
+    """Return the size of the gradient by timesteps back of the networks that keep it."""
+    if not dataset.has("gradients"):
+        return None
+    table = dataset.numbers("gradients", "back")
+    names = [name for name in dataset.titles if name in table]
+    shares = table[names] / table[names].max()
+    caption = (
+        "How much does the answer change if one input changes a little? This is the "
+        "gradient of the answer by that input, drawn as a share of the network's largest "
+        "one. To the left is the last input. One timestep earlier, a SimpleRNN's "
+        "gradient has passed its weights once more, and each time it shrinks by about "
+        "the same factor: it vanishes. So training cannot tell the network what an "
+        "early input was good for, and the network forgets it. The gates of an LSTM and "
+        "of a GRU can keep a value as it is, and then the gradient passes unchanged."
+    )
+    x = Axis(0, table["back"].max(), "timesteps before the last input", kind="whole")
+    y = Axis(max(SMALLEST, shares.min(axis=None)), 1, "gradient, log scale", log=True)
+    lines = [
+        Line(dataset.titles[name], dataset.colors[name], _points(table["back"], share))
+        for name, share in shares.clip(lower=SMALLEST).items()
+    ]
+    drawn = Plot("Gradient by timesteps back", x, y, lines)
+    return Plots("Why networks forget", caption, [drawn])
 
 
 def data_size(dataset: Evaluated) -> Plots | None:

@@ -184,26 +184,31 @@ def _ours(*files: str) -> str:
     return "".join((FOLDER / name).read_text(encoding="utf-8") for name in files)
 
 
-def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
-    """Return data set -> its playable network, with its first `SEEDS` seeds.
+def playable(built: Iterable[Evaluated]) -> dict[str, list[PlayableNetwork]]:
+    """Return data set -> its playable networks, with their first `SEEDS` seeds.
 
-    Only the first data set of each preparation has a network.
+    Only the first data set of each preparation has one network. A data set with several
+    has all of them, the smallest first.
 
     Raises:
-        UnrollError: a network.json is damaged.
+        UnrollError: a network*.json is damaged.
     """
-    networks: dict[str, PlayableNetwork] = {}
+    networks: dict[str, list[PlayableNetwork]] = {}
+    preparations = set()
     for dataset in built:
-        path = dataset.folder / "tables" / "network.json"
-        if not path.exists():
+        found = [
+            read_checked(path, PlayableNetwork)
+            for path in (dataset.folder / "tables").glob("network*.json")
+        ]
+        found = [network for network in found if network.experiment in dataset.titles]
+        if len(found) == 1 and found[0].preparation in preparations:
             continue
-        network = read_checked(path, PlayableNetwork)
-        shown = {other.preparation for other in networks.values()}
-        if network.preparation in shown or network.experiment not in dataset.titles:
-            continue
-        networks[dataset.name] = network.model_copy(
-            update={"seeds": network.seeds[:SEEDS], "weights": network.weights[:SEEDS]}
-        )
+        preparations |= {network.preparation for network in found[:1]}
+        for network in sorted(found, key=lambda one: len(one.weights[0])):
+            first = {"seeds": network.seeds[:SEEDS], "weights": network.weights[:SEEDS]}
+            networks.setdefault(dataset.name, []).append(
+                network.model_copy(update=first)
+            )
     return networks
 
 
@@ -230,7 +235,7 @@ def _line(dataset: Evaluated, unit: float) -> float | None:
 
 
 def _section(
-    results: Results, dataset: Evaluated, networks: Mapping[str, PlayableNetwork]
+    results: Results, dataset: Evaluated, networks: Mapping[str, list[PlayableNetwork]]
 ) -> dict[str, Any]:
     """Return the values with which the template shows a data set.
 
@@ -267,7 +272,7 @@ def _section(
         "change": change_sentence(dataset, dataset.opponent),
         "claims": claims_table(verdicts, stand_in=dataset.about.stand_in),
         "plots": charts.plots(dataset),
-        "network": networks.get(dataset.name),
+        "networks": networks.get(dataset.name, []),
         "mistakes": _mistakes(dataset),
         "ranking": (axis, marks),
         "ranked": ranked,

@@ -44,16 +44,18 @@ def of_imdb(evaluated, tmp_path):
             for name, array in WEIGHTS.items():
                 file[f"layers/{name}"] = np.float32(array + 1000 * seed)
 
-    def build(**options):
+    def build(*, file="network.json", gradients=False, **options):
         experiments = every.experiments_of("imdb")
         model = params.Model.model_validate(OPTIONS | options)
         experiments["rnn"] = experiments["rnn"].model_copy(update={"model": model})
         runs = {key: run_folder.load(evaluated.run("imdb", key)) for key in experiments}
         evaluation = schema.load(evaluated.evaluation("imdb"))
+        if gradients:
+            runs["rnn"].predictions["gradients"] = np.ones((2, 5))
         return (
-            playable.network(
+            playable.networks(
                 data, "imdb", runs, experiments, evaluation, tmp_path / "imdb"
-            ),
+            ).get(file),
             data,
             runs,
         )
@@ -165,6 +167,20 @@ def test_a_page_has_one_of_each_preparation_with_its_first_seeds(
     built = [
         dataclasses.replace(imdb, name=name, folder=tmp_path) for name in ("a", "b")
     ]
-    assert page.playable(built) == {"a": network}
+    assert page.playable(built) == {"a": [network]}
     monkeypatch.setattr(page, "SEEDS", 1)
-    assert page.playable(built)["a"].weights == network.weights[:1]
+    assert page.playable(built)["a"][0].weights == network.weights[:1]
+    # With several networks, a second data set of a preparation has them, too.
+    (tmp_path / "tables" / "network_rnn.json").write_text(
+        network.model_dump_json(), encoding="utf-8"
+    )
+    assert {name: len(own) for name, own in page.playable(built).items()} == {
+        "a": 2,
+        "b": 2,
+    }
+
+
+def test_networks_that_keep_their_gradients_are_all_played(of_imdb):
+    assert of_imdb(gradients=True)[0] is None
+    network = of_imdb(gradients=True, file="network_rnn.json")[0]
+    assert network == of_imdb()[0]

@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from pipeline.config import params
@@ -42,6 +43,24 @@ def test_forecasts_of_one_value_stand_side_by_side_so_that_none_hides_another(
         ends = [truth.points[-1][0], *(x for line in forecasts for x, _ in line.points)]
         assert len({*ends}) == len(forecasts) + 1 == 3
         assert all(plot.x.low <= end <= plot.x.high for end in ends)
+        heights = [height for line in plot.lines for _, height in line.points]
+        assert all(plot.y.low < height < plot.y.high for height in heights)
+
+
+def test_gradients_are_drawn_as_shares_of_each_networks_largest_one():
+    table = pd.DataFrame({"back": [0, 1, 2], "rnn": [4, 0.4, 0], "lstm": [2, 2, 1]})
+    dataset = SimpleNamespace(
+        has=lambda _: True,
+        numbers=lambda *_: table,
+        titles={"dense": "dense", "rnn": "SimpleRNN", "lstm": "LSTM"},
+        colors={"rnn": "rnn", "lstm": "lstm"},
+    )
+    (plot,) = charts._forgetting(dataset).plots
+    assert {line.words: line.points for line in plot.lines} == {
+        "SimpleRNN": [(0, 1), (1, 0.1), (2, charts.SMALLEST)],
+        "LSTM": [(0, 1), (1, 1), (2, 0.5)],
+    }
+    assert plot.y.place(charts.SMALLEST) == 0
 
 
 @pytest.mark.parametrize(
