@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     in model units; for one seed it may be (n,) or (n, values).
     """
 
+DEMO = ".demo"
+"""The folder of the demo, a project with few of the experiments."""
+
 
 class Project:
     """A folder with a params.yaml, and what was built in it. No method writes into the
@@ -217,6 +220,11 @@ class Project:
         """
         from pipeline.training import run_folder
 
+        if self.workspace.root.name == DEMO and experiment not in self.params.runs:
+            raise UsageError(
+                f"{DEMO} holds few experiments, and {experiment} is not one of them; "
+                'take the repository, whose folder lies above: unroll.open(".")'
+            )
         section = self.params.experiment(experiment)
         folder = self.workspace.run(section.dataset, own_name(experiment))
         run = run_folder.load_for(folder, section.dataset, section.seeds)

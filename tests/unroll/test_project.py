@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import unroll
+from pipeline.config import plain_yaml
 from pipeline.data.sources import stand_in
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import scores
@@ -31,6 +32,14 @@ def test_completion_and_help_name_what_is_imported_only_when_it_is_asked_for():
 
 def test_predictions_are_those_of_a_run(evaluated):
     run_example(Project.predictions, unroll.open(evaluated.root))
+
+
+def test_the_demo_says_where_an_experiment_is_that_it_does_not_hold(tmp_path):
+    plain_yaml.write({"sources": {}, "datasets": {}}, tmp_path / ".demo/params.yaml")
+    with pytest.raises(
+        UsageError, match=r"waves/lstm is not one .*unroll.open\(\"\.\"\)"
+    ):
+        unroll.open(tmp_path / ".demo").predictions("waves/lstm")
 
 
 def test_judge_decides_on_an_array_as_the_evaluation_did_on_the_run(evaluated):

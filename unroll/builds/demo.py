@@ -22,6 +22,7 @@ from pipeline.provenance.machine import unlocked
 from pipeline.provenance.places import CODE, NUMERICS, PACKAGES, PACKED, project_folder
 from pipeline.workspace import Workspace
 from unroll.builds.repro import make_page, prepare, repro, run_dvc, summary
+from unroll.project import DEMO
 from unroll.results import compare
 
 COPIED = (
@@ -45,9 +46,6 @@ DVC_IGNORED = "/config.local\n/tmp\n/cache\n"
 
 NO_PARAGRAPHS = "<!-- The paragraphs of the repository are about other runs. -->\n"
 """The text of docs/results.md. DVC warns of an empty file."""
-
-DEMO = ".demo"
-"""The demo's folder."""
 
 OFFICIAL_PROJECT = ".official"
 """The folder in which the data sets of official.yaml are built."""
