@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, cast
 
+import numpy as np
 import optuna
 from optuna.samplers import RandomSampler
 
@@ -37,6 +38,9 @@ from unroll.tune.space import (
     rounded,
     with_values,
 )
+
+CHANGED = 0.5
+"""The probability that a trial draws an option, and does not keep the entry's own."""
 
 LATE = 0.9
 """The fraction of the epochs after which a best epoch is late: more epochs might help."""
@@ -96,8 +100,9 @@ class Search:
 
     The first trial is the experiment as it is, so a search of an entry that only says
     what it is `like` tries the template's options. Without `trials` it is trained to the
-    end in any case. All other trials are drawn, and so are all of a search that repeats
-    another one: searches that share a trial would scatter too little.
+    end in any case. In all other trials about half of the options are drawn, and so in all
+    of a search that repeats another one: searches that share a trial would scatter too
+    little.
 
     Attributes:
         workspace: the workspace of the prepared data set.
@@ -150,13 +155,22 @@ class Search:
 
     @cached_property
     def drawn(self) -> list[dict[str, Any]]:
-        """The options of each trial. More trials have the same first ones."""
+        """The options of each trial. More trials have the same first ones.
+
+        Each option is drawn with the probability `CHANGED`, and is else the entry's own.
+        """
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(sampler=RandomSampler(self.seed))
-        options = [
-            rounded(study.ask({**self.searched}).params, self.searched)
-            for _ in range(self.trials)
-        ]
+        chance = np.random.default_rng(self.seed)
+        options = []
+        for _ in range(self.trials):
+            every = rounded(study.ask({**self.searched}).params, self.searched)
+            drawn = {
+                place: value
+                for place, value in every.items()
+                if chance.random() < CHANGED
+            }
+            options.append(self.own_values | (drawn or every))
         return options if self.experiment.repeats else [self.own_values, *options[1:]]
 
     def error(self, attempt: Attempt) -> float:

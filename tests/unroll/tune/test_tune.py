@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from optuna.distributions import CategoricalDistribution, distribution_to_json
@@ -467,6 +468,12 @@ def test_the_order_in_which_trainings_end_does_not_matter_and_the_best_go_on():
     ]
     more = search_of("waves/gru", experiment, 9, **searched)
     assert more.drawn[:7] == search.drawn
+    kept = [
+        options[place] == value
+        for options in more.drawn[1:]
+        for place, value in more.own_values.items()
+    ]
+    assert 0.2 < np.mean(kept) < 0.8, "each option is drawn in half of the trials"
 
 
 @pytest.mark.parametrize(
