@@ -89,3 +89,18 @@ def test_in_an_empty_folder_a_file_is_answered(installed, tmp_path, request):
     assert shown.startswith("Reading shop.csv ...\n")
     assert {path.name for path in tmp_path.iterdir()} == {"shop.csv", "shop"}
     assert (tmp_path / "shop" / "index.html").is_file()
+
+
+def lines_of(*command):
+    done = subprocess.run(
+        command, cwd=REPOSITORY, check=True, capture_output=True, text=True
+    )
+    return done.stdout.splitlines()
+
+
+def test_a_source_distribution_holds_every_file_of_the_repository(tmp_path):
+    build = f"setup.py -q egg_info -e {tmp_path} sdist -d {tmp_path}"
+    lines_of(sys.executable, "-W", "ignore", *build.split())
+    (archive,) = tmp_path.glob("*.tar.gz")
+    packed = {name.partition("/")[2] for name in lines_of("tar", "tzf", archive)}
+    assert {*lines_of("git", "ls-files")} <= packed, "MANIFEST.in lacks them"
