@@ -387,13 +387,14 @@ def _forgetting(dataset: Evaluated) -> Plots | None:
     names = [name for name in dataset.titles if name in table]
     shares = table[names] / table[names].max()
     caption = (
-        "How much does the answer change if one input changes a little? This is the "
-        "gradient of the answer by that input, drawn as a share of the network's largest "
-        "one. To the left is the last input. One timestep earlier, a SimpleRNN's "
-        "gradient has passed its weights once more, and each time it shrinks by about "
-        "the same factor: it vanishes. So training cannot tell the network what an "
-        "early input was good for, and the network forgets it. The gates of an LSTM and "
-        "of a GRU can keep a value as it is, and then the gradient passes unchanged."
+        "How much does the answer change if one input changes a little? That is the "
+        "gradient of the answer with respect to this input. Each line shows it as a share "
+        "of the network's largest gradient, and the last input is on the left. The "
+        "gradient of an input one timestep earlier has passed the weights of a SimpleRNN "
+        "once more. Each time it shrinks by about the same factor, so it vanishes. Then "
+        "training cannot learn what an early input is good for: the network forgets it. "
+        "The gates of an LSTM and of a GRU can keep a value as it is. Its gradient then "
+        "passes unchanged, and they remember for longer."
     )
     x = Axis(0, table["back"].max(), "timesteps before the last input", kind="whole")
     y = Axis(max(SMALLEST, shares.min(axis=None)), 1, "gradient, log scale", log=True)
