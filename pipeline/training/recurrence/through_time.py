@@ -21,7 +21,7 @@ class Tape:
 
     Each use of an activation reads it with another counter. All counters have the same
     value, but XLA does not know this. With one counter XLA would load a slice that a
-    fused operation uses twice element by element (docs/decisions/recurrence.md).
+    fused operation uses twice element by element.
 
     Args:
         times: the counters; each is the timestep.

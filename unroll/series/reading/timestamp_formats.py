@@ -341,7 +341,7 @@ MONTH_DECIMALS = 0.07
 FEW_DECIMALS = 4
 """Number of decimals up to which a count of days is rounded to minutes."""
 
-YEARS = (1800, 2100)
+YEARS = (1800, 2099)
 """First and last year of timestamps that are taken without being asked for."""
 
 # Without \d and \s, so that Arrow searches.
@@ -620,8 +620,8 @@ def first_year(moments: Array) -> int | None:
 
 def usual(timestamps: Array) -> Array:
     """Return (rows,) bool: whether a timestamp's year lies within `YEARS`."""
-    first, last = np.array([f"{year}-01-01" for year in YEARS], "datetime64[ms]")
-    return np.asarray((timestamps >= first) & (timestamps < last))
+    years = timestamps.astype("datetime64[Y]").astype(np.int64) + 1970
+    return np.asarray((years >= YEARS[0]) & (years <= YEARS[1]))
 
 
 def wrong(timestamps: Array, *, any_year: bool = True) -> Array:
