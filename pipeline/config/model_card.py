@@ -7,7 +7,7 @@ a fingerprint leaves them out (`provenance.fingerprint`), and an edited title tr
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pipeline.config import named_modules
 from pipeline.config.params import Experiment, Model
@@ -59,6 +59,11 @@ class ModelCard:
     ranges: Mapping[str, str] | None = None
     playable: bool = False
     told: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a kind or a colour that there is not."""
+        one_of(self.kind, get_args(ModelKind), "the kind of a model's card")
+        one_of(self.color, get_args(Color), "the colour of a model's card")
 
     def short_title(self, experiment: Experiment) -> str:
         """Return the title of an experiment's model, such as "LSTM(32)"."""

@@ -115,11 +115,13 @@ def module(package: str, name: str, where: str) -> ModuleType:
     """
     full = full_name(package, name, where)
     own = own_file(full)
-    if not own.is_file():
-        return importlib.import_module(full)
-    shown = own.relative_to(_root)
-    if is_ours(full):
-        raise UsageError(f"{shown}: Unroll has this name, too; give yours another one")
+    shown = f"{full.replace('.', '/')}.py"
+    if own.is_file():
+        shown = str(own.relative_to(_root))
+        if is_ours(full):
+            raise UsageError(
+                f"{shown}: Unroll has this name, too; give yours another one"
+            )
     try:
         imported = importlib.import_module(full)
     except Exception as error:

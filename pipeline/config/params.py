@@ -509,7 +509,9 @@ def _filled(entry: Mapping[str, Any], known: Mapping[str, Any], path: list[str])
     like = entry.get("like", [])
     base: Any = {}
     for name in like if isinstance(like, list) else [like]:
-        one_of(str(name), known, f"params.yaml: {path[-1]}.like")
+        # Data sets and experiments have a dot or a slash in their place; templates not.
+        file = "params.yaml" if {".", "/"} & {*path[-1]} else TEMPLATES
+        one_of(str(name), known, f"{file}: {path[-1]}.like")
         if name in path[1:]:
             way = ", ".join(path[1:])
             raise UsageError(f"params.yaml: {name} is like itself, by way of {way}")

@@ -80,7 +80,8 @@ def read(
         path,
         cells[stamp],
         times.isna(),
-        f"no timestamp like {stamp_format}; correct the file",
+        f"no timestamp like {stamp_format}; correct the file, or set csv.stamp_format, "
+        "such as '%d.%m.%Y %H:%M'",
     )
     columns = [name for name in cells.columns if name not in {stamp, *drop}]
     values = np.empty((len(cells), len(columns)))

@@ -116,6 +116,8 @@ def _span(seconds: float, spacing: float | None) -> str:
     if spacing and spacing % (7 * DAY) == 0:
         weeks = seconds / (7 * DAY)
         return "1 week" if weeks == 1 else f"{weeks:g} weeks"
+    if spacing == DAY == seconds:
+        return "1 day"
     if seconds >= 2 * DAY:
         return f"{seconds / DAY:.3g} days"
     return f"{seconds / 3600:.3g} hours"

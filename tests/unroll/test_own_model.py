@@ -2,6 +2,7 @@
 trained, tuned, titled, compared and logged like ours."""
 
 import re
+import subprocess
 
 import pytest
 
@@ -11,6 +12,7 @@ from pipeline.files import write_text
 from pipeline.provenance.fingerprint import CODE
 from pipeline.tracking import store
 from pipeline.workspace import Workspace
+from tests.support import REPOSITORY
 from unroll.commands.main import invoke
 
 MODEL = '''
@@ -55,6 +57,12 @@ experiments:
     own:
       model: {family: mine, name: recent_mean, width: 8}
       training: {method: least_squares}
+"""
+
+MINE = """
+    own:
+      model: {family: mine, name: mine, units: 8}
+      training: {method: keras, optimizer: adam, loss: mse, learning_rate: 0.01, epochs: 1, batch_size: 8}
 """
 
 
@@ -106,3 +114,35 @@ def test_a_model_of_ones_own_is_all_that_ours_are(workspace, capsys):
     write_model(workspace, "a line on the mean of")
     run(workspace, "train", "waves")
     assert (workspace.run("waves", "own") / "run.json").stat() == trained
+
+
+def test_the_model_of_the_page_for_contributors_passes_our_checks_and_learns(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    page = (REPOSITORY / "docs/CONTRIBUTING.md").read_text("utf-8")
+    [module] = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    for command in (["check"], ["format", "--check"]):
+        subprocess.run(
+            [
+                "ruff",
+                *command,
+                "--quiet",
+                "--stdin-filename",
+                "pipeline/models/x.py",
+                "-",
+            ],
+            input=module,
+            text=True,
+            cwd=REPOSITORY,
+            check=True,
+        )
+    workspace = Workspace(tmp_path)
+    own = PARAMS[PARAMS.index("    own:") :]
+    write_text(workspace.params, PARAMS.replace(own, MINE))
+    write_text(workspace.root / "unroll_extensions/models/mine.py", module)
+    for stage in ("source", "prepare", "train", "evaluate"):
+        run(workspace, stage, "waves")
+    named_modules.use(CODE)
+    entry = schema.load(workspace.evaluation("waves")).experiments["own"]
+    assert (entry.kind, entry.trials) == ("recurrent", 0)

@@ -242,10 +242,17 @@ def _copy_evaluations(project: Workspace, workspace: Workspace) -> list[str]:
 def chosen(root: Path, folder: Path) -> Workspace:
     """Make `folder` a DVC workspace with the `CHOSEN` experiments of `root`, one seed
     each.
+
+    Raises UsageError if `root` has none of their data sets.
     """
     sections = plain_yaml.read(root / "params.yaml")
     config = params.load(root / "params.yaml")
     sections = without(sections, sections["datasets"].keys() - CHOSEN.keys())
+    if not sections["datasets"]:
+        raise UsageError(
+            "params.yaml has none of the demo's data sets, so there is no demo; "
+            "`unroll repro` builds what it has"
+        )
     for dataset, entries in sections["experiments"].items():
         known = config.experiments_of(dataset)
         sections["experiments"][dataset] = {

@@ -108,3 +108,9 @@ def test_a_demo_is_not_made_within_a_demo(root):
     with pytest.raises(UsageError, match="is the demo itself; run `unroll demo` one"):
         demo.demo(Workspace(inside), 2)
     assert not inside.exists()
+
+
+def test_a_project_without_a_data_set_of_the_demo_has_none(tmp_path):
+    plain_yaml.write({"sources": {}, "datasets": {}}, tmp_path / "params.yaml")
+    with pytest.raises(UsageError, match="none of the demo's data sets"):
+        demo.chosen(tmp_path, tmp_path / ".demo")

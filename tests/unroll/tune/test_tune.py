@@ -600,7 +600,9 @@ def test_the_best_of_each_committed_search_is_what_params_yaml_has():
         f"{path.parent.name}/{path.stem}": path
         for path in (REPOSITORY / "results/trials").glob("*/*.csv")
     }
-    assert files.keys() <= families.keys()
+    assert files.keys() <= families.keys(), (
+        "give these entries of params.yaml `trials`, or delete the files"
+    )
     for name, path in files.items():
         table = pd.read_csv(path)
         assert table["trial"].nunique() >= families[name].trials
