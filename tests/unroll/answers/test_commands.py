@@ -223,7 +223,7 @@ def test_an_answer_is_listed_and_compared(shop, tmp_path, capsys):
     compared = json.loads(printed(tmp_path, "compare", "moved", "same", "--json"))
     assert compared[0]["comparison"] == verdict
     facts = printed(folder, "show", "shop").splitlines()
-    assert "  files: [../shop.csv]" in facts
+    assert "  files: ../shop.csv" in facts
     assert "    lookback: 14" in facts
 
 
