@@ -199,7 +199,7 @@ class Project:
         from pipeline.data.dataset import shortened
         from pipeline.training.recipe import recipe
 
-        section = self.params.experiment(experiment)
+        section = self._experiment(experiment)
         options = {"model": dict(model or {}), "training": training, "seeds": seeds}
         chosen = recipe(
             own_name(experiment),
@@ -220,12 +220,7 @@ class Project:
         """
         from pipeline.training import run_folder
 
-        if self.workspace.root.name == DEMO and experiment not in self.params.runs:
-            raise UsageError(
-                f"{DEMO} holds few experiments, and {experiment} is not one of them; "
-                'take the repository, whose folder lies above: unroll.open(".")'
-            )
-        section = self.params.experiment(experiment)
+        section = self._experiment(experiment)
         folder = self.workspace.run(section.dataset, own_name(experiment))
         run = run_folder.load_for(folder, section.dataset, section.seeds)
         splits = [
@@ -272,6 +267,16 @@ class Project:
         return verdict_rule.compare(
             difference, float(others.mean()), self.params.dataset(dataset).floor
         )
+
+    def _experiment(self, name: str) -> Experiment:
+        """Return an experiment of params.yaml by its full name."""
+        config = self.params
+        if self.workspace.root.name == DEMO and name not in config.runs:
+            raise UsageError(
+                f"{DEMO} holds few experiments, and {name} is not one of them; "
+                'take the repository, whose folder lies above: unroll.open(".")'
+            )
+        return config.experiment(name)
 
     def _evaluation(self, dataset: str) -> "Evaluation":
         from pipeline.evaluation import schema

@@ -292,11 +292,9 @@ def corrected_rows(
     for split, (start, stop) in blocks.items():
         candidates = np.arange(start + windows.lookback, stop - ahead[-1])
         begins = candidates - windows.lookback
-        rows[split], known = whole_windows(
-            series, runs, candidates, begins, ahead, target, lost
+        rows[split] = whole_windows(
+            series, runs, candidates, begins, ahead, target, len(ahead), lost
         )
-        lost["windows lost to unknown targets"] += int((known < len(ahead)).sum())
-        rows[split] = rows[split][known == len(ahead)]
     return rows, dict(lost)
 
 
@@ -307,9 +305,10 @@ def whole_windows(
     begins: Array,
     ahead: Array,
     target: int,
+    least: int,
     lost: Counter[str],
-) -> tuple[Array, Array]:
-    """Return the rows of windows without a gap, and how many targets of each are known.
+) -> Array:
+    """Return the rows of windows without a gap, of whose targets enough are known.
 
     Args:
         series: the rows of the series.
@@ -318,10 +317,8 @@ def whole_windows(
         begins: (windows,) the row of each window's first input.
         ahead: (horizon,) rows from a window's row to each target.
         target: the column to forecast.
-        lost: description -> count; windows with a gap are added.
-
-    Returns:
-        (whole windows,) rows, and as many counts.
+        least: the fewest targets of a window that have to be known.
+        lost: description -> count; the windows that are left out are added.
     """
     # A window crosses no gap if both of its ends belong to the same run.
     whole = runs[begins] == runs[candidates + ahead[-1]]
@@ -330,7 +327,8 @@ def whole_windows(
     known = np.zeros(len(candidates), int)
     for steps in ahead:  # all at once would need horizon times the memory
         known += ~series.unknown[candidates + steps, target]
-    return candidates, known
+    lost["windows lost to unknown targets"] += int((known < least).sum())
+    return np.asarray(candidates[known >= least])
 
 
 def statistics(series: Series, columns: list[str], first: int) -> Statistics:

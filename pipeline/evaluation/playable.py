@@ -123,12 +123,16 @@ def networks(
     best = verdicts.strongest(evaluation, plain)
     if best and not files:
         files["network.json"] = best
-    # Document 003's node has three weights.
-    nodes = [
-        _short(_flat(arrays))
+    # Document 003's node has three weights. Those with other rates are left out.
+    of_three = [
+        runs[key]
         for key, entry in evaluation.experiments.items()
         if entry.recurrent and entry.parameters == 3
-        for arrays in _weights(folder, runs[key])
+    ]
+    nodes = [
+        _short(_flat(arrays))
+        for run in of_three[:1]
+        for arrays in _weights(folder, run)
     ]
     found = {}
     for file, name in files.items():

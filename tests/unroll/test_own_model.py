@@ -1,6 +1,7 @@
 """One file in unroll_extensions/models and one entry of params.yaml make a model that is
 trained, tuned, titled, compared and logged like ours."""
 
+import itertools
 import re
 import subprocess
 
@@ -67,16 +68,22 @@ MINE = """
 
 
 @pytest.fixture
-def workspace(tmp_path, monkeypatch):
-    """A built project with a model of its own."""
+def empty(tmp_path, monkeypatch):
+    """The workspace of a project; afterwards its modules are no longer found."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    workspace = Workspace(tmp_path)
+    yield Workspace(tmp_path)
+    named_modules.use(CODE)
+
+
+@pytest.fixture
+def workspace(empty):
+    """A built project with a model of its own."""
+    workspace = empty
     write_text(workspace.params, PARAMS)
     write_model(workspace, WORDS)
     for stage in ("source", "prepare", "train", "evaluate"):
         run(workspace, stage, "waves")
-    yield workspace
-    named_modules.use(CODE)
+    return workspace
 
 
 def write_model(workspace, words):
@@ -117,32 +124,25 @@ def test_a_model_of_ones_own_is_all_that_ours_are(workspace, capsys):
 
 
 def test_the_model_of_the_page_for_contributors_passes_our_checks_and_learns(
-    tmp_path, monkeypatch
+    empty,
 ):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     page = (REPOSITORY / "docs/CONTRIBUTING.md").read_text("utf-8")
     [module] = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    for command in (["check"], ["format", "--check"]):
+    folders = ("pipeline", "unroll_extensions")
+    for command, folder in itertools.product(("check", "format --check"), folders):
+        ruff = f"ruff {command} --quiet --stdin-filename {folder}/models/x.py -"
         subprocess.run(
-            [
-                "ruff",
-                *command,
-                "--quiet",
-                "--stdin-filename",
-                "pipeline/models/x.py",
-                "-",
-            ],
+            ruff.split(),
             input=module,
             text=True,
             cwd=REPOSITORY,
             check=True,
         )
-    workspace = Workspace(tmp_path)
+    workspace = empty
     own = PARAMS[PARAMS.index("    own:") :]
     write_text(workspace.params, PARAMS.replace(own, MINE))
     write_text(workspace.root / "unroll_extensions/models/mine.py", module)
     for stage in ("source", "prepare", "train", "evaluate"):
         run(workspace, stage, "waves")
-    named_modules.use(CODE)
     entry = schema.load(workspace.evaluation("waves")).experiments["own"]
     assert (entry.kind, entry.trials) == ("recurrent", 0)

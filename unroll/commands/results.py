@@ -298,15 +298,18 @@ def show(
     if folder is None:
         shown_by = f"`unroll compare {name.partition('/')[0]}` shows its models"
         refuse_answer(name, own_workspace(context), shown_by)
-        facts = description.show(Project(context.obj.root), name)
+        project = Project(context.obj.root)
+        facts = description.show(project, name)
+        meant = description.meanings(project.every, name)
     else:
         from unroll.answers.answering import facts_of
 
         facts = facts_of(folder)
+        meant = [{}, {}]
     if as_json:
         print_json(facts)
     else:
-        print("\n".join(description.lines(facts)))
+        print("\n".join(description.lines(facts, meant)))
 
 
 @app.command(rich_help_panel="Results")

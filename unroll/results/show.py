@@ -5,6 +5,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -223,12 +224,45 @@ def _built(path: Path, model: type[pydantic.BaseModel]) -> Any:
     return read_checked(path, model).model_dump(exclude_unset=True)
 
 
-def sections(config: Params, name: str) -> dict[str, Any]:
+def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
     """Return the sections of params.yaml with this name, as plain data with all
     defaults.
 
-    Options of a module in `unroll_extensions` are as in params.yaml: a command that
-    only shows runs no code of a repository.
+    Options of a module in `unroll_extensions` are as in params.yaml.
+
+    Raises:
+        UsageError: an option is wrong; the message lists the valid ones.
+    """
+    options = {part: own.keywords for part, own in _functions(config, name).items()}
+    facts: dict[str, dict[str, Any]] = {}
+    if name in config.sources:
+        source = config.sources[name]
+        own = options.get("source", source.options)
+        facts["source"] = {"name": name, "kind": source.kind, "options": own}
+    if name in config.datasets:
+        section = config.datasets[name]
+        facts["dataset"] = {
+            "name": name,
+            "source": section.source,
+            "preparation": section.preparation.model_dump()
+            | options.get("preparation", {}),
+            "experiments": list(config.experiments_of(name)),
+        }
+    if name in config.runs:
+        shown = {"name": name, **config.runs[name].model_dump()}
+        for part in ("model", "training"):
+            shown[part] |= options.get(part, {})
+        facts["experiment"] = shown
+    plain: dict[str, dict[str, Any]] = to_jsonable_python(facts)
+    return plain
+
+
+def _functions(config: Params, name: str) -> dict[str, partial[Any]]:
+    """Return the functions that a name in params.yaml stands for, with their options:
+    "source", "preparation", "model" and "training".
+
+    Those of a module in `unroll_extensions` are left out: a command that only shows runs
+    no code of a repository.
 
     Raises:
         UsageError: an option is wrong; the message lists the valid ones.
@@ -240,33 +274,18 @@ def sections(config: Params, name: str) -> dict[str, Any]:
     def ours(package: str, module: str, where: str) -> bool:
         return named_modules.is_ours(named_modules.full_name(package, module, where))
 
-    facts: dict[str, Any] = {}
-    said = dict[str, str]()
+    functions = {}
     if name in config.sources:
-        source = config.sources[name]
-        options = source.options
-        if ours(named_modules.SOURCES, source.kind, f"sources.{name}.kind"):
-            producer = config.producer(name)
-            options = producer.keywords
-            said |= words(producer.func)
-        facts["source"] = {"name": name, "kind": source.kind, "options": options}
+        kind = config.sources[name].kind
+        if ours(named_modules.SOURCES, kind, f"sources.{name}.kind"):
+            functions["source"] = config.producer(name)
     if name in config.datasets:
-        section = config.datasets[name]
-        preparation = section.preparation.model_dump()
+        preparation = config.datasets[name].preparation.name
         where = f"datasets.{name}.preparation.name"
-        if ours(named_modules.PREPARATIONS, section.preparation.name, where):
-            preparer = config.preparer(name)
-            preparation |= preparer.keywords
-            said |= words(preparer.func)
-        facts["dataset"] = {
-            "name": name,
-            "source": section.source,
-            "preparation": preparation,
-            "experiments": list(config.experiments_of(name)),
-        }
+        if ours(named_modules.PREPARATIONS, preparation, where):
+            functions["preparation"] = config.preparer(name)
     if name in config.runs:
         experiment = config.runs[name]
-        shown = {"name": name, **experiment.model_dump()}
         where = f"experiments.{name.replace('/', '.')}"
         family = ours(
             named_modules.MODELS, experiment.model.family, f"{where}.model.family"
@@ -274,45 +293,54 @@ def sections(config: Params, name: str) -> dict[str, Any]:
         method = experiment.training.method
         if ours(named_modules.METHODS, method, f"{where}.training.method") and family:
             trainer = recipe(params.own_name(name), experiment)
-            shown["model"] |= trainer.build.keywords
-            shown["training"] |= trainer.method.keywords
-            said |= words(trainer.build.func) | words(trainer.method.func)
-        facts["experiment"] = shown
-    facts["words"] = (words(params.Experiment), said)
-    plain: dict[str, Any] = to_jsonable_python(facts)
-    return plain
+            functions |= {"model": trainer.build, "training": trainer.method}
+    return functions
 
 
-def words(documented: Any) -> dict[str, str]:
+def meanings(config: Params, name: str) -> list[dict[str, str]]:
+    """Return what the options of a name in params.yaml mean, by their docstrings: those
+    of the experiment itself, and those of what it names.
+
+    Raises:
+        UsageError: an option is wrong; the message lists the valid ones.
+    """
+    inner = dict[str, str]()
+    for function in _functions(config, name).values():
+        inner |= _words(function.func)
+    return [_words(params.Experiment), inner]
+
+
+def _words(documented: Any) -> dict[str, str]:
     """Return option -> the first sentence about it in the docstring of a function or of
     a class, and in those of the classes of its options.
     """
-    said = dict[str, str]()
+    words = dict[str, str]()
     parameters = inspect.signature(documented).parameters.values()
     options = [each.annotation for each in parameters if each.kind is each.KEYWORD_ONLY]
     for each in (*options, documented):
         for names, text in OPTION.findall(inspect.getdoc(each) or ""):
             sentence = " ".join(text.split()).partition(". ")[0]
-            said |= dict.fromkeys(names.split(", "), sentence.removesuffix("."))
-    return said
+            words |= dict.fromkeys(names.split(", "), sentence.removesuffix("."))
+    return words
 
 
-def lines(facts: Mapping[str, Any]) -> list[str]:
-    """Return the facts as lines, each option with its words."""
-    shown = {kind: section for kind, section in facts.items() if kind != "words"}
-    for kind, section in shown.items():
+def lines(
+    facts: Mapping[str, Any], meant: Sequence[Mapping[str, str]] = ({}, {})
+) -> list[str]:
+    """Return the facts as lines, each option with what it means (`meanings`)."""
+    shown = dict(facts)
+    for kind, section in facts.items():
         if "built" in section and section["built"] is None:
             shown[kind] = section | {"built": "not on this machine"}
-    sections, options = facts.get("words", ({}, {}))
     explained = []
     is_option = True
     for line in plain_yaml.dumped(_shortened(shown)).splitlines():
         if line[:3].strip().isalpha():
             is_option = line.startswith("  ") and not line.startswith(MADE)
-        said = options if line.startswith("    ") else sections
+        words = meant[line.startswith("    ")]
         key = line.strip().partition(":")[0]
         explained += textwrap.wrap(
-            said.get(key, "") if is_option else "",
+            words.get(key, "") if is_option else "",
             WIDTH,
             initial_indent=f"{line:<{INDENT}}  # ",
             subsequent_indent=" " * INDENT + "  # ",

@@ -279,11 +279,9 @@ def chosen_rows(
             )
         candidates = np.arange(earliest, stop - ahead[-1])
         begins = np.maximum(candidates - windows.lookback, begin)
-        rows[split], known = windowing.whole_windows(
-            series, runs, candidates, begins, ahead, target, lost
+        rows[split] = windowing.whole_windows(
+            series, runs, candidates, begins, ahead, target, 1, lost
         )
-        lost["windows lost to unknown targets"] += int((known == 0).sum())
-        rows[split] = rows[split][known > 0]
     return rows, dict(lost)
 
 

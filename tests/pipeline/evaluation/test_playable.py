@@ -44,12 +44,16 @@ def of_imdb(evaluated, tmp_path):
             for name, array in WEIGHTS.items():
                 file[f"layers/{name}"] = np.float32(array + 1000 * seed)
 
-    def build(*, file="network.json", gradients=False, **options):
+    def build(*, file="network.json", gradients=False, nodes=(), **options):
         experiments = every.experiments_of("imdb")
         model = params.Model.model_validate(OPTIONS | options)
         experiments["rnn"] = experiments["rnn"].model_copy(update={"model": model})
         runs = {key: run_folder.load(evaluated.run("imdb", key)) for key in experiments}
         evaluation = schema.load(evaluated.evaluation("imdb"))
+        for key in nodes:
+            runs[key] = runs["rnn"]
+            entry = evaluation.experiments["rnn"].model_copy(update={"parameters": 3})
+            evaluation.experiments[key] = entry
         if gradients:
             runs["rnn"].predictions["gradients"] = np.ones((2, 5))
         return (
@@ -184,3 +188,8 @@ def test_networks_that_keep_their_gradients_are_all_played(of_imdb):
     assert of_imdb(gradients=True)[0] is None
     network = of_imdb(gradients=True, file="network_rnn.json")[0]
     assert network == of_imdb()[0]
+
+
+def test_the_nodes_are_those_of_the_first_experiment_with_three_weights(of_imdb):
+    network = of_imdb(nodes=["rnn", "node_slow"])[0]
+    assert len(network.nodes) == len(network.seeds) == 2, "one for each seed"

@@ -13,7 +13,7 @@ from stages.prepare import prepare
 from stages.source import source
 from unroll.project import Project
 from unroll.results import compare
-from unroll.results.show import lines, listing, show, show_list
+from unroll.results.show import lines, listing, meanings, show, show_list
 
 LINEAR = {
     "model": {"family": "baselines", "name": "linear"},
@@ -75,7 +75,10 @@ def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):
 
 
 def test_options_are_shown_with_their_words_within_80_columns(workspace):
-    text = lines(show(Project(workspace.root), "waves/linear"))
+    project = Project(workspace.root)
+    facts = show(project, "waves/linear")
+    assert [*facts] == ["experiment"], "programs get facts alone"
+    text = lines(facts, meanings(project.every, "waves/linear"))
     assert (
         "  seeds: 3, 1                 # the seeds to repeat the training with" in text
     )
