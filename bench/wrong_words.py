@@ -214,27 +214,26 @@ def _t(freedom: float | Floats, level: float) -> Floats:
     return np.asarray(special.stdtrit(freedom, (1 + level) / 2))
 
 
-CHEAP = ((16, 24), (8, 6), (4, 2), (1, 1))
-"""Rounds of a search of 24 trials that begins with a sixteenth of the epochs."""
-
 POOL = Plan(1, ((8, 72), (4, 24), (2, 8), (1, 5)), networks=5, seeds=3)
-SIXTEENTH = Plan(1, ((16, 96), (8, 32), (4, 11), (2, 6), (1, 5)), networks=5, seeds=3)
-LARGE = Plan(1, ((16, 216), (8, 72), (4, 24), (2, 8), (1, 5)), networks=5, seeds=3)
-FIVE = Plan(5, CHEAP, seeds=3)
-SIX = Plan(6, ((16, 16), (8, 4), (4, 2), (1, 1)), seeds=3)
-EIGHT = Plan(8, ((16, 14), (8, 4), (4, 2), (1, 1)), seeds=2)
+SHORT_POOL = Plan(1, ((16, 96), (8, 32), (4, 11), (2, 6), (1, 5)), networks=5, seeds=3)
+LARGE_POOL = Plan(1, ((16, 216), (8, 72), (4, 24), (2, 8), (1, 5)), networks=5, seeds=3)
+SIXTEENTH = Plan(5, ((16, 24), (8, 6), (4, 2), (1, 1)), seeds=3)
+QUARTER = Plan(5, ((4, 12), (1, 4)), seeds=3)
+WHOLE = Plan(5, ((1, 8),), seeds=3)
+MORE_TRIALS = Plan(5, ((1, 12),), seeds=3)
+MORE_SEARCHES = Plan(7, ((1, 5),), seeds=2)
 
 NOW = Rule(
     "3 searches of 24, as today", TODAY, mean_of_networks, partial(by_welch, most=3)
 )
 """The rule of today."""
 
-CHOSEN = Rule("5 searches of 24 (1/16), t by parts", FIVE, mean_of_networks, by_parts)
+CHOSEN = Rule("5 searches of 8 in full, t by parts", WHOLE, mean_of_networks, by_parts)
 """The rule that was chosen by the tables."""
 
 BY_GAPS = Rule("pool of 72, 5 networks by gaps", POOL, mean_by_gaps, by_parts)
-OF_POOL = Rule("pool of 96 (1/16), 5 networks", SIXTEENTH, mean_of_networks, by_parts)
-BY_WELCH = Rule("5 searches of 24 (1/16), Welch", FIVE, mean_of_networks, by_welch)
+OF_POOL = Rule("pool of 96 (1/16), 5 networks", SHORT_POOL, mean_of_networks, by_parts)
+BY_WELCH = Rule("5 searches of 8 in full, Welch", WHOLE, mean_of_networks, by_welch)
 
 RULES = [
     NOW,
@@ -252,26 +251,32 @@ RULES = [
     BY_GAPS,
     Rule("pool of 72, 5 networks", POOL, mean_of_networks, by_parts),
     OF_POOL,
-    Rule("pool of 96 (1/16), 5 by gaps", SIXTEENTH, mean_by_gaps, by_parts),
+    Rule("pool of 96 (1/16), 5 by gaps", SHORT_POOL, mean_by_gaps, by_parts),
     Rule(
         "pool of 216 (1/16), its best, t(2)",
-        LARGE,
+        LARGE_POOL,
         partial(best_of_pool, freedom=2),
         by_parts,
     ),
-    Rule("pool of 216 (1/16), 5 networks", LARGE, mean_of_networks, by_parts),
-    Rule("pool of 216 (1/16), 5 by gaps", LARGE, mean_by_gaps, by_parts),
+    Rule("pool of 216 (1/16), 5 networks", LARGE_POOL, mean_of_networks, by_parts),
+    Rule("pool of 216 (1/16), 5 by gaps", LARGE_POOL, mean_by_gaps, by_parts),
+    Rule("5 searches of 24 (1/16), t by parts", SIXTEENTH, mean_of_networks, by_parts),
+    Rule("5 searches of 12 (1/4), t by parts", QUARTER, mean_of_networks, by_parts),
     Rule(
-        "5 searches of 24 (1/16), as today",
-        FIVE,
+        "5 searches of 8 in full, as today",
+        WHOLE,
         mean_of_networks,
         partial(by_welch, most=3),
     ),
     BY_WELCH,
     CHOSEN,
-    Rule("the same, rows of means", FIVE, mean_of_networks, by_parts, mean_rows=True),
-    Rule("6 searches of 16 (1/16), t by parts", SIX, mean_of_networks, by_parts),
-    Rule("8 searches of 14 (1/16), t by parts", EIGHT, mean_of_networks, by_parts),
+    Rule("the same, rows of means", WHOLE, mean_of_networks, by_parts, mean_rows=True),
+    Rule(
+        "5 searches of 12 in full, t by parts", MORE_TRIALS, mean_of_networks, by_parts
+    ),
+    Rule(
+        "7 searches of 5 in full, t by parts", MORE_SEARCHES, mean_of_networks, by_parts
+    ),
 ]
 """All rules that are compared."""
 

@@ -340,7 +340,7 @@ def change_sentence(dataset: Evaluated, opponent: str | None) -> str:
         )
     draws = "seeds, with its 95 % interval"
     if dataset.searches:
-        draws += ", or over searches where there are several, with its 97 % interval"
+        draws += ", or over searches where there are several, with its 96 % interval"
     return f"{against}. It is a geometric mean over {draws}."
 
 

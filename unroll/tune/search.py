@@ -1,10 +1,8 @@
-"""A search by successive halving: which trainings come next, and which one is the best.
+"""A random search: which trainings come next, and which one is the best.
 
 All options are drawn before the first training, so the order in which trainings end
-does not matter. A first round trains all trials with a sixteenth of the epochs. Each
-further round trains the best quarter with more epochs. The best trial then
-trains on with doubled epochs, as long as this helps. (Jamieson and Talwalkar 2016,
-"Non-stochastic best arm identification and hyperparameter optimization", AISTATS.)
+does not matter. All trials train with all epochs, and patience ends most of them
+earlier. The best trial then trains on with doubled epochs, as long as this helps.
 """
 
 import hashlib
@@ -20,7 +18,6 @@ import optuna
 from optuna.samplers import RandomSampler
 
 from pipeline.config.params import Experiment, own_name
-from pipeline.data.examples import ceil_div
 from pipeline.errors import UnrollError
 from pipeline.evaluation.verdict_rule import band_above_floor
 from pipeline.files import read_checked, remove
@@ -39,17 +36,11 @@ from unroll.tune.space import (
     with_values,
 )
 
-CHANGED = 0.5
+CHANGED = 0.3
 """The probability that a trial draws an option, and does not keep the entry's own."""
 
 LATE = 0.9
 """The fraction of the epochs after which a best epoch is late: more epochs might help."""
-
-ROUNDS = (16, 8, 4, 1)
-"""The parts of the epochs in each round: a sixteenth, an eighth, a quarter and all."""
-
-KEPT = 4
-"""A round keeps one of so many trials."""
 
 LONGEST = 16
 """The most epochs, as a multiple of the experiment's own."""
@@ -99,10 +90,9 @@ class Search:
     """A search for the options of an experiment.
 
     The first trial is the experiment as it is, so a search of an entry that only says
-    what it is `like` tries the template's options. Without `trials` it is trained to the
-    end in any case. In all other trials about half of the options are drawn, and so in all
-    of a search that repeats another one: searches that share a trial would scatter too
-    little.
+    what it is `like` tries the template's options. In all other trials some of the
+    options are drawn, and so in all of a search that repeats another one: searches that
+    share a trial would scatter too little.
 
     Attributes:
         workspace: the workspace of the prepared data set.
@@ -224,39 +214,20 @@ class Search:
 
         If nothing has to be trained, the search has ended.
         """
-        attempts: list[Attempt] = []
-        numbers = [*range(1, self.trials + 1)]
-        for epochs, count in self._rounds().items():
-            chosen = numbers[:count]
-            if epochs == self.epochs and not self.experiment.trials:
-                chosen = [*dict.fromkeys([*chosen, 1])]
-            ended, missing = self._known(
-                [self._training(number, epochs) for number in chosen]
-            )
-            if missing:
-                return attempts + ended, missing
-            attempts += ended
-            ranked = sorted(ended, key=self.error)
-            numbers = [
-                each.training.trial for each in ranked if each.outcome.value is not None
+        attempts, missing = self._known(
+            [
+                self._training(number, self.epochs)
+                for number in range(1, self.trials + 1)
             ]
+        )
+        if missing:
+            return attempts, missing
         return self._longer(attempts)
 
-    def _rounds(self) -> dict[int, int]:
-        """Return the rounds: epochs, 0 for a model without epochs -> how many of the
-        best trials are trained.
-        """
-        rounds: dict[int, int] = {}
-        for number, part in enumerate(ROUNDS):
-            # A few epochs cannot be halved four times.
-            epochs = max(self.epochs // part, min(self.epochs, 1))
-            rounds.setdefault(epochs, ceil_div(self.trials, KEPT**number))
-        return rounds
-
     def _longer(self, attempts: list[Attempt]) -> tuple[list[Attempt], list[Training]]:
-        """Return `progress` after the rounds: the best trial trains on."""
-        best = min(attempts, key=self.error).training.trial
-        of_best = [each for each in attempts if each.training.trial == best]
+        """Return `progress` after all trials: the best one trains on."""
+        of_best = [min(attempts, key=self.error)]
+        best = of_best[0].training.trial
         longer: list[Attempt] = []
         while self.may_gain(of_best):
             epochs = 2 * (of_best[-1].training.epochs or 0)
