@@ -58,7 +58,7 @@ class CompletedSeries(Series):
 
 def fill(
     series: Series, freq: int, limit: int, repeat: int | None = None
-) -> tuple[CompletedSeries, dict[str, int]]:
+) -> CompletedSeries:
     """Insert the missing rows of gaps of up to `limit` rows, with the last good values.
 
     If a value is missing for longer, the rows after the limit are `late`, and no window
@@ -71,9 +71,6 @@ def fill(
         limit: the longest gap in rows.
         repeat: rows of a cycle. Beyond `limit` a missing value then takes the value one
             cycle earlier, for up to `CYCLES` cycles.
-
-    Returns:
-        A new series, and description -> count of what was filled.
     """
     longest = max(limit, CYCLES * repeat) if repeat else limit
     steps = np.diff(series.timestamps).astype(np.int64)
@@ -96,12 +93,7 @@ def fill(
     start = int(np.searchsorted(before, series.start))
     passed = (after * freq * 1000).astype("timedelta64[ms]")
     moments = series.timestamps[before] + passed
-    counts = {
-        "rows put in": int((after > 0).sum()),
-        "values filled": int((unknown & ~late[:, None])[start:].sum()),
-        "rows missing for longer": int(late[start:].sum()),
-    }
-    return CompletedSeries(moments, values, unknown, start, late), counts
+    return CompletedSeries(moments, values, unknown, start, late)
 
 
 @dataclass(frozen=True)
@@ -113,15 +105,11 @@ class Measured:
         series: the rows.
         columns: the names of the columns.
         regular: how regular the file's timestamps are.
-        missed: the number of cells without a value.
-        lost: description -> count of what was filled.
     """
 
     series: CompletedSeries
     columns: list[str]
     regular: Regularity
-    missed: int
-    lost: dict[str, int]
 
     def target(self, column: int) -> Array:
         """Return the measured values of a column (rows,), NaN where they are missing."""
@@ -212,13 +200,11 @@ def rows_of(
             if no forecast is made.
     """
     regular = regularity(table.timestamps, cleaning.spacing)
-    lost = dict[str, int]()
     cleaned = windowing.clean(table.timestamps, table.values, cleaning.sentinel)
     series = CompletedSeries(**vars(cleaned))
     columns = table.columns
-    missed = int(series.unknown.sum())
     if cleaning.fill is not None:
-        series, lost = fill(series, regular.freq, cleaning.fill, cleaning.repeat)
+        series = fill(series, regular.freq, cleaning.fill, cleaning.repeat)
         columns = [*columns, "filled"]
         series = series.with_column(np.asarray(series.unknown.any(axis=1)))
     # A row holds the value of a future column at the time of the window's last target.
@@ -235,18 +221,12 @@ def rows_of(
         columns = [*columns, "holiday"]
         begins, ends = periods_of(moments, cleaning, regular.freq)
         series = series.with_column(holidays_of(windows.holidays, begins, ends))
-    return Measured(series, columns, regular, missed, lost)
+    return Measured(series, columns, regular)
 
 
 def chosen_rows(
-    series: Series,
-    first: int,
-    second: int,
-    windows: SeriesWindows,
-    *,
-    freq: int,
-    target: int,
-) -> tuple[Rows, dict[str, int]]:
+    series: Series, border: int, windows: SeriesWindows, *, freq: int, target: int
+) -> Rows:
     """Return the rows whose targets lie in one block, with no gap in their window.
 
     A window counts if one of its targets was measured. It may begin in the block
@@ -255,22 +235,17 @@ def chosen_rows(
 
     Args:
         series: the rows.
-        first: the first row after the train block.
-        second: the first row of the test block.
+        border: the first row of the block "test", behind the block "train".
         windows: how windows are cut.
         freq: seconds from one row to the next.
         target: the column to forecast.
-
-    Returns:
-        The rows of "train" and "test", and description -> count of lost windows.
     """
     ahead = windows.ahead - windows.step
     runs = series.runs(freq)
-    blocks = {"train": (series.start, first), "test": (second, len(series.values))}
+    blocks = {"train": (series.start, border), "test": (border, len(series.values))}
     # Rows before those of a series that has just begun hold no gap.
     begin = series.start if windows.begun else 0
     rows: Rows = {}
-    lost = Counter[str]()
     for split, (start, stop) in blocks.items():
         earliest = max(series.start + windows.lookback, start - ahead[0])
         if windows.begun:
@@ -280,9 +255,9 @@ def chosen_rows(
         candidates = np.arange(earliest, stop - ahead[-1])
         begins = np.maximum(candidates - windows.lookback, begin)
         rows[split] = windowing.whole_windows(
-            series, runs, candidates, begins, ahead, target, 1, lost
+            series, runs, candidates, begins, ahead, target, 1, Counter()
         )
-    return rows, dict(lost)
+    return rows
 
 
 def inputs_of(series: Series, fitted: Preprocessing, train: Statistics) -> Array:

@@ -208,8 +208,8 @@ class History:
         rows = self.measured.series
         count = len(rows.values)
         first = question.windows.model_copy(update={"horizon": 1})
-        chosen, _ = measured_rows.chosen_rows(
-            rows, count, count, first, freq=question.spacing, target=self.target
+        chosen = measured_rows.chosen_rows(
+            rows, count, first, freq=question.spacing, target=self.target
         )
         # `Windows` counts from the row after the last step
         origins = chosen["train"] - question.windows.step
@@ -340,7 +340,7 @@ def histories(
         )
         limit = _fill_of_gapless(question)
         if limit:
-            filled, _ = measured_rows.fill(measured.series, question.spacing, limit)
+            filled = measured_rows.fill(measured.series, question.spacing, limit)
             measured = replace(measured, series=filled)
         with np.errstate(over="ignore"):
             inputs = measured_rows.inputs_of(

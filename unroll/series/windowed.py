@@ -1,6 +1,6 @@
 """The series of a file cut into windows: a data set at the timestamps of all series."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,9 +77,7 @@ def cut(
         [rows.target(column) for rows in measured_by_series.values()]
     )
     chosen = defaultdict[str, list[Array]](list)
-    lost = Counter[str]()
     for number, own in enumerate(cuts.values()):
-        lost.update(own.lost)
         for split, rows in own.rows.items():
             chosen[split].append(rows + number * count)
     # A single series is not copied.
@@ -114,7 +112,6 @@ def cut(
         series_id=np.repeat(np.arange(len(cuts)), count),
         truth=truth,
         fitted=fitted,
-        facts=dict(lost),
     )
 
 
@@ -125,12 +122,10 @@ class _Cut:
     Attributes:
         statistics: the statistics of its train rows.
         rows: split -> the rows of its examples, counted in the series.
-        lost: description -> count of filled and lost rows.
     """
 
     statistics: Statistics
     rows: Rows
-    lost: dict[str, int]
 
 
 def _cuts(
@@ -185,8 +180,8 @@ def _cut_one(
     statistics = windowing.statistics(measured.series, measured.columns, last)
     if not windows.begun:
         windowing.require_a_change(statistics, measured.columns, column, last)
-    rows, lost = measured_rows.chosen_rows(
-        measured.series, border, border, windows, freq=freq, target=column
+    rows = measured_rows.chosen_rows(
+        measured.series, border, windows, freq=freq, target=column
     )
     # A series that has just begun is forecast, though it may have no window yet.
     if not windows.begun or not np.isfinite(measured.target(column)[border:]).any():
@@ -199,7 +194,7 @@ def _cut_one(
             measured.regular,
             earlier=windows.lookback,
         )
-    return _Cut(statistics, rows, measured.lost | lost)
+    return _Cut(statistics, rows)
 
 
 def _has_just_begun(
