@@ -277,7 +277,7 @@ def tune(
     trials: Annotated[
         int | None,
         typer.Option(
-            min=1, max=100_000, help="By default the number in params.yaml, or 30."
+            min=1, max=100_000, help="By default the number in params.yaml, or 8."
         ),
     ] = None,
     over: Annotated[

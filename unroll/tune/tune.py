@@ -30,7 +30,7 @@ from stages.train import performed
 from unroll.tune.search import NOT_CONVERGED, Attempt, Search, Training
 from unroll.tune.space import current_values, describe, space, with_values
 
-USUAL = 30
+USUAL = 8
 """Trials of an experiment without `trials` in params.yaml."""
 
 
