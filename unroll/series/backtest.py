@@ -207,10 +207,12 @@ def usual_changes(dataset: Dataset, plan: Plan) -> Array:
     lasts = begins + np.bincount(ids)[ids[every.rows]] - every.outputs
     ends = np.maximum(every.rows, begins + plan.cycle + FEWEST_CHANGES)
     target = every.series[:, every.target]
-    changes = []
-    for begin, end in zip(begins, np.minimum(ends, lasts), strict=True):
-        changes.append(usual_change(target[begin:end], plan.cycle))
-    return np.array(changes)
+    return np.array(
+        [
+            usual_change(target[begin:end], plan.cycle)
+            for begin, end in zip(begins, np.minimum(ends, lasts), strict=True)
+        ]
+    )
 
 
 def _candidates(numbers: Array) -> tuple[Array, float]:
@@ -233,13 +235,8 @@ def windows(dataset: Dataset) -> Windows:
     """Return the windows of all splits.
 
     With step 1 they include the windows between two splits, whose targets lie in both.
-
-    Raises:
-        UnrollError: the data set is not a series.
     """
     splits = [split for split in dataset.splits.values() if isinstance(split, Windows)]
-    if not splits:
-        raise UnrollError(f"{dataset.name} is no series")
     rows = np.concatenate([split.rows for split in splits])
     if (np.diff(rows) <= 0).any():
         rows = np.unique(rows)
@@ -289,9 +286,7 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
     """
     count = origins.outputs
     ahead = origins.rows[:, None] + origins.ahead  # (origins, steps)
-    ids = np.zeros(len(origins), int)
-    if dataset.series_id is not None:
-        ids = dataset.series_id[origins.rows]
+    ids = np.asarray(dataset.series_id)[origins.rows]
     mean, std, lowest = _of_series(dataset, ids)
     over = _over(dataset)[origins.rows - origins.step, None]
     names = np.array([name or dataset.name for name in scales(dataset)], object)
@@ -299,15 +294,12 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
     by_origin = np.reshape(forecasts, (len(origins), -1)).astype(np.float64)
     values = np.broadcast_to(by_origin, (len(origins), count))
     values = np.where(over, 0.0, np.maximum(values * std + mean, lowest))
-    truth = origins.series[ahead, origins.target] * std + mean
-    if dataset.truth is not None:
-        truth = dataset.truth[ahead]
     return pd.DataFrame(
         {
             "unique_id": np.repeat(names[ids], count),
             "ds": moments[ahead].ravel(),
             "cutoff": np.repeat(moments[origins.rows - origins.step], count),
-            "y": truth.ravel(),
+            "y": np.asarray(dataset.truth)[ahead].ravel(),
             "y_hat": values.ravel(),
         }
     )
@@ -315,11 +307,10 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
 
 def _over(dataset: Dataset) -> Array:
     """Return whether a series has ended by each row (rows,), so that 0 is forecast."""
-    stamps = np.asarray(dataset.stamps)
-    found = np.zeros(len(stamps), bool)
-    ids = dataset.series_id
+    ids = np.asarray(dataset.series_id)
+    found = np.zeros(len(ids), bool)
     for number, question in enumerate(questions(dataset).values()):
-        if ids is not None and question.lowest == 0:
+        if question.lowest == 0:
             own = slice(*np.searchsorted(ids, [number, number + 1]))
             found[own] = ended(np.asarray(dataset.truth)[own], question.row)
     return found

@@ -206,9 +206,7 @@ def _require_no_gap(name: str, dataset: Dataset) -> None:
     numbers = row_calendar.numbered(
         np.asarray(dataset.stamps), fitted.cleaning, fitted.csv.time_zone
     )
-    spacing = np.diff(numbers)
-    if dataset.series_id is not None:
-        spacing = spacing[np.diff(dataset.series_id) == 0]
+    spacing = np.diff(numbers)[np.diff(np.asarray(dataset.series_id)) == 0]
     if (spacing != spacing[:1]).any():
         raise UnrollError(
             f"{name}: the option `history` is for series without gaps; leave the option "

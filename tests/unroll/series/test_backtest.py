@@ -51,9 +51,9 @@ def data(rows=400):
         scale=Scale(mean=3.0, std=2.0),
         period=24,
         stamps=np.datetime64("2024-01-01T00:00:00") + time.astype("timedelta64[h]"),
+        series_id=np.zeros(rows, int),
         truth=3 + 2.0 * series[:, 0],
         fitted=fitted,
-        facts={"horizon in hours": 12},
     )
 
 
