@@ -88,10 +88,11 @@ def _weeks_picture(answer: Answer, path: Path) -> dict[str, str]:
     from unroll.series import plot
 
     board = answer.board
-    sides = {}
-    for name in (board.network, board.opponent):
-        if name is not None:
-            sides[name] = title(board, answer.findings.titles, name)
+    sides = {
+        name: title(board, answer.findings.titles, name)
+        for name in (board.network, board.opponent)
+        if name is not None
+    }
     errors = mae_by_block(answer.forecasts, board)
     plot.by_week(path, errors, sides, unit=board.unit)
     caption = f"The picture has the error of both, in the {errors.index.name} that compare them."

@@ -103,8 +103,7 @@ def candidates(
     if prepared.whole:
         return _of_wholes(prepared, proposal, plan, networks=networks)
     forecasts = len(prepared.names) * plan.origins
-    models = of_windows(profile, proposal, forecasts, networks=networks)
-    return models, []
+    return of_windows(profile, proposal, forecasts, networks=networks), []
 
 
 def of_windows(

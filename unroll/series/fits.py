@@ -219,14 +219,12 @@ def trim(kept: Path, most: int) -> None:
     bytes.
     """
     size = 0
-    for folder in sorted(kept.iterdir(), key=_modified, reverse=True):
+    for folder in sorted(
+        kept.iterdir(), key=lambda path: path.lstat().st_mtime, reverse=True
+    ):
         size += sum(file.lstat().st_size for file in folder.rglob("*"))
         if size > most:
             remove(folder)
-
-
-def _modified(path: Path) -> float:
-    return path.lstat().st_mtime
 
 
 def _digest(plain: Any) -> str:
@@ -449,11 +447,10 @@ def refit_one(
         point="final",
     )
     write_json(folder / "member.json", member.model_dump())
-    horizon = fold.test.outputs
     ahead = [
         np.broadcast_to(
             replicate.predictions["final_test"].reshape(len(fold.test), -1),
-            (len(fold.test), horizon),
+            (len(fold.test), fold.test.outputs),
         )
         for replicate in trained.replicates
     ]

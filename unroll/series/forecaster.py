@@ -551,7 +551,7 @@ class Forecaster:
         Models of whole series see no plan.
         """
         plans = [] if self.spec.whole else plans
-        form = replace(read, form=self.spec.form)
+        form = replace(read, form=self.question.csv)
         questions = self.spec.questions
         ids = read.cells.get(self.question.csv.series_id)
         if ids is not None:
@@ -594,8 +594,9 @@ class Forecaster:
             [name, *others] = left_out
             text = f"{name} is left out: {left_out[name]}"
             if others:
-                count = len(left_out)
-                text = f"{count:,} series are left out: {some_reasons(left_out)}"
+                text = (
+                    f"{len(left_out):,} series are left out: {some_reasons(left_out)}"
+                )
             warnings.warn(
                 OutsideRangeWarning(text, "" if others else name), stacklevel=3
             )
@@ -693,9 +694,13 @@ def quantiles_of(
     Raises:
         UsageError: a level or a share is wrong.
     """
-    require_levels(levels)
+    if not isinstance(levels, list | tuple | np.ndarray):
+        raise UsageError(
+            f"levels must be numbers such as (0.5, 0.9). Received: {levels!r}"
+        )
     found = {}
     for level in levels:
+        require_level(level)
         found[f"lo-{100 * level:g}"] = (1 - level) / 2
         found[f"hi-{100 * level:g}"] = (1 + level) / 2
     for share in orders:
@@ -822,16 +827,6 @@ def _loaded(trained: Recipe, member: Member, path: Path) -> Predict:
     except Exception as error:  # noqa: BLE001
         raise damaged(path.with_name(f"{path.name}.npz"), error, seal.CURE) from None
     return predict
-
-
-def require_levels(levels: object) -> None:
-    """Raise UsageError unless `levels` are several levels (`require_level`)."""
-    if not isinstance(levels, list | tuple | np.ndarray):
-        raise UsageError(
-            f"levels must be numbers such as (0.5, 0.9). Received: {levels!r}"
-        )
-    for level in levels:
-        require_level(level)
 
 
 def require_level(level: float) -> None:

@@ -79,8 +79,7 @@ MOST_SERIES = 100
 
 def factor(deviations: Mapping[str, float], *, whole: bool = False) -> float:
     """Return what turns an error in `deviations` into `Board.unit`."""
-    several = len(deviations) > 1
-    return 1.0 if several or whole else next(iter(deviations.values()))
+    return 1.0 if whole or len(deviations) > 1 else next(iter(deviations.values()))
 
 
 def in_months(days: float) -> str:
@@ -244,8 +243,7 @@ class Board(Strict):
         """Raise ValueError unless all models of the comparison have scores."""
         fitted = [side for side in (self.network, self.rival) if side is not None]
         named = [self.opponent, self.champion, *self.members, *fitted]
-        named += filter(None, [self.naive])
-        named += self.naives
+        named += [*filter(None, [self.naive]), *self.naives]
         unknown = [name for name in named if name not in self.models]
         if unknown:
             raise ValueError(f"models must have {unknown[0]!r:.80}")
@@ -316,8 +314,9 @@ def board(
         UnrollError: nothing was measured in one half of the cutoffs, or all models are
             recurrent.
     """
-    by_value = ["unique_id", "ds", "cutoff", "model"]
-    values = table.groupby(by_value, sort=False, as_index=False)
+    values = table.groupby(
+        ["unique_id", "ds", "cutoff", "model"], sort=False, as_index=False
+    )
     forecasts = values[["y", "y_hat"]].mean()
     deviations = {
         name or dataset.name: scale.std for name, scale in scales(dataset).items()
@@ -531,10 +530,11 @@ def _members(
             name for name in candidates if name in seeing or errors[name] < least
         ]
     if any(options[name].get("history") for name in candidates):
-        members = []
-        for name, option in options.items():
-            if option.get("history") or option.get("base") == "cycle":
-                members.append(name)
+        members = [
+            name
+            for name, option in options.items()
+            if option.get("history") or option.get("base") == "cycle"
+        ]
     else:
         best: dict[str, str] = {}
         for name in sorted(candidates, key=errors.__getitem__):

@@ -236,8 +236,10 @@ class Arguments(Options):
 
 def explained(model: type[Options]) -> str:
     """Return a line for each option of a model, as in a docstring."""
-    fields = model.model_fields.items()
-    return "\n".join(f"        {name}: {field.description}" for name, field in fields)
+    return "\n".join(
+        f"        {name}: {field.description}"
+        for name, field in model.model_fields.items()
+    )
 
 
 Function = TypeVar("Function", bound=Callable[..., Any])

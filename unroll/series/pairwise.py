@@ -161,8 +161,7 @@ def compare(
     of_other = _losses(others)
     blocks = losses.shape[1]
     rows = intervals.rows(losses, of_other, np.arange(blocks))
-    mean = math.log(losses.mean()) - math.log(of_other.mean())
-    mean /= power
+    mean = (math.log(losses.mean()) - math.log(of_other.mean())) / power
     rows = rows._replace(variance=rows.variance / power**2)
     difference = Difference(
         mean, log=True, rows=rows, seeds=seeds, other_seeds=other_seeds

@@ -480,10 +480,8 @@ def _effective_origins(measured: Array, delay: Array) -> Array:
     """
     series, origins, steps = measured.shape
     weights = measured * DECAY ** np.arange(origins, 0, -1)[:, None]
-    total = np.zeros((series, origins + 1, steps))
-    total[:, 1:] = np.cumsum(weights, axis=1)
-    squares = np.zeros((series, origins + 1, steps))
-    squares[:, 1:] = np.cumsum(weights**2, axis=1)
+    total = np.pad(np.cumsum(weights, axis=1), ((0, 0), (1, 0), (0, 0)))
+    squares = np.pad(np.cumsum(weights**2, axis=1), ((0, 0), (1, 0), (0, 0)))
     # At origin o the errors of origins 0 to o - delay are known.
     known = np.maximum(np.arange(origins + 1)[:, None] - delay + 1, 0)
     places = np.broadcast_to(known, (series, origins + 1, steps))

@@ -222,8 +222,7 @@ class History:
         observed = later == question.ahead * question.row
         observed &= ~rows.unknown[targets, self.target]
         values = np.where(observed, self.inputs[targets, self.target], np.nan)
-        inputs = self.behind(origins, timesteps)
-        return Since(inputs, values, rows.timestamps[origins])
+        return Since(self.behind(origins, timesteps), values, rows.timestamps[origins])
 
 
 def ended(values: Array, row: np.timedelta64) -> Array:
@@ -298,11 +297,7 @@ def histories(
         UnknownAheadError: a value that must be known beforehand is not.
     """
     question = next(iter(questions.values()))
-    strict = _only(question, files)
-    missing = [*(question.csv.missing or ()), ""]  # an empty cell is no mistake
-    table = table_of(
-        replace(strict, form=strict.form.model_copy(update={"missing": missing}))
-    )
+    table = table_of(_only(question, files))
     last = None
     if not question.keep_last:
         table, last = only_over(table, question.csv)
@@ -431,8 +426,7 @@ def latest(
     _require_whole(history, first)
     first = max(first, int(history.starts(np.array([last]))[0]))
     inputs = history.behind(np.array([last]), timesteps)[0]
-    seen = inputs[-question.timesteps :]
-    finite = np.isfinite(seen).all(axis=0)
+    finite = np.isfinite(inputs[-question.timesteps :]).all(axis=0)
     if not finite.all():
         column = question.fitted.columns[finite.argmin()]
         raise UnrollError(
@@ -610,7 +604,9 @@ def _planned(question: SeriesQuestion, plan: FileRows) -> Any:
 
 
 def _only(question: SeriesQuestion, file: FileRows) -> FileRows:
-    """Return the rows without the columns that the model was not trained on."""
+    """Return the rows without the columns that the model was not trained on; an empty
+    cell is no mistake.
+    """
     form = question.csv
     header = list(file.cells.columns)
     needed = [*form.stamp, *question.numbers, *form.words]
@@ -626,7 +622,10 @@ def _only(question: SeriesQuestion, file: FileRows) -> FileRows:
     return replace(
         file,
         form=file.form.model_copy(
-            update={"drop": [name for name in header if name not in needed]}
+            update={
+                "drop": [name for name in header if name not in needed],
+                "missing": [*(form.missing or ()), ""],
+            }
         ),
     )
 

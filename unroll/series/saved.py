@@ -347,8 +347,9 @@ class Answer:
         if of_series is None:
             return typed(table, self.findings.integers)
         columns = quantiles_of(levels, orders)
-        past = self.past(model)
-        return hierarchy.sums(table, past, of_series, columns, self.forecaster.delay)
+        return hierarchy.sums(
+            table, self.past(model), of_series, columns, self.forecaster.delay
+        )
 
     def why(
         self,

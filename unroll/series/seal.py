@@ -7,7 +7,6 @@ afterwards is checked by schemas, too (docs/decisions/faults.md).
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +49,7 @@ def write(folder: Path, *left_out: str) -> None:
     """Write the hashes of the files in a folder, except hidden files and `left_out`."""
     files = {
         path: sha256(folder / path)
-        for path in sorted(_plain_files(folder))
+        for path in sorted(require_plain(folder))
         if not path.startswith(".") and path not in {FILE, *left_out}
     }
     write_json(folder / FILE, Seal(files=files).model_dump())
@@ -67,7 +66,7 @@ def check(folder: Path, *needed: str) -> None:
         UnrollError: the folder holds a link or anything else that is no plain file, or
             a file is missing, damaged or too large.
     """
-    found = [*_plain_files(folder)]
+    found = require_plain(folder)
     if FILE not in found:
         raise UnrollError(
             f"{folder / FILE} is missing: an older version of Unroll wrote this "
@@ -95,18 +94,17 @@ def names(folder: Path) -> set[str]:
     return {FILE, *(path.partition("/")[0] for path in sealed)}
 
 
-def require_plain(folder: Path) -> None:
-    """Raise UnrollError unless a folder holds plain files and folders alone."""
-    for _ in _plain_files(folder):
-        pass
-
-
-def _plain_files(folder: Path) -> Iterator[str]:
-    """Yield the paths of all files in a folder, relative to it, with "/".
+def require_plain(folder: Path) -> list[str]:
+    """Return the paths of all files in a folder, relative to it, with "/".
 
     No link is followed: it could lead to any file of the reader, or to a device that
     never ends.
+
+    Raises:
+        UnrollError: the folder holds something else than plain files and folders, or
+            too much.
     """
+    paths = list[str]()
     size = 0
     for root, folders, files in os.walk(folder):
         for name in [*folders, *files]:
@@ -128,5 +126,5 @@ def _plain_files(folder: Path) -> Iterator[str]:
                     f"{path} makes the answer larger than what is read: {most:,} bytes "
                     f"of such a file, {MOST_OF_ALL:,} of all; answer the series anew"
                 )
-        for name in files:
-            yield Path(root, name).relative_to(folder).as_posix()
+        paths += [Path(root, name).relative_to(folder).as_posix() for name in files]
+    return paths

@@ -88,13 +88,7 @@ class SeriesQuestion:
     @property
     def scale(self) -> Scale:
         """The scale of the target."""
-        column = self.fitted.columns.index(self.csv.target)
-        return Scale(
-            mean=self.statistics.mean[column],
-            std=self.statistics.std[column],
-            unit=self.windows.unit,
-            quantity=self.windows.quantity,
-        )
+        return self.fitted.scale(self.series)
 
     @property
     def lowest(self) -> float:
@@ -312,19 +306,19 @@ class ForecasterSpec(Strict):
 
     def _require_columns(self) -> None:
         columns = self.fitted.columns
-        target = self.fitted.csv.target
+        csv = self.fitted.csv
         alone = [*self.fitted.series] == [ALONE]
-        if not self.fitted.series or alone != (self.form.series_id is None):
+        if not self.fitted.series or alone != (csv.series_id is None):
             raise ValueError(
                 "fitted.series must have a series, named as csv.series_id names it, or "
                 f"{ALONE!r} alone"
             )
         read = {*self.question.read}
-        if not {target, *self.fitted.windows.future} <= read or not self.form.stamp:
+        if not {csv.target, *self.fitted.windows.future} <= read or not csv.stamp:
             raise ValueError(
-                f"fitted.columns must have the target {target!r:.80} and windows.future, "
-                "and then the columns that are made from others; csv.stamp must name a "
-                "column"
+                f"fitted.columns must have the target {csv.target!r:.80} and "
+                "windows.future, and then the columns that are made from others; "
+                "csv.stamp must name a column"
             )
         for name, known in self.fitted.series.items():
             lengths = {len(values) for values in known.model_dump().values()}
@@ -377,11 +371,6 @@ class ForecasterSpec(Strict):
         The form of files and the windows are the same for all series.
         """
         return next(iter(self.questions.values()))
-
-    @property
-    def form(self) -> CsvFormat:
-        """The form of files."""
-        return self.fitted.csv
 
     @property
     def timesteps(self) -> int:

@@ -94,8 +94,9 @@ def explained(board: Board) -> str:
         known.insert(0, f"The {ENSEMBLE} is made of {', '.join(first)} and {last}.")
     others = [own for name, own in board.models.items() if name != board.opponent]
     if any(own.low is None for own in others):
-        takes = needed_for_interval(board)
-        known.insert(0, f"An interval takes {takes}, and here are fewer.")
+        known.insert(
+            0, f"An interval takes {needed_for_interval(board)}, and here are fewer."
+        )
     return " ".join([where, ERRORS[board.objective], EXPLAINED, *known])
 
 
@@ -208,15 +209,10 @@ def csv(forecast: pd.DataFrame) -> str:
 
     The names of series and of their groups are those of `cell`.
     """
-    rows = safe(with_text_stamps(forecast))
-    return str(rows.to_csv(index=False, lineterminator="\n"))
-
-
-def safe(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose columns before ds hold what `cell` returns."""
+    rows = with_text_stamps(forecast)
     names = rows.columns[: rows.columns.get_loc("ds")]
     texts = {name: [cell(str(value)) for value in rows[name]] for name in names}
-    return rows.assign(**texts)
+    return str(rows.assign(**texts).to_csv(index=False, lineterminator="\n"))
 
 
 def forecast(rows: pd.DataFrame, level: float, unit: str) -> Table:

@@ -60,7 +60,8 @@ def write(
     Raises:
         UsageError: the path has another suffix.
     """
-    require_suffix(path)
+    if path.suffix.lower() != ".xlsx":
+        raise UsageError(f"--xlsx must name a .xlsx file. Received: {path.name!r}")
     ahead = forecast.astype({"unique_id": str})
     past = _history(windows, ahead)
     orders = [name for name in ahead if is_order(name)]
@@ -94,12 +95,6 @@ def write(
         _write(book, "About", about, {}, 0)
         for name, rows in tables.items():
             _write(book, name, rows, _headings(ahead, answer), digits)
-
-
-def require_suffix(path: Path) -> None:
-    """Raise UsageError if a path does not name a workbook."""
-    if path.suffix.lower() != ".xlsx":
-        raise UsageError(f"--xlsx must name a .xlsx file. Received: {path.name!r}")
 
 
 def _history(windows: Mapping[str, Window], ahead: pd.DataFrame) -> pd.DataFrame:

@@ -98,4 +98,4 @@ def test_it_says_how_good_last_month_was(book):
 
 def test_a_workbook_has_its_suffix(tmp_path):
     with pytest.raises(UsageError, match="--xlsx must name a .xlsx file"):
-        workbook.require_suffix(tmp_path / "a.xls")
+        workbook.write(tmp_path / "a.xls", None, {}, None)

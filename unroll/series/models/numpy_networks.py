@@ -8,6 +8,7 @@ and values are (seeds, values, batch). The cells are those of Keras' layers `GRU
 `reset_after`) and `LSTM`; a test compares them.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ Weights = dict[str, Array]
 """Name -> (seeds, rows, columns)."""
 
 
-class Network:
+class Network(ABC):
     """Hidden layers, and a linear map from the last one to the outputs.
 
     A subclass has `hidden` and `hidden_backward` for its hidden layers.
@@ -89,10 +90,11 @@ class Network:
         of_states = weights["head"].swapaxes(1, 2) @ gradient
         self.hidden_backward(weights, of_states, of_layers, into)
 
+    @abstractmethod
     def hidden(self, weights: Weights, inputs: Array) -> tuple[Array, Any]:
         """Return the last layer's values (seeds, units, batch), and the tape."""
-        raise NotImplementedError
 
+    @abstractmethod
     def hidden_backward(
         self, weights: Weights, gradient: Array, tape: Any, into: Weights
     ) -> None:
@@ -100,7 +102,6 @@ class Network:
 
         `gradient` is that of the last hidden layer's values (seeds, units, batch).
         """
-        raise NotImplementedError
 
 
 class Dense(Network):
