@@ -439,8 +439,7 @@ def _aggregate(profile: FileProfile, target: str) -> Aggregate:
     """Return the sum if a column is an amount by its unit, else by its name."""
     unit = profile.columns[target].unit
     words = {unit.lower()} if unit else _words(profile, target)
-    amount = any(re.search(AMOUNT_WORDS, word) for word in words)
-    return "sum" if amount else "mean"
+    return "sum" if any(re.search(AMOUNT_WORDS, word) for word in words) else "mean"
 
 
 def _require_whole_days(profile: FileProfile, step: int) -> None:

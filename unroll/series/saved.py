@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import pandas as pd
 import pydantic
 
@@ -264,8 +263,7 @@ class Answer:
         found = pd.DataFrame()
         for role, own in (("", self.past()), ("naive_", self.past(self.board.naive))):
             rows = own[own["y"].notna()]
-            first = np.datetime64(self.board.middle)
-            rows = _of_last_month(rows) if last_month else rows[rows["cutoff"] >= first]
+            rows = _of_last_month(rows) if last_month else self.board.later(rows)
             errors = rows["y_hat"] - rows["y"]
             rows = rows.assign(mae=errors.abs(), squared=errors**2, start=rows["ds"])
             of_series = rows.groupby("unique_id", sort=False)

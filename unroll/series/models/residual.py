@@ -170,8 +170,7 @@ def _enriched(
     problem: Problem, cycles: list[int], last: int, season: bool, inputs: Array
 ) -> Array:
     """The last rows of inputs (n, timesteps, columns), enriched: (n, last, values)."""
-    timesteps = inputs.shape[1]
-    last = min(last, timesteps)
+    last = min(last, inputs.shape[1])
     target = inputs[:, :, problem.target].astype(np.float64)
     now = target[:, -last:]
     columns = [now - now[:, -1:], *recent_changes(target, last)]

@@ -378,8 +378,9 @@ def _layout_by(
     if names is None and longest > width and not _filled(_beyond(below, width)):
         first += 1
         names = _numbered(rows[first - 1], longest)
-    form = CsvFormat(delimiter=mark, skip=first, names=names, units_rows=len(units))
-    return form, units
+    return CsvFormat(
+        delimiter=mark, skip=first, names=names, units_rows=len(units)
+    ), units
 
 
 def _beyond(rows: list[Cells], width: int) -> Cells:

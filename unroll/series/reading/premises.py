@@ -45,9 +45,6 @@ HOUR = np.timedelta64(1, "h")
 EASTERN = np.timedelta64(14, "h")
 """How far the clocks of the farthest time zone are ahead of others."""
 
-SHORTEST = 28
-"""Days of the shortest month."""
-
 ALIKE = 0.2
 """Largest difference of two equal distances; months have 28 to 31 days."""
 
@@ -318,7 +315,7 @@ def _beside_the_others(moments: Array) -> int | None:
         return None
     freq = max(1, int(np.median(steps)))
     places = [(moments - moments[0]).astype(np.int64) % freq]
-    if freq >= SHORTEST * DAY:
+    if freq >= calendars.SHORTEST * DAY:
         months = moments.astype("datetime64[M]")
         places = [moments - months, moments - (months + 1)]
     off = min((place != pd.Series(place).mode()[0] for place in places), key=np.sum)
@@ -352,7 +349,7 @@ def even_steps(
             "rows lie less than a second apart; thin them out to a second or more"
         )
     even = (steps == freq).mean()
-    months = steps.min() >= SHORTEST * DAY
+    months = steps.min() >= calendars.SHORTEST * DAY
     off = (steps % freq != 0).mean() if freq >= DAY else 0.0
     if even < EVEN or off > UNEVEN or (even < 1 and months):
         example = "sums of a month" if freq >= DAY else "means of an hour"

@@ -34,8 +34,6 @@ HEAD = 2000
 FEWEST = 6
 """The fewest different timestamps; with fewer rows no two cutoffs can be compared."""
 
-EVEN = 0.5
-"""Smallest share of even steps that rows must have."""
 
 OTHER = 0.75
 """Largest evenness of another reading, as a part of the best evenness."""
@@ -351,7 +349,7 @@ def _most_even(
     first, second = np.argsort(-np.array(even), kind="stable")[:2]
     best = different[first]
     forms = (best.stamp_format, different[second].stamp_format)
-    if even[first] >= EVEN and even[second] <= even[first] * OTHER:
+    if even[first] >= premises.EVEN and even[second] <= even[first] * OTHER:
         return best, f"by {forms[1]} the rows would not be evenly spaced"
     if forms[0].startswith("%d.%m."):
         other = argument("day_first", False)

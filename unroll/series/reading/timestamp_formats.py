@@ -351,8 +351,7 @@ UTC_OFFSET = r"[0-9][:T][0-9][^ ]*(?: ?[AaPp][Mm])? ?(?:Z|[+-][0-9]{2}(?::?[0-9]
 
 def words_of(name: str) -> set[str]:
     """Return the words of a heading in small letters, such as hour and ending."""
-    words = re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", name)
-    return {word.lower() for word in words}
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", name)}
 
 
 def plain_date(text: str) -> str:
