@@ -117,8 +117,6 @@ def open(folder: str | PathLike[str] = ".") -> "Project":  # noqa: A001 - as in 
     >>> unroll.open(".").compare("waves/gru", "waves/rnn20").outcome
     <Word.HELPS: 'helps'>
     """
-    from pathlib import Path
-
     # not at the top: pandas takes half a second, which help texts do not need
     from unroll.project import Project
 

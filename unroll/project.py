@@ -171,7 +171,6 @@ class Project:
             every.producer(section.source)(raw, context)
             made = every.preparer(dataset)(dataset, raw)
             prepared = Path(temporary) / "prepared"
-            prepared.mkdir()
             datasets.save(made, prepared)
             return replace(
                 datasets.load(prepared, calendar=calendar), stand_in=stand_in

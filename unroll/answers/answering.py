@@ -152,8 +152,9 @@ def of_files(
             if before is not None and _asked_for(before.asked) != _asked_for(asked):
                 cure = f"{OTHER_NAME}, or delete the folder"
                 rows = question.horizon * question.step
-                objective = asked.objective
-                require_same_question(folder, question.target, rows, objective, cure)
+                require_same_question(
+                    folder, question.target, rows, asked.objective, cure
+                )
             answer_series(
                 profile,
                 question,
@@ -184,8 +185,11 @@ def _is_current(
 ) -> bool:
     """Return whether an answer was made of the same files, options and code."""
     now = [RowsFile.of(file, folder) for file in files]
-    code = fingerprint.package()
-    return (before.files, before.asked, before.code) == (now, options, code)
+    return (before.files, before.asked, before.code) == (
+        now,
+        options,
+        fingerprint.package(),
+    )
 
 
 def _findings_before(folder: Path, files: Sequence[Path]) -> Findings | None:

@@ -3,7 +3,7 @@
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.answers.find_answer import require
-from unroll.answers.show_answer import cure, plain, show_forecast, show_table
+from unroll.answers.show_answer import cure, plain, show_table
 from unroll.series import answer_page, hierarchy, text_tables, workbook
 from unroll.series.forecaster import OutsideRangeWarning, quantiles_of
 from unroll.series.prediction_intervals import USUAL
@@ -61,11 +61,6 @@ class Predicted:
         return self.answer.forecaster.question.when(
             max(window.stamps[-1] for window in self.windows.values())
         )
-
-    @property
-    def why(self) -> str:
-        """The models that forecast, in words."""
-        return self.answer.forecaster.why
 
     @property
     def note(self) -> str:
@@ -159,15 +154,21 @@ def predict(
     form = answer.forecaster.question.csv
     of_series = hierarchy.groups(cells, form.series_id, by) if by else None
     rows = answer.forecaster.after(windows, (level,), horizon, orders)
-    predicted = Predicted(
-        answer, paths[-1], windows, level, rows, explains=False, of_series=of_series
+    sums = None
+    if of_series is not None:
+        sums = hierarchy.sums(
+            rows, whole.past(model), of_series, quantiles, whole.forecaster.delay
+        )
+    return Predicted(
+        answer,
+        paths[-1],
+        windows,
+        level,
+        rows,
+        explains=False,
+        of_series=of_series,
+        sums=sums,
     )
-    if of_series is None:
-        return predicted
-    past = whole.past(model)
-    delay = whole.forecaster.delay
-    sums = hierarchy.sums(rows, past, of_series, quantiles, delay)
-    return replace(predicted, sums=sums)
 
 
 def _require_series(answer: Answer, name: str, series: str) -> None:
@@ -196,7 +197,7 @@ def as_data(predicted: Predicted) -> dict[str, Any]:
     windows = forecaster.question.windows
     return {
         "name": forecaster.name,
-        "why": predicted.why,
+        "why": forecaster.why,
         "quantity": windows.quantity,
         "unit": windows.unit,
         "origin": predicted.origin,
@@ -255,7 +256,7 @@ def put_out(
 def show(predicted: Predicted) -> None:
     """Print the forecaster, the last timestamp, and the forecast as a table."""
     forecaster = predicted.answer.forecaster
-    print(printable(f"{forecaster.name}: {predicted.why}"))
+    print(printable(f"{forecaster.name}: {forecaster.why}"))
     print(printable(f"After {predicted.origin}, in {predicted.file.name}:"))
     if predicted.note:
         print(predicted.note)
@@ -264,7 +265,7 @@ def show(predicted: Predicted) -> None:
     if predicted.explains:
         show_table(text_tables.why(predicted.table, unit))
         return
-    show_forecast(predicted.shown, predicted.level, unit)
+    show_table(text_tables.forecast(predicted.shown, predicted.level, unit))
     if predicted.sums is None and any(map(text_tables.is_order, predicted.table)):
         print()
         show_table(text_tables.orders(predicted.table))
@@ -291,7 +292,11 @@ def draw(predicted: Predicted, path: Path) -> None:
     [(name, window)] = predicted.windows.items()
     shown = name or predicted.answer.forecaster.name
     if predicted.explains:
-        plot.why(path, predicted.table, title=f"{shown}, by {predicted.why}")
+        plot.why(
+            path,
+            predicted.table,
+            title=f"{shown}, by {predicted.answer.forecaster.why}",
+        )
         return
     plot.forecast(
         path,

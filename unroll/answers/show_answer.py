@@ -1,10 +1,10 @@
 """An answer on the terminal, and as plain data."""
 
-import math
 import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pipeline.errors import UnknownAheadError, UsageError, printable
@@ -32,7 +32,9 @@ def show(answer: Answer, level: float) -> None:
         )
         print(f"Next: unroll predict {where} --future FILE")
         return
-    show_forecast(rows, level, answer.forecaster.question.windows.unit)
+    show_table(
+        text_tables.forecast(rows, level, answer.forecaster.question.windows.unit)
+    )
     there = [
         name
         for name in (
@@ -85,18 +87,12 @@ def verdict(answer: Answer, against: Answer) -> str:
     return printable(text)
 
 
-def show_forecast(rows: pd.DataFrame, level: float, unit: str) -> None:
-    """Print a forecast, at most its first `terminal.MOST_LINES` rows."""
-    show_table(text_tables.forecast(rows, level, unit))
-
-
 def show_table(forecast: Table) -> None:
     """Print a table of timestamps, at most its first `terminal.MOST_LINES` rows."""
     shown = forecast.rows[: terminal.MOST_LINES]
     caption = ""
     if len(shown) < len(forecast.rows):
-        count = len(forecast.rows)
-        caption = f"The first {len(shown)} of {count:,} rows; `--csv` prints all."
+        caption = f"The first {len(shown)} of {len(forecast.rows):,} rows; `--csv` prints all."
     terminal.show_table(
         forecast.headings, shown, numeric=forecast.numeric, caption=caption
     )
@@ -134,9 +130,6 @@ def as_data(answer: Answer, level: float) -> dict[str, Any]:
 
 def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table as plain data; a number that is not finite is None."""
-    rows: list[dict[str, Any]] = frame.to_dict("records")
-    for row in rows:
-        for key, value in row.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                row[key] = None
-    return rows
+    finite = frame.replace([np.inf, -np.inf], np.nan)
+    rows = finite.astype(object).where(finite.notna(), None)
+    return list(rows.to_dict("records"))

@@ -52,8 +52,9 @@ def report_against(root: Path, ref: str) -> bool:
     ]
     print(f"## {len(changed)} verdict{'' if len(changed) == 1 else 's'} changed")
     _print_table("Verdicts", "\n".join([HEAD, *changed]))
-    metrics = dvc(root, "metrics", "diff", ref, "--md", "--precision", "9")
-    _print_table("Metrics", metrics)
+    _print_table(
+        "Metrics", dvc(root, "metrics", "diff", ref, "--md", "--precision", "9")
+    )
     _print_table("Options", dvc(root, "params", "diff", ref, "--md"))
     return not changed
 

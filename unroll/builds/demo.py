@@ -313,7 +313,6 @@ def copy_graph(root: Path, folder: Path) -> None:
             dirs_exist_ok=True,
         )
     make_folders(folder)
-    write_text(folder / TEMPLATES, "{}\n")
     write_text(folder / OFFICIAL, "{}\n")
     write_text(folder / ".dvc" / "config", CONFIG)
     write_text(Workspace(folder).paragraphs, NO_PARAGRAPHS)

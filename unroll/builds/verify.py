@@ -143,7 +143,7 @@ def _remove_outputs(folder: Path) -> None:
     """Remove what stages make from a clone, and its dvc.lock."""
     remove(folder / LOCK)
     # A frozen stage, or one that keeps its outputs, would pass with what is there.
-    for path in _nodes(folder, option="--outs"):
+    for path in _nodes(folder, options=["--outs"]):
         remove_within(folder, path)
     for path in paths(git(folder, "ls-files", "-z", RESULTS)):
         if not path.startswith(TRIALS):
@@ -152,14 +152,15 @@ def _remove_outputs(folder: Path) -> None:
     (folder / RESULTS / "evaluations").mkdir(parents=True, exist_ok=True)
 
 
-def _nodes(root: Path, targets: Sequence[str] = (), option: str = "") -> list[str]:
+def _nodes(
+    root: Path, targets: Sequence[str] = (), options: Sequence[str] = ()
+) -> list[str]:
     """Return the stages of these targets and their dependencies, in alphabetical order.
 
     Without targets, return all stages. With the option `--outs`, return the outputs of
     the stages.
     """
     nodes: set[str] = set()
-    options = [option] if option else []
     for arguments in [[target] for target in targets] or [[]]:
         nodes.update(
             re.findall(r'"(.+?)"', dvc(root, "dag", "--dot", *options, *arguments))
@@ -191,7 +192,7 @@ def _strays(committed: Mapping[str, Entry], rebuilt: Path) -> list[str]:
     stage vouches for its outputs if both the graph and the committed dvc.lock have it.
     `committed` are the entries of this dvc.lock.
     """
-    outputs = set(_nodes(rebuilt, option="--outs"))
+    outputs = set(_nodes(rebuilt, options=["--outs"]))
     vouched = {
         out.path
         for entry in committed.values()
@@ -226,9 +227,7 @@ def compare(
     Returns:
         Stage -> a finding, which is `SAME`, `NOT_COMMITTED` or a sentence.
     """
-    new = {}
-    if (rebuilt / LOCK).exists():
-        new = locked(rebuilt / LOCK)
+    new = locked(rebuilt / LOCK) if (rebuilt / LOCK).exists() else {}
     reasons = Workspace(rebuilt).failures()
     findings = {}
     for stage in dict.fromkeys([*new, *stages]):

@@ -95,9 +95,6 @@ DataSet = Annotated[
     str,
     typer.Argument(help="A data set of params.yaml.", autocompletion=known_data_sets),
 ]
-Experiment = Annotated[
-    str, typer.Argument(help="An experiment of params.yaml, such as waves/gru.")
-]
 
 
 @app.callback()

@@ -14,10 +14,6 @@ from pipeline.workspace import Workspace
 from unroll.commands.app import DataSet, app, known_data_sets, own_workspace
 from unroll.terminal import BUILD, show_table
 
-Targets = Annotated[
-    list[str] | None,
-    typer.Argument(help="Stages, such as evaluate@waves; by default all."),
-]
 Jobs = Annotated[
     int, typer.Option("--jobs", "-j", min=1, help="Trainings side by side.")
 ]
@@ -41,7 +37,10 @@ def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
 @app.command(rich_help_panel="Start here")
 def repro(
     context: typer.Context,
-    targets: Targets = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(help="Stages, such as evaluate@waves; by default all."),
+    ] = None,
     jobs: Jobs = CORES,
     scores: Annotated[
         bool, typer.Option(help="Print the scores of what was built.")

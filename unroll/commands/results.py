@@ -26,8 +26,6 @@ Chosen = Annotated[
 MARKS = "marks.csv"
 """The file of marks that `lab check` writes into a folder of programs."""
 
-Forecasting = Annotated[str, typer.Argument(help="The name of an answer.")]
-
 
 @app.command(rich_help_panel="Start here")
 def compare(
@@ -144,7 +142,7 @@ def _loaded(folders: Sequence[Path], *, named: bool) -> "list[Answer]":
 @app.command(rich_help_panel="Results")
 def predict(
     context: typer.Context,
-    name: Forecasting,
+    name: Annotated[str, typer.Argument(help="The name of an answer.")],
     data: Annotated[
         Path | None,
         typer.Option(help="New rows of the same form; by default the series' own."),

@@ -209,5 +209,4 @@ def _weights(outputs: Array, probes: Array) -> Array:
         ]
 
     with warnings.catch_warnings(action="ignore"):  # it warns if rounding stops it
-        solution: Array = fsolve(misses, start, xtol=1e-13)
-    return solution
+        return np.asarray(fsolve(misses, start, xtol=1e-13))

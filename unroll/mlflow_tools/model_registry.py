@@ -7,7 +7,7 @@ import json
 import sys
 import tempfile
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -78,17 +78,19 @@ def register(workspace: Workspace, answer: "Answer") -> Registered:
         for left in opened.search("attributes.status = 'RUNNING'", group):
             opened.client.set_terminated(left.info.run_id, "KILLED")  # with its process
         known = opened.search(f"tags.fingerprint = '{mark}'", group)
-        run_id = known[0].info.run_id if known else ""
-        if not known:
-            run_id = _log_answer(opened, group, answer, mark)
+        run_id = (
+            known[0].info.run_id if known else _log_answer(opened, group, answer, mark)
+        )
         model = _model_of(opened, run_id)
         if model is None:
-            example = None
-            with suppress(UnrollError):  # an example is not needed
-                example = _example(answer.files, forecaster)
             to = models.Place(group, run_id, answer.name, {})
             model = models.log(
-                opened, to, own, signature(), example, _description(forecaster)
+                opened,
+                to,
+                own,
+                signature(),
+                _example(answer),
+                _description(forecaster),
             )
         return _move_alias_to_version(opened, answer.name, mark, run_id, model)
 
@@ -261,10 +263,11 @@ def _champion_version(opened: Store, workspace: Workspace, name: str) -> str:
     Raises:
         UsageError: no model of this name is registered.
     """
-    versions = {}
-    for registered in opened.client.search_registered_models():
-        if ALIAS in registered.aliases:
-            versions[registered.name] = str(registered.aliases[ALIAS])
+    versions = {
+        registered.name: str(registered.aliases[ALIAS])
+        for registered in opened.client.search_registered_models()
+        if ALIAS in registered.aliases
+    }
     if not versions:
         raise UsageError(
             f"no model is registered here; `unroll register {name}` registers "
@@ -374,20 +377,20 @@ def signature() -> "ModelSignature":
     return ModelSignature(None, Schema(outputs), ParamSchema([level]))
 
 
-def _example(files: Sequence[Path], forecaster: Forecaster) -> "pd.DataFrame | None":
+def _example(answer: "Answer") -> "pd.DataFrame | None":
     """Return the last rows as a request: timestamps and words as text, and numbers.
 
-    None means that no forecast can be made from these rows.
+    None means that the rows are not there, or that no forecast can be made from them.
     """
-    question = forecaster.question
-    rows = read([files[-1]], question.csv)
-    columns = [*question.csv.stamp, *question.csv.words, *question.numbers]
-    example = rows.cells[columns].astype(dict.fromkeys(question.csv.stamp, str))
-    example[question.numbers] = values_of(rows, question.numbers)
-    example = example.tail(forecaster.reach)
+    question = answer.forecaster.question
     with suppress(UnrollError), warnings.catch_warnings():
         # an example shows the form
         warnings.simplefilter("ignore", OutsideRangeWarning)
-        forecaster.windows(example)
+        rows = read([answer.files[-1]], question.csv)
+        columns = [*question.csv.stamp, *question.csv.words, *question.numbers]
+        example = rows.cells[columns].astype(dict.fromkeys(question.csv.stamp, str))
+        example[question.numbers] = values_of(rows, question.numbers)
+        example = example.tail(answer.forecaster.reach)
+        answer.forecaster.windows(example)
         return example.reset_index(drop=True)
     return None
