@@ -116,7 +116,7 @@ class Project:
         >>> answer.outcome, answer.network, answer.opponent
         (<Word.HELPS: 'helps'>, 'tuned_lstm', 'tuned_filter')
         >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
-        (-0.15, -0.25, -0.05)
+        (-0.15, -0.23, -0.06)
         """
         from pipeline.evaluation import verdicts
 
