@@ -602,7 +602,9 @@ class Forecaster:
             )
         over = [name for name, own in windows.items() if own.over]
         if over:
-            text = f"{over[0]} and {len(over) - 1:,} more are" if over[1:] else "it is"
+            text = "it is" if over == [ALONE] else f"{over[0]} is"
+            if over[1:]:
+                text = f"{over[0]} and {len(over) - 1:,} more are"
             text = f"{text} 0 for so long that the forecast is 0, too"
             warnings.warn(OutsideRangeWarning(text), stacklevel=3)
         ended = [f"{name}: {own.ended}" for name, own in windows.items() if own.ended]

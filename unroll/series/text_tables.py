@@ -261,18 +261,18 @@ def orders(rows: pd.DataFrame) -> Table:
     """
     names = ["y_hat", *filter(is_order, rows)]
     of_stamp = with_text_stamps(rows).groupby("ds")[names].sum()
-    of_stamp.loc["all"] = of_stamp.sum()
+    of_stamp.loc["all periods"] = of_stamp.sum()
     values = of_stamp.to_numpy(float)
     cells = alike(values.ravel().tolist(), float(np.ptp(values[-1])))
     numeric = [
-        "Forecast",
-        *(f"Order {name.removeprefix(ORDER)} %" for name in names[1:]),
+        "Sum of forecasts",
+        *(f"Sum of orders {name.removeprefix(ORDER)} %" for name in names[1:]),
     ]
     texts = np.hstack(
         [of_stamp.index.to_numpy(str)[:, None], np.reshape(cells, values.shape)]
     )
     return Table(
-        ["Sum", *numeric],
+        ["Timestamp", *numeric],
         texts.tolist(),
         numeric,
         "What to order is added up as each series needs it for itself.",

@@ -85,8 +85,8 @@ def write(
         wide = ahead.assign(ds=ahead["ds"].astype(str)).pivot_table(
             name, "unique_id", "ds", sort=False
         )
-        wide.loc["sum"] = wide.sum()
-        wide["sum"] = wide.sum(axis=1)
+        wide.loc["sum of the orders"] = wide.sum()
+        wide["sum of the orders"] = wide.sum(axis=1)
         tables[f"What to order {name.removeprefix(ORDER)} %"] = wide.reset_index()
     month = answer.scores(last_month=True)
     tables["Last month"] = month[month["unique_id"].isin(forecast["unique_id"])]
@@ -160,8 +160,8 @@ def _headings(ahead: pd.DataFrame, answer: Answer) -> dict[str, str]:
 def _about(answer: Answer, orders: Sequence[str]) -> pd.DataFrame:
     """Return what a reader of the workbook has to know."""
     order = (
-        "what suffices in so many of the periods, rounded up; for a sum it is less than "
-        "the sum of what each series needs"
+        "what suffices in so many of the periods, rounded up; for a sum of series it is "
+        "less than the sum of their orders, since their highs and lows cancel out in part"
     )
     words = {
         "forecast of": f"{answer.target}, {answer.name}",

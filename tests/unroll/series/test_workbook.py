@@ -73,7 +73,10 @@ def test_orders_are_whole_and_suffice_and_are_added_up(book):
     forecast = book[0]
     needed = forecast[forecast["unique_id"] == "C"]["order-95"].to_numpy()
     assert orders.loc["C"].to_numpy()[:-1].tolist() == np.ceil(needed).tolist()
-    assert orders.loc["sum", "Sum"] == orders.iloc[:3, :4].to_numpy().sum()
+    assert (
+        orders.loc["sum of the orders", "Sum of the orders"]
+        == orders.iloc[:3, :4].to_numpy().sum()
+    )
 
 
 def test_sums_have_a_sheet_for_each_level(book):
