@@ -1,6 +1,6 @@
 """A simulation of how often rules of the answers give wrong and right words.
 
-The questions are those about tuned networks (docs/decisions/verdicts.md). Their models
+The questions are those about tuned networks (docs/decisions/rule.md). Their models
 err as in results/evaluations/, by rows, searches and seeds. `bench.searches` simulates
 the searches. A rule sees what it would see of real ones: errors on validation, errors on
 test, and the scatter between them. It chooses each side's model on validation, so the
