@@ -356,6 +356,19 @@ def test_no_two_searches_draw_the_same_options():
     assert len(seeds) == count > 100
 
 
+def test_searches_of_one_model_share_no_seed():
+    """Else two that end at the same options would be one draw, and count as two."""
+    runs = params.load(REPOSITORY / "params.yaml").runs
+    seeds = {}
+    for name, experiment in runs.items():
+        # Entries with other numbers of trials were searched before this rule.
+        if experiment.trials == tuning.USUAL:
+            first = experiment.repeats or params.own_name(name)
+            seeds.setdefault((experiment.dataset, first), []).extend(experiment.seeds)
+    assert len(seeds) > 3
+    assert all(len(set(each)) == len(each) for each in seeds.values())
+
+
 def search_of(name, experiment, trials=12, number=1, floor=0.0, **searched):
     """A search whose trainings are not performed."""
     return Search(None, name, experiment, searched, trials, "mse", floor, number, None)
