@@ -172,7 +172,7 @@ def test_a_buyer_gets_sums_and_orders_and_a_workbook(tmp_path, capsys):
     capsys.readouterr()
     drawn = ("--plot", "next.png", "--xlsx", "next.xlsx")
     text = printed(tmp_path, "predict", "shop", "--service-level", "95", *drawn)
-    assert "\nSum         Forecast  Order 95 %\n" in text
+    assert "\nTimestamp    Sum of forecasts  Sum of orders 95 %\n" in text
     assert "next.xlsx is written; a plot shows one series" in capsys.readouterr().err
     assert (tmp_path / "next.xlsx").is_file()
 
