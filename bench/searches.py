@@ -98,7 +98,7 @@ class Plan(NamedTuple):
 
 
 TODAY = Plan(3, ((8, 24), (4, 8), (2, 3), (1, 1)))
-"""Three searches of 24 trials, as in docs/decisions/search.md."""
+"""Three searches of 24 trials, as before 29 November 2026 (docs/decisions/search.md)."""
 
 
 class Found(NamedTuple):

@@ -19,6 +19,7 @@ from pipeline.config import params
 from pipeline.config.model_card import card
 from pipeline.evaluation import verdict_rule
 from pipeline.evaluation.claims import counted
+from pipeline.evaluation.intervals import SEARCHED
 from pipeline.evaluation.verdict_rule import change_text
 from pipeline.evaluation.verdicts import Note, compare, strongest
 from pipeline.files import read_json
@@ -340,6 +341,7 @@ def test_the_readme_names_each_band_that_is_not_the_usual_one():
         for answer in data.answers:
             if answer.band not in (verdict_rule.BAND, 0.0):
                 assert f"(±{100 * answer.band:.1f} %)" in text, data.name
+    assert f"hold the {100 * SEARCHED:g} % interval" in text
 
 
 def test_version_changelog_and_citation_agree():

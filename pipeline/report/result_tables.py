@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.config.params import own_name
 from pipeline.evaluation.claims import Outcome, Verdict
+from pipeline.evaluation.intervals import SEARCHED
 from pipeline.evaluation.schema import About, Entry, Scores, added_measures
 from pipeline.evaluation.verdict_rule import BAND, Comparison, Word
 from pipeline.metrics import MEASURES
@@ -340,7 +341,10 @@ def change_sentence(dataset: Evaluated, opponent: str | None) -> str:
         )
     draws = "seeds, with its 95 % interval"
     if dataset.searches:
-        draws += ", or over searches where there are several, with its 96 % interval"
+        level = f"{100 * SEARCHED:g} %"
+        draws += (
+            f", or over searches where there are several, with its {level} interval"
+        )
     return f"{against}. It is a geometric mean over {draws}."
 
 

@@ -50,7 +50,7 @@ from unroll.series.saved import (
     Findings,
     typed,
 )
-from unroll.series.user_data import Data, RowsFile, made_name, paths_of, rows_of
+from unroll.series.user_data import Data, RowsFile, paths_of, plain_name, rows_of
 
 
 @takes(Options)
@@ -251,7 +251,7 @@ def _name(asked: Arguments, profile: FileProfile) -> str:
         return asked.name
     if len(profile.series) == 1 and is_title(profile.series[0]):
         return profile.series[0]
-    return "series" if profile.file.in_memory else made_name(profile.file.paths[0].stem)
+    return plain_name(profile.file)
 
 
 def _integers(profile: FileProfile, name: str) -> str:

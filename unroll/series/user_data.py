@@ -233,6 +233,13 @@ def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
+def plain_name(rows: file_rows.FileRows) -> str:
+    """Return a name for a series, after its file; "series" for a DataFrame."""
+    if rows.in_memory:
+        return "series"
+    return made_name(rows.paths[0].stem)
+
+
 def made_name(text: str) -> str:
     """Return a name with a letter first, such as series_2024_sales for 2024_sales."""
     name = slug(text)

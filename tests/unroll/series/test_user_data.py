@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UnrollError, UsageError
+from unroll.series.reading.file_rows import FileRows
 from unroll.series.row_options import CsvFormat
-from unroll.series.user_data import RowsFile, made_name, rows_of
+from unroll.series.user_data import RowsFile, plain_name, rows_of
 
 HOURS = pd.date_range("2024-01-01", periods=5, freq="h")
 
@@ -107,17 +108,20 @@ def test_a_pipe_and_a_folder_are_no_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("path", "name"),
+    ("paths", "name"),
     [
-        ("Wörk/Meter 2 (kW).csv", "meter_2_kw"),
-        ("a/b.csv", "b"),
-        ("???.csv", "series"),
-        ("2024_sales.csv", "series_2024_sales"),
-        ("\u58f2\u4e0a.csv", "series"),
+        (["Wörk/Meter 2 (kW).csv"], "meter_2_kw"),
+        (["a/b.csv", "a/c.csv"], "b"),
+        (["???.csv"], "series"),
+        (["2024_sales.csv"], "series_2024_sales"),
+        (["\u58f2\u4e0a.csv"], "series"),
     ],
 )
-def test_a_name_is_made_of_the_file(path, name):
-    assert made_name(Path(path).stem) == name
+def test_a_name_is_made_of_the_file(paths, name):
+    paths = [Path(path) for path in paths]
+    assert plain_name(FileRows(paths, CsvFormat(), False, pd.DataFrame(), 0)) == name
+    frame = pd.DataFrame({"y": np.ones(2)})
+    assert plain_name(rows_of(frame, CsvFormat())) == "series"
 
 
 @pytest.mark.parametrize("suffix", ["csv", "xlsx"])

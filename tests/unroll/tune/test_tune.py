@@ -284,6 +284,8 @@ def test_the_entry_of_the_winner_can_be_pasted(tuned):
         "epochs": best["training.epochs"],
     }
     assert table["options"][0]["training.learning_rate"] == 0.0001, "as it is"
+    whole = [each for each in table["options"] if each["training.epochs"] == 5]
+    assert 0.0001 in [each["training.learning_rate"] for each in whole], "in full, too"
 
 
 def test_a_stopped_search_goes_on_as_if_it_had_not_been_and_no_number_of_test_counts(

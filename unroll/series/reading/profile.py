@@ -315,8 +315,10 @@ def _open(profile: FileProfile) -> str:
 def _gaps(profile: FileProfile) -> str:
     """Return how many gaps there are, and whether a clock may have made them."""
     text = f"{profile.gaps.total():,}, the longest of {_rows(max(profile.gaps))}"
+    if profile.form.time_zone:
+        return text
     zone = calendars.skipping_zone(profile.timestamps)
-    if profile.form.time_zone or zone is None:
+    if zone is None:
         return text
     return (
         f"{text}; the clock of {zone} skips such an hour in spring: pass "
