@@ -149,7 +149,8 @@ def answers():
             models = [data.named(name, short=True) for name in text.answer.compared]
             names += models
             effect = text.effect.replace(" error", "")
-            yield f"| {data.question} | {said} | {' | '.join(models)} | {effect} |"
+            question = f"{data.question} (`{data.name}`)"
+            yield f"| {question} | {said} | {' | '.join(models)} | {effect} |"
     yield f"\n{explained(names)} {example()}"
 
 
