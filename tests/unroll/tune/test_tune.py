@@ -584,7 +584,7 @@ def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_sta
         assert all("jena" in name for name in with_place), "several columns"
     without = space("x/gru", every["jena_hourly/gru"], (120, 14))
     assert "training.extra_targets" not in without, "windows as they are"
-    assert searched["shapes_seq2vec/tuned_gru"]["model.layers"].high == 3
+    assert searched["shapes_seq2vec/tuned_readout"]["model.layers"].high == 3
     assert "model.embedding" in searched["imdb/tuned_gru"]
     assert "model.last" not in searched["waves/tuned_mlp"]
     assert (
