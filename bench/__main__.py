@@ -30,15 +30,17 @@ BY_DEFAULT = ("peers", "series", "panels")
 """The parts that are measured where none is named. `rebuild` needs a build's records."""
 
 RULE = "rule"
-"""The part that is only printed."""
+OPPONENTS = "opponents"
+"""The parts that are only printed."""
 
 Wanted = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[peers|series|panels|rebuild|page|rule]...",
+        metavar="[peers|series|panels|rebuild|page|rule|opponents]...",
         help="Unroll beside other frameworks; answers for series; panels of short series; "
-        "what the trainings of this checkout cost; the page alone; or "
-        "a simulation of how often the rule of the answers says a wrong word.",
+        "what the trainings of this checkout cost; the page alone; "
+        "a simulation of how often the rule of the answers says a wrong word; or "
+        "models of opponents who saw arrays alone.",
         show_default="peers, series and panels",
     ),
 ]
@@ -78,10 +80,15 @@ def bench(
         UnrollError: nothing was measured yet, or a measurement fails.
     """
     for name in wanted or ():
-        one_of(name, [*PARTS, "page", RULE], "the part")
+        one_of(name, [*PARTS, "page", RULE, OPPONENTS], "the part")
     if RULE in (wanted or ()):
         wrong_words.show(Workspace(REPOSITORY))
-    if wanted and {*wanted} == {RULE}:
+    if OPPONENTS in (wanted or ()):
+        # Not at the top: it imports TensorFlow, which takes seconds.
+        from bench.opponents import table
+
+        table.show(Workspace(REPOSITORY))
+    if wanted and {*wanted} <= {RULE, OPPONENTS}:
         return
     path = REPOSITORY / "bench" / "results.json"
     page = REPOSITORY / "docs" / "performance.md"

@@ -16,7 +16,7 @@ from pipeline.errors import UnrollError
         (
             ["speed"],
             2,
-            "the part must be one of: page, panels, peers, rebuild, rule, series. Received: 'speed'",
+            "the part must be one of: opponents, page, panels, peers, rebuild, rule, series. Received: 'speed'",
         ),
         (["peers", "--quik"], 2, "No such option: --quik"),
         (["page"], 1, "bench/results.json is missing; run `make bench`"),
