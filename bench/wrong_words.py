@@ -372,7 +372,7 @@ def _on_validation(evaluation: Evaluation, *, recurrent: bool) -> dict[str, floa
     for name, entry in evaluation.experiments.items():
         score = evaluation.mean_score("validation", name, metric)
         asked = not recurrent or Networks.of(entry) == Networks.TUNED
-        stands = entry.share == 1 and not entry.repeats
+        stands = entry.share == 1 and not entry.repeats and not entry.told
         if entry.recurrent == recurrent and asked and stands and score is not None:
             errors[name] = as_errors(metric, score)
     return errors

@@ -56,6 +56,11 @@ def test_models_near_the_best_may_stand_for_a_side(asked):
     assert all(0 <= model.gap <= 0.05 for model in network)
 
 
+def test_a_model_that_is_told_stands_for_no_side(asked):
+    sides = [side for each in asked for side in each.sides]
+    assert "harmonic" not in {model.name for side in sides for model in side}
+
+
 def test_the_chosen_rule_keeps_wrong_words_rare(rates):
     assert all(known[CHOSEN.name, LEVEL].keeps() for known in rates)
     assert not rates[0][NOW.name, 0.95].keeps()
