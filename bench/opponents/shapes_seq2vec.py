@@ -103,7 +103,8 @@ def recurrent_features(x: Array) -> Array:
 def direct_features(x: Array) -> Array:
     """The series, direct ridge forecasts of each step, one-step predictor, prior weights."""
     last = x[:, -DIRECT_TAPS:]
-    forecasts, priors = [], []
+    forecasts = []
+    priors = []
     for step in range(1, AHEAD + 1):
         matrix, right = normal_equations(x, DIRECT_TAPS, step, 0.06)
         solved = np.linalg.solve(
