@@ -177,5 +177,10 @@ def _remarks(section: Experiment, shared: Mapping[str, Any]) -> list[str]:
         (section.in_unit, "targets not standardised"),
         (section.calendar, "calendar"),
         (section.trials, f"best of {section.trials} trials"),
+        # Two searches of one model may end at the same sizes, and have seeds of their own.
+        (
+            section.repeats and section.seeds[0],
+            f"seeds {section.seeds[0]} to {section.seeds[-1]}",
+        ),
     ]
     return [text for holds, text in remarks if holds]
