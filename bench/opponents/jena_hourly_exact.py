@@ -55,7 +55,9 @@ def wind(series: np.ndarray, end: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return root, root * np.sin(angle), root * np.cos(angle)
 
 
-def span_means(values: np.ndarray, rows: np.ndarray, spans: tuple) -> list[np.ndarray]:
+def span_means(
+    values: np.ndarray, rows: np.ndarray, spans: tuple[tuple[int, int], ...]
+) -> list[np.ndarray]:
     """Means of `values` over the rows r - end ... r - start - 1, for each (start, end)."""
     total = np.concatenate([[0.0], np.cumsum(values.astype(float))])
     return [
@@ -64,7 +66,9 @@ def span_means(values: np.ndarray, rows: np.ndarray, spans: tuple) -> list[np.nd
     ]
 
 
-def calendar_features(series: np.ndarray, rows: np.ndarray) -> tuple[list, list]:
+def calendar_features(
+    series: np.ndarray, rows: np.ndarray
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Season, and hour with its double, the double of the season and their products."""
     columns = series[rows - 1, FIRST_CALENDAR:].astype(float)
     hour_sin, hour_cos, season_sin, season_cos = columns.T
@@ -115,7 +119,8 @@ def summary(arrays: Arrays, rows: np.ndarray) -> np.ndarray:
     train, scale = raw(arrays["train_rows"])
     features, _ = raw(rows)
     standard = (features - train.mean(axis=0)) / train.std(axis=0)
-    return (standard * scale).astype(np.float32)
+    scaled: np.ndarray = (standard * scale).astype(np.float32)
+    return scaled
 
 
 def recent_rows(arrays: Arrays, rows: np.ndarray) -> np.ndarray:
@@ -142,7 +147,8 @@ def recent_rows(arrays: Arrays, rows: np.ndarray) -> np.ndarray:
 
     train = raw(arrays["train_rows"])
     standard = (raw(rows) - train.mean(axis=(0, 1))) / train.std(axis=(0, 1))
-    return standard.astype(np.float32)
+    scaled: np.ndarray = standard.astype(np.float32)
+    return scaled
 
 
 def targets(series: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -189,7 +195,7 @@ class KeepBest(keras.callbacks.Callback):
         self.least = np.inf
         self.weights: list[np.ndarray] = []
 
-    def on_epoch_end(self, _epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, _epoch: int, logs: dict[str, float] | None = None) -> None:
         """Compares this epoch with the best one so far."""
         error = (logs or {})["val_main_error"]
         if error < self.least:
@@ -237,7 +243,8 @@ def train_and_forecast(
     def forecast(rows: np.ndarray) -> np.ndarray:
         """Last temperature plus the predicted change."""
         change = model.predict(read(rows), batch_size=4096, verbose=0)[:, 0]
-        return series[rows - 1, TEMPERATURE] + change
+        values: np.ndarray = series[rows - 1, TEMPERATURE] + change
+        return values
 
     return {
         "validation": forecast(validation_rows),

@@ -69,13 +69,14 @@ def extend(series: Array, count: int = 8) -> Array:
         after = (series[:, -TAPS:] * filters).sum(1, keepdims=True)
         before = (series[:, TAPS - 1 :: -1] * filters).sum(1, keepdims=True)
         series = np.concatenate([before, series, after], axis=1)
-    return np.clip(series, -1, 1)
+    limited: Array = np.clip(series, -1, 1)
+    return limited
 
 
 def augment(series: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """One epoch of new noisy inputs and clean targets from the extended clean series."""
     n, length = series.shape
-    pace = rng.uniform(0.85, 1.15, n)
+    pace = rng.uniform(0.85, 1.15, (n,))
     pace = np.where(rng.random(n) < 0.7, pace, rng.uniform(0.97, 1.03, n))
     steps = np.arange(READ + AHEAD)
     start = rng.uniform(0, 1, n) * (length - 1 - steps[-1] * pace)
@@ -272,7 +273,9 @@ def train(
         one_epoch(pool_x[picked], pool_y[picked], tf.constant(float(epoch * steps)))
 
     def forecast(split: str) -> Array:
-        return network(features(arrays[split][..., 0]).astype(np.float32)).numpy()
+        read = features(arrays[split][..., 0]).astype(np.float32)
+        values: Array = network(read).numpy()
+        return values
 
     return {
         "validation": forecast("validation_inputs"),
