@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import pandas as pd
 
 from bench import figures_file as performance
 from pipeline.config import params
@@ -275,12 +276,35 @@ def lstm_and_gru():
     yield from rows
 
 
+def gradients():
+    """Of each network with gradients: those of earlier hours, as shares of the last hour's.
+
+    Blank lines around the points make them a list on the page, too.
+    """
+    [data] = [data for data in results().built if data.name == "jena_hourly"]
+    table = pd.read_csv(data.folder / "tables" / "gradients.csv", index_col="back")
+    yield ""
+    for name in table:
+        shares = [f"{100 * table[name][back] / table[name][0]:.2g}" for back in BACK]
+        shown = ", ".join(
+            f"{float(share):.5f}".rstrip("0").rstrip(".") + f" % {label}"
+            for share, label in zip(shares, BACK.values(), strict=True)
+        )
+        yield f"- {data.named(name, short=True)}: {shown}"
+    yield ""
+
+
+BACK = {6: "six hours before", 24: "a day before", 96: "four days before"}
+"""Hours before the last one -> their name."""
+
+
 TABLES = {
     ("README.md", "headlines", "results/evaluations/"): headlines,
     ("README.md", "results", "results/evaluations/"): answers,
     ("README.md", "speed", "bench/results.json"): speed,
     ("README.md", "panels", "bench/results.json"): panels,
     ("docs/results.md", "lstm and gru", "results/evaluations/"): lstm_and_gru,
+    ("docs/results.md", "gradients", "results/evaluations/"): gradients,
 }
 TABLES |= {
     ("docs/results.md", data.name, "results/evaluations/"): partial(paragraph, data)
@@ -325,7 +349,8 @@ def parts(page, name, origin):
 
 def test_every_figure_is_that_of_the_last_build_and_the_last_bench():
     for (page, name, origin), table in TABLES.items():
-        assert parts(page, name, origin)[1].strip() == "\n".join(table()), (page, name)
+        made = "\n".join(table()).strip()
+        assert parts(page, name, origin)[1].strip() == made, (page, name)
 
 
 def test_every_marked_figure_of_a_paragraph_is_that_of_the_last_build():
@@ -333,7 +358,9 @@ def test_every_marked_figure_of_a_paragraph_is_that_of_the_last_build():
     for data in results().built:
         text = explained.get(data.name, "")
         assert text == with_figures(data, text), data.name
-        assert "\n<!--" not in text, "such a line would end the paragraph"
+        assert not re.search("\n" + FIGURE.pattern, text), (
+            "a line that begins with a mark would end the paragraph"
+        )
 
 
 def test_the_readme_names_each_band_that_is_not_the_usual_one():
