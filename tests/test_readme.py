@@ -276,35 +276,12 @@ def lstm_and_gru():
     yield from rows
 
 
-def gradients():
-    """Of each network with gradients: those of earlier hours, as shares of the last hour's.
-
-    Blank lines around the points make them a list on the page, too.
-    """
-    [data] = [data for data in results().built if data.name == "jena_hourly"]
-    table = pd.read_csv(data.folder / "tables" / "gradients.csv", index_col="back")
-    yield ""
-    for name in table:
-        shares = [f"{100 * table[name][back] / table[name][0]:.2g}" for back in BACK]
-        shown = ", ".join(
-            f"{float(share):.5f}".rstrip("0").rstrip(".") + f" % {label}"
-            for share, label in zip(shares, BACK.values(), strict=True)
-        )
-        yield f"- {data.named(name, short=True)}: {shown}"
-    yield ""
-
-
-BACK = {6: "six hours before", 24: "a day before", 96: "four days before"}
-"""Hours before the last one -> their name."""
-
-
 TABLES = {
     ("README.md", "headlines", "results/evaluations/"): headlines,
     ("README.md", "results", "results/evaluations/"): answers,
     ("README.md", "speed", "bench/results.json"): speed,
     ("README.md", "panels", "bench/results.json"): panels,
     ("docs/results.md", "lstm and gru", "results/evaluations/"): lstm_and_gru,
-    ("docs/results.md", "gradients", "results/evaluations/"): gradients,
 }
 TABLES |= {
     ("docs/results.md", data.name, "results/evaluations/"): partial(paragraph, data)
@@ -314,9 +291,18 @@ TABLES |= {
 """Page, name of the table, and where its figures come from -> what makes it."""
 
 
-FIGURE = re.compile(r"<!-- (?P<model>\w+)(?: against (?P<other>\w+))? -->[^<]*<!-- -->")
-"""A figure in a paragraph of docs/results.md: a model's error on test, or its change
-against another model."""
+FIGURE = re.compile(
+    r"<!-- (?P<model>\w+)(?: against (?P<other>\w+)| (?P<back>\d+) back)? -->[^<]*<!-- -->"
+)
+"""A figure in a paragraph of docs/results.md: a model's error on test, its change
+against another model, or its gradient so many timesteps back."""
+
+
+def share_of_gradient(data, model, back):
+    """The gradient of a timestep, as a share of that of the last one."""
+    table = pd.read_csv(data.folder / "tables" / "gradients.csv", index_col="back")
+    percent = float(f"{100 * table[model][back] / table[model][0]:.2g}")
+    return f"{percent:.5f}".rstrip("0").rstrip(".") + " %"
 
 
 def with_figures(data, text):
@@ -329,6 +315,8 @@ def with_figures(data, text):
             change = compare(data.evaluation, match["model"], match["other"]).change
             more = "less" if change < 0 else "more"
             words = f"{100 * abs(change):.2g} % {more} error"
+        if match["back"]:
+            words = share_of_gradient(data, match["model"], int(match["back"]))
         return f"{marks}-->{words}<!-- -->"
 
     return FIGURE.sub(figure, text)
@@ -349,8 +337,7 @@ def parts(page, name, origin):
 
 def test_every_figure_is_that_of_the_last_build_and_the_last_bench():
     for (page, name, origin), table in TABLES.items():
-        made = "\n".join(table()).strip()
-        assert parts(page, name, origin)[1].strip() == made, (page, name)
+        assert parts(page, name, origin)[1].strip() == "\n".join(table()), (page, name)
 
 
 def test_every_marked_figure_of_a_paragraph_is_that_of_the_last_build():
@@ -358,9 +345,7 @@ def test_every_marked_figure_of_a_paragraph_is_that_of_the_last_build():
     for data in results().built:
         text = explained.get(data.name, "")
         assert text == with_figures(data, text), data.name
-        assert not re.search("\n" + FIGURE.pattern, text), (
-            "a line that begins with a mark would end the paragraph"
-        )
+        assert "\n<!--" not in text, "such a line would end the paragraph"
 
 
 def test_the_readme_names_each_band_that_is_not_the_usual_one():

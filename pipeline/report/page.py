@@ -173,7 +173,7 @@ def as_html(markdown: str) -> str:
     for pattern, replacement in INLINE.items():
         text = re.sub(pattern, replacement, text)
     blocks = []
-    for block in re.split(r"\n{2,}", text):
+    for block in text.split("\n\n"):
         items = "".join(f"<li>{item}</li>" for item in block[2:].split("\n- "))
         is_list = block.startswith("- ")
         blocks.append(f"<ul>{items}</ul>" if is_list else f"<p>{block}</p>")
