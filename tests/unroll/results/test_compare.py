@@ -128,7 +128,8 @@ def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(
 @pytest.mark.parametrize(
     ("dataset", "network", "opponent", "notes"),
     [
-        ("jena_hourly_exact", "tuned_min_gru", "tuned_mlp", ["these two networks"]),
+        ("jena_hourly_exact", "tuned_min_gru", "tuned_mlp", []),
+        ("jena_hourly_exact", "tuned_gru", "tuned_mlp", ["these two networks"]),
         ("jena_hourly_exact", "gru", "tuned_mlp", ["untuned"]),
         ("weather_96", "gru", "least_squares", ["untuned", "too short"]),
     ],
