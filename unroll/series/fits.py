@@ -68,14 +68,15 @@ PRELOAD = (
 SECONDS = {
     "none": 0.1,
     "least_squares": 0.5,
-    "boosting": 1.5,
-    "poisson": 1.5,
-    "numpy_adam": 8.0,
+    "boosting": 5.0,
+    "poisson": 5.0,
+    "numpy_adam": 4.0,
+    "gru": 16.0,
+    "lstm": 16.0,
+    "statistical": 2.5,
 }
-"""A training method -> usual CPU seconds of a model's backtest."""
-
-STATISTICAL_SECONDS = 2.5
-"""Usual CPU seconds of a statistical model, which is fitted anew for each forecast."""
+"""A model, its family or its training method, whichever is here first -> usual CPU
+seconds of a backtest. A statistical model is fitted anew for each forecast."""
 
 
 COLUMNS = {
@@ -345,9 +346,9 @@ def require_no_mistake(ended: processes.Ended) -> None:
 
 def _expected_seconds(experiment: Experiment) -> float:
     """Return the usual CPU seconds of a model's backtest."""
-    if experiment.model.family == "statistical":
-        return STATISTICAL_SECONDS
-    return SECONDS[experiment.training.method]
+    model = experiment.model
+    kinds = [model.name, model.family, experiment.training.method]
+    return next(SECONDS[kind] for kind in kinds if kind in SECONDS)
 
 
 def fit_one(
