@@ -121,7 +121,7 @@ def headlines():
     counts = counted(results().verdicts)
     shown = [said_of(outcome, count) for outcome, count in counts.items()]
     total = sum(counts.values())
-    yield f"Of the documents' {total} claims, {listed(shown[:3])}. Of the others, {listed(shown[3:])}."
+    yield f"The documents make {total} claims. {listed(shown[:3])}. Of the others, {listed(shown[3:])}."
     yield f"Those that hold are {listed(kinds_that_hold())}.\n"
     yield "| | figure | published | rebuilt | verdict | why |"
     yield "| --- | --- | ---: | ---: | --- | --- |"
