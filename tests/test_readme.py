@@ -13,7 +13,6 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
-import pandas as pd
 
 from bench import figures_file as performance
 from pipeline.config import params
@@ -300,7 +299,7 @@ against another model, or its gradient so many timesteps back."""
 
 def share_of_gradient(data, model, back):
     """The gradient of a timestep, as a share of that of the last one."""
-    table = pd.read_csv(data.folder / "tables" / "gradients.csv", index_col="back")
+    table = data.numbers("gradients", "back", model).set_index("back")
     percent = float(f"{100 * table[model][back] / table[model][0]:.2g}")
     return f"{percent:.5f}".rstrip("0").rstrip(".") + " %"
 

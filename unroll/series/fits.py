@@ -75,8 +75,8 @@ SECONDS = {
     "lstm": 16.0,
     "statistical": 2.5,
 }
-"""A model, its family or its training method, whichever is here first -> usual CPU
-seconds of a backtest. A statistical model is fitted anew for each forecast."""
+"""The name of a model, else its family, else its training method -> usual CPU seconds
+of a backtest. A statistical model is fitted anew for each forecast."""
 
 
 COLUMNS = {
