@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.errors import printable
 from pipeline.evaluation.claims import Outcome, counted
+from pipeline.evaluation.intervals import SEARCHED
 from pipeline.evaluation.playable import PlayableNetwork
 from pipeline.evaluation.verdict_rule import Word
 from pipeline.files import read_checked, read_table
@@ -122,6 +123,7 @@ def page(results: Results) -> str:
         sentence=sentence([text.answer for text in answers]),
         answers=sorted(answers, key=lambda text: words.index(text.answer.outcome)),
         changes=charts.CHANGES,
+        searched=SEARCHED,
         headlines=headlines_table(results),
         unbuilt=claims_table(
             [verdict for verdict in results.verdicts if verdict.dataset is None]
