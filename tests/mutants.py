@@ -5,13 +5,14 @@
 The mutants are drawn from the last commit, and tried in a clone of it. The clone keeps
 which tests run which line. Each mutant is given the tests of its line, fast ones first.
 A line that runs at import or in another process is given the tests of its file. What is
-not noticed in two minutes survives. After an interrupted measurement: `make clean`.
+not noticed in two minutes survives.
 """
 
 import ast
 import contextlib
 import random
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,8 +23,8 @@ from coverage import CoverageData
 
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
 MEASURED = (
-    *("--cov=series", "--cov=pipeline", "--cov-context=test", "--cov-report="),
-    *("--durations=0", "tests/series", "tests/pipeline/evaluation"),
+    *("--cov=unroll", "--cov=pipeline", "--cov-context=test", "--cov-report="),
+    *("--durations=0", "tests/unroll/series", "tests/pipeline/evaluation"),
     "tests/unroll/answers",
 )
 SWAPS = {
@@ -71,6 +72,7 @@ def clone_last_commit() -> Path:
     head = subprocess.check_output(["git", "rev-parse", "HEAD"], text=True)
     clone = Path(".unroll/mutants", head.strip()).resolve()
     if not (clone / "durations.txt").exists():
+        shutil.rmtree(clone, ignore_errors=True)  # half made
         subprocess.run(["git", "clone", "--quiet", ".", clone], check=True)
         (clone / "durations.txt").write_bytes(
             subprocess.check_output([*PYTEST, *MEASURED], cwd=clone)
