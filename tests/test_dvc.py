@@ -103,6 +103,7 @@ HERE = {
     "experiments.sine_windows.dense4.model.hidden=[8]": "experiments.waves.linear.training.ridge=5.0",
     "sine_windows/lstm": "waves/node",
     "sine_windows": "waves",
+    "TARGET": "evaluate@waves",
 }
 """What the docs name -> what the miniature has in its place."""
 

@@ -162,8 +162,8 @@ def example():
         for name in data.answers[0].compared
     )
     return (
-        "A change is relative: on reviews it is that of the share of wrong answers, "
-        f"{network:.1f} of 100 against {opponent:.1f}."
+        "On reviews the error is the share of wrong answers: "
+        f"{network:.1f} of 100 with recurrence, {opponent:.1f} without."
     )
 
 

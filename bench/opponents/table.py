@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from bench.opponents import jena_hourly_exact, shapes_seq2vec
+from bench.opponents import imdb, jena_hourly_exact, shapes_seq2vec
 from pipeline.config import params
 from pipeline.data import dataset
 from pipeline.evaluation import schema, verdicts
@@ -25,6 +25,7 @@ Train = Callable[[dict[str, Array], int], dict[str, Array]]
 QUESTIONS: Mapping[str, Mapping[str, Train]] = {
     "shapes_seq2vec": shapes_seq2vec.SIDES,
     "jena_hourly_exact": jena_hourly_exact.SIDES,
+    "imdb": imdb.SIDES,
 }
 """Data set -> side ("with recurrence", "without") -> what trains that side's model."""
 

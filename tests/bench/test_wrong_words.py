@@ -64,7 +64,14 @@ def test_a_model_that_is_told_stands_for_no_side(asked):
 
 def test_the_chosen_rule_keeps_wrong_words_rare(rates):
     assert all(known[CHOSEN.name, LEVEL].keeps() for known in rates)
-    assert not rates[0][NOW.name, 0.95].keeps()
+    assert not rates[0][CHOSEN.name, 0.95].keeps()
+
+
+def test_the_chosen_rule_is_right_more_often_than_the_one_of_before(rates):
+    index = CHANGES.index(0.12)
+    for known in rates:
+        chosen, before = known[CHOSEN.name, LEVEL], known[NOW.name, 0.95]
+        assert chosen.right[index].mean() > before.right[index].mean() + 0.1
 
 
 def test_the_chosen_rule_finds_a_change_of_12_percent_in_six_of_ten_questions(rates):
