@@ -5,18 +5,24 @@ the score that logistic regression gives to the review's n-grams. So it can only
 n-grams do not say, such as the order of distant words.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers
-from scipy.sparse import csr_matrix
-from sklearn.feature_extraction.text import CountVectorizer
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
-from sklearn.naive_bayes import MultinomialNB
+
+from pipeline.data import examples
+from pipeline.data.problem import Problem
+from pipeline.models.baselines import ngrams
+from pipeline.training.methods.logistic_regression import naive_bayes_weights
 
 Arrays = dict[str, np.ndarray]
 SPLITS = ("train", "validation", "test")
-LONGEST = 3
+PREDICTED = SPLITS[1:]
 FEWEST_REVIEWS = 2
 PENALTY = 0.15  # scikit-learn's C: the inverse weight of the squared coefficients
 FOLDS = 5
@@ -27,51 +33,44 @@ EPOCHS = 4
 RATE = 2e-3
 
 
+def ngram_features(arrays: Arrays) -> dict[str, Any]:
+    """The n-grams of each split's reviews, as sparse 0/1 matrices (reviews, n-grams)."""
+    shape = arrays["train_inputs"].shape[1:]
+    problem = Problem(shape, classify=True, vocabulary=len(arrays["words"]))
+    model: Any = ngrams(problem, reviews=FEWEST_REVIEWS)
+    learnt = model.learn(
+        examples.Arrays(arrays["train_inputs"], arrays["train_targets"])
+    )
+    return {
+        split: model.features(arrays[f"{split}_inputs"], learnt) for split in SPLITS
+    }
+
+
+def regression(known: Any, classes: np.ndarray) -> Callable[[Any], np.ndarray]:
+    """Fit to n-grams and classes; return what gives other reviews' log odds.
+
+    Each n-gram is multiplied by its weight in naive Bayes.
+    """
+    weights = naive_bayes_weights(known, classes)
+    model = LogisticRegression(C=PENALTY, max_iter=1000)
+    model.fit(known.multiply(weights).tocsr(), classes)
+    return lambda asked: model.decision_function(asked.multiply(weights).tocsr())
+
+
 def ngram_scores(arrays: Arrays) -> Arrays:
     """The log odds that the n-grams of each review give, for each split: (reviews,).
 
     Those of a train review come from a regression that has not seen it (five folds).
     Otherwise the GRU would trust scores that have learnt their answers by heart.
     """
-    texts = {split: as_texts(arrays[f"{split}_inputs"]) for split in SPLITS}
-    vectorizer = CountVectorizer(
-        ngram_range=(1, LONGEST),
-        min_df=FEWEST_REVIEWS,
-        binary=True,
-        tokenizer=str.split,
-        token_pattern=None,
-        dtype=np.float64,
-    )
-    features = {"train": vectorizer.fit_transform(texts["train"])}
-    for split in ("validation", "test"):
-        features[split] = vectorizer.transform(texts[split])
+    features = ngram_features(arrays)
     known, classes = features["train"], arrays["train_targets"]
-    scores = {
-        split: score(known, classes, features[split])
-        for split in ("validation", "test")
-    }
     unseen = np.empty(len(classes))
     for fitted, held_out in KFold(FOLDS, shuffle=True, random_state=0).split(classes):
-        unseen[held_out] = score(known[fitted], classes[fitted], known[held_out])
-    return {"train": unseen, **scores}
-
-
-def as_texts(reviews: np.ndarray) -> list[str]:
-    """Reviews (n, words) as texts of numbers, without padding, which is 0."""
-    return [" ".join(map(str, review[review > 0])) for review in reviews]
-
-
-def score(known: csr_matrix, classes: np.ndarray, asked: csr_matrix) -> np.ndarray:
-    """Log odds of the reviews `asked`, by the reviews `known` and their classes.
-
-    Each n-gram is multiplied by its weight in naive Bayes.
-    """
-    bayes = MultinomialNB().fit(known, classes).feature_log_prob_
-    weights = bayes[1] - bayes[0]
-    regression = LogisticRegression(C=PENALTY, max_iter=1000)
-    regression.fit(known.multiply(weights).tocsr(), classes)
-    odds: np.ndarray = regression.decision_function(asked.multiply(weights).tocsr())
-    return odds
+        odds = regression(known[fitted], classes[fitted])
+        unseen[held_out] = odds(known[held_out])
+    odds = regression(known, classes)
+    return {"train": unseen, **{split: odds(features[split]) for split in PREDICTED}}
 
 
 def with_recurrence(arrays: Arrays, seed: int) -> Arrays:
@@ -97,7 +96,9 @@ def with_recurrence(arrays: Arrays, seed: int) -> Arrays:
         metrics=[keras.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")],
         jit_compile=True,
     )
-    best = KeepBest()
+    best = keras.callbacks.EarlyStopping(
+        "val_accuracy", mode="max", patience=EPOCHS, restore_best_weights=True
+    )
     inputs = {split: [arrays[f"{split}_inputs"], scores[split]] for split in SPLITS}
     model.fit(
         inputs["train"],
@@ -108,39 +109,17 @@ def with_recurrence(arrays: Arrays, seed: int) -> Arrays:
         callbacks=[best],
         verbose=0,
     )
-    model.set_weights(best.weights)
     return {
-        split: probability(model.predict(inputs[split], verbose=0)[:, 0])
-        for split in ("validation", "test")
+        split: expit(model.predict(inputs[split], verbose=0)[:, 0])
+        for split in PREDICTED
     }
-
-
-class KeepBest(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the most right answers on validation."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.most = -1.0
-        self.weights: list[np.ndarray] = []
-
-    def on_epoch_end(self, _epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Compares this epoch with the best one so far."""
-        right = (logs or {})["val_accuracy"]
-        if right > self.most:
-            self.most = right
-            self.weights = self.model.get_weights()
 
 
 def without(arrays: Arrays, _seed: int) -> Arrays:
     """The n-grams alone, which no seed changes."""
-    scores = ngram_scores(arrays)
-    return {split: probability(scores[split]) for split in ("validation", "test")}
-
-
-def probability(odds: np.ndarray) -> np.ndarray:
-    """Of class 1, from log odds."""
-    share: np.ndarray = 1 / (1 + np.exp(-odds))
-    return share
+    features = ngram_features(arrays)
+    odds = regression(features["train"], arrays["train_targets"])
+    return {split: expit(odds(features[split])) for split in PREDICTED}
 
 
 SIDES = {"with recurrence": with_recurrence, "without": without}
