@@ -55,6 +55,7 @@ def show(workspace: Workspace) -> None:
         UnrollError: a data set is not prepared here, or not evaluated.
     """
     config = params.load(workspace.params)
+    print("This takes about half an hour of CPU.", file=sys.stderr, flush=True)
     rows = []
     for name, sides in QUESTIONS.items():
         folder = workspace.prepared(name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.config.model_card import card
 from pipeline.config.params import Experiment
-from pipeline.data.dataset import PUBLISHED, Dataset, shortened
+from pipeline.data.dataset import PUBLISHED, Dataset, mirrored, shortened
 from pipeline.data.examples import Array, Windows, ceil_div, compared
 from pipeline.data.timestamps import distinct
 from pipeline.errors import UnrollError
@@ -351,6 +351,8 @@ def _rows(
 def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
     summary = run.summary
     dataset = shortened(whole, experiment.share)
+    if experiment.mirrored:
+        dataset = mirrored(dataset)
     # A model that was built only for its summary has no predictions.
     scores: dict[str, Any] = {
         point: {
