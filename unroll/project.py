@@ -85,7 +85,7 @@ class Project:
 
         >>> scores = project.scores("waves").query("split == 'test' and measure == 'mse'")
         >>> scores.loc[scores["mean"].idxmin(), "experiment"]
-        'waves/tuned_lstm'
+        'waves/tuned_lstm_5'
         """
         import pandas as pd
 

@@ -16,7 +16,7 @@ from pipeline.metrics import MEASURES
 LEVEL = 0.95
 """The level of every interval that is shown, but that of a comparison of searches."""
 
-SEARCHED = 0.96
+SEARCHED = 0.97
 """The level of the interval of a comparison of models with several searches. With it any
 of nine questions gets a wrong word in at most 5 % of the draws (`python -m bench rule`)."""
 

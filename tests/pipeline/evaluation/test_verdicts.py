@@ -247,7 +247,7 @@ def test_a_tuned_network_stands_for_all_its_searches_and_their_scatter():
     # by parts: t(4) for each model's searches, t(n - 1) for the rows
     parts = (of_searches.seeds, of_searches.other_seeds, of_searches.rows)
     squares = [
-        stats.t.ppf(0.98, part.draws - 1) ** 2 * part.variance
+        stats.t.ppf(0.985, part.draws - 1) ** 2 * part.variance
         for part in parts
         if part.variance
     ]
