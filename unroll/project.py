@@ -114,9 +114,9 @@ class Project:
 
         >>> answer = project.answer("waves")[0]
         >>> answer.outcome, answer.network, answer.opponent
-        (<Word.HELPS: 'helps'>, 'tuned_lstm', 'tuned_filter')
+        (<Word.HELPS: 'helps'>, 'tuned_gru', 'tuned_filter')
         >>> round(answer.change, 2), round(answer.low, 2), round(answer.high, 2)
-        (-0.15, -0.23, -0.06)
+        (-0.12, -0.17, -0.06)
         """
         from pipeline.evaluation import verdicts
 

@@ -188,6 +188,8 @@ def run(
     whole_name = f"{dataset.name}/{name}"
     rng = np.random.default_rng([*whole_name.encode(), 1])
     dataset = datasets.shortened(dataset, experiment.share)
+    if experiment.mirrored:
+        dataset = datasets.mirrored(dataset)
     learns = experiment.training.method in {"keras", "by_hand"}
     baseline = model.family == "baselines"
     validated = learns and "validation" in dataset.splits
