@@ -156,7 +156,7 @@ def connected(
         ) from None
     # Where a scheduler dies, Dask would show tracebacks of its own connections.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
-    with client:
+    with _closing(client):
         _require_safe(client.scheduler_info()["address"])
         client.subscribe_topic(SLOT, _say)
         try:
@@ -179,6 +179,15 @@ def connected(
         )
         progress.line(f"trains at {address}: {names or 'no worker':.200}", last=True)
         yield client
+
+
+@contextlib.contextmanager
+def _closing(client: Client) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Exception):  # the scheduler may be gone
+            client.close()
 
 
 def _lost() -> UnrollError:

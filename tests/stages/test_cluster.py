@@ -188,6 +188,13 @@ def test_the_scheduler_is_lost_before_the_first_task(tmp_path, monkeypatch):
         alone.end()
         return []
 
+    def close(client):
+        closed(client)
+        # As Dask raises where an attempt to connect ends at this moment.
+        raise RuntimeError("Cannot change state of expiring Timeout")
+
+    closed = cluster.Client.close
+    monkeypatch.setattr(cluster.Client, "close", close)
     lost = pytest.raises(UnrollError, match="connection to Dask's scheduler is lost")
     with lost, cluster.connected(alone.address, preload):
         pass
