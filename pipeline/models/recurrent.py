@@ -97,6 +97,7 @@ def build(
     """
     import keras
 
+    from pipeline.initializers import Orthogonal
     from pipeline.layers import Dense, check_embedding, time_pooling
 
     check_embedding(problem, embedding, word_dropout)
@@ -113,7 +114,12 @@ def build(
         _add_values(model, problem)
     if before:
         model.add(Dense(before, activation="relu"))
-    common = {"dropout": dropout, "recurrent_dropout": recurrent_dropout, **of_keras_2}
+    common = {
+        "dropout": dropout,
+        "recurrent_dropout": recurrent_dropout,
+        "recurrent_initializer": Orthogonal,
+        **of_keras_2,
+    }
     cells = [
         {"units": width, "activation": activation, **common}
         for width in widths or [units] * layers
@@ -327,6 +333,7 @@ def segments(
     """
     import keras
 
+    from pipeline.initializers import Orthogonal
     from pipeline.layers import Dense, GRUCell
 
     if not problem.every:
@@ -345,7 +352,7 @@ def segments(
     columnwise = keras.ops.transpose(inputs[:, -timesteps:] - latest, (0, 2, 1))
     segmented = keras.ops.reshape(columnwise, (-1, timesteps // segment, segment))
     steps = Dense(units, activation="relu")(segmented)
-    state = keras.layers.RNN([GRUCell(units)])(steps)
+    state = keras.layers.RNN([GRUCell(units, recurrent_initializer=Orthogonal)])(steps)
     count = ahead // segment
     # Zeros (batch, columns, segments), made from the input to have its batch size; the
     # numbers of segments and columns are added to them.
@@ -359,7 +366,8 @@ def segments(
     )
     numbers = keras.ops.concatenate([by_segment, by_column], axis=3)
     numbers = keras.ops.reshape(numbers, (-1, units))
-    written, _ = GRUCell(units)(numbers, [keras.ops.repeat(state, count, axis=0)])
+    write = GRUCell(units, recurrent_initializer=Orthogonal)
+    written, _ = write(numbers, [keras.ops.repeat(state, count, axis=0)])
     values = Dense(segment)(written)
     values = keras.ops.reshape(values, (-1, columns, ahead))
     back = keras.ops.transpose(values, (0, 2, 1)) + latest
