@@ -120,7 +120,7 @@ def headlines():
     counts = counted(results().verdicts)
     shown = [said_of(outcome, count) for outcome, count in counts.items()]
     total = sum(counts.values())
-    yield f"The documents make {total} claims. {listed(shown[:3])}. Of the others, {listed(shown[3:])}."
+    yield f"These seven texts make {total} claims. {listed(shown[:3])}. Of the others, {listed(shown[3:])}."
     yield f"Those that hold are {listed(kinds_that_hold())}.\n"
     yield "| | figure | published | rebuilt | verdict | why |"
     yield "| --- | --- | ---: | ---: | --- | --- |"
@@ -137,7 +137,7 @@ def answers():
     """The answers about tuned networks, a line each, and the number of each word."""
     every = [text.answer for of_data in texts().values() for text in of_data]
     yield f"{sentence(every)}.\n"
-    yield "| question | answer | the best with recurrence | the best without | change in error |"
+    yield "| question | answer | our best with recurrence | our best without | change in error |"
     yield "| --- | --- | --- | --- | ---: |"
     names = []
     for data in results().built:

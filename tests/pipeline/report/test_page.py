@@ -437,6 +437,15 @@ def test_an_answer_in_a_line_says_its_word_what_stands_beside_it_and_the_change(
         "GRU(2), best of 12 trials, had 2.0 % more error than ridge regression on the "
         "last 4 steps (95 % interval: +1.0 to +3.0 %)"
     )
+    entries = dataset.experiments
+    searched = entries["perceptron"].model_copy(update={"trials": 8})
+    evaluation = dataset.evaluation.model_copy(
+        update={"experiments": entries | {"ridge": searched}}
+    )
+    beside_tuned = dataclasses.replace(dataset, evaluation=evaluation)
+    assert AnswerText(beside_tuned, same).line.startswith(
+        "Does recurrence help in untuned networks, against a tuned opponent? It makes"
+    )
     less = same.model_copy(update={"low": -0.03, "high": -0.01})
     either = same.model_copy(update={"low": -0.03, "high": 0.01})
     beside = [AnswerText(dataset, one).beside for one in (less, either)]
