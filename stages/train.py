@@ -40,7 +40,7 @@ NETWORK = 10.0
 """Expected seconds of a network that was never trained. Other models: 1 second."""
 
 
-NO_FREE_RUN = ("residual", "features")
+NO_FREE_RUN = ("residual", "features", "rows")
 """Options that make a network's inputs or outputs others than the values of a series."""
 
 
@@ -216,7 +216,9 @@ def _require_fit(data: Description, experiment: Experiment, place: str) -> None:
 
     `place` is the experiment's place in params.yaml.
     """
-    differs = [part for part in NO_FREE_RUN if getattr(experiment, part)]
+    differs = [
+        part for part in NO_FREE_RUN if getattr(experiment, part) not in (None, False)
+    ]
     if differs and data.rollout:
         raise UsageError(
             f"params.yaml: {place}.{differs[0]} and the free run of {data.name} do not "

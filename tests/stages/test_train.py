@@ -94,6 +94,7 @@ def test_train_ends_with_the_scores_beside_those_of_the_last_evaluation(
             {"rollout": True},
             "node.residual and the free run",
         ),
+        (NODE | {"rows": {}}, {"rollout": True}, "node.rows and the free run"),
         (NODE, {"rollout": True}, "by_hand has no free run, which waves asks for"),
         (
             LAST_VALUE | {"model": {"family": "baselines", "name": "daily_cycle"}},

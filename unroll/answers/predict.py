@@ -15,7 +15,7 @@ from pipeline.workspace import Workspace
 from unroll.answers.find_answer import require
 from unroll.answers.show_answer import cure, plain, show_table
 from unroll.series import answer_page, hierarchy, text_tables, workbook
-from unroll.series.forecaster import OutsideRangeWarning, quantiles_of
+from unroll.series.forecaster import OutsideRangeWarning, quantiles_of, shares_of
 from unroll.series.prediction_intervals import USUAL
 from unroll.series.rows import Window
 from unroll.series.saved import Answer, load
@@ -108,7 +108,7 @@ def predict(
         UsageError: a name, the level or the horizon is wrong.
         UnrollError: the rows cannot be used.
     """
-    orders = [level / 100 for level in service_levels]
+    orders = shares_of(service_levels)
     quantiles = quantiles_of((level,), orders)
     if by and (series is not None or why):
         raise UsageError("--by adds up all series; leave --series and --why out")
@@ -266,7 +266,8 @@ def show(predicted: Predicted) -> None:
         show_table(text_tables.why(predicted.table, unit))
         return
     show_table(text_tables.forecast(predicted.shown, predicted.level, unit))
-    if predicted.sums is None and any(map(text_tables.is_order, predicted.table)):
+    several = len(predicted.windows) > 1 and predicted.sums is None
+    if several and any(map(text_tables.is_order, predicted.table)):
         print()
         show_table(text_tables.orders(predicted.table))
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -715,6 +716,26 @@ def quantiles_of(
             )
         found[f"order-{100 * share:g}"] = share
     return found
+
+
+def shares_of(service_levels: Sequence[Any]) -> list[Any]:
+    """Return service levels in percent as shares, for `quantiles_of`.
+
+    What is no number stays as it is.
+
+    Raises:
+        UsageError: a level is below 1 %, so a share was meant.
+    """
+    shares = []
+    for level in service_levels:
+        number = isinstance(level, int | float)
+        if number and 0 < level < 1:
+            raise UsageError(
+                f"{argument('service_level').removesuffix('=')} is in percent: "
+                f"{100 * level:g}, not {level:g}"
+            )
+        shares.append(level / 100 if number else level)
+    return shares
 
 
 def steps_of(spec: ForecasterSpec, horizon: int | str | None) -> int:

@@ -460,9 +460,13 @@ def _objective(
 
     The median of rare sales is 0, and that of all counts is below their mean. Numbers
     of megawatts may be whole, too, and where it is open the median has less error.
+    Whether amounts are whole is asked of the file's rows: the sum of a week that lacks
+    a day is none.
     """
     rare = is_intermittent(known)
-    whole = is_amount(known) and bool((known % 1 == 0).all())
+    measured = profile.columns[target].measured
+    of_file = measured[np.isfinite(measured)]
+    whole = is_amount(of_file) and bool((of_file % 1 == 0).all())
     unit = profile.columns[target].unit
     words = [unit.lower(), *_words(profile, target)]
     ordered = any(re.search(ORDERED_WORDS, word) for word in words)

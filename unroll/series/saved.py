@@ -24,7 +24,13 @@ from pipeline.files import (
 from pipeline.validation import Strict, one_of
 from unroll.series import FILE, contributions, hierarchy, seal, sentence
 from unroll.series.combination import ENSEMBLE
-from unroll.series.forecaster import ARRAYS, SPEC, Forecaster, quantiles_of
+from unroll.series.forecaster import (
+    ARRAYS,
+    SPEC,
+    Forecaster,
+    quantiles_of,
+    shares_of,
+)
 from unroll.series.leaderboard import MEASURE, Board
 from unroll.series.options import (
     MODELS,
@@ -330,11 +336,7 @@ class Answer:
             UsageError: a level, the horizon or the model is wrong.
         """
         levels = _several(levels)
-        percents = _several(service_level)
-        shares = [
-            one / 100 if isinstance(one, int | float) else one for one in percents
-        ]
-        orders = [*shares, *_several(quantiles)]
+        orders = [*shares_of(_several(service_level)), *_several(quantiles)]
         cells, windows = self.read(frame, future, horizon)
         form = self.forecaster.question.csv
         of_series = (

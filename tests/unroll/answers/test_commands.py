@@ -287,6 +287,7 @@ def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
         ("predict shop --by family", "--by adds up several series, and here is one"),
         ("predict shop --by family --why", "leave --series and --why out"),
         ("predict shop --service-level 100", "--service-level must lie above 0 and"),
+        ("predict shop --service-level 0.95", "--service-level is in percent: 95, not"),
         ("predict shop --xlsx next.xls", "--xlsx must name a .xlsx file"),
         ("predict shop --xlsx next.xlsx --why --model ridge", "leave --why out"),
         (

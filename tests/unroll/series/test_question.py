@@ -164,6 +164,16 @@ def test_small_counts_and_what_is_ordered_are_forecast_by_their_mean(
     assert found.objective == objective
 
 
+def test_weekly_sums_of_what_is_ordered_are_forecast_by_their_mean(tmp_path):
+    """Also if a day is missing, so that its week's sum is scaled."""
+    days = pd.date_range("2021-01-04", periods=700)
+    table = pd.DataFrame({"time": days, "units_sold": 12 + RARE[:700]}).drop(index=30)
+    table.to_csv(tmp_path / "a.csv", index=False)
+    options = Options(target="units_sold", step=7, aggregate="sum")
+    found = propose(detect([tmp_path / "a.csv"], options), options)
+    assert (found.aggregate, found.objective) == ("sum", "mean")
+
+
 def quarters(folder, column, lacking=()):
     """15,000 quarters of an hour from a Monday on; the last hour has two."""
     stamps = pd.date_range("2024-01-01", periods=15_002, freq="15min")

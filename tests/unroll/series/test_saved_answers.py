@@ -243,6 +243,8 @@ def test_a_service_level_is_a_quantile(loaded):
             UsageError, match="service_level must lie above 0 and below"
         ):
             loaded.forecast(service_level=[wrong])
+    with pytest.raises(UsageError, match=r"service_level is in percent: 95, not 0\.95"):
+        loaded.forecast(service_level=0.95)
     with pytest.raises(UsageError, match="a quantile above 0 and below 1"):
         loaded.forecast(quantiles=95)
 
