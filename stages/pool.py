@@ -9,7 +9,7 @@ import psutil
 from pipeline import processes
 from pipeline.processes import Call, Server
 from pipeline.training.tasks import Result, Task
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, home
 from stages.perform import perform
 
 PRELOAD = (
@@ -73,18 +73,22 @@ def run(
     def tick(running: dict[Call, float]) -> None:
         on_tick({task_of[each]: seconds for each, seconds in running.items()})
 
-    with Server(preload(wanted, jobs)) as children:
-        results = processes.run(
-            calls(wanted),
-            jobs,
-            children,
-            more=lambda: calls(more()),
-            on_tick=tick,
-            grace=processes.GRACE,
-        )
-        with contextlib.closing(results):
-            for ended in results:
-                yield Result(task_of[ended.call], ended.seconds, ended.error)
+    try:
+        with Server(preload(wanted, jobs)) as children:
+            results = processes.run(
+                calls(wanted),
+                jobs,
+                children,
+                more=lambda: calls(more()),
+                on_tick=tick,
+                grace=processes.GRACE,
+            )
+            with contextlib.closing(results):
+                for ended in results:
+                    yield Result(task_of[ended.call], ended.seconds, ended.error)
+    finally:
+        # A child may be interrupted between making a folder and taking charge of it.
+        home(workspace).sweep()
 
 
 def fitting(workspace: Workspace, dataset: str, jobs: int) -> int:
