@@ -32,6 +32,9 @@ DATE = len("2024-12-31")
 ERRORS = ("mae", "rmse", "naive_mae", "naive_rmse")
 """Columns with one decimal more than forecasts have."""
 
+READINGS = ("measured", "y")
+"""Columns of what was measured."""
+
 FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
 """Characters that no sheet's name may have."""
 
@@ -190,7 +193,9 @@ def _write(
         elif column == "bias":
             shown[column] = (100 * own).round(1)
         elif pd.api.types.is_float_dtype(own):
-            shown[column] = own.round(digits + (column in ERRORS))
+            # Readings stay as they are, but for the noise of their sums.
+            places = digits + (column in ERRORS)
+            shown[column] = own.round(9 if column in READINGS else places)
         elif not pd.api.types.is_numeric_dtype(own) and own.dtype.kind != "M":
             shown[column] = [cell(str(word)) for word in own]
     shown = shown.replace(np.inf, np.nan).replace(-np.inf, np.nan)

@@ -102,3 +102,12 @@ def test_it_says_how_good_last_month_was(book):
 def test_a_workbook_has_its_suffix(tmp_path):
     with pytest.raises(UsageError, match="--xlsx must name a .xlsx file"):
         workbook.write(tmp_path / "a.xls", None, {}, None)
+
+
+def test_readings_are_not_rounded(tmp_path):
+    path = tmp_path / "next.xlsx"
+    rows = pd.DataFrame({"measured": [-13.31], "y": [0.1 + 0.2], "y_hat": [2.345]})
+    with pd.ExcelWriter(path, "openpyxl") as opened:
+        workbook._write(opened, "Forecast", rows, {}, 0)
+    cells = load_workbook(path)["Forecast"].iter_rows(min_row=2, values_only=True)
+    assert next(cells) == (-13.31, 0.3, 2)
