@@ -266,8 +266,11 @@ def show(predicted: Predicted) -> None:
         show_table(text_tables.why(predicted.table, unit))
         return
     show_table(text_tables.forecast(predicted.shown, predicted.level, unit))
-    several = len(predicted.windows) > 1 and predicted.sums is None
-    if several and any(map(text_tables.is_order, predicted.table)):
+    if (
+        len(predicted.windows) > 1
+        and predicted.sums is None
+        and any(map(text_tables.is_order, predicted.table))
+    ):
         print()
         show_table(text_tables.orders(predicted.table))
 

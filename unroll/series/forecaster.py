@@ -726,16 +726,22 @@ def shares_of(service_levels: Sequence[Any]) -> list[Any]:
     Raises:
         UsageError: a level is below 1 %, so a share was meant.
     """
-    shares = []
-    for level in service_levels:
-        number = isinstance(level, int | float)
-        if number and 0 < level < 1:
-            raise UsageError(
-                f"{argument('service_level').removesuffix('=')} is in percent: "
-                f"{100 * level:g}, not {level:g}"
-            )
-        shares.append(level / 100 if number else level)
-    return shares
+    share = next(
+        (
+            each
+            for each in service_levels
+            if isinstance(each, int | float) and 0 < each < 1
+        ),
+        None,
+    )
+    if share is not None:
+        raise UsageError(
+            f"{argument('service_level').removesuffix('=')} is in percent: "
+            f"{100 * share:g}, not {share:g}"
+        )
+    return [
+        each / 100 if isinstance(each, int | float) else each for each in service_levels
+    ]
 
 
 def steps_of(spec: ForecasterSpec, horizon: int | str | None) -> int:

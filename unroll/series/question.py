@@ -464,9 +464,8 @@ def _objective(
     a day is none.
     """
     rare = is_intermittent(known)
-    measured = profile.columns[target].measured
-    of_file = measured[np.isfinite(measured)]
-    whole = is_amount(of_file) and bool((of_file % 1 == 0).all())
+    of_file = profile.columns[target].measured
+    whole = is_amount(known) and bool((of_file[np.isfinite(of_file)] % 1 == 0).all())
     unit = profile.columns[target].unit
     words = [unit.lower(), *_words(profile, target)]
     ordered = any(re.search(ORDERED_WORDS, word) for word in words)

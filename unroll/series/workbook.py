@@ -194,8 +194,9 @@ def _write(
             shown[column] = (100 * own).round(1)
         elif pd.api.types.is_float_dtype(own):
             # Readings stay as they are, but for the noise of their sums.
-            places = digits + (column in ERRORS)
-            shown[column] = own.round(9 if column in READINGS else places)
+            shown[column] = own.round(
+                9 if column in READINGS else digits + (column in ERRORS)
+            )
         elif not pd.api.types.is_numeric_dtype(own) and own.dtype.kind != "M":
             shown[column] = [cell(str(word)) for word in own]
     shown = shown.replace(np.inf, np.nan).replace(-np.inf, np.nan)
