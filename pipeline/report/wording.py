@@ -159,11 +159,6 @@ class AnswerText:
         """Why nothing is compared, with subject and verb."""
         return REASONS.get(self.answer.reason, self.answer.reason)
 
-    @property
-    def _only_opponent_tuned(self) -> bool:
-        opponent = self.dataset.experiments.get(self.answer.opponent or "")
-        return not self.tuned and opponent is not None and opponent.trials > 0
-
     def sentence(self, *, short: bool = False) -> str:
         """Return what was compared and how much error it had, without a full stop.
 
@@ -197,7 +192,9 @@ class AnswerText:
         sentence.
         """
         beside = [remark for remark in self.beside if remark != Note.UNTUNED]
-        against = ", against a tuned opponent" if self._only_opponent_tuned else ""
+        opponent = self.dataset.experiments.get(self.answer.opponent or "")
+        one_sided = not self.tuned and opponent is not None and opponent.trials > 0
+        against = ", against a tuned opponent" if one_sided else ""
         question = f"Does recurrence help in {self.answer.networks}{against}?"
         said = f"{question} {_with_remarks(SAID[self.answer.outcome], beside)}"
         if self.answer.outcome == Word.NOT_ASKED:

@@ -15,7 +15,7 @@ from pipeline.workspace import Workspace
 from unroll.answers.find_answer import require
 from unroll.answers.show_answer import cure, plain, show_table
 from unroll.series import answer_page, hierarchy, text_tables, workbook
-from unroll.series.forecaster import OutsideRangeWarning, quantiles_of, shares_of
+from unroll.series.forecaster import OutsideRangeWarning, quantiles_of, share_of
 from unroll.series.prediction_intervals import USUAL
 from unroll.series.rows import Window
 from unroll.series.saved import Answer, load
@@ -108,7 +108,7 @@ def predict(
         UsageError: a name, the level or the horizon is wrong.
         UnrollError: the rows cannot be used.
     """
-    orders = shares_of(service_levels)
+    orders = [*map(share_of, service_levels)]
     quantiles = quantiles_of((level,), orders)
     if by and (series is not None or why):
         raise UsageError("--by adds up all series; leave --series and --why out")

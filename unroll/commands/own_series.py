@@ -104,9 +104,9 @@ def answer(
         print(f"Reading {', '.join(names)} ...", flush=True)
         from unroll.answers import answering, show_answer  # take a second
         from unroll.series import answer_page, text_tables
-        from unroll.series.forecaster import quantiles_of, shares_of
+        from unroll.series.forecaster import quantiles_of, share_of
 
-        quantiles_of((level,), shares_of(service_level or ()))
+        quantiles_of((level,), [*map(share_of, service_level or ())])
         answered = answering.answer(
             own_workspace(context),
             names,

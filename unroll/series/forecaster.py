@@ -718,30 +718,22 @@ def quantiles_of(
     return found
 
 
-def shares_of(service_levels: Sequence[Any]) -> list[Any]:
-    """Return service levels in percent as shares, for `quantiles_of`.
+def share_of(service_level: Any) -> Any:
+    """Return a service level in percent as a share, for `quantiles_of`.
 
     What is no number stays as it is.
 
     Raises:
-        UsageError: a level is below 1 %, so a share was meant.
+        UsageError: the level is below 1 %, so a share was meant.
     """
-    share = next(
-        (
-            each
-            for each in service_levels
-            if isinstance(each, int | float) and 0 < each < 1
-        ),
-        None,
-    )
-    if share is not None:
+    if not isinstance(service_level, int | float):
+        return service_level
+    if 0 < service_level < 1:
         raise UsageError(
             f"{argument('service_level').removesuffix('=')} is in percent: "
-            f"{100 * share:g}, not {share:g}"
+            f"{100 * service_level:g}, not {service_level:g}"
         )
-    return [
-        each / 100 if isinstance(each, int | float) else each for each in service_levels
-    ]
+    return service_level / 100
 
 
 def steps_of(spec: ForecasterSpec, horizon: int | str | None) -> int:

@@ -460,8 +460,8 @@ def _objective(
 
     The median of rare sales is 0, and that of all counts is below their mean. Numbers
     of megawatts may be whole, too, and where it is open the median has less error.
-    Whether amounts are whole is asked of the file's rows: the sum of a week that lacks
-    a day is none.
+    Whether amounts are whole is asked of the file's rows, since the sum of a week that
+    lacks a day is scaled.
     """
     rare = is_intermittent(known)
     of_file = profile.columns[target].measured

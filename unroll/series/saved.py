@@ -29,7 +29,7 @@ from unroll.series.forecaster import (
     SPEC,
     Forecaster,
     quantiles_of,
-    shares_of,
+    share_of,
 )
 from unroll.series.leaderboard import MEASURE, Board
 from unroll.series.options import (
@@ -336,7 +336,7 @@ class Answer:
             UsageError: a level, the horizon or the model is wrong.
         """
         levels = _several(levels)
-        orders = [*shares_of(_several(service_level)), *_several(quantiles)]
+        orders = [*map(share_of, _several(service_level)), *_several(quantiles)]
         cells, windows = self.read(frame, future, horizon)
         form = self.forecaster.question.csv
         of_series = (
