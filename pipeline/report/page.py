@@ -72,6 +72,7 @@ INLINE = {
     r"\[([^]]*)\]\([^)]*\)": r"\1",
     r"`([^`]*)`": r"<code>\1</code>",
     r"\*\*([^*]*)\*\*": r"<b>\1</b>",
+    r"\*([^*]*)\*": r"<em>\1</em>",
 }
 """Pattern of Markdown within a line -> HTML."""
 

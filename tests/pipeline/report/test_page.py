@@ -30,7 +30,7 @@ PROSE = """## The waves
 **Yes.** What is made of results.
 <!-- end of waves -->
 
-A node with `tanh` **cannot** <hold> two
+A node with `tanh` **cannot** *ever* <hold> two
 waves ([why](decisions/opponents.md)), see [the rule](x.md).
 
 - One
@@ -385,10 +385,10 @@ def test_a_question_has_the_paragraph_of_the_results_page_unless_it_is_no_result
     waves = named(results, "waves").paragraph
     assert (waves[:6], named(results, "imdb").paragraph) == ("A node", "")
     assert as_html(waves) == (
-        "<p>A node with <code>tanh</code> <b>cannot</b> &lt;hold&gt; two\nwaves, see the rule.</p>"
+        "<p>A node with <code>tanh</code> <b>cannot</b> <em>ever</em> &lt;hold&gt; two\nwaves, see the rule.</p>"
         "<ul><li>One\n  point.</li><li>Another.</li></ul>"
     )
-    assert "<b>cannot</b> &lt;hold&gt;" in section(text, "waves")
+    assert "<b>cannot</b> <em>ever</em> &lt;hold&gt;" in section(text, "waves")
 
 
 def answer(outcome, networks=Networks.UNTUNED, notes=()):
