@@ -45,7 +45,7 @@ def test_where_all_is_well_every_check_says_what_it_found(project):
     assert [*found][:3] == ["unroll", "packages", "params.yaml"]
     count = len(params.load_all(project.workspace.params).runs)
     assert f"{count} experiments, all valid" in found["params.yaml"]
-    assert re.fullmatch(r"0\.2\.0 [0-9a-f]{12}, in its checkout", found["unroll"])
+    assert re.fullmatch(r"1\.0\.0 [0-9a-f]{12}, in its checkout", found["unroll"])
     assert re.fullmatch(r"Python 3\.\d+\.\d+, \d+ as locked", found["packages"])
 
 
