@@ -18,7 +18,8 @@ from bench import figures_file as performance
 from pipeline.config import params
 from pipeline.config.model_card import card
 from pipeline.evaluation import verdict_rule
-from pipeline.evaluation.claims import counted
+from pipeline.errors import UsageError
+from pipeline.evaluation.claims import counted, judge
 from pipeline.evaluation.intervals import SEARCHED
 from pipeline.evaluation.verdict_rule import change_text
 from pipeline.evaluation.verdicts import Note, compare, strongest
@@ -350,6 +351,27 @@ def test_every_marked_figure_of_a_paragraph_is_that_of_the_last_build():
         text = explained.get(data.name, "")
         assert text == with_figures(data, text), data.name
         assert "\n<!--" not in text, "such a line would end the paragraph"
+
+
+def test_no_figure_of_a_recurrent_network_holds_beside_a_simple_model():
+    """A simple model of the same rows makes such a figure say little."""
+    config = results().params
+    for verdict in results().verdicts:
+        claim = verdict.claim
+        if verdict.outcome != "holds" or claim.kind != "figure":
+            continue
+        if card(config.experiment(claim.experiment).model).kind != "recurrent":
+            continue
+        built = next(b.evaluation for b in results().built if b.name == claim.dataset)
+        for name, entry in built.experiments.items():
+            if entry.share < 1 or entry.kind not in ("naive", "statistical"):
+                continue
+            beside = claim.model_copy(update={"beside": [f"{claim.dataset}/{name}"]})
+            try:
+                outcome = judge(beside, {claim.dataset: built}).outcome
+            except UsageError:  # this model has no such figure
+                continue
+            assert outcome == "holds", (claim.words, name)
 
 
 def test_the_readme_names_each_band_that_is_not_the_usual_one():

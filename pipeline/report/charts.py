@@ -391,10 +391,10 @@ def _forgetting(dataset: Evaluated) -> Plots | None:
         "gradient of the answer with respect to this input. Each line shows it as a share "
         "of the network's largest gradient, and the last input is on the left. The "
         "gradient of an input one timestep earlier has passed the weights of a SimpleRNN "
-        "once more. Each time it shrinks by about the same factor, so it vanishes. Then "
+        "once more. Here it shrinks each time, so it vanishes. Then "
         "training cannot learn what an early input is good for: the network forgets it. "
-        "The gates of an LSTM and of a GRU can keep a value as it is. Its gradient then "
-        "passes unchanged, and they remember for longer."
+        "The gates of an LSTM and of a GRU can keep a value as it is, and its gradient then "
+        "passes unchanged. A line that ends flat has shares too small to draw."
     )
     x = Axis(0, table["back"].max(), "timesteps before the last input", kind="whole")
     y = Axis(max(SMALLEST, shares.min(axis=None)), 1, "gradient, log scale", log=True)
@@ -426,9 +426,10 @@ def data_size(dataset: Evaluated) -> Plots | None:
     caption = (
         "Both models learn from the last eighth, quarter, half and all of the train rows, "
         "with the same options. A line is the mean on test over seeds, with its 95 % "
-        "interval. The words beneath say what the network does, compared with the other."
+        "interval. The words beneath say what the network does, compared with the other, "
+        "which need not be the opponent of the answer."
     )
-    drawn = Plot("Error by train examples", x, y, lines)
+    drawn = Plot("Score by train examples", x, y, lines)
     return Plots("How many rows recurrence needs", caption, [drawn])
 
 

@@ -38,7 +38,7 @@ for (const figure of document.querySelectorAll(".panels figure")) {
   button.addEventListener("click", () => button.setAttribute("aria-pressed", figure.classList.toggle("large")));
   figure.prepend(button);
 }
-const box = Object.assign(document.createElement("input"), { type: "search", placeholder: "Filter: gru, temperature, helps …" });
+const box = Object.assign(document.createElement("input"), { type: "search", placeholder: "Filter: gru, helps …" });
 box.setAttribute("aria-label", "Filter questions, models and figures");
 document.querySelector("nav .name").after(box);
 const split = (text) => text.toLowerCase().split(/[^\p{L}\p{N}_.]+/u);

@@ -45,8 +45,8 @@ MEANINGS: dict[str, str] = {
     "part above the floor, the least error that a formula attains.",
     Word.OPEN: "The interval crosses an edge of the band, so a change that matters is "
     "possible, and one that does not, too.",
-    "search": "One of up to three independent choices of a model's options. Validation "
-    "chooses among drawn options, before the test is looked at (`unroll tune`).",
+    "search": "One of up to five independent choices of a model's options. Validation "
+    "chooses among drawn options, before the test is looked at.",
     Word.NOT_ASKED: "There is no past to learn from, or nothing to compare with.",
     **NOTES,
     Outcome.HOLDS: "The published figure lies in the interval of one more run, up to "
@@ -54,7 +54,7 @@ MEANINGS: dict[str, str] = {
     "of 0, or within the stated distance. Counts and shapes are equal.",
     Outcome.YES: "The document asks, and the rebuild says so.",
     Outcome.NO: "The document asks, and the rebuild says the opposite.",
-    Outcome.LITTLE: "It holds, and so it does for a simple baseline.",
+    Outcome.LITTLE: "The figure holds, but a simple baseline gets it, too.",
     Outcome.FAILS: "The rebuild contradicts the document.",
     Outcome.UNSURE: "The interval is too wide: wider than a limit that was set before the "
     "build, or with values for and against the claim. Or there are fewer than three seeds.",

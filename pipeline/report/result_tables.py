@@ -500,8 +500,8 @@ def _horizon(dataset: Evaluated, rollout: Scores | None) -> TableCell:
     if not rollout or "horizon" not in rollout or dataset.about.horizons is None:
         return NO_VALUE
     stat = rollout["horizon"]
-    least, most = dataset.about.horizons
-    small = f"{stat.min:g} to {stat.max:g}; a free run shows {least} to {most}"
+    _, most = dataset.about.horizons
+    small = f"seeds: {stat.min:g} to {stat.max:g}, of {most}"
     return TableCell(f"{stat.median:g}", small, value=stat.model_dump(mode="json"))
 
 

@@ -63,7 +63,7 @@ GLOSSARY = {
     "and noise. It learns their frequencies and sizes.",
     "kernel ridge": "Kernel ridge regression weighs the train examples by how alike they "
     "are.",
-    "of sines": "A dense network of sines has the sine as its activation.",
+    "of sines": "A dense network of sines has sin(x) as its activation.",
 }
 """A part of a title that one course in statistics does not teach -> what it is."""
 

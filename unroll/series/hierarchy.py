@@ -110,9 +110,11 @@ def sums(
         own = rows.join(words, on="unique_id").groupby(
             ["node", *columns, "ds", "step"], sort=False
         )
-        table = own[["y_hat", "is_open", "series"]].sum().reset_index()
+        table = own[["y_hat", "is_open", "series", *quantiles]].sum().reset_index()
         errors = before.join(words["node"], on="unique_id", how="inner")
-        tables.append(_with_quantiles(table, errors, quantiles, delay))
+        of_sums = _with_quantiles(table.copy(), errors, quantiles, delay)
+        # A sum of one series has the quantiles of this series.
+        tables.append(of_sums.where(table["series"] > 1, table))
     return pd.concat(tables, ignore_index=True)[
         [*columns, "ds", "y_hat", *quantiles, "series"]
     ]

@@ -476,7 +476,9 @@ def _objective(
     if whole and small and not unit and not _is_covariate(profile, target):
         reasons["objective"] = "since values are small counts"
         return "mean"
-    reasons["objective"] = "since values are no small counts, nor ordered by their name"
+    reasons["objective"] = (
+        "since values are neither small counts nor whole amounts that somebody orders"
+    )
     return "median"
 
 

@@ -719,7 +719,9 @@ def _ended(history: History) -> str:
     row = "row" if question.cleaning.timestep == 1 else "timestep"
     rows = f"{count:,} {row}s have" if count > 1 else f"1 {row} has"
     text = f"{question.csv.target!r} was measured last at {last}"
-    return f"{text}; the forecast starts there ({rows} none after that)"
+    if row == "timestep":
+        text = f"the last whole timestep of {question.csv.target!r} begins at {last}"
+    return f"{text}; the forecast starts after it ({rows} none after that)"
 
 
 def _unusual(question: SeriesQuestion, times: Array, values: Array) -> list[str]:

@@ -80,7 +80,7 @@ def test_values_are_in_the_form_of_their_metric():
         ("waves/node", "SimpleRNN(1), no output layer, by hand, rate 0.01"),
         (
             "shapes_seq2seq/tuned_attention",
-            "transformer with 4 heads, head size 8, dropout 0.05, best of 12 trials",
+            "transformer with 3 layers, 4 heads, head size 8, dropout 0.05, best of 8 trials",
         ),
         ("jena_hourly/boosting", "boosted trees on the last 48 steps, calendar"),
     ],

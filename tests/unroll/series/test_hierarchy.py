@@ -71,6 +71,13 @@ def test_quantiles_are_those_of_the_sum_and_follow_the_forecast():
     assert (alone["order-80"] < alone["hi-90"]).all()
 
 
+def test_a_sum_of_one_series_has_its_quantiles():
+    """One article has one order, with sums and without."""
+    found = summed(np.random.default_rng(3).normal(0, 9, (4, 60)))
+    alone = found[found["series"] == 1]
+    assert alone[["lo-90", "hi-90", "order-80"]].eq([0.0, 300.0, 250.0]).all(axis=None)
+
+
 def test_a_series_that_begins_late_or_has_ended_does_no_harm():
     errors = [*np.random.default_rng(2).normal(0, 10, (4, 60))]
     errors[3] = errors[3][-5:]

@@ -243,11 +243,11 @@ def _moments(
 
 
 def boosting_title(model: Options, _training: Options) -> str:
-    """Return the title, with what the trees see of the target alone."""
+    """Return the title, with what the trees see of the past of the target alone."""
     if not model.get("own"):
         return "boosting"
     by_cycle = model.get("base") == "cycle"
-    seen = "the target's differences" if by_cycle else "the target alone"
+    seen = "the target's differences" if by_cycle else "the target's last values"
     return f"boosting of {seen}"
 
 

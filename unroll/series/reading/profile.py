@@ -357,22 +357,23 @@ def _ended(profile: FileProfile) -> str:
 
 def _repeated(profile: FileProfile) -> str:
     """Return how many rows repeat a timestamp of their series, and how many differ."""
-    rows = pd.DataFrame({"at": profile.timestamps, "series": profile.of_rows})
-    again = rows.duplicated()
+    table = pd.DataFrame({"at": profile.timestamps, "series": profile.of_rows})
+    again = table.duplicated()
     if not again.any():
         return ""
-    differ = np.zeros(len(rows), bool)
+    differ = np.zeros(len(table), bool)
     for name in profile.targets:
         values = profile.columns[name].measured
         differ |= premises.repeated(profile.timestamps, profile.of_rows, values)
-    what = "; they are left out"
+    what = ": left out"
     if differ.any():
         place = profile.file.place(int(differ.argmax()))
         what = (
             f", {differ.sum():,} with other values, first at {place}; the first row "
             "counts"
         )
-    return f"{again.sum():,} rows have the timestamp of an earlier row{what}"
+    rows = "1 row has" if again.sum() == 1 else f"{again.sum():,} rows have"
+    return f"{rows} the timestamp of an earlier row{what}"
 
 
 def _text(form: CsvFormat) -> str:

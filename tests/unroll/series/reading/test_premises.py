@@ -131,7 +131,7 @@ def test_parts_that_fit_and_rows_in_no_order_are_sorted():
         assert (profile.rows, profile.gaps) == (60, {})
     twice = rows(days)
     profile, _ = read(pd.concat([twice[:40], twice[30:]]))
-    assert told(profile, "repeated")[0].endswith("earlier row; they are left out")
+    assert told(profile, "repeated")[0].endswith("earlier row: left out")
 
 
 @TEN
