@@ -17,8 +17,8 @@ import numpy as np
 from bench import figures_file as performance
 from pipeline.config import params
 from pipeline.config.model_card import card
-from pipeline.evaluation import verdict_rule
 from pipeline.errors import UsageError
+from pipeline.evaluation import verdict_rule
 from pipeline.evaluation.claims import counted, judge
 from pipeline.evaluation.intervals import SEARCHED
 from pipeline.evaluation.verdict_rule import change_text
