@@ -420,8 +420,13 @@ def data_size(dataset: Evaluated) -> Plots | None:
     ends = [value for line in lines for _, value in line.band]
     network, opponent = curves
     marked = _outcomes(dataset, network, opponent)
-    label = "train examples, log scale"
-    x = Axis(min(network) * rows / 1.2, rows * 1.2, label, log=True, marked=marked)
+    x = Axis(
+        min(network) * rows / 1.2,
+        rows * 1.2,
+        "train examples, log scale",
+        log=True,
+        marked=marked,
+    )
     y = _padded(ends, f"Test {title(metric)}", share=metric == "accuracy")
     caption = (
         "Both models learn from the last eighth, quarter, half and all of the train rows, "
@@ -429,8 +434,8 @@ def data_size(dataset: Evaluated) -> Plots | None:
         "interval. The words beneath say what the network does, compared with the other, "
         "which need not be the opponent of the answer."
     )
-    drawn = Plot("Score by train examples", x, y, lines)
-    return Plots("How many rows recurrence needs", caption, [drawn])
+    plots = [Plot("Score by train examples", x, y, lines)]
+    return Plots("How many rows recurrence needs", caption, plots)
 
 
 def _curve(dataset: Evaluated, curve: Mapping[float, str]) -> Line:

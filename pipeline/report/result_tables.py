@@ -500,8 +500,7 @@ def _horizon(dataset: Evaluated, rollout: Scores | None) -> TableCell:
     if not rollout or "horizon" not in rollout or dataset.about.horizons is None:
         return NO_VALUE
     stat = rollout["horizon"]
-    _, most = dataset.about.horizons
-    small = f"seeds: {stat.min:g} to {stat.max:g}, of {most}"
+    small = f"seeds: {stat.min:g} to {stat.max:g}, of {dataset.about.horizons[1]}"
     return TableCell(f"{stat.median:g}", small, value=stat.model_dump(mode="json"))
 
 

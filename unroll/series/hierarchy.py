@@ -112,9 +112,12 @@ def sums(
         )
         table = own[["y_hat", "is_open", "series", *quantiles]].sum().reset_index()
         errors = before.join(words["node"], on="unique_id", how="inner")
-        of_sums = _with_quantiles(table.copy(), errors, quantiles, delay)
-        # A sum of one series has the quantiles of this series.
-        tables.append(of_sums.where(table["series"] > 1, table))
+        # A sum of one series keeps the quantiles of this series.
+        tables.append(
+            _with_quantiles(table.copy(), errors, quantiles, delay).where(
+                table["series"] > 1, table
+            )
+        )
     return pd.concat(tables, ignore_index=True)[
         [*columns, "ds", "y_hat", *quantiles, "series"]
     ]

@@ -718,9 +718,8 @@ def _ended(history: History) -> str:
     last = question.when(history.measured.series.timestamps[-1])
     row = "row" if question.cleaning.timestep == 1 else "timestep"
     rows = f"{count:,} {row}s have" if count > 1 else f"1 {row} has"
-    text = f"{question.csv.target!r} was measured last at {last}"
-    if row == "timestep":
-        text = f"the last whole timestep of {question.csv.target!r} begins at {last}"
+    seen = "was measured last" if row == "row" else "has its last whole timestep"
+    text = f"{question.csv.target!r} {seen} at {last}"
     return f"{text}; the forecast starts after it ({rows} none after that)"
 
 
