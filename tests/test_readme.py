@@ -17,6 +17,7 @@ import numpy as np
 from bench import figures_file as performance
 from pipeline.config import params
 from pipeline.config.model_card import card
+from pipeline.config.params import own_name
 from pipeline.errors import UsageError
 from pipeline.evaluation import verdict_rule
 from pipeline.evaluation.claims import counted, judge
@@ -356,14 +357,13 @@ def test_every_marked_figure_of_a_paragraph_is_that_of_the_last_build():
 
 def test_no_figure_of_a_recurrent_network_holds_beside_a_simple_model():
     """A simple model of the same rows makes such a figure say little."""
-    config = results().params
     for verdict in results().verdicts:
         claim = verdict.claim
         if verdict.outcome != "holds" or claim.kind != "figure":
             continue
-        if card(config.experiment(claim.experiment).model).kind != "recurrent":
-            continue
         built = next(b.evaluation for b in results().built if b.name == claim.dataset)
+        if not built.experiments[own_name(claim.experiment)].recurrent:
+            continue
         for name, entry in built.experiments.items():
             if entry.share < 1 or entry.kind not in ("naive", "statistical"):
                 continue
