@@ -96,7 +96,7 @@ class Fold:
     test: Windows
 
 
-def plan(dataset: Dataset, cycles: Sequence[int] = (), *, whole: bool = False) -> Plan:
+def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
     """Spread origins evenly over the last half of the windows.
 
     Origins lie a day apart, or a timestep if rows lie a day or more apart. If they are
@@ -108,12 +108,11 @@ def plan(dataset: Dataset, cycles: Sequence[int] = (), *, whole: bool = False) -
     Args:
         dataset: the series.
         cycles: timesteps of each cycle, such as a day and a week.
-        whole: whether models see whole series.
 
     Raises:
         UnrollError: there are too few windows.
     """
-    if whole:
+    if fitted_of(dataset).windows.whole:
         count = min(ceil_div(FORECASTS, len(scales(dataset))), MOST_OF_WHOLE)
         cycle = max([1, *cycles])
         return Plan(origins=count, stride=1, refits=1, whole=True, cycle=cycle)

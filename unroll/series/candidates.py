@@ -100,7 +100,7 @@ def candidates(
         Name -> model, and how it is trained; and the names of networks that have too few
         rows to be trained.
     """
-    if prepared.whole:
+    if plan.whole:
         return _of_wholes(prepared, proposal, plan, networks=networks)
     forecasts = len(prepared.names) * plan.origins
     return of_windows(profile, proposal, forecasts, networks=networks), []
@@ -146,12 +146,14 @@ def _of_wholes(
 ) -> tuple[dict[str, Experiment], list[str]]:
     """Return the models of whole series, as `candidates`."""
     cycle = max([1, *proposal.cycles])
-    models = _of_one_series(prepared.lengths, cycle)
+    counts = np.bincount(np.asarray(prepared.dataset.series_id))
+    lengths = counts - proposal.horizon
+    models = _of_one_series(lengths, cycle)
     if not networks:
         return models, []
     seen = panel.lookback(cycle)
     [fold] = backtest.folds(prepared.dataset, plan)
-    if len(fold.train) - len(prepared.lengths) * (seen - 1) < FEWEST_GLOBAL_WINDOWS:
+    if len(fold.train) - len(lengths) * (seen - 1) < FEWEST_GLOBAL_WINDOWS:
         return models, ["global_mlp", "global_gru"]
     return models | _global_networks(prepared, cycle), []
 

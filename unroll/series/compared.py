@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array
 from pipeline.errors import UsageError
 from unroll.series import backtest, fits, leaderboard, sentence, training
@@ -19,7 +20,7 @@ from unroll.series.backtest import Plan
 from unroll.series.candidates import candidates
 from unroll.series.combination import require_memory
 from unroll.series.fits import FitCache, Workers
-from unroll.series.forecaster import AHEAD, DIGESTS, USUAL, Forecaster, digest
+from unroll.series.forecaster import AHEAD, COUNTS, SEEN, USUAL, Forecaster
 from unroll.series.leaderboard import Board
 from unroll.series.models.recipes import card
 from unroll.series.options import Arguments, argument
@@ -106,7 +107,7 @@ def compare(
         judged = replace(prepared.dataset, metric="mse")
         prepared = replace(prepared, dataset=judged)
     dataset = prepared.dataset
-    plan = backtest.plan(dataset, proposal.cycles, whole=prepared.whole)
+    plan = backtest.plan(dataset, proposal.cycles)
     workers.tell(_announced(plan, prepared))
     every, untrained = candidates(
         profile, proposal, prepared, plan, networks=asked.networks
@@ -128,7 +129,7 @@ def compare(
     # A user may choose another model than the champion. To fit networks again takes
     # long, so those alone are kept that the user named.
     needed = {*board.champions, *asked.models}
-    if prepared.whole:
+    if plan.whole:
         needed |= {*board.members}
     members = {
         model: experiment
@@ -152,14 +153,13 @@ def compare(
         objective=board.objective,
         fitted=of_all_rows(prepared),
         stride=plan.stride,
-        whole=plan.whole,
         keep_last=proposal.asked.keep_last,
         why=sentence.title(board, titles, board.champion),
         until=str(prepared.until),
     )
     arrays = backtest.arrays(dataset, forecasts, [*members])
     if plan.whole:
-        arrays |= _ahead(prepared, plan, spec, ahead)
+        arrays |= _ahead(dataset, plan, spec, ahead)
     return Compared(
         forecaster=Forecaster(
             spec, arrays, {model: folder / model for model in members}
@@ -192,18 +192,15 @@ def _announced(plan: Plan, prepared: Prepared) -> str:
 
 
 def _ahead(
-    prepared: Prepared, plan: Plan, spec: ForecasterSpec, ahead: Mapping[str, Array]
+    dataset: Dataset, plan: Plan, spec: ForecasterSpec, ahead: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Return the arrays `AHEAD`, `DIGESTS` and `USUAL` of whole series."""
-    dataset = prepared.dataset
-    last = backtest.to_refit(dataset, plan).test
-    windows = training.extended(last, spec.timesteps, dataset.series_id)
-    digests = []
-    for number in range(len(windows)):
-        [inputs], _ = windows.take(np.array([number]))
-        digests.append(np.frombuffer(digest(inputs), np.uint8))
+    """Return the arrays `AHEAD`, `SEEN`, `COUNTS` and `USUAL` of whole series."""
+    counts = np.bincount(np.asarray(dataset.series_id))
+    to_come = spec.fitted.windows.horizon
+    by_series = np.split(backtest.windows(dataset).series, np.cumsum(counts)[:-1])
     return {
         AHEAD: np.stack([ahead[member.name] for member in spec.members], axis=1),
-        DIGESTS: np.stack(digests),
+        SEEN: np.concatenate([rows[:-to_come] for rows in by_series]),
+        COUNTS: counts - to_come,
         USUAL: backtest.usual_changes(dataset, plan),
     }

@@ -3,10 +3,9 @@
 A forecaster is saved as a folder of plain files.
 """
 
-import hashlib
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,7 @@ import pandas as pd
 from threadpoolctl import ThreadpoolController
 
 from pipeline.data.examples import Array
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UsageError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.training.job import Predict
 from pipeline.training.recipe import Recipe
@@ -33,10 +32,10 @@ from unroll.series.models.recipes import recipe, require_own_model
 from unroll.series.options import Options, argument
 from unroll.series.preparation import some_reasons
 from unroll.series.question import timesteps_of
-from unroll.series.reading import file_rows, timestamp_formats
+from unroll.series.reading import file_rows
 from unroll.series.reading.series_names import natural
 from unroll.series.row_options import ALONE
-from unroll.series.rows import History, Window, continued, histories, latest, whole
+from unroll.series.rows import Window, continued, latest
 from unroll.series.spec import (
     POSITIONS,
     ForecasterSpec,
@@ -62,8 +61,11 @@ AHEAD = "ahead"
 
 To fit models of whole series again would give the same."""
 
-DIGESTS = "digests"
-"""The array (series, 32) of the SHA-256 of the windows of `AHEAD`."""
+SEEN = "seen"
+"""The array (rows, columns) of the rows that `AHEAD` follows, one series after the other."""
+
+COUNTS = "counts"
+"""The array (series,) of the number of rows of each series in `SEEN`."""
 
 USUAL = "usual"
 """The array (origins,) of `backtest.usual_changes`."""
@@ -115,9 +117,9 @@ class Forecaster:
     Attributes:
         spec: the models as plain data.
         arrays: `backtest.arrays`, from which weights and intervals are computed; of
-            whole series `AHEAD`, `DIGESTS` and `USUAL`, too.
+            whole series `AHEAD`, `SEEN`, `COUNTS` and `USUAL`, too.
         weights: name of a member -> the folder of its weights.
-        cache: digest of a window -> the members' forecasts, for the last `CACHED`
+        cache: the rows of a window -> the members' forecasts, for the last `CACHED`
             windows. The same rows give the same bits, and run no model twice.
         ends: levels -> the intervals that whole series share, and those that have just
             begun.
@@ -271,9 +273,13 @@ class Forecaster:
 
     @cached_property
     def known(self) -> dict[bytes, Array]:
-        """Digest of a window -> the forecasts of members (members, steps) after it."""
-        digests = [digest.tobytes() for digest in self.arrays.get(DIGESTS, ())]
-        return dict(zip(digests, self.arrays.get(AHEAD, ()), strict=True))
+        """The rows of the answer's whole series -> forecasts (members, steps)."""
+        if AHEAD not in self.arrays:
+            return {}
+        ends = np.cumsum(self.arrays[COUNTS])
+        by_series = np.split(self.arrays[SEEN], ends[:-1])
+        rows = [own[-self.spec.timesteps :].tobytes() for own in by_series]
+        return dict(zip(rows, self.arrays[AHEAD], strict=True))
 
     def of_members(self, window: Array) -> Array:
         """Return the forecast of each member after a window.
@@ -284,14 +290,14 @@ class Forecaster:
         Returns:
             (members, steps) in model units.
         """
-        own = digest(window)
-        if own in self.known:
-            return self.known[own]
-        if own not in self.cache:
+        rows = window[np.isfinite(window).all(axis=1)].tobytes()
+        if rows in self.known:
+            return self.known[rows]
+        if rows not in self.cache:
             if len(self.cache) >= CACHED:
                 self.cache.pop(next(iter(self.cache)))
-            self.cache[own] = self._computed(window)
-        return self.cache[own]
+            self.cache[rows] = self._computed(window)
+        return self.cache[rows]
 
     def _computed(self, window: Array) -> Array:
         horizon = self.spec.fitted.windows.horizon
@@ -305,17 +311,6 @@ class Forecaster:
             by_seed = [np.broadcast_to(values, horizon) for values in outputs]
             forecasts.append(np.mean(by_seed, axis=0, dtype=np.float64))
         return np.stack(forecasts)
-
-    def latest(self, history: History) -> Window:
-        """Return the last window of some rows.
-
-        Raises:
-            UnrollError: rows are too few, or there is a gap.
-        """
-        until = np.datetime64(self.spec.until)
-        if self.spec.whole:
-            return whole(history, self.spec.timesteps, until)
-        return latest(history, self.spec.timesteps, until, self.spec.stride)
 
     def ahead(
         self,
@@ -517,6 +512,7 @@ class Forecaster:
         paths: Sequence[Path],
         plan: Sequence[Path] = (),
         horizon: int | str | None = None,
+        wanted: Collection[str] = (),
     ) -> dict[str, Window]:
         """Read the last window of each series from files of the trained form.
 
@@ -525,6 +521,7 @@ class Forecaster:
             plan: files of rows to come, with the columns that are known beforehand, for
                 each series, or without the names of series for all.
             horizon: what `after` will be asked for, up to which values must be known.
+            wanted: the names of series; by default all that occur.
 
         Raises:
             UnrollError: the rows cannot be used; the text says which and why.
@@ -535,53 +532,26 @@ class Forecaster:
         """
         form = self.question.csv
         plans = [rows_of(path, form) for path in plan]
-        return self.latest_of(rows_of(paths, form), plans, horizon)
+        return self.latest_of(rows_of(paths, form), plans, horizon, wanted)
 
     def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `read`."""
         return self.latest_of(rows_of(rows, self.question.csv))
-
-    def histories(
-        self,
-        read: file_rows.FileRows,
-        plans: Sequence[file_rows.FileRows],
-        horizon: int | str | None = None,
-    ) -> dict[str, History]:
-        """Return all rows of each series that has any. Raises as `read`.
-
-        Models of whole series see no plan.
-        """
-        plans = [] if self.spec.whole else plans
-        form = replace(read, form=self.question.csv)
-        questions = self.spec.questions
-        ids = read.cells.get(self.question.csv.series_id)
-        if ids is not None:
-            there = {*timestamp_formats.as_text(ids)}
-            asked = {name: own for name, own in questions.items() if name in there}
-            questions = asked or questions
-        return histories(questions, form, plans, steps_of(self.spec, horizon))
 
     def latest_of(
         self,
         rows: file_rows.FileRows,
         plans: Sequence[file_rows.FileRows] = (),
         horizon: int | str | None = None,
+        wanted: Collection[str] = (),
     ) -> dict[str, Window]:
         """Return the last window of each series of rows that were read. Raises as `read`."""
-        found = self.histories(rows, plans, horizon)
-        windows = dict[str, Window]()
-        failed = UnrollError("no series has rows to forecast from")
-        left_out = {}
+        form = replace(rows, form=self.question.csv)
+        steps = steps_of(self.spec, horizon)
+        found, refused = latest(self.spec, form, plans, steps, wanted)
+        windows = {}
         for name in sorted(found, key=natural):
-            history = found[name]
-            try:
-                window = self.latest(history)
-            except UnrollError as error:
-                if name == ALONE:
-                    raise
-                failed = error
-                left_out[name] = str(error).removeprefix(f"{history.name}: ")
-                continue
+            window = found[name]
             if name != ALONE:
                 window = replace(
                     window, unusual=[f"{name}: {text}" for text in window.unusual]
@@ -589,8 +559,7 @@ class Forecaster:
             for text in window.unusual:
                 warnings.warn(OutsideRangeWarning(text, name), stacklevel=3)
             windows[name] = window
-        if not windows:
-            raise failed
+        left_out = {name: refused[name] for name in sorted(refused, key=natural)}
         if left_out:
             [name, *others] = left_out
             text = f"{name} is left out: {left_out[name]}"
@@ -775,16 +744,11 @@ def floored(forecast: Array, quantiles: Array, lowest: float) -> tuple[Array, Ar
     return np.maximum(forecast, lowest), quantiles
 
 
-def digest(window: Array) -> bytes:
-    """Return the SHA-256 of a window's values."""
-    return hashlib.sha256(window.tobytes()).digest()
-
-
 def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:
     """Raise ValueError unless the arrays have the shapes of a part."""
     needed = {"truth", "forecasts", "series_id", "positions"}
     if spec.whole:
-        needed |= {AHEAD, DIGESTS, USUAL}
+        needed |= {AHEAD, SEEN, COUNTS, USUAL}
     if arrays.keys() != needed:
         raise ValueError(f"it must have the arrays {', '.join(sorted(needed))}")
     truth = arrays["truth"]
@@ -811,14 +775,17 @@ def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:
     ]
     if spec.whole:
         ahead = arrays[AHEAD]
-        digests = arrays[DIGESTS]
+        seen = arrays[SEEN]
+        counts = arrays[COUNTS]
         usual = arrays[USUAL]
         checks += [
             usual.shape == numbers.shape and usual.dtype == np.float64,
             bool((usual > 0).all()),
-            ahead.shape == (*digests.shape[:1], len(spec.members), steps),
+            ahead.shape == (count, len(spec.members), steps),
             ahead.dtype.kind == "f",
-            digests.shape[1:] == (32,) and digests.dtype == np.uint8,
+            counts.shape == (count,) and counts.dtype.kind in "iu",
+            seen.shape == (counts.sum(), len(spec.fitted.columns)),
+            bool((counts > 0).all()) and seen.dtype == np.float64,
         ]
     if not all(checks):
         raise ValueError(

@@ -116,6 +116,40 @@ class Measured:
         series = self.series
         return np.where(series.unknown[:, column], np.nan, series.values[:, column])
 
+    def begins(self, windows: SeriesWindows) -> Array:
+        """Return for each row the first row (rows,) that a window up to it may reach.
+
+        No gap lies between the two. What is missing in a series that has just begun, or
+        has begun again, is made up (`SeriesWindows.begun`).
+        """
+        series = self.series
+        if not windows.begun:
+            series = replace(series, late=None, start=0)
+        runs = series.runs(self.regular.freq)
+        return np.asarray(np.maximum(np.searchsorted(runs, runs), series.start))
+
+    def only(self, first: int) -> Self:
+        """Return the rows from row `first` on."""
+        series = self.series
+        rest = CompletedSeries(
+            series.timestamps[first:], series.values[first:], series.unknown[first:]
+        )
+        return replace(self, series=rest)
+
+    def with_rows_to_come(self, count: int) -> Self:
+        """Return the rows, and behind them `count` rows without a known value."""
+        series = self.series
+        row = np.timedelta64(1000 * self.regular.freq, "ms")
+        ahead = series.timestamps[-1] + row * np.arange(1, count + 1)
+        below = ((0, count), (0, 0))
+        longer = CompletedSeries(
+            np.append(series.timestamps, ahead),
+            np.pad(series.values, below),
+            np.pad(series.unknown, below, constant_values=True),
+            series.start,
+        )
+        return replace(self, series=longer)
+
 
 def on_calendar(table: SeriesTable, csv: CsvFormat, cleaning: Cleaning) -> SeriesTable:
     """Return the rows of a file with evenly spaced timestamps (`row_calendar.numbered`).
@@ -261,10 +295,18 @@ def chosen_rows(
 
 
 def inputs_of(series: Series, fitted: Preprocessing, train: Statistics) -> Array:
-    """Return the inputs of models: (rows, columns + calendar), float32."""
+    """Return the inputs of models: (rows, columns + calendar), float32.
+
+    Models of whole series see no calendar, (rows, columns), and float64: 32 bits do not
+    hold a count above 16 million.
+    """
+    if fitted.windows.whole:
+        return np.asarray((series.values - train.mean) / train.std)
     clock = on_clock(series.timestamps, fitted.csv, fitted.cleaning)
     clock = row_calendar.spread(clock, fitted.cleaning)
-    return windowing.inputs_of(series.values, clock, train, week=fitted.windows.week)
+    week = fitted.windows.week
+    with np.errstate(over="ignore"):  # who needs such a number refuses it
+        return windowing.inputs_of(series.values, clock, train, week=week)
 
 
 def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pipeline.data.dataset import Dataset, Scale
+from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows, ceil_div
 from pipeline.data.timestamps import shown
 from pipeline.data.windowing import Statistics
 from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
-from unroll.series import row_calendar, rows, windowed
+from unroll.series import measured_rows, row_calendar, rows, windowed
 from unroll.series.options import argument
 from unroll.series.question import Proposal, train_share
 from unroll.series.reading.file_rows import table_of
@@ -29,7 +29,7 @@ from unroll.series.row_options import (
     SeriesWindows,
     fitted_of,
 )
-from unroll.series.rows import Window, fill_limit
+from unroll.series.rows import fill_limit
 from unroll.series.spec import SeriesQuestion
 
 MOST_WINDOWS = 25_000
@@ -50,14 +50,12 @@ class Prepared:
 
     Attributes:
         dataset: the series.
-        whole: whether models see whole series, not windows of equal length.
         left_out: name of a series that cannot be used -> why.
         unfinished: the timestamp of a target before others that are known beforehand,
             which does not count, since its period is not over.
     """
 
     dataset: Dataset
-    whole: bool
     left_out: Mapping[str, str]
     unfinished: np.datetime64 | None = None
 
@@ -65,13 +63,6 @@ class Prepared:
     def names(self) -> list[str]:
         """The names of the series; a single one is called `ALONE`."""
         return [*fitted_of(self.dataset).series]
-
-    @property
-    def lengths(self) -> Array:
-        """(series,) the number of rows of each series."""
-        rows_of = np.bincount(np.asarray(self.dataset.series_id))
-        horizon = fitted_of(self.dataset).windows.horizon
-        return np.asarray(rows_of - horizon if self.whole else rows_of)
 
     @property
     def until(self) -> np.datetime64:
@@ -184,7 +175,7 @@ def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Pre
         raise UnrollError(f"{error}; {_cure(windows_of, proposal)}") from None
     if proposal.by_multiples:
         dataset = _from_zero(dataset)
-    return Prepared(dataset, False, {**left_out, **_over(dataset)}, unfinished)
+    return Prepared(dataset, {**left_out, **_over(dataset)}, unfinished)
 
 
 def _over(dataset: Dataset) -> dict[str, str]:
@@ -219,7 +210,7 @@ def _require_some(error: UnusableSeriesError, profile: FileProfile) -> None:
 def _from_zero(dataset: Dataset) -> Dataset:
     """Return a data set whose targets are not centred, so that 0 is 0 in each series."""
     fitted = fitted_of(dataset)
-    column = fitted.columns.index(fitted.csv.target)
+    column = fitted.target
     statistics = {}
     moved = []
     for name, own in fitted.series.items():
@@ -257,34 +248,39 @@ def as_wholes(name: str, profile: FileProfile, proposal: Proposal) -> Prepared:
         UnrollError: no series has a row.
     """
     fitted = _fitted_to_wholes(profile, proposal)
-    form = replace(profile.file, form=fitted.csv)
-    # of these rows an unfinished last one was left out
-    questions = {
-        each: SeriesQuestion(name, fitted, each, keep_last=True)
-        for each in fitted.series
-    }
+    csv = fitted.csv
+    table = table_of(replace(profile.file, form=csv))
+    table = measured_rows.on_calendar(table, csv, fitted.cleaning)
+    table = measured_rows.in_timesteps(table, csv, fitted.cleaning)
+    cycle = max([1, *proposal.cycles])
     found = {}
     left_out = {}
-    for series, history in rows.histories(questions, form).items():
+    statistics = {}
+    for series, every in table.by_series(fitted.series).items():
+        measured = rows.completed_rows(fitted, rows.up_to_last_target(fitted, every))
         try:
-            found[series] = rows.whole(history)
+            rows.require_rows(SeriesQuestion(name, fitted, series), measured)
         except UnrollError as error:
-            if series == ALONE:
-                raise
-            left_out[series] = str(error).removeprefix(f"{history.name}: ")
+            left_out[series] = str(error)
+            continue
+        own = measured.only(int(measured.begins(fitted.windows)[-1]))
+        values = np.asarray(own.series.values)[:, fitted.target]
+        statistics[series] = _statistics(values, cycle, len(fitted.columns))
+        found[series] = own.with_rows_to_come(fitted.windows.horizon)
     if not found:
-        raise UnrollError(f"{name}: {next(iter(left_out.values()))}")
-    cycle = max([1, *proposal.cycles])
-    columns = len(fitted.columns)
-    statistics = {
-        series: _statistics(rows.target_values(window), cycle, columns)
-        for series, window in found.items()
-    }
-    csv = fitted.csv
+        place = name if profile.series_id else profile.file.paths[0].name
+        raise UnrollError(f"{place}: {next(iter(left_out.values()))}")
     csv = csv.model_copy(update={"leave_out": [*csv.leave_out, *left_out]})
     fitted = fitted.model_copy(update={"csv": csv, "series": statistics})
-    dataset = _dataset_of_wholes(name, fitted, found)
-    return Prepared(dataset, whole=True, left_out=left_out)
+    # a window up to each row, which ends before the row of the next value
+    lengths = [len(own.series.values) for own in found.values()]
+    ends = np.cumsum(lengths) - fitted.windows.horizon
+    until = [
+        np.arange(end - length + fitted.windows.horizon + 1, end)
+        for end, length in zip(ends, lengths, strict=True)
+    ]
+    splits = {"train": np.concatenate(until), "test": ends}
+    return Prepared(windowed.data_set(name, fitted, found, splits), left_out)
 
 
 def _fitted_to_wholes(profile: FileProfile, proposal: Proposal) -> Preprocessing:
@@ -302,6 +298,7 @@ def _fitted_to_wholes(profile: FileProfile, proposal: Proposal) -> Preprocessing
         "week": False,
         "future": [],
         "holidays": None,
+        "whole": True,
     }
     columns = [proposal.target]
     if cleaning.fill is not None:
@@ -313,68 +310,6 @@ def _fitted_to_wholes(profile: FileProfile, proposal: Proposal) -> Preprocessing
         windows=windows.model_copy(update=of_one_row),
         columns=columns,
         series=dict.fromkeys(profile.series if profile.series_id else [ALONE], unknown),
-    )
-
-
-def _dataset_of_wholes(
-    name: str, fitted: Preprocessing, windows: Mapping[str, Window]
-) -> Dataset:
-    """Return the data set of whole series, one after the other.
-
-    After each series there are rows for the timesteps to come, without a measured value.
-    """
-    horizon = fitted.windows.horizon
-    target = fitted.columns.index(fitted.csv.target)
-    inputs = []
-    stamps = []
-    truth = []
-    lengths = []
-    for series, window in windows.items():
-        values = rows.target_values(window)
-        count = len(values)
-        own = np.zeros((count + horizon, len(fitted.columns)))
-        own[:count, target] = values / fitted.series[series].std[target]
-        measured = np.append(window.target[-count:], np.full(horizon, np.nan))
-        if len(fitted.columns) > 1:
-            own[:count, 1] = np.isnan(measured[:count])
-        ahead = window.last + window.question.row * np.arange(1, horizon + 1)
-        inputs.append(own)
-        stamps.append(np.append(window.stamps[-count:], ahead))
-        truth.append(measured)
-        lengths.append(count)
-    begins = np.cumsum([0, *(count + horizon for count in lengths[:-1])])
-    # a window up to each row, which ends before the row of the next value
-    until = [
-        begin + np.arange(1, n + 1) for begin, n in zip(begins, lengths, strict=True)
-    ]
-    every = np.concatenate(truth)
-    cut = Windows(
-        np.concatenate(inputs),
-        np.concatenate([own[:-1] for own in until]),
-        lookback=fitted.windows.step,
-        step=fitted.windows.step,
-        delay=0,
-        target=target,
-        outputs=horizon,
-        measured=np.isfinite(every),
-    )
-    first = next(iter(fitted.series.values()))
-    scale = Scale(unit=fitted.windows.unit, quantity=fitted.windows.quantity)
-    numbers = np.concatenate(stamps)
-    return Dataset(
-        name=name,
-        kind="forecast",
-        metric="mae",
-        splits={
-            "train": cut,
-            "test": replace(cut, rows=np.array([own[-1] for own in until])),
-        },
-        scale=scale.model_copy(update={"std": first.std[target]}),
-        scored=(),
-        stamps=row_calendar.stamps(numbers, fitted.cleaning, fitted.csv.time_zone),
-        series_id=np.repeat(np.arange(len(lengths)), np.add(lengths, horizon)),
-        truth=every,
-        fitted=fitted,
     )
 
 
@@ -411,7 +346,7 @@ def of_all_rows(prepared: Prepared) -> Preprocessing:
     """Return how rows are prepared, with the range of all rows as the usual one."""
     dataset = prepared.dataset
     fitted = fitted_of(dataset)
-    if prepared.whole:
+    if fitted.windows.whole:
         return fitted
     count = len(fitted.series)  # their rows stand one after the other
     # (series, rows, columns + calendar), in model units
@@ -420,7 +355,7 @@ def of_all_rows(prepared: Prepared) -> Preprocessing:
         return fitted
     inputs = train.series.reshape(count, -1, train.series.shape[1])
     truth = np.asarray(dataset.truth).reshape(count, -1)
-    target = fitted.columns.index(fitted.csv.target)
+    target = fitted.target
     statistics = {}
     for number, (name, known) in enumerate(fitted.series.items()):
         own = inputs[number, :, : len(known.mean)]

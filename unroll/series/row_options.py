@@ -135,6 +135,8 @@ class SeriesWindows(WindowSpec):
             values at the time of the last value to forecast.
         holidays: a country such as "DE", or a state such as "DE-BY". The column `holiday`, known in advance, is 1
             on its holidays.
+        whole: whether a window reaches back to the first row of its series, or to its
+            last long gap. Each series then has its own timestamps.
     """
 
     stride: Count = 1
@@ -142,6 +144,7 @@ class SeriesWindows(WindowSpec):
     begun: bool = False
     future: list[str] = pydantic.Field(default=[])
     holidays: str | None = None
+    whole: bool = False
 
 
 class Preprocessing(Strict):
@@ -160,12 +163,34 @@ class Preprocessing(Strict):
     columns: list[str]
     series: dict[str, Statistics]
 
+    @property
+    def target(self) -> int:
+        """The column that is forecast."""
+        return self.columns.index(self.csv.target)
+
+    @property
+    def read(self) -> list[str]:
+        """The columns from a file: numbers, then a column for each word."""
+        derived = (self.cleaning.fill is not None) + len(self.windows.future)
+        derived += bool(self.windows.holidays)
+        return self.columns[: len(self.columns) - derived]
+
+    @property
+    def of_rows(self) -> list[int]:
+        """The places of columns that are unknown where a series has no row.
+
+        The calendar and the mark of filled rows are known there, too.
+        """
+        places = [*range(len(self.columns) - bool(self.windows.holidays))]
+        if self.cleaning.fill is not None:
+            places.remove(len(self.read))
+        return places
+
     def scale(self, name: str) -> Scale:
         """Return the scale of a series' targets, by its mean and deviation."""
-        column = self.columns.index(self.csv.target)
         return Scale(
-            mean=self.series[name].mean[column],
-            std=self.series[name].std[column],
+            mean=self.series[name].mean[self.target],
+            std=self.series[name].std[self.target],
             unit=self.windows.unit,
             quantity=self.windows.quantity,
         )

@@ -4,22 +4,22 @@ The last window of the rows is prepared as the rows were that the model was trai
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from pipeline.data import timestamps, windowing
-from pipeline.data.examples import Array
+from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnknownAheadError, UnrollError
-from unroll.series import measured_rows, row_calendar
+from unroll.series import measured_rows, row_calendar, windowed
 from unroll.series.options import argument
 from unroll.series.reading import premises
 from unroll.series.reading.file_rows import FileRows, table_of
-from unroll.series.row_options import ALONE, CsvFormat
+from unroll.series.row_options import ALONE, CsvFormat, Preprocessing
 from unroll.series.series_table import SeriesTable
-from unroll.series.spec import SeriesQuestion
+from unroll.series.spec import ForecasterSpec, SeriesQuestion
 
 FAR = 0.5
 """Distance from the trained range, in ranges, at which a value is unusual."""
@@ -66,7 +66,7 @@ class Window:
         last: datetime64[ms], the number of the last row in time
             (`row_calendar.numbered`).
         unusual: lines about values far outside of the trained range.
-        since: the origins since the models were fitted; None if they do not count.
+        since: the origins since the models were fitted; none of whole series.
         new: number of rows since the models were fitted, as a share of the rows before.
         ended: a line about rows at the end without a target; "" without such rows.
         over: whether the target is 0 for so long that the series has ended.
@@ -78,7 +78,7 @@ class Window:
     inputs: Array
     last: np.datetime64
     unusual: list[str]
-    since: Since | None = None
+    since: Since
     new: float = 0.0
     ended: str = ""
     over: bool = False
@@ -119,7 +119,7 @@ def continued(window: Window, forecast: Array, ahead: int) -> Window:
     count = len(forecast)
     places = len(window.inputs) - cycle + np.arange(count) % cycle
     repeated = window.inputs[places].copy()  # (steps, columns)
-    repeated[:, question.fitted.columns.index(question.csv.target)] = forecast
+    repeated[:, question.fitted.target] = forecast
     times = window.times(ahead)[ahead - count :]
     measured = len(question.fitted.columns)
     if repeated.shape[1] > measured:
@@ -141,88 +141,198 @@ def _cycle(question: SeriesQuestion, timesteps: int) -> int:
     return 1
 
 
-@dataclass(frozen=True)
-class History:
-    """All rows of a series in some files, up to the last one with a target.
+def latest(
+    spec: ForecasterSpec,
+    files: FileRows,
+    plans: Sequence[FileRows] = (),
+    steps: int | None = None,
+    wanted: Collection[str] = (),
+) -> tuple[dict[str, Window], dict[str, str]]:
+    """Return the last window of each series in some files.
 
-    Attributes:
-        question: what the models were trained to answer.
-        name: a name of the files, for error messages.
-        measured: the rows.
-        inputs: (rows, columns + calendar) float32, the rows as models see them.
-        later: number of rows after them, which have no target.
-        unfinished: the timestamp of a last row that does not count, since its day, week
-            or month is not over.
-        has_ended: whether its last rows are missing, and other series have them.
+    Args:
+        spec: the models that forecast from the windows.
+        files: the rows. Behind the last row with a target there may be rows with
+            columns that are known beforehand.
+        plans: more rows with columns that are known beforehand, for each series, or
+            without the names of series for all. Models of whole series see none.
+        steps: timesteps to forecast; by default the trained horizon.
+        wanted: the names of series; by default all that occur.
+
+    Returns:
+        Name of a series -> its last window; and name of a series without one -> why.
+
+    Raises:
+        UnrollError: a column is missing, a cell is wrong, rows have another distance
+            than the trained rows, or no series has a window.
+        UnknownAheadError: a value that must be known beforehand is not.
     """
+    question = spec.question
+    name = files.paths[0].name
+    table = table_of(_only(question, files))
+    if not wanted and table.series_id is not None:
+        wanted = {*table.series_id}
+    names = [series for series in spec.fitted.series if series in wanted]
+    unfinished = None
+    if not question.keep_last:
+        table, unfinished = only_over(table, question.csv)
+    table = measured_rows.on_calendar(table, question.csv, question.cleaning)
+    _require_spacing(question, table, name)
+    table = measured_rows.in_timesteps(table, question.csv, question.cleaning)
+    table = _aligned(question, table, name)
+    end = up_to_last_target(question.fitted, table).timestamps.max()
+    planned = []
+    if not question.windows.whole:
+        planned = [_planned(question, plan) for plan in plans]
+    windows = {}
+    refused = {}
+    for series, every in table.by_series(names or spec.fitted.series).items():
+        asked = spec.questions[series]
+        own, plan, has_ended = _known_rows(asked, every, end, planned, steps)
+        measured = completed_rows(asked.fitted, own, plan)
+        try:
+            require_rows(asked, measured, has_ended=has_ended)
+            window = _last_window(spec, asked, measured)
+        except UnrollError as error:
+            refused[series] = str(error)
+            continue
+        after = timestamps.distinct(every.timestamps) > own.timestamps.max()
+        text = _ended(window, int(after.sum()), unfinished)
+        windows[series] = replace(window, ended=text)
+    if not windows:
+        series, reason = refused.popitem()
+        place = name if series == ALONE else f"{name}, {series}"
+        raise UnrollError(f"{place}: {reason}")
+    return windows, refused
 
-    question: SeriesQuestion
-    name: str
-    measured: measured_rows.Measured
-    inputs: Array
-    later: int
-    unfinished: np.datetime64 | None = None
-    has_ended: bool = False
 
-    @property
-    def target(self) -> int:
-        """The column that is forecast."""
-        return self.measured.columns.index(self.question.csv.target)
+def _known_rows(
+    question: SeriesQuestion,
+    every: SeriesTable,
+    end: np.datetime64,
+    planned: Sequence[Any],
+    steps: int | None,
+) -> tuple[SeriesTable, measured_rows.Plan, bool]:
+    """Return the rows of a series that are known, and what is known beforehand.
 
-    def behind(self, origins: Array, timesteps: int) -> Array:
-        """Return the inputs at some origins: (origins, timesteps, columns + calendar).
+    Also returned is whether the last rows of the series are missing, and other series
+    have them.
 
-        They are NaN before the first row and before the last gap. The rows of a lookback
-        are `completed` if windows count whose series has just begun.
-        """
-        steps = self.question.windows.step * np.arange(1 - timesteps, 1)
-        index = origins[:, None] + steps
-        start = self.starts(origins)[:, None]
-        inputs = self.inputs[np.maximum(index, 0)]
-        inputs[index < start] = np.nan
-        if self.question.windows.begun:
-            seen = index[:, -self.question.timesteps :]
-            known = self.inputs[np.maximum(seen, 0)]
-            inputs[:, -self.question.timesteps :] = completed(
-                known, seen < start, self.question
-            )
-        return inputs
+    Args:
+        question: what the models were trained to answer.
+        every: the rows of the series, with those to come.
+        end: the last row with a target in any series.
+        planned: more rows to come (`_planned`).
+        steps: timesteps to forecast.
+    """
+    own = up_to_last_target(question.fitted, every)
+    last = own.timestamps.max()
+    if question.windows.begun:
+        own = every.only(every.timestamps <= end)
+    if last + question.ahead[-1] * question.row <= end:
+        return own, None, True
+    try:
+        return own, _beforehand(question, own, every, planned, steps), False
+    except UnknownAheadError:
+        # nobody plans what is no longer sold
+        target = own.values[:, own.columns.index(question.csv.target)]
+        has_ended = bool(last < end)
+        if not has_ended and not ended(target, question.row)[-1]:
+            raise
+    return own, None, has_ended
 
-    def starts(self, origins: Array) -> Array:
-        """Return the first row (origins,) from which on no gap lies before an origin."""
-        rows = self.measured.series
-        if not self.question.windows.begun:
-            apart = np.diff(rows.timestamps) != self.question.row
-            starts = np.concatenate([[0], np.flatnonzero(apart) + 1])
-            return np.asarray(starts[np.searchsorted(starts, origins, "right") - 1])
-        runs = rows.runs(self.question.spacing)
-        return np.asarray(np.maximum(np.searchsorted(runs, runs[origins]), rows.start))
 
-    def since(self, timesteps: int, until: np.datetime64, stride: int) -> Since:
-        """Return the last `MOST` origins from `until` on.
+def completed_rows(
+    fitted: Preprocessing, own: SeriesTable, plan: measured_rows.Plan = None
+) -> measured_rows.Measured:
+    """Return the cleaned and completed rows of a series, from its first value on if
+    models see whole series.
 
-        The origins lie `stride` rows from each other. After each of them the first
-        value was measured, and no gap lies in its window.
-        """
-        question = self.question
-        rows = self.measured.series
-        count = len(rows.values)
-        first = question.windows.model_copy(update={"horizon": 1})
-        chosen = measured_rows.chosen_rows(
-            rows, count, first, freq=question.spacing, target=self.target
-        )
-        # `Windows` counts from the row after the last step
-        origins = chosen["train"] - question.windows.step
-        rows_after_fit = (rows.timestamps[origins] - until) // question.row
-        counts = (rows_after_fit >= 0) & (rows_after_fit % stride == 0)
-        origins = origins[counts][-MOST:]
-        # (origins, steps)
-        targets = np.minimum(origins[:, None] + question.ahead, len(rows.values) - 1)
-        later = rows.timestamps[targets] - rows.timestamps[origins, None]
-        observed = later == question.ahead * question.row
-        observed &= ~rows.unknown[targets, self.target]
-        values = np.where(observed, self.inputs[targets, self.target], np.nan)
-        return Since(self.behind(origins, timesteps), values, rows.timestamps[origins])
+    Short gaps are filled also where train rows had none.
+    """
+    cleaning = fitted.cleaning
+    measured = measured_rows.rows_of(own, fitted.csv, cleaning, fitted.windows, plan)
+    limit = _fill_of_gapless(fitted)
+    if limit:
+        filled = measured_rows.fill(measured.series, measured.regular.freq, limit)
+        measured = replace(measured, series=filled)
+    if fitted.windows.whole:
+        measured = measured.only(measured.series.start)
+    return measured
+
+
+def _last_window(
+    spec: ForecasterSpec, question: SeriesQuestion, measured: measured_rows.Measured
+) -> Window:
+    """Return the last window of a series, and the origins since the fit.
+
+    They are windows of a data set with the rows to come at its end.
+    """
+    fitted = question.fitted
+    rows = measured.series
+    target = measured.target(fitted.target)
+    until = np.datetime64(spec.until)
+    last = len(rows.values) - 1
+    origins = np.append(_since(question, measured, until, spec.stride), last)
+    longer = measured.with_rows_to_come(int(question.ahead[-1]))
+    splits = {"test": origins + question.windows.step}
+    own = {question.series: longer}
+    dataset = windowed.data_set(question.dataset, fitted, own, splits)
+    windows = cast("Windows", dataset.splits["test"])
+    begins = measured.begins(question.windows)
+    below = len(longer.series.values) - len(begins)
+    begins = np.pad(begins, (0, below), "edge")
+    seen = windowed.seen(windows, spec.timesteps, begins, fitted)
+    inputs, targets = seen.take(np.arange(len(origins)))
+    # a gap may lie before a value that is forecast
+    times = longer.series.timestamps
+    ahead = times[origins[:, None] + question.ahead] - times[origins, None]
+    is_in_time = ahead == question.ahead * question.row
+    observed = np.where(is_in_time, targets.reshape(ahead.shape), np.nan)
+    inputs = inputs[:, -spec.timesteps :]
+    first = max(last + 1 - question.reach, int(begins[last]))
+    shown = 0 if question.windows.whole else first
+    new = int((rows.timestamps > until).sum())
+    return Window(
+        question=question,
+        stamps=rows.timestamps[shown:],
+        target=target[shown:],
+        inputs=inputs[-1],
+        last=rows.timestamps[last],
+        unusual=_unusual(question, rows.timestamps[first:], rows.values[first:]),
+        since=Since(inputs[:-1], observed[:-1], times[origins[:-1]]),
+        new=new / max(1, len(rows.timestamps) - new),
+        over=question.lowest == 0 and bool(ended(target, question.row)[-1]),
+    )
+
+
+def _since(
+    question: SeriesQuestion,
+    measured: measured_rows.Measured,
+    until: np.datetime64,
+    stride: int,
+) -> Array:
+    """Return the last `MOST` origins (origins,) from `until` on; none of whole series.
+
+    The origins lie `stride` rows from each other. After each of them the first value
+    was measured, and no gap lies in its window.
+    """
+    if question.windows.whole:
+        return np.arange(0)
+    rows = measured.series
+    first = question.windows.model_copy(update={"horizon": 1})
+    chosen = measured_rows.chosen_rows(
+        rows,
+        len(rows.values),
+        first,
+        freq=question.spacing,
+        target=question.fitted.target,
+    )
+    # `Windows` counts from the row after the last step
+    origins = chosen["train"] - question.windows.step
+    rows_after_fit = (rows.timestamps[origins] - until) // question.row
+    counts = (rows_after_fit >= 0) & (rows_after_fit % stride == 0)
+    return np.asarray(origins[counts][-MOST:])
 
 
 def ended(values: Array, row: np.timedelta64) -> Array:
@@ -246,107 +356,6 @@ def ended(values: Array, row: np.timedelta64) -> Array:
     is_over = zeros >= np.maximum(fewest, 2 * usual)
     is_over &= (1 - share) ** zeros < MOST_CHANCE
     return np.asarray(np.append(False, is_over)[np.cumsum(is_known)])
-
-
-def completed(inputs: Array, before: Array, question: SeriesQuestion) -> Array:
-    """Return windows whose rows before the first one of a series are made up.
-
-    They are means of its known rows: of those at the same place in a cycle, if a whole
-    cycle is known, else of all.
-
-    Args:
-        inputs: (windows, timesteps, columns + calendar); the calendar and the mark of
-            filled rows are known in all rows.
-        before: (windows, timesteps) whether a row lies before the first one.
-        question: the preparation of the series.
-    """
-    made = inputs.copy()
-    lacking = before.sum(axis=1)
-    cycle = question.cleaning.repeat or 1
-    for count in np.unique(lacking[lacking > 0]):
-        own = np.flatnonzero(lacking == count)[:, None, None]
-        known = np.arange(count, inputs.shape[1])
-        period = cycle if cycle <= len(known) else 1
-        for row in range(count):
-            same = known[(known - row) % period == 0]
-            columns = question.of_rows
-            means = inputs[own, same[:, None], columns].mean(axis=1, dtype=np.float64)
-            made[own[:, 0], row, columns] = means
-    return made
-
-
-def histories(
-    questions: Mapping[str, SeriesQuestion],
-    files: FileRows,
-    plans: Sequence[FileRows] = (),
-    steps: int | None = None,
-) -> dict[str, History]:
-    """Return name of a series -> all its rows in some files, as models see them.
-
-    Args:
-        questions: name of a series -> what the models were trained to answer.
-        files: the rows. Behind the last row with a target there may be rows with
-            columns that are known beforehand.
-        plans: more rows with columns that are known beforehand, for each series, or
-            without the names of series for all.
-        steps: timesteps to forecast; by default the trained horizon.
-
-    Raises:
-        UnrollError: a column is missing, a cell is wrong, or rows have another distance
-            than the trained rows.
-        UnknownAheadError: a value that must be known beforehand is not.
-    """
-    question = next(iter(questions.values()))
-    table = table_of(_only(question, files))
-    last = None
-    if not question.keep_last:
-        table, last = only_over(table, question.csv)
-    table = measured_rows.on_calendar(table, question.csv, question.cleaning)
-    name = files.paths[0].name
-    _require_spacing(question, table, name)
-    table = measured_rows.in_timesteps(table, question.csv, question.cleaning)
-    table = _aligned(question, table, name)
-    end = _up_to_last_target(question, table).timestamps.max()
-    planned = [_planned(question, plan) for plan in plans]
-    by_series = {}
-    for series_id, every in table.by_series(questions).items():
-        asked = questions[series_id]
-        own = _up_to_last_target(question, every)
-        last_own = own.timestamps.max()
-        if question.windows.begun:
-            own = every.only(every.timestamps <= end)
-        has_ended = bool(last_own + question.ahead[-1] * question.row <= end)
-        plan = None
-        try:
-            if not has_ended:
-                plan = _beforehand(asked, own, every, planned, steps)
-        except UnknownAheadError:
-            # nobody plans what is no longer sold
-            target = own.values[:, own.columns.index(question.csv.target)]
-            has_ended = bool(last_own < end)
-            if not has_ended and not ended(target, question.row)[-1]:
-                raise
-        measured = measured_rows.rows_of(
-            own,
-            question.csv,
-            question.cleaning,
-            question.windows,
-            plan,
-        )
-        limit = _fill_of_gapless(question)
-        if limit:
-            filled = measured_rows.fill(measured.series, question.spacing, limit)
-            measured = replace(measured, series=filled)
-        with np.errstate(over="ignore"):
-            inputs = measured_rows.inputs_of(
-                measured.series, asked.fitted, asked.statistics
-            )
-        title = f"{name}, {series_id}" if series_id else name
-        after = timestamps.distinct(every.timestamps) > own.timestamps.max()
-        by_series[series_id] = History(
-            asked, title, measured, inputs, int(after.sum()), last, has_ended
-        )
-    return by_series
 
 
 def only_over(
@@ -389,118 +398,20 @@ def fill_limit(spacing: int) -> int:
     return max(1, windowing.DAY // 4 // spacing)
 
 
-def _fill_of_gapless(question: SeriesQuestion) -> int | None:
+def _fill_of_gapless(fitted: Preprocessing) -> int | None:
     """Return the longest gap, in rows, that is filled where train rows had no gap.
 
     None means that the preparation itself says what is filled.
     """
-    is_said = question.cleaning.fill is not None or "" in (question.csv.missing or ())
-    return None if is_said else fill_limit(question.spacing)
+    is_said = fitted.cleaning.fill is not None or "" in (fitted.csv.missing or ())
+    return None if is_said else fill_limit(fitted.cleaning.spacing or 1)
 
 
-def _up_to_last_target(question: SeriesQuestion, table: SeriesTable) -> SeriesTable:
+def up_to_last_target(fitted: Preprocessing, table: SeriesTable) -> SeriesTable:
     """Return the rows up to the last one whose target was measured."""
-    target = table.values[:, table.columns.index(question.csv.target)]
-    known = table.timestamps[~np.isnan(target) & (target != question.cleaning.sentinel)]
+    target = table.values[:, table.columns.index(fitted.csv.target)]
+    known = table.timestamps[~np.isnan(target) & (target != fitted.cleaning.sentinel)]
     return table.only(table.timestamps <= known.max()) if len(known) else table
-
-
-def latest(
-    history: History, timesteps: int, until: np.datetime64 | None, stride: int
-) -> Window:
-    """Return the last window of some rows.
-
-    Args:
-        history: the rows.
-        timesteps: number of timesteps of the inputs.
-        until: the last row that models were fitted to; None to leave out later errors.
-        stride: rows from one origin to the next, of the origins since the fit.
-
-    Raises:
-        UnrollError: rows are too few, or there is a gap.
-    """
-    question = history.question
-    rows = history.measured.series
-    last = len(rows.values) - 1
-    first = last + 1 - question.reach
-    _require_whole(history, first)
-    first = max(first, int(history.starts(np.array([last]))[0]))
-    inputs = history.behind(np.array([last]), timesteps)[0]
-    finite = np.isfinite(inputs[-question.timesteps :]).all(axis=0)
-    if not finite.all():
-        column = question.fitted.columns[finite.argmin()]
-        raise UnrollError(
-            f"{history.name}: {column!r} holds a number too large for any model; "
-            "correct it"
-        )
-    times = rows.timestamps[first:]
-    values = rows.values[first:]
-    new = 0
-    since = None
-    if until is not None:
-        new = int((rows.timestamps > until).sum())
-        since = history.since(timesteps, until, stride)
-    target = history.measured.target(history.target)
-    return Window(
-        question=question,
-        stamps=times,
-        target=target[first:],
-        inputs=inputs,
-        last=rows.timestamps[last],
-        unusual=_unusual(question, times, values),
-        ended=_ended(history),
-        since=since,
-        new=new / max(1, len(rows.timestamps) - new),
-        over=question.lowest == 0 and bool(ended(target, question.row)[-1]),
-    )
-
-
-def whole(
-    history: History, timesteps: int | None = None, until: np.datetime64 | None = None
-) -> Window:
-    """Return all rows of a series as a window, from its last gap on.
-
-    Args:
-        history: the rows.
-        timesteps: number of timesteps of the inputs; None for all rows.
-        until: the last row that models were fitted to; None if they are not yet.
-
-    Raises:
-        UnrollError: there is no row.
-    """
-    measured = history.measured.series
-    first = measured.start  # before it nothing was measured
-    count = len(measured.values) - first
-    if count < 1:
-        raise UnrollError(f"{history.name}: there is no row with a value")
-    window = latest(history, timesteps or count, None, 1)
-    new = 0.0
-    if until is not None:
-        later = int((measured.timestamps > until).sum())
-        new = later / max(1, count - later)
-    inputs = window.inputs[-count:, : len(history.question.fitted.columns)]
-    inputs = inputs.astype(np.float64)
-    # 32 bits do not hold a count above 16 million
-    exact = measured.values[-len(inputs) :, history.target]
-    column = inputs[:, history.target]
-    scaled = exact / history.question.scale.std
-    column[:] = np.where(np.isfinite(column), scaled, np.nan)
-    before = max(0, (timesteps or count) - len(inputs))
-    inputs = np.pad(inputs, ((before, 0), (0, 0)), constant_values=np.nan)
-    return replace(
-        window,
-        stamps=measured.timestamps[first:],
-        target=history.measured.target(history.target)[first:],
-        inputs=inputs,
-        new=new,
-    )
-
-
-def target_values(window: Window) -> Array:
-    """Return the values (rows,) of the target of a whole series, in its unit."""
-    question = window.question
-    values = window.inputs[:, question.fitted.columns.index(question.csv.target)]
-    return np.asarray(values[np.isfinite(values)] * question.scale.std)
 
 
 def _beforehand(
@@ -655,17 +566,38 @@ def _aligned(question: SeriesQuestion, table: SeriesTable, name: str) -> SeriesT
     )
 
 
-def _require_whole(history: History, first: int) -> None:
-    question = history.question
-    rows = history.measured.series
-    columns = history.measured.columns
-    needed = f"{history.name}: a forecast needs the last {question.reach:,} rows"
+def require_rows(
+    question: SeriesQuestion,
+    measured: measured_rows.Measured,
+    *,
+    has_ended: bool = False,
+) -> None:
+    """Raise UnrollError unless the last rows of a series suffice for a forecast.
+
+    Args:
+        question: what the models were trained to answer.
+        measured: the rows of the series.
+        has_ended: whether its last rows are missing, and other series have them.
+    """
+    rows = measured.series
+    columns = measured.columns
+    first = len(rows.values) - question.reach
+    needed = f"a forecast needs the last {question.reach:,} rows"
+    known = np.flatnonzero(np.isfinite(measured.target(question.fitted.target)))
+    if question.windows.whole and not len(known):
+        raise UnrollError("there is no row with a value")
     if first < 0:
         raise UnrollError(
             f"{needed}, and there are {len(rows.values):,}; add earlier rows"
         )
     if question.windows.begun:
-        _require_not_over(history)
+        if not len(known):
+            raise UnrollError("there is no row with a value")
+        if has_ended:
+            raise UnrollError(
+                f"it was measured last at {question.when(rows.timestamps[known[-1]])}; "
+                "if it has not ended, add its last rows"
+            )
         first = len(rows.values) - 1  # the rows before may be made up
     if first < rows.start:
         column = columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
@@ -673,7 +605,7 @@ def _require_whole(history: History, first: int) -> None:
         raise UnrollError(
             f"{needed}, and {column!r} holds no value until {until}; add earlier rows"
         )
-    longest = question.cleaning.fill or _fill_of_gapless(question)
+    longest = question.cleaning.fill or _fill_of_gapless(question.fitted)
     filled = f", and no more than {longest} in a row are filled" if longest else ""
     broken = np.flatnonzero(np.diff(rows.timestamps[first:]) != question.row)
     if len(broken):
@@ -691,31 +623,26 @@ def _require_whole(history: History, first: int) -> None:
             f"{needed}, and {column!r} was not measured up to "
             f"{question.when(rows.timestamps[row])}{filled}; add values there"
         )
-
-
-def _require_not_over(history: History) -> None:
-    """Raise UnrollError if a series has no row, or its last ones are missing."""
-    question = history.question
-    rows = history.measured.series
-    known = np.flatnonzero(~rows.unknown[:, history.target])
-    if not len(known):
-        raise UnrollError(f"{history.name}: there is no row with a value")
-    if history.has_ended:
+    train = question.statistics
+    values = rows.values
+    scaled = (values[-question.reach :] - train.mean) / train.std
+    # an input has 32 bits
+    is_small = (np.abs(scaled) <= np.finfo(np.float32).max).all(axis=0)
+    if not is_small.all():
+        column = columns[int(is_small.argmin())]
         raise UnrollError(
-            f"{history.name}: it was measured last at "
-            f"{question.when(rows.timestamps[known[-1]])}; if it has not ended, add its "
-            "last rows"
+            f"{column!r} holds a number too large for any model; correct it"
         )
 
 
-def _ended(history: History) -> str:
-    question = history.question
-    count = history.later
-    if history.unfinished is not None:
-        return premises.left_out(history.unfinished)
+def _ended(window: Window, count: int, unfinished: np.datetime64 | None) -> str:
+    """Return a line about `count` rows after a window, which have no target."""
+    question = window.question
+    if unfinished is not None:
+        return premises.left_out(unfinished)
     if not count or question.windows.future:
         return ""
-    last = question.when(history.measured.series.timestamps[-1])
+    last = question.when(window.last)
     row = "row" if question.cleaning.timestep == 1 else "timestep"
     rows = f"{count:,} {row}s have" if count > 1 else f"1 {row} has"
     seen = "was measured last" if row == "row" else "has its last whole timestep"

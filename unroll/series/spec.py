@@ -96,7 +96,7 @@ class SeriesQuestion:
 
         It is 0 if no row that was learnt from lies below 0, else minus infinity.
         """
-        column = self.fitted.columns.index(self.csv.target)
+        column = self.fitted.target
         return -np.inf if self.statistics.low[column] < 0 else 0.0
 
     def levels(self, forecasts: Array) -> Array:
@@ -136,25 +136,12 @@ class SeriesQuestion:
     @property
     def read(self) -> list[str]:
         """The columns from a file: numbers, then a column for each word."""
-        derived = (self.cleaning.fill is not None) + len(self.windows.future)
-        derived += bool(self.windows.holidays)
-        return self.fitted.columns[: len(self.fitted.columns) - derived]
+        return self.fitted.read
 
     @property
     def timesteps(self) -> int:
         """The number of timesteps of a window."""
         return self.windows.lookback // self.windows.step
-
-    @property
-    def of_rows(self) -> list[int]:
-        """The places of columns that are unknown where a series has no row.
-
-        The calendar and the mark of filled rows are known there, too.
-        """
-        places = [*range(len(self.fitted.columns) - bool(self.windows.holidays))]
-        if self.cleaning.fill is not None:
-            places.remove(len(self.read))
-        return places
 
     @property
     def numbers(self) -> list[str]:
@@ -263,7 +250,6 @@ class ForecasterSpec(Strict):
             by their errors (`combination`).
         objective: what a forecast is, the mean or the median.
         stride: rows from one origin to the next.
-        whole: whether models see whole series, each up to its last row.
         keep_last: whether the last row counts although its period is not over.
         why: the reason why these models forecast.
         until: the last row that the models were fitted to.
@@ -279,7 +265,6 @@ class ForecasterSpec(Strict):
     )
     objective: Objective = "median"
     stride: Count
-    whole: bool = False
     keep_last: bool = False
     why: str = "as asked"
     until: Timestamp
@@ -337,7 +322,7 @@ class ForecasterSpec(Strict):
         calendar = member.problem.calendar
         expected = {
             "columns": len(columns) + calendar,
-            "target": columns.index(self.fitted.csv.target),
+            "target": self.fitted.target,
             "outputs": windows.horizon,
         }
         found = {
@@ -371,6 +356,11 @@ class ForecasterSpec(Strict):
         The form of files and the windows are the same for all series.
         """
         return next(iter(self.questions.values()))
+
+    @property
+    def whole(self) -> bool:
+        """Whether models see whole series, each up to its last row."""
+        return self.fitted.windows.whole
 
     @property
     def timesteps(self) -> int:

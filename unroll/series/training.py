@@ -12,14 +12,12 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
 from pipeline.training.job import Job, Trained
-from unroll.series import backtest, row_calendar
+from unroll.series import backtest, row_calendar, windowed
 from unroll.series.backtest import Plan
 from unroll.series.models.recipes import recipe
 from unroll.series.models.residual import reach
 from unroll.series.pairwise import POWER, objective_of
 from unroll.series.row_options import fitted_of
-from unroll.series.rows import completed
-from unroll.series.spec import SeriesQuestion
 
 VALIDATION_SHARE = 0.15
 """Share of the windows, the last ones, on which options are chosen."""
@@ -241,76 +239,21 @@ def with_lookback(
         windows: the windows, as long as the data set says.
     """
     options = experiment.model.options
-    windows = _with_begun(dataset, windows)
-    if experiment.model.family == "residual":
-        seen = reach(options["last"], options["cycles"]) * windows.step
-        return replace(windows, lookback=min(seen, windows.lookback))
-    return extended(windows, options.get("history") or 0, dataset.series_id)
-
-
-def _with_begun(dataset: Dataset, windows: Windows) -> Windows:
-    """Return windows with rows before the first one of a series as `rows.completed`.
-
-    Such windows have rows of their own, behind the rows of all series.
-    """
     fitted = fitted_of(dataset)
-    if not fitted.windows.begun:
-        return windows
-    ids = np.asarray(dataset.series_id)
-    known = np.flatnonzero(np.isfinite(np.asarray(dataset.truth)))
-    # (rows,) the first known row of each row's series
-    first = known[np.searchsorted(ids[known], ids)]
-    begin = first[windows.rows - windows.step]
-    late = windows.rows - windows.lookback < begin
-    if not late.any():
-        return windows
-    # (late windows, rows of a window and its targets)
-    span = np.arange(-windows.lookback, windows.ahead[-1] + 1)
-    places = windows.rows[late, None] + span
-    values = windows.series[places]
-    inputs = values[:, : windows.lookback : windows.step]
-    before = places[:, : windows.lookback : windows.step] < begin[late, None]
-    question = SeriesQuestion(dataset.name, fitted, next(iter(fitted.series)))
-    values[:, : windows.lookback : windows.step] = completed(inputs, before, question)
-    rows = windows.rows.copy()
-    rows[late] = len(ids) + len(span) * np.arange(len(places)) + windows.lookback
-    columns = values.shape[2]
-    measured = np.asarray(windows.measured)
-    return replace(
-        windows,
-        series=np.concatenate([windows.series, values.reshape(-1, columns)]),
-        rows=rows,
-        measured=np.concatenate([measured, measured[places].ravel()]),
-    )
+    begins = _begins(dataset)
+    if experiment.model.family == "residual":
+        rows = reach(options["last"], options["cycles"]) * windows.step
+        every = windowed.seen(windows, 0, begins, fitted)
+        return replace(every, lookback=min(rows, windows.lookback))
+    return windowed.seen(windows, options.get("history") or 0, begins, fitted)
 
 
-def extended(windows: Windows, timesteps: int, series_id: Array | None) -> Windows:
-    """Return windows of at least so many timesteps, with NaN before a series begins.
-
-    Args:
-        windows: the windows.
-        timesteps: the number of timesteps.
-        series_id: (rows,) the number of each row's series, in ascending order; None for
-            a single series.
+def _begins(dataset: Dataset) -> Array:
+    """Return the first row (rows,) of each row's series; if windows count whose series
+    has just begun, its first known row.
     """
-    more = timesteps * windows.step - windows.lookback
-    if more <= 0:
-        return windows
-    count = len(windows.series)
-    ids = np.zeros(count, int) if series_id is None else series_id
-    places = np.arange(count) + more * (1 + ids)  # of the rows among the rows of NaN
-    length = count + more * (1 + int(ids[-1]))
-    columns = windows.series.shape[1]
-    series = np.full((length, columns), np.nan, windows.series.dtype)
-    series[places] = windows.series
-    measured = None
-    if windows.measured is not None:
-        measured = np.zeros(length, bool)
-        measured[places] = windows.measured
-    return replace(
-        windows,
-        series=series,
-        rows=places[windows.rows],
-        lookback=windows.lookback + more,
-        measured=measured,
-    )
+    ids = np.asarray(dataset.series_id)
+    counts = np.arange(len(ids))
+    if fitted_of(dataset).windows.begun:
+        counts = np.flatnonzero(np.isfinite(np.asarray(dataset.truth)))
+    return counts[np.searchsorted(ids[counts], ids)]

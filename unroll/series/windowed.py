@@ -1,7 +1,11 @@
-"""The series of a file cut into windows: a data set at the timestamps of all series."""
+"""The rows of series as a data set, and its windows as models see them.
+
+Fits and forecasts, series cut into windows and whole series use `data_set` and `seen`.
+"""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,15 +57,14 @@ def cut(
         ValueError: `lookback` is not a multiple of `step`.
     """
     table = _rows_that_count(table, csv, cleaning)
-    measured_by_series = {
+    by_series = {
         key: measured_rows.rows_of(own, csv, cleaning, windows)
         for key, own in table.by_series().items()
     }
-    first = next(iter(measured_by_series.values()))
+    first = next(iter(by_series.values()))
     count = len(first.series.values)
-    column = first.columns.index(csv.target)
     border, _ = windowing.borders(count, train, None)
-    cuts = _cuts(measured_by_series, border, csv, cleaning, windows)
+    cuts = _cuts(by_series, border, csv, cleaning, windows)
     fitted = Preprocessing(
         csv=csv,
         cleaning=cleaning.model_copy(update={"spacing": first.regular.freq}),
@@ -69,20 +72,50 @@ def cut(
         columns=first.columns,
         series={key: own.statistics for key, own in cuts.items()},
     )
-    inputs = [
-        measured_rows.inputs_of(rows.series, fitted, fitted.series[key])
-        for key, rows in measured_by_series.items()
-    ]
-    truth = np.concatenate(
-        [rows.target(column) for rows in measured_by_series.values()]
-    )
     chosen = defaultdict[str, list[Array]](list)
     for number, own in enumerate(cuts.values()):
         for split, rows in own.rows.items():
             chosen[split].append(rows + number * count)
+    splits = {split: np.concatenate(rows) for split, rows in chosen.items()}
+    return data_set(name, fitted, by_series, splits)
+
+
+def data_set(
+    name: str,
+    fitted: Preprocessing,
+    by_series: Mapping[str, Measured],
+    splits: Mapping[str, Array],
+) -> Dataset:
+    """Return the data set of some series, whose rows stand one after the other.
+
+    All rows become inputs here: those that models are fitted to, those that they
+    forecast from, of whole series and of series cut into windows.
+
+    Args:
+        name: the name of the data set.
+        fitted: how rows are prepared.
+        by_series: name of a series -> its rows.
+        splits: split -> the rows of its windows, as `Windows.rows`.
+    """
+    windows = fitted.windows
+    column = fitted.target
+    inputs = [
+        measured_rows.inputs_of(rows.series, fitted, fitted.series[key])
+        for key, rows in by_series.items()
+    ]
+    truth = np.concatenate([rows.target(column) for rows in by_series.values()])
+    numbers = np.concatenate([rows.series.timestamps for rows in by_series.values()])
     # A single series is not copied.
-    all_inputs = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]
-    stamps = row_calendar.stamps(first.series.timestamps, cleaning, csv.time_zone)
+    cut = Windows(
+        np.concatenate(inputs) if len(inputs) > 1 else inputs[0],
+        np.arange(0),
+        windows.lookback,
+        windows.step,
+        delay=windows.first - windows.step,
+        target=column,
+        outputs=windows.horizon,
+        measured=np.isfinite(truth),
+    )
     # Several series have no scale in common.
     scale = Scale(quantity=windows.quantity)
     if ALONE in fitted.series:
@@ -91,28 +124,115 @@ def cut(
         name=name,
         kind="forecast",
         metric="mae",
-        splits={
-            split: Windows(
-                all_inputs,
-                np.concatenate(rows),
-                windows.lookback,
-                windows.step,
-                delay=windows.first - windows.step,
-                target=column,
-                outputs=windows.horizon,
-                measured=np.isfinite(truth),
-            )
-            for split, rows in chosen.items()
-        },
+        splits={split: replace(cut, rows=rows) for split, rows in splits.items()},
         scale=scale,
-        period=_timesteps_of_day(cleaning, first.regular.freq, windows.step),
-        calendar=windowing.calendar_columns(week=windows.week),
+        period=_timesteps_of_day(fitted),
+        calendar=cut.series.shape[1] - len(next(iter(by_series.values())).columns),
         scored=(),
-        stamps=np.tile(stamps, len(cuts)),
-        series_id=np.repeat(np.arange(len(cuts)), count),
+        stamps=row_calendar.stamps(numbers, fitted.cleaning, fitted.csv.time_zone),
+        series_id=np.repeat(np.arange(len(inputs)), [len(own) for own in inputs]),
         truth=truth,
         fitted=fitted,
     )
+
+
+def seen(
+    windows: Windows, timesteps: int, begins: Array, fitted: Preprocessing
+) -> Windows:
+    """Return windows of at least so many timesteps, as models see them.
+
+    They have NaN before the first row that they may reach. If windows count whose
+    series has just begun (`SeriesWindows.begun`), the rows of a lookback are
+    `completed`; such windows have rows of their own, behind the rows of all series.
+
+    Args:
+        windows: the windows, as long as the preparation says.
+        timesteps: the number of timesteps.
+        begins: (rows,) the first row that a window up to each row may reach.
+        fitted: how rows are prepared.
+    """
+    if windows.measured is None:
+        windows = replace(windows, measured=np.ones(len(windows.series), bool))
+    if fitted.windows.begun:
+        windows, begins = _with_made_up_rows(windows, begins, fitted)
+    more = timesteps * windows.step - windows.lookback
+    if more <= 0:
+        return windows
+    # rows of NaN stand before the rows of each stretch without a gap
+    stretch = np.cumsum(np.diff(begins, prepend=begins[:1]) != 0)
+    places = np.arange(len(begins)) + more * (1 + stretch)
+    length = len(begins) + more * (1 + int(stretch[-1]))
+    is_seen = np.arange(len(begins)) >= begins
+    series = np.full((length, windows.series.shape[1]), np.nan, windows.series.dtype)
+    series[places[is_seen]] = windows.series[is_seen]
+    measured = np.zeros(length, bool)
+    measured[places] = windows.measured
+    return replace(
+        windows,
+        series=series,
+        rows=places[windows.rows],
+        lookback=windows.lookback + more,
+        measured=measured,
+    )
+
+
+def _with_made_up_rows(
+    windows: Windows, begins: Array, fitted: Preprocessing
+) -> tuple[Windows, Array]:
+    """Return windows with rows before the first one of a series as `completed`.
+
+    Also returned are the first rows (rows,) that windows up to each row may reach.
+    """
+    begin = begins[windows.rows - windows.step]
+    late = windows.rows - windows.lookback < begin
+    if not late.any():
+        return windows, begins
+    # (late windows, rows of a window and its targets)
+    span = np.arange(-windows.lookback, windows.ahead[-1] + 1)
+    places = windows.rows[late, None] + span
+    values = windows.series[places]
+    inputs = values[:, : windows.lookback : windows.step]
+    before = places[:, : windows.lookback : windows.step] < begin[late, None]
+    values[:, : windows.lookback : windows.step] = completed(inputs, before, fitted)
+    count = len(windows.series)
+    own = count + len(span) * np.arange(len(places))
+    rows = windows.rows.copy()
+    rows[late] = own + windows.lookback
+    measured = np.asarray(windows.measured)
+    made = replace(
+        windows,
+        series=np.concatenate([windows.series, values.reshape(-1, values.shape[2])]),
+        rows=rows,
+        measured=np.concatenate([measured, measured[places].ravel()]),
+    )
+    return made, np.append(begins, np.repeat(own, len(span)))
+
+
+def completed(inputs: Array, before: Array, fitted: Preprocessing) -> Array:
+    """Return windows whose rows before the first one of a series are made up.
+
+    They are means of its known rows: of those at the same place in a cycle, if a whole
+    cycle is known, else of all.
+
+    Args:
+        inputs: (windows, timesteps, columns + calendar); the calendar and the mark of
+            filled rows are known in all rows.
+        before: (windows, timesteps) whether a row lies before the first one.
+        fitted: the preparation of the series.
+    """
+    made = inputs.copy()
+    lacking = before.sum(axis=1)
+    cycle = fitted.cleaning.repeat or 1
+    for count in np.unique(lacking[lacking > 0]):
+        own = np.flatnonzero(lacking == count)[:, None, None]
+        known = np.arange(count, inputs.shape[1])
+        period = cycle if cycle <= len(known) else 1
+        for row in range(count):
+            same = known[(known - row) % period == 0]
+            columns = fitted.of_rows
+            means = inputs[own, same[:, None], columns].mean(axis=1, dtype=np.float64)
+            made[own[:, 0], row, columns] = means
+    return made
 
 
 @dataclass(frozen=True)
@@ -206,12 +326,17 @@ def _has_just_begun(
     return len(known) < windows.lookback or known.min() == known.max()
 
 
-def _timesteps_of_day(cleaning: Cleaning, freq: int, step: int) -> int:
+def _timesteps_of_day(fitted: Preprocessing) -> int:
     """Return the number of timesteps in a day; 0 if a day is no cycle of these rows."""
+    windows = fitted.windows
+    cleaning = fitted.cleaning
+    freq = cleaning.spacing or 1
+    if windows.whole:
+        return 0
     rows_per_day = row_calendar.slots_per_day(cleaning.rows, freq)
     if rows_per_day and freq < 7 * DAY:
-        return max(rows_per_day) // step
-    return 0 if cleaning.rows else windowing.timesteps_of_day(freq * step)
+        return max(rows_per_day) // windows.step
+    return 0 if cleaning.rows else windowing.timesteps_of_day(freq * windows.step)
 
 
 def _rows_that_count(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.support.answered import answered
-from unroll.series import backtest, training
+from unroll.series import backtest, training, user_data
 from unroll.series.candidates import of_windows
 from unroll.series.forecaster import OutsideRangeWarning
 from unroll.series.options import Options
@@ -15,8 +15,8 @@ from unroll.series.preparation import cut_into_windows
 from unroll.series.question import ends_apart, is_short, propose
 from unroll.series.reading.detect import detect
 from unroll.series.row_options import fitted_of, scales
-from unroll.series.rows import completed, ended, histories
-from unroll.series.spec import SeriesQuestion
+from unroll.series.rows import ended, latest
+from unroll.series.windowed import completed
 
 DAYS = pd.date_range("2021-01-01", periods=200)
 
@@ -58,11 +58,13 @@ def windows_of_late(path, changed=200):
 def test_a_series_that_begins_late_is_seen_alike_in_training_and_in_forecasts(tmp_path):
     inputs, days, dataset, profile = windows_of_late(tmp_path / "a.csv")
     assert days.tolist() == [*range(LATE, 197)]
-    fitted = fitted_of(dataset)
-    questions = {name: SeriesQuestion("a", fitted, name) for name in fitted.series}
-    rows = replace(profile.file, form=fitted.csv)
-    history = histories(questions, rows)["late"]
-    np.testing.assert_array_equal(history.behind(days, 28), inputs)
+    ridge = answered(profile, models=["ridge"]).forecaster.spec
+    spec = ridge.model_copy(update={"fitted": fitted_of(dataset)})
+    frame = pd.read_csv(tmp_path / "a.csv")
+    for day, expected in zip(days, inputs, strict=True):
+        rows = user_data.rows_of(frame[frame["ds"] <= str(DAYS[day])], spec.fitted.csv)
+        windows, _ = latest(spec, rows)
+        np.testing.assert_array_equal(windows["late"].inputs, expected)
 
 
 def test_no_window_of_a_late_series_sees_what_comes_after_it(tmp_path):
@@ -90,13 +92,10 @@ def test_rows_before_the_first_are_means_of_known_ones(tmp_path, lacking, expect
     _, _, dataset = prepared(tmp_path / "a.csv")
     fitted = fitted_of(dataset)
     cycle = fitted.cleaning.model_copy(update={"repeat": 2})
-    question = SeriesQuestion(
-        "a", fitted.model_copy(update={"cleaning": cycle}), "late"
-    )
     inputs = np.zeros((1, 6, len(fitted.columns) + 6))
     inputs[0] += np.arange(10, 16)[:, None]
     before = np.arange(6)[None] < lacking
-    found = completed(inputs, before, question)
+    found = completed(inputs, before, fitted.model_copy(update={"cleaning": cycle}))
     assert found[0, :, 0].tolist() == expected
     # the calendar and the mark of filled rows are known
     np.testing.assert_array_equal(found[:, :, 1:], inputs[:, :, 1:])

@@ -33,7 +33,7 @@ def test_a_data_set_of_wholes_has_a_window_up_to_each_row_and_none_of_two_series
     frame = frame[~(frame["unique_id"].eq("B") & (frame["ds"] < "2024-08-01"))]
     made = prepared(frame, horizon=3)
     data = made.dataset
-    assert made.lengths.tolist() == [8, 5]
+    assert np.bincount(data.series_id).tolist() == [8 + 3, 5 + 3]
     every = windows(data)
     assert every.rows.tolist() == [*range(1, 9), *range(12, 17)]
     np.testing.assert_allclose(data.truth[11:16], frame["sales"][-5:])
@@ -48,9 +48,9 @@ def test_a_data_set_of_wholes_has_a_window_up_to_each_row_and_none_of_two_series
 
 def test_cutoffs_lie_a_row_apart_and_nothing_after_the_first_is_learnt_from():
     made = prepared(monthly("AB", 40), horizon=6)
-    chosen = plan(made.dataset, whole=True)
+    chosen = plan(made.dataset)
     assert (chosen.origins, chosen.stride, chosen.refits) == (24, 1, 1)
-    of_six = plan(prepared(monthly("ABCDEF", 9), horizon=6).dataset, whole=True)
+    of_six = plan(prepared(monthly("ABCDEF", 9), horizon=6).dataset)
     assert of_six.origins == 20
     [fold] = folds(made.dataset, chosen)
     first = 40 - 6 - 24 + 1
@@ -61,7 +61,7 @@ def test_cutoffs_lie_a_row_apart_and_nothing_after_the_first_is_learnt_from():
     assert known[:first].all()
     assert not known[first:46].any()
     few = prepared(monthly("A", 8), horizon=6)
-    [fold] = folds(few.dataset, plan(few.dataset, whole=True))
+    [fold] = folds(few.dataset, plan(few.dataset))
     assert fold.test.rows.tolist() == [4, 5, 6, 7], "at least four rows before each"
 
 
@@ -69,11 +69,11 @@ def test_the_usual_change_up_to_a_cutoff_sees_nothing_after_it_but_two_changes()
     frame = monthly("AB", 9)
     values = 100 + np.cumsum([*range(9), *range(0, 36, 4)])
     made = prepared(frame.assign(sales=values), horizon=3)
-    of_rows = plan(made.dataset, whole=True)
+    of_rows = plan(made.dataset)
     found = usual_changes(made.dataset, of_rows).reshape(2, -1)
     changes = [np.mean(range(1, rows)) for rows in range(4, 4 + len(found[0]))]
     np.testing.assert_allclose(found, [np.array(changes) / np.mean(range(1, 9))] * 2)
-    of_halves = plan(made.dataset, [5], whole=True)
+    of_halves = plan(made.dataset, [5])
     first = usual_changes(made.dataset, of_halves)[0]
     two = np.mean([1 + 2 + 3 + 4 + 5, 2 + 3 + 4 + 5 + 6])  # of five rows, in seven
     assert first == pytest.approx(two / np.mean(range(1, 9)))
@@ -194,7 +194,7 @@ def models_of(frame, **options):
     """The models that are tried, and the networks that have too few rows."""
     made = prepared(frame, horizon=4)
     proposal = propose(detect(rows_of(frame, CsvFormat()), Options()), Options())
-    chosen = plan(made.dataset, whole=True)
+    chosen = plan(made.dataset)
     every, too_few = candidates.candidates(None, proposal, made, chosen, **options)
     return [*every], too_few
 
