@@ -156,9 +156,7 @@ def predict(
     rows = answer.forecaster.after(windows, (level,), horizon, orders)
     sums = None
     if of_series is not None:
-        sums = hierarchy.sums(
-            rows, whole.past(model), of_series, quantiles, whole.forecaster.delay
-        )
+        sums = hierarchy.sums(rows, whole.past(model), of_series, quantiles)
     return Predicted(
         answer,
         paths[-1],

@@ -19,7 +19,7 @@ from unroll.series.backtest import Plan
 from unroll.series.candidates import candidates
 from unroll.series.combination import require_memory
 from unroll.series.fits import FitCache, Workers
-from unroll.series.forecaster import AHEAD, DIGESTS, USUAL, Forecaster, digest
+from unroll.series.forecaster import AHEAD, DIGESTS, Forecaster, digest
 from unroll.series.leaderboard import Board
 from unroll.series.models.recipes import card
 from unroll.series.options import Arguments, argument
@@ -152,12 +152,13 @@ def compare(
         objective=board.objective,
         fitted=of_all_rows(prepared),
         stride=plan.stride,
+        lag=plan.lag,
         whole=plan.whole,
         keep_last=proposal.asked.keep_last,
         why=sentence.title(board, titles, board.champion),
         until=str(prepared.until),
     )
-    arrays = backtest.arrays(dataset, forecasts, [*members])
+    arrays = backtest.arrays(dataset, forecasts, [*members], plan)
     if plan.whole:
         arrays |= _ahead(prepared, plan, spec, ahead)
     return Compared(
@@ -194,7 +195,7 @@ def _announced(plan: Plan, prepared: Prepared) -> str:
 def _ahead(
     prepared: Prepared, plan: Plan, spec: ForecasterSpec, ahead: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Return the arrays `AHEAD`, `DIGESTS` and `USUAL` of whole series."""
+    """Return the arrays `AHEAD` and `DIGESTS` of whole series."""
     dataset = prepared.dataset
     last = backtest.to_refit(dataset, plan).test
     windows = training.extended(last, spec.timesteps, dataset.series_id)
@@ -205,5 +206,4 @@ def _ahead(
     return {
         AHEAD: np.stack([ahead[member.name] for member in spec.members], axis=1),
         DIGESTS: np.stack(digests),
-        USUAL: backtest.usual_changes(dataset, plan),
     }

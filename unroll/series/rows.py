@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.data import timestamps, windowing
 from pipeline.data.examples import Array
 from pipeline.errors import UnknownAheadError, UnrollError
-from unroll.series import measured_rows, row_calendar
+from unroll.series import measured_rows, prediction_intervals, row_calendar
 from unroll.series.options import argument
 from unroll.series.reading import premises
 from unroll.series.reading.file_rows import FileRows, table_of
@@ -63,6 +63,8 @@ class Window:
         target: (rows,) measured values of the target, NaN where nothing was measured.
         inputs: (timesteps, columns + calendar) float32, or (timesteps, columns) float64
             of a whole series; NaN before the lookback where there is no row.
+        recent: (origins since the fit + 1, 2) `prediction_intervals.recent` at these
+            origins, and at the last row.
         last: datetime64[ms], the number of the last row in time
             (`row_calendar.numbered`).
         unusual: lines about values far outside of the trained range.
@@ -76,6 +78,7 @@ class Window:
     stamps: Array
     target: Array
     inputs: Array
+    recent: Array
     last: np.datetime64
     unusual: list[str]
     since: Since | None = None
@@ -406,7 +409,11 @@ def _up_to_last_target(question: SeriesQuestion, table: SeriesTable) -> SeriesTa
 
 
 def latest(
-    history: History, timesteps: int, until: np.datetime64 | None, stride: int
+    history: History,
+    timesteps: int,
+    until: np.datetime64 | None,
+    stride: int,
+    lag: int = 1,
 ) -> Window:
     """Return the last window of some rows.
 
@@ -415,6 +422,7 @@ def latest(
         timesteps: number of timesteps of the inputs.
         until: the last row that models were fitted to; None to leave out later errors.
         stride: rows from one origin to the next, of the origins since the fit.
+        lag: rows of a recent change.
 
     Raises:
         UnrollError: rows are too few, or there is a gap.
@@ -441,11 +449,16 @@ def latest(
         new = int((rows.timestamps > until).sum())
         since = history.since(timesteps, until, stride)
     target = history.measured.target(history.target)
+    origins = [last]
+    if since is not None:
+        origins = [*np.searchsorted(rows.timestamps, since.stamps), last]
+    recent = prediction_intervals.recent(target, lag, question.scale.std)
     return Window(
         question=question,
         stamps=times,
         target=target[first:],
         inputs=inputs,
+        recent=recent[origins],
         last=rows.timestamps[last],
         unusual=_unusual(question, times, values),
         ended=_ended(history),
@@ -456,7 +469,10 @@ def latest(
 
 
 def whole(
-    history: History, timesteps: int | None = None, until: np.datetime64 | None = None
+    history: History,
+    timesteps: int | None = None,
+    until: np.datetime64 | None = None,
+    lag: int = 1,
 ) -> Window:
     """Return all rows of a series as a window, from its last gap on.
 
@@ -464,6 +480,7 @@ def whole(
         history: the rows.
         timesteps: number of timesteps of the inputs; None for all rows.
         until: the last row that models were fitted to; None if they are not yet.
+        lag: rows of a recent change.
 
     Raises:
         UnrollError: there is no row.
@@ -473,7 +490,7 @@ def whole(
     count = len(measured.values) - first
     if count < 1:
         raise UnrollError(f"{history.name}: there is no row with a value")
-    window = latest(history, timesteps or count, None, 1)
+    window = latest(history, timesteps or count, None, 1, lag)
     new = 0.0
     if until is not None:
         later = int((measured.timestamps > until).sum())

@@ -347,9 +347,7 @@ class Answer:
         if of_series is None:
             return typed(table, self.findings.integers)
         columns = quantiles_of(levels, orders)
-        return hierarchy.sums(
-            table, self.past(model), of_series, columns, self.forecaster.delay
-        )
+        return hierarchy.sums(table, self.past(model), of_series, columns)
 
     def why(
         self,

@@ -37,8 +37,7 @@ def book(request, tmp_path_factory):
     forecast = answer.forecaster.after(windows, (0.9,), None, orders)
     of_series = hierarchy.groups(cells, "unique_id", ["family"])
     quantiles = quantiles_of((0.9,), orders)
-    delay = answer.forecaster.delay
-    sums = hierarchy.sums(forecast, answer.past(), of_series, quantiles, delay)
+    sums = hierarchy.sums(forecast, answer.past(), of_series, quantiles)
     workbook.write(path, answer, windows, forecast, of_series, sums)
     return forecast, load_workbook(path)
 
