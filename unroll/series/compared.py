@@ -111,7 +111,7 @@ def compare(
     every, untrained = candidates(
         profile, proposal, prepared, plan, networks=asked.networks
     )
-    tried = asked.tried([*every, *untrained], leaderboard.naive_of(every))
+    tried = asked.tried([*every, *untrained], leaderboard.of_role("naive", every))
     experiments = {model: every[model] for model in tried if model in every}
     try:
         require_memory(len(tried), backtest.delay(dataset, plan.stride))
