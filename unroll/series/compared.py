@@ -25,7 +25,7 @@ from unroll.series.models.recipes import card
 from unroll.series.options import Arguments, argument
 from unroll.series.preparation import Prepared, as_wholes, cut_into_windows, of_all_rows
 from unroll.series.question import (
-    LAST_YEAR,
+    YEARS,
     Proposal,
     ends_apart,
     is_short,
@@ -111,7 +111,7 @@ def compare(
     every, untrained = candidates(
         profile, proposal, prepared, plan, networks=asked.networks
     )
-    tried = asked.tried([*every, *untrained], leaderboard.naive_of(every))
+    tried = asked.tried([*every, *untrained], leaderboard.of_role("naive", every))
     experiments = {model: every[model] for model in tried if model in every}
     try:
         require_memory(len(tried), backtest.delay(dataset, plan.stride))
@@ -142,7 +142,7 @@ def compare(
         titles[sentence.ZERO] = "always 0"
     year_before = f"cycle_{proposal.year}"
     if year_before in titles:
-        titles[year_before] = LAST_YEAR[proposal.year]
+        titles[year_before] = YEARS[proposal.year].before
     spec = ForecasterSpec(
         dataset=dataset.name,
         members=fixed,

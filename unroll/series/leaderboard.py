@@ -63,6 +63,15 @@ DECILES = [number / 10 for number in range(1, 10)]
 MEASURE: Mapping[Objective, str] = {"median": "mae", "mean": "rmse"}
 """Objective -> the score by which models are chosen and compared."""
 
+ROLES = {
+    "network": ("recurrent",),
+    "rival": ("network", "statistical"),
+    "naive": ("naive",),
+}
+"""Role -> the kinds of models (`ModelCard.kind`) of which the best one has it.
+
+The opponent is the better one of rival and naive model."""
+
 Size = Annotated[float, pydantic.Field(ge=0)]
 """The size of an error."""
 
@@ -281,15 +290,10 @@ class Board(Strict):
         return scores.rmse if self.objective == "mean" else scores.mae
 
 
-def naive_of(experiments: Mapping[str, Experiment]) -> list[str]:
-    """Return the names of the models that learn nothing."""
-    return [name for name, model in experiments.items() if card(model).kind == "naive"]
-
-
-def recurrent_of(experiments: Mapping[str, Experiment]) -> list[str]:
-    """Return the names of the models that have a recurrent cell."""
+def of_role(role: str, experiments: Mapping[str, Experiment]) -> list[str]:
+    """Return the names of the models that can have one of `ROLES`."""
     return [
-        name for name, model in experiments.items() if card(model).kind == "recurrent"
+        name for name, model in experiments.items() if card(model).kind in ROLES[role]
     ]
 
 
@@ -334,7 +338,10 @@ def board(
         combined = _combined(dataset, forecasts, members, plan, shares)
         earlier |= _errors_before(end, combined, deviations, objective)
         forecasts = pd.concat([forecasts, combined], ignore_index=True)
-    network, opponent, naive, rival = _chosen(dataset, experiments, earlier)
+    chosen = _chosen(dataset, experiments, earlier)
+    network = chosen["network"]
+    opponent = chosen["opponent"]
+    naive = chosen["naive"]
 
     # The later half compares them.
     later = forecasts[forecasts["cutoff"] >= middle]
@@ -357,9 +364,9 @@ def board(
             earlier=unit * error,
             wql=wql,
             coverage=coverage,
-            recurrent=name in recurrent_of(experiments),
+            recurrent=name in of_role("network", experiments),
         )
-    sides = [side for side in (network, rival) if side is not None]
+    sides = [*filter(None, (network, chosen["rival"]))]
     rows = fitted_of(dataset).cleaning.rows
     found = Board(
         unit=_unit(dataset, plan),
@@ -369,17 +376,14 @@ def board(
         deviations=deviations,
         models=by_error(models, objective),
         members=members,
-        network=network,
-        opponent=opponent,
-        naive=naive,
-        rival=rival,
-        comparison=None if network is None else errors.compared(network, opponent),
+        **chosen,
+        comparison=errors.compared(network, opponent) if network else None,
         with_naive={side: errors.compared(side, naive) for side in sides if naive},
         champion=opponent,
         objective=objective,
         whole=plan.whole,
         monthly=isinstance(rows, str) and rows != "business",
-        naives=naive_of(experiments),
+        naives=of_role("naive", experiments),
     )
     return forecasts, found.model_copy(update={"champion": champion(found)})
 
@@ -469,26 +473,25 @@ def _chosen(
     dataset: Dataset,
     experiments: Mapping[str, Experiment],
     earlier: Mapping[str, float],
-) -> tuple[str | None, str, str | None, str | None]:
-    """Return network, opponent, naive and rival, as in `Board`, by the earlier MAE."""
+) -> dict[str, Any]:
+    """Return the model of each role, by the errors of the earlier half, or None.
+
+    The combination is the rival, unless a single model leads by far.
+    """
 
     def best(names: Iterable[str]) -> str | None:
         return min(names, key=earlier.__getitem__, default=None)
 
-    recurrent = recurrent_of(experiments)
-    unfitted = naive_of(experiments)
-    network = best(recurrent)
-    naive = best(unfitted)
-    rival = best(name for name in experiments if name not in [*recurrent, *unfitted])
-    if rival is not None and ENSEMBLE in earlier:
-        single = earlier[rival] <= MARGIN * earlier[ENSEMBLE]
-        rival = rival if single else ENSEMBLE
-    opponent = best(name for name in (rival, naive) if name)
+    chosen = {role: best(of_role(role, experiments)) for role in ROLES}
+    rival = chosen["rival"]
+    if rival and ENSEMBLE in earlier and earlier[rival] > MARGIN * earlier[ENSEMBLE]:
+        chosen["rival"] = ENSEMBLE
+    opponent = best(filter(None, (chosen["rival"], chosen["naive"])))
     if opponent is None:
         raise UnrollError(
             f"{dataset.name}: all models are recurrent; add a model without recurrence"
         )
-    return network, opponent, naive, rival
+    return {**chosen, "opponent": opponent}
 
 
 def _members(
@@ -515,12 +518,11 @@ def _members(
 
     Of whole series all fitted models without recurrence are members.
     """
-    recurrent = recurrent_of(experiments)
-    candidates = [name for name in errors if name not in recurrent]
     if plan.whole:
-        naive = naive_of(experiments)
-        members = [name for name in experiments if name in {*candidates} - {*naive}]
+        members = of_role("rival", experiments)
         return members if len(members) > 1 else []
+    recurrent = of_role("network", experiments)
+    candidates = [name for name in errors if name not in recurrent]
     options = {name: experiments[name].model.options for name in candidates}
     if planned:
         seeing = [name for name in candidates if options[name].get("known")]
