@@ -5,9 +5,10 @@ import re
 import shlex
 import shutil
 import sys
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -23,7 +24,6 @@ from pipeline.provenance import fingerprint
 from pipeline.validation import validated
 from pipeline.workspace import Workspace
 from unroll.answers.find_answer import folder_of
-from unroll.answers.show_answer import about
 from unroll.series import FILE, answer_page, hierarchy, seal
 from unroll.series.answer import answer as answer_series
 from unroll.series.answer import propose, read
@@ -38,7 +38,7 @@ from unroll.series.saved import (
     load,
     require_same_question,
 )
-from unroll.series.user_data import LONGEST_NAME, RowsFile, existing, made_name
+from unroll.series.user_data import LONGEST_NAME, existing, made_name
 
 LOCK = ".lock"
 """The file in an answer's folder that keeps another process out."""
@@ -82,7 +82,11 @@ def answer(
             f"{names[1]}, or name files alone"
         )
     if known is not None:
-        files = [file.found(known) for file in findings_of(known).files]
+        with warnings.catch_warnings(record=True) as away:
+            warnings.simplefilter("always", UserWarning)
+            files = [file.found(known) for file in findings_of(known).files]
+        for warning in away:
+            _say(f"warning: {warning.message}")
     if known is not None and name is None:
         folder = folder or known
         name = known.resolve().name
@@ -153,20 +157,15 @@ def of_files(
                 cure = f"{OTHER_NAME}, or delete the folder"
                 rows = question.horizon * question.step
                 require_same_question(
-                    folder, question.target, rows, asked.objective, cure
+                    folder, before, question.target, rows, asked.objective, cure
                 )
-            answer_series(
-                profile,
-                question,
-                name=name,
-                jobs=jobs,
-                say=_say,
-            ).save(folder, replace_other=True)
+            made = answer_series(profile, question, name=name, jobs=jobs, say=_say)
+            made.save(folder, replace_other=True)
         except UnrollError:
             if is_new:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
-        saved = load(folder)
+        saved = replace(made, folder=folder)
         answer_page.write(saved)
     return saved
 
@@ -184,12 +183,12 @@ def _is_current(
     before: Findings, folder: Path, files: Sequence[Path], options: Options
 ) -> bool:
     """Return whether an answer was made of the same files, options and code."""
-    now = [RowsFile.of(file, folder) for file in files]
-    return (before.files, before.asked, before.code) == (
-        now,
-        options,
-        fingerprint.package(),
-    )
+    if (before.asked, before.code) != (options, fingerprint.package()):
+        return False
+    if len(files) != len(before.files):
+        return False
+    pairs = zip(before.files, files, strict=True)
+    return all(known.added(file, folder) == 0 for known, file in pairs)
 
 
 def _findings_before(folder: Path, files: Sequence[Path]) -> Findings | None:
@@ -204,9 +203,10 @@ def _findings_before(folder: Path, files: Sequence[Path]) -> Findings | None:
         except UnrollError as error:
             _say(f"{error}. It is answered anew now.")
             return None
-        paths = [file.place(folder) for file in before.files]
-        if not {file.resolve() for file in files} & {path.resolve() for path in paths}:
-            names = ", ".join(os.path.relpath(path) for path in paths)
+        places = [file.place(folder.resolve()) for file in before.files]
+        copies = [folder.resolve() / file.kept for file in before.files]
+        if not {*files} & {*places, *copies}:
+            names = ", ".join(os.path.relpath(place) for place in places)
             raise UsageError(f"{folder} holds the answer for {names}; {OTHER_NAME}")
         return before
     # A call that was killed before it saved its answer has left the lock alone.
@@ -214,17 +214,6 @@ def _findings_before(folder: Path, files: Sequence[Path]) -> Findings | None:
     if folder.is_file() or others:
         raise UsageError(f"{folder} exists and is no answer of Unroll's; {OTHER_NAME}")
     return None
-
-
-def facts_of(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what is known about the answer in a folder, as `unroll show` prints it."""
-    answer = load(folder)
-    known = about(answer)
-    known["horizon"] = answer.rows_ahead
-    known["models"] = [row["model"] for row in known["models"]]
-    known["files"] = [file.path for file in answer.findings.files]
-    known["options"] = answer.findings.asked.given
-    return {"answer": known}
 
 
 def ask_user(profile: FileProfile, options: Options) -> Options:

@@ -4,20 +4,18 @@ The page has no scripts and makes no requests.
 """
 
 import tempfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.errors import UnknownAheadError, printable
-from pipeline.files import read_table, write_text
-from unroll.series import seal, text_tables
-from unroll.series.forecaster import OutsideRangeWarning
+from pipeline.files import write_text
+from unroll.series import text_tables
 from unroll.series.leaderboard import mae_by_block
 from unroll.series.prediction_intervals import USUAL
 from unroll.series.rows import Window
-from unroll.series.saved import LEVELS, SHOWN, Answer, typed
+from unroll.series.saved import SHOWN, Answer
 from unroll.series.sentence import title
 
 FOLDER = Path(__file__).parent
@@ -43,7 +41,7 @@ def write(answer: Answer, folder: Path | None = None) -> None:
     value that must be known beforehand is not, there is the page alone, and it says so.
 
     Args:
-        answer: the answer, as it was loaded from its folder.
+        answer: the answer.
         folder: the folder to write into; by default the answer's own.
     """
     folder = folder or answer.folder
@@ -52,10 +50,7 @@ def write(answer: Answer, folder: Path | None = None) -> None:
     why = dict[str, str]()
     forecast: pd.DataFrame | str
     try:
-        with warnings.catch_warnings():  # `unroll predict` says it
-            warnings.simplefilter("ignore", OutsideRangeWarning)
-            windows = answer.forecaster.read(answer.files)
-        forecast = answer.forecaster.after(windows, LEVELS)
+        windows, forecast = answer.coming
     except UnknownAheadError as error:
         forecast = error.what
     else:
@@ -216,23 +211,3 @@ def has_forecast(answer: Answer) -> bool:
     It has none if a value that must be known beforehand is not.
     """
     return (answer.folder / FORECAST).is_file()
-
-
-def read_forecast(answer: Answer, level: float) -> pd.DataFrame:
-    """Return the forecast with intervals of one level.
-
-    It is read from the folder of the answer, or computed if the folder lacks the level.
-
-    Raises:
-        UnknownAheadError: a value that must be known beforehand is not.
-    """
-    columns = ["unique_id", "ds", "y_hat", f"lo-{100 * level:g}", f"hi-{100 * level:g}"]
-    path = answer.folder / FORECAST
-    if path.is_file():
-        # A series may be called "nan".
-        rows = read_table(path, seal.CURE, unique_id=str, ds=str)
-        if set(columns) <= set(rows.columns):
-            return typed(rows[columns], answer.findings.integers)
-    with warnings.catch_warnings():  # as in `write`
-        warnings.simplefilter("ignore", OutsideRangeWarning)
-        return answer.forecast(levels=(level,))

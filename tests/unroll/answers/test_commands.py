@@ -88,9 +88,6 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
     assert page.count("<svg") == 3, "the forecast, the weeks, and why"
 
     monkeypatch.setattr("unroll.answers.answering.answer_series", None)
-    monkeypatch.setattr(
-        "unroll.series.forecaster.Forecaster.read", None
-    )  # no row is read
     again = printed(folder, "answer", "shop.csv").splitlines()
     assert again[1] == "shop/ has this answer already, made here or sent by somebody."
     assert again[2:] == text[text.index("\nshop: ") + 1 :].splitlines()
