@@ -293,16 +293,11 @@ def draw(predicted: Predicted, path: Path) -> None:
     [(name, window)] = predicted.windows.items()
     shown = name or predicted.answer.forecaster.name
     if predicted.explains:
-        plot.why(
-            path,
-            predicted.table,
-            title=f"{shown}, by {predicted.answer.forecaster.why}",
+        title = f"{shown}, by {predicted.answer.forecaster.why}"
+        figure = plot.why(predicted.table, title=title)
+    else:
+        title = f"{shown}, intervals of {100 * predicted.level:.0f} %"
+        figure = plot.forecast(
+            window, predicted.table, level=predicted.level, title=title
         )
-        return
-    plot.forecast(
-        path,
-        window,
-        predicted.table,
-        level=predicted.level,
-        title=f"{shown}, intervals of {100 * predicted.level:.0f} %",
-    )
+    plot.save(figure, path)

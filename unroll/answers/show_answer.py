@@ -11,7 +11,7 @@ from pipeline.errors import UnknownAheadError, UsageError, printable
 from pipeline.report.formatting import capital
 from unroll import terminal
 from unroll.series import answer_page, judge, text_tables
-from unroll.series.saved import Answer, load, typed
+from unroll.series.saved import LEVELS, SHOWN, Answer, load, typed
 from unroll.series.text_tables import Table
 
 IMPORTANT = ("Coverage", "CPU s")
@@ -30,22 +30,15 @@ def show(answer: Answer, level: float) -> None:
         print(
             f"\nFile: {where / answer_page.PAGE}, which has no forecast yet. {cure(where)}"
         )
+        print(f"{where}/ holds the rows, too: who is sent the folder gets them.")
         print(f"Next: unroll predict {where} --future FILE")
         return
     show_table(
         text_tables.forecast(rows, level, answer.forecaster.question.windows.unit)
     )
-    there = [
-        name
-        for name in (
-            answer_page.FORECAST,
-            answer_page.AHEAD,
-            answer_page.WEEKS,
-            answer_page.PAGE,
-        )
-        if (answer.folder / name).is_file()
-    ]
+    there = [name for name in SHOWN if (answer.folder / name).is_file()]
     print(f"\nFiles: {', '.join(str(where / name) for name in there)}")
+    print(f"{where}/ holds the rows, too: who is sent the folder gets them.")
     print(f"Next: unroll predict {where}")
 
 
@@ -56,9 +49,10 @@ def forecast_at(answer: Answer, level: float) -> pd.DataFrame:
         UnknownAheadError: a value that must be known beforehand is not.
     """
     windows, rows = answer.coming
-    columns = ["unique_id", "ds", "y_hat", f"lo-{100 * level:g}", f"hi-{100 * level:g}"]
-    if not {*columns} <= {*rows.columns}:
+    if level not in LEVELS:
         rows = answer.forecaster.after(windows, (level,))
+    percent = f"{100 * level:g}"
+    columns = ["unique_id", "ds", "y_hat", f"lo-{percent}", f"hi-{percent}"]
     return typed(rows[columns], answer.findings.integers)
 
 

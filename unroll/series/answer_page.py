@@ -3,7 +3,6 @@
 The page has no scripts and makes no requests.
 """
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,30 +55,32 @@ def write(answer: Answer, folder: Path | None = None) -> None:
     else:
         write_text(folder / FORECAST, text_tables.csv(forecast))
         if len(windows) == 1:
-            pictures |= _forecast_picture(answer, windows, forecast, folder / AHEAD)
+            pictures |= _forecast_picture(answer, windows, forecast, folder)
         else:
             several = menu(windows, forecast, USUAL)
         why = why_pictures(answer, windows)
     if answer.board.comparison is not None and not answer.board.whole:
-        pictures |= _weeks_picture(answer, folder / WEEKS)
+        pictures |= _weeks_picture(answer, folder)
     write_text(folder / PAGE, page(answer, forecast, USUAL, pictures, several, why))
 
 
 def _forecast_picture(
-    answer: Answer, windows: Mapping[str, Window], rows: pd.DataFrame, path: Path
+    answer: Answer, windows: Mapping[str, Window], rows: pd.DataFrame, folder: Path
 ) -> dict[str, str]:
     from unroll.series import plot  # Matplotlib takes a second
 
     percent = f"{100 * USUAL:.0f} %"
     [window] = windows.values()
-    plot.forecast(
-        path, window, rows, level=USUAL, title=f"{answer.name}, intervals of {percent}"
+    figure = plot.forecast(
+        window, rows, level=USUAL, title=f"{answer.name}, intervals of {percent}"
     )
+    picture = plot.svg(figure, "forecast")
+    write_text(folder / AHEAD, picture)
     caption = f"The picture has what was measured, and the forecast with its {percent} interval."
-    return {caption: path.read_text(encoding="utf-8")}
+    return {caption: picture}
 
 
-def _weeks_picture(answer: Answer, path: Path) -> dict[str, str]:
+def _weeks_picture(answer: Answer, folder: Path) -> dict[str, str]:
     from unroll.series import plot
 
     board = answer.board
@@ -89,9 +90,10 @@ def _weeks_picture(answer: Answer, path: Path) -> dict[str, str]:
         if name is not None
     }
     errors = mae_by_block(answer.forecasts, board)
-    plot.by_week(path, errors, sides, unit=board.unit)
+    picture = plot.svg(plot.by_week(errors, sides, unit=board.unit), "weeks")
+    write_text(folder / WEEKS, picture)
     caption = f"The picture has the error of both, in the {errors.index.name} that compare them."
-    return {caption: path.read_text(encoding="utf-8")}
+    return {caption: picture}
 
 
 def why_pictures(answer: Answer, windows: Mapping[str, Window]) -> dict[str, str]:
@@ -107,15 +109,12 @@ def why_pictures(answer: Answer, windows: Mapping[str, Window]) -> dict[str, str
         return {}
     shown = title(answer.board, answer.findings.titles, names[0])
     rows = answer.why_after({first: windows[first]}, names[0])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "why.svg")
-        plot.why(path, rows, title=f"{first or answer.name}, by {shown}")
-        picture = path.read_text(encoding="utf-8")
+    figure = plot.why(rows, title=f"{first or answer.name}, by {shown}")
     caption = (
         f"What each group of inputs adds to the forecast by {shown} of "
         f"{first or answer.name}. The lines sum up to the forecast."
     )
-    return {caption: picture}
+    return {caption: plot.svg(figure, "why")}
 
 
 def menu(
@@ -132,12 +131,10 @@ def menu(
 
     of_series = dict(iter(rows.groupby("unique_id", sort=False)))
     pictures = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for number, name in enumerate([*windows][:MOST_PICTURES]):
-            path = Path(folder, f"series-{number}.svg")  # the name makes ids differ
-            own = of_series[name]
-            plot.forecast(path, windows[name], own, level=level, title=name, height=2.6)
-            pictures[name] = path.read_text(encoding="utf-8")
+    for number, name in enumerate([*windows][:MOST_PICTURES]):
+        own = of_series[name]
+        figure = plot.forecast(windows[name], own, level=level, title=name, height=2.6)
+        pictures[name] = plot.svg(figure, f"series-{number}")
     return pictures
 
 

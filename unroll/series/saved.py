@@ -508,8 +508,8 @@ class Answer:
         path = Path(folder).resolve()
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path} is a file; name a folder to make")
-        hidden = [*path.glob(".*")]
-        others = [*path.glob("[!.]*")]
+        entries = [*path.glob("*")]
+        others = [entry for entry in entries if entry.name[0] != "."]
         if others and not (path / FILE).exists():
             raise UsageError(
                 f"{path} holds something else than an answer; name another folder"
@@ -522,20 +522,18 @@ class Answer:
             cure = "name another folder, or pass replace_other=True"
             asked = (self.target, self.rows_ahead, self.board.objective)
             require_same_question(path, there, *asked, cure)
-        own = [entry for entry in self.folder.iterdir() if entry.name[0] != "."]
-        inside = {entry.name for entry in own}
-        replaced = {*inside, *SHOWN, SECONDS, seal.FILE, *seal.names(path)}
-        stay = hidden + [entry for entry in others if entry.name not in replaced]
+        made = {entry.name for entry in self.folder.iterdir() if entry.name[0] != "."}
+        replaced = {*made, *SHOWN, SECONDS, seal.FILE, *seal.names(path)}
         files = [file.seen_from(self.folder, path) for file in self.findings.files]
         findings = self.findings.model_copy(update={"files": files})
         with atomic_folder(path, path.parent) as new:
-            for entry in own:
-                copy = shutil.copytree if entry.is_dir() else shutil.copyfile
-                copy(entry, new / entry.name)
+            hidden = shutil.ignore_patterns(".*")
+            shutil.copytree(self.folder, new, ignore=hidden, dirs_exist_ok=True)
             write_json(new / FILE, findings.model_dump())
             seal.write(new, SECONDS, *SHOWN)
-            for entry in stay:
-                entry.replace(new / entry.name)
+            for entry in entries:
+                if entry.name not in replaced:
+                    entry.replace(new / entry.name)
         return path
 
 
