@@ -58,7 +58,11 @@ def answer(
     jobs: int,
     by: Sequence[str] = (),
 ) -> Answer:
-    """Answer a series of files, or of an earlier answer.
+    """Answer a series of files, or of an earlier answer, in a folder of its own.
+
+    With the same files, options and code as before, the answer is only read; one that
+    is damaged is made anew. Without any option, the earlier options are taken. A
+    finished answer for another target, horizon or objective stays.
 
     Args:
         workspace: the folder that the command is about.
@@ -74,63 +78,7 @@ def answer(
         UsageError: a name or an option is wrong, or a folder holds something else.
         UnrollError: the rows cannot be used.
     """
-    files = [Path(name) for name in names]
-    known = None if files[0].is_file() else folder_of(names[0], workspace)
-    if known is not None and len(names) > 1:
-        raise UsageError(
-            f"{names[0]} is an answer, which has files of its own; leave out "
-            f"{names[1]}, or name files alone"
-        )
-    if known is not None:
-        with warnings.catch_warnings(record=True) as away:
-            warnings.simplefilter("always", UserWarning)
-            files = [file.found(known) for file in findings_of(known).files]
-        for warning in away:
-            _say(f"warning: {warning.message}")
-    if known is not None and name is None:
-        folder = folder or known
-        name = known.resolve().name
-    else:
-        name = name_of(files, name)
-    folder = folder or workspace.root / name
-    return of_files(folder, name, files, options, yes=yes, jobs=jobs, by=by)
-
-
-def name_of(files: Sequence[Path], name: str | None) -> str:
-    """Return the name of a series, by default after its file or folder.
-
-    Raises:
-        UsageError: the name is too long, or has other characters than small letters,
-            digits and _.
-    """
-    if name is None:
-        path = files[0].resolve()
-        name = made_name(path.stem if len(files) == 1 else path.parent.name)
-    if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
-        raise UsageError(
-            "pass --name with small letters, digits and _, a letter first, up to "
-            f"{LONGEST_NAME}. Received: {name!r:.60}"
-        )
-    return name
-
-
-def of_files(
-    folder: Path,
-    name: str,
-    files: Sequence[Path],
-    options: Options,
-    *,
-    yes: bool,
-    jobs: int,
-    by: Sequence[str] = (),
-) -> Answer:
-    """Answer a series in a folder of its own; see `answer`.
-
-    With the same files, options and code as before, the answer is only read; one that
-    is damaged is made anew. Without any option, the earlier options are taken. A
-    finished answer for another target, horizon or objective stays.
-    """
-    files = [existing(file) for file in files]
+    folder, name, files = _named(workspace, names, folder, name)
     before = _findings_before(folder, files)
     seal.require_plain(folder)  # nothing is written behind a link
     if before is not None and not options.given:
@@ -168,6 +116,53 @@ def of_files(
         saved = replace(made, folder=folder)
         answer_page.write(saved)
     return saved
+
+
+def _named(
+    workspace: Workspace, names: Sequence[str], folder: Path | None, name: str | None
+) -> tuple[Path, str, list[Path]]:
+    """Return the folder of an answer, the name of its series, and its files.
+
+    Arguments and errors are those of `answer`.
+    """
+    files = [Path(name) for name in names]
+    known = None if files[0].is_file() else folder_of(names[0], workspace)
+    if known is not None and len(names) > 1:
+        raise UsageError(
+            f"{names[0]} is an answer, which has files of its own; leave out "
+            f"{names[1]}, or name files alone"
+        )
+    if known is not None:
+        with warnings.catch_warnings(record=True) as away:
+            warnings.simplefilter("always", UserWarning)
+            files = [file.found(known) for file in findings_of(known).files]
+        for warning in away:
+            _say(f"warning: {warning.message}")
+    if known is not None and name is None:
+        folder = folder or known
+        name = known.resolve().name
+    else:
+        name = name_of(files, name)
+    folder = folder or workspace.root / name
+    return folder, name, [existing(file) for file in files]
+
+
+def name_of(files: Sequence[Path], name: str | None) -> str:
+    """Return the name of a series, by default after its file or folder.
+
+    Raises:
+        UsageError: the name is too long, or has other characters than small letters,
+            digits and _.
+    """
+    if name is None:
+        path = files[0].resolve()
+        name = made_name(path.stem if len(files) == 1 else path.parent.name)
+    if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
+        raise UsageError(
+            "pass --name with small letters, digits and _, a letter first, up to "
+            f"{LONGEST_NAME}. Received: {name!r:.60}"
+        )
+    return name
 
 
 def _asked_for(options: Options) -> tuple[str | int | None, ...]:
