@@ -439,33 +439,8 @@ class Forecaster:
         """
         _ = self.by_champions.predict
 
-    def read(
-        self,
-        paths: Sequence[Path],
-        plan: Sequence[Path] = (),
-        horizon: int | str | None = None,
-    ) -> dict[str, Window]:
-        """Read the last window of each series from files of the trained form.
-
-        Args:
-            paths: the files.
-            plan: files of rows to come, with the columns that are known beforehand, for
-                each series, or without the names of series for all.
-            horizon: what `after` will be asked for, up to which values must be known.
-
-        Raises:
-            UnrollError: the rows cannot be used; the text says which and why.
-
-        Warns:
-            OutsideRangeWarning: a value is far outside the trained range, or a series
-                is left out.
-        """
-        form = self.question.csv
-        plans = [rows_of(path, form) for path in plan]
-        return self.latest_of(rows_of(paths, form), plans, horizon)
-
     def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
-        """Return the last window of each series of rows in memory. Raises as `read`."""
+        """Return the last window of each series of rows in memory. Raises as `latest_of`."""
         return self.latest_of(rows_of(rows, self.question.csv))
 
     def histories(
@@ -474,7 +449,7 @@ class Forecaster:
         plans: Sequence[file_rows.FileRows],
         horizon: int | str | None = None,
     ) -> dict[str, History]:
-        """Return all rows of each series that has any. Raises as `read`.
+        """Return all rows of each series that has any. Raises as `latest_of`.
 
         Models of whole series see no plan.
         """
@@ -494,7 +469,21 @@ class Forecaster:
         plans: Sequence[file_rows.FileRows] = (),
         horizon: int | str | None = None,
     ) -> dict[str, Window]:
-        """Return the last window of each series of rows that were read. Raises as `read`."""
+        """Return the last window of each series of rows that were read.
+
+        Args:
+            rows: rows of the trained form.
+            plans: rows to come, with the columns that are known beforehand, for each
+                series, or without the names of series for all.
+            horizon: what `after` will be asked for, up to which values must be known.
+
+        Raises:
+            UnrollError: the rows cannot be used; the text says which and why.
+
+        Warns:
+            OutsideRangeWarning: a value is far outside the trained range, or a series
+                is left out.
+        """
         found = self.histories(rows, plans, horizon)
         windows = dict[str, Window]()
         failed = UnrollError("no series has rows to forecast from")
