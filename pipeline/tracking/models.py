@@ -51,7 +51,6 @@ ALSO_NEEDED = (
     "mlflow",
     "pydantic",
     "ruamel.yaml",
-    "skops",
     "statsmodels",
     "threadpoolctl",
     "tzdata",

@@ -10,6 +10,7 @@ from pipeline.data.problem import problem
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from unroll.series import backtest
+from unroll.series.backtest import Plan
 from unroll.series.forecaster import Forecaster
 from unroll.series.row_options import Preprocessing, fitted_of
 from unroll.series.spec import ForecasterSpec, Member, Shapes
@@ -56,4 +57,6 @@ def forecaster_of(workspace: Workspace, name: str) -> Forecaster:
     predictions = run.predictions[f"{run.points[-1]}_test"].astype(np.float64)
     table = backtest.table(data, test, predictions.mean(axis=0)).assign(model=key)
     weights = workspace.run(about, key) / "weights"
-    return Forecaster(spec, backtest.arrays(data, table, [key]), {key: weights})
+    plan = Plan(origins=len(test), stride=1)
+    arrays = backtest.arrays(data, table, [key], plan)
+    return Forecaster(spec, arrays, {key: weights})

@@ -5,9 +5,10 @@ import re
 import shlex
 import shutil
 import sys
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -23,7 +24,6 @@ from pipeline.provenance import fingerprint
 from pipeline.validation import validated
 from pipeline.workspace import Workspace
 from unroll.answers.find_answer import folder_of
-from unroll.answers.show_answer import about
 from unroll.series import FILE, answer_page, hierarchy, seal
 from unroll.series.answer import answer as answer_series
 from unroll.series.answer import propose, read
@@ -38,7 +38,7 @@ from unroll.series.saved import (
     load,
     require_same_question,
 )
-from unroll.series.user_data import LONGEST_NAME, RowsFile, existing, made_name
+from unroll.series.user_data import LONGEST_NAME, existing, made_name
 
 LOCK = ".lock"
 """The file in an answer's folder that keeps another process out."""
@@ -58,7 +58,11 @@ def answer(
     jobs: int,
     by: Sequence[str] = (),
 ) -> Answer:
-    """Answer a series of files, or of an earlier answer.
+    """Answer a series of files, or of an earlier answer, in a folder of its own.
+
+    With the same files, options and code as before, the answer is only read; one that
+    is damaged is made anew. Without any option, the earlier options are taken. A
+    finished answer for another target, horizon or objective stays.
 
     Args:
         workspace: the folder that the command is about.
@@ -74,59 +78,7 @@ def answer(
         UsageError: a name or an option is wrong, or a folder holds something else.
         UnrollError: the rows cannot be used.
     """
-    files = [Path(name) for name in names]
-    known = None if files[0].is_file() else folder_of(names[0], workspace)
-    if known is not None and len(names) > 1:
-        raise UsageError(
-            f"{names[0]} is an answer, which has files of its own; leave out "
-            f"{names[1]}, or name files alone"
-        )
-    if known is not None:
-        files = [file.found(known) for file in findings_of(known).files]
-    if known is not None and name is None:
-        folder = folder or known
-        name = known.resolve().name
-    else:
-        name = name_of(files, name)
-    folder = folder or workspace.root / name
-    return of_files(folder, name, files, options, yes=yes, jobs=jobs, by=by)
-
-
-def name_of(files: Sequence[Path], name: str | None) -> str:
-    """Return the name of a series, by default after its file or folder.
-
-    Raises:
-        UsageError: the name is too long, or has other characters than small letters,
-            digits and _.
-    """
-    if name is None:
-        path = files[0].resolve()
-        name = made_name(path.stem if len(files) == 1 else path.parent.name)
-    if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
-        raise UsageError(
-            "pass --name with small letters, digits and _, a letter first, up to "
-            f"{LONGEST_NAME}. Received: {name!r:.60}"
-        )
-    return name
-
-
-def of_files(
-    folder: Path,
-    name: str,
-    files: Sequence[Path],
-    options: Options,
-    *,
-    yes: bool,
-    jobs: int,
-    by: Sequence[str] = (),
-) -> Answer:
-    """Answer a series in a folder of its own; see `answer`.
-
-    With the same files, options and code as before, the answer is only read; one that
-    is damaged is made anew. Without any option, the earlier options are taken. A
-    finished answer for another target, horizon or objective stays.
-    """
-    files = [existing(file) for file in files]
+    folder, name, files = _named(workspace, names, folder, name)
     before = _findings_before(folder, files)
     seal.require_plain(folder)  # nothing is written behind a link
     if before is not None and not options.given:
@@ -153,22 +105,64 @@ def of_files(
                 cure = f"{OTHER_NAME}, or delete the folder"
                 rows = question.horizon * question.step
                 require_same_question(
-                    folder, question.target, rows, asked.objective, cure
+                    folder, before, question.target, rows, asked.objective, cure
                 )
-            answer_series(
-                profile,
-                question,
-                name=name,
-                jobs=jobs,
-                say=_say,
-            ).save(folder, replace_other=True)
+            made = answer_series(profile, question, name=name, jobs=jobs, say=_say)
+            made.save(folder, replace_other=True)
         except UnrollError:
             if is_new:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
-        saved = load(folder)
+        saved = replace(made, folder=folder)
         answer_page.write(saved)
     return saved
+
+
+def _named(
+    workspace: Workspace, names: Sequence[str], folder: Path | None, name: str | None
+) -> tuple[Path, str, list[Path]]:
+    """Return the folder of an answer, the name of its series, and its files.
+
+    Arguments and errors are those of `answer`.
+    """
+    files = [Path(name) for name in names]
+    known = None if files[0].is_file() else folder_of(names[0], workspace)
+    if known is not None and len(names) > 1:
+        raise UsageError(
+            f"{names[0]} is an answer, which has files of its own; leave out "
+            f"{names[1]}, or name files alone"
+        )
+    if known is not None:
+        with warnings.catch_warnings(record=True) as away:
+            warnings.simplefilter("always", UserWarning)
+            files = [file.found(known) for file in findings_of(known).files]
+        for warning in away:
+            _say(f"warning: {warning.message}")
+    if known is not None and name is None:
+        folder = folder or known
+        name = known.resolve().name
+    else:
+        name = name_of(files, name)
+    folder = folder or workspace.root / name
+    return folder, name, [existing(file) for file in files]
+
+
+def name_of(files: Sequence[Path], name: str | None) -> str:
+    """Return the name of a series, by default after its file or folder.
+
+    Raises:
+        UsageError: the name is too long, or has other characters than small letters,
+            digits and _.
+    """
+    if name is None:
+        path = files[0].resolve()
+        name = made_name(path.stem if len(files) == 1 else path.parent.name)
+    if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
+        raise UsageError(
+            "pass --name with small letters, digits and _, a letter first, up to "
+            f"{LONGEST_NAME}. Received: {name!r:.60}"
+        )
+    return name
 
 
 def _asked_for(options: Options) -> tuple[str | int | None, ...]:
@@ -184,12 +178,12 @@ def _is_current(
     before: Findings, folder: Path, files: Sequence[Path], options: Options
 ) -> bool:
     """Return whether an answer was made of the same files, options and code."""
-    now = [RowsFile.of(file, folder) for file in files]
-    return (before.files, before.asked, before.code) == (
-        now,
-        options,
-        fingerprint.package(),
-    )
+    if (before.asked, before.code) != (options, fingerprint.package()):
+        return False
+    if len(files) != len(before.files):
+        return False
+    pairs = zip(before.files, files, strict=True)
+    return all(known.added(file, folder) == 0 for known, file in pairs)
 
 
 def _findings_before(folder: Path, files: Sequence[Path]) -> Findings | None:
@@ -204,9 +198,10 @@ def _findings_before(folder: Path, files: Sequence[Path]) -> Findings | None:
         except UnrollError as error:
             _say(f"{error}. It is answered anew now.")
             return None
-        paths = [file.place(folder) for file in before.files]
-        if not {file.resolve() for file in files} & {path.resolve() for path in paths}:
-            names = ", ".join(os.path.relpath(path) for path in paths)
+        places = [file.place(folder.resolve()) for file in before.files]
+        copies = [folder.resolve() / file.kept for file in before.files]
+        if not {*files} & {*places, *copies}:
+            names = ", ".join(os.path.relpath(place) for place in places)
             raise UsageError(f"{folder} holds the answer for {names}; {OTHER_NAME}")
         return before
     # A call that was killed before it saved its answer has left the lock alone.
@@ -214,17 +209,6 @@ def _findings_before(folder: Path, files: Sequence[Path]) -> Findings | None:
     if folder.is_file() or others:
         raise UsageError(f"{folder} exists and is no answer of Unroll's; {OTHER_NAME}")
     return None
-
-
-def facts_of(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what is known about the answer in a folder, as `unroll show` prints it."""
-    answer = load(folder)
-    known = about(answer)
-    known["horizon"] = answer.rows_ahead
-    known["models"] = [row["model"] for row in known["models"]]
-    known["files"] = [file.path for file in answer.findings.files]
-    known["options"] = answer.findings.asked.given
-    return {"answer": known}
 
 
 def ask_user(profile: FileProfile, options: Options) -> Options:

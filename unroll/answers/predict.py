@@ -11,14 +11,12 @@ import pandas as pd
 
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.validation import one_of
-from pipeline.workspace import Workspace
-from unroll.answers.find_answer import require
 from unroll.answers.show_answer import cure, plain, show_table
 from unroll.series import answer_page, hierarchy, text_tables, workbook
-from unroll.series.forecaster import OutsideRangeWarning, quantiles_of, share_of
+from unroll.series.forecaster import quantiles_of, share_of
 from unroll.series.prediction_intervals import USUAL
 from unroll.series.rows import Window
-from unroll.series.saved import Answer, load
+from unroll.series.saved import Answer
 from unroll.terminal import print_json
 
 MANY = 0.1
@@ -31,7 +29,7 @@ class Predicted:
 
     Attributes:
         answer: the answer whose champion forecasts.
-        file: the last file of the rows that were read.
+        file: the name of the last file of the rows that were read.
         windows: name of a series -> its last rows.
         level: the coverage of the intervals.
         table: unique_id, ds, y_hat, the ends of the interval, and what to order, as
@@ -42,7 +40,7 @@ class Predicted:
     """
 
     answer: Answer
-    file: Path
+    file: str
     windows: dict[str, Window]
     level: float
     table: pd.DataFrame
@@ -76,9 +74,9 @@ class Predicted:
 
 
 def predict(
-    workspace: Workspace,
+    whole: Answer,
     name: str,
-    data: Path | None,
+    data: Path | None = None,
     level: float = USUAL,
     plan: Sequence[Path] = (),
     horizon: int | str | None = None,
@@ -92,9 +90,9 @@ def predict(
     """Forecast what comes after the last row of a series.
 
     Args:
-        workspace: where the answer is looked for.
-        name: the name of the answer.
-        data: a file of rows; by default the series' own files, as they are now.
+        whole: the answer.
+        name: its name, for messages.
+        data: a file of rows; by default `Answer.rows`.
         level: the coverage of the intervals.
         plan: files of future rows with the columns that are known beforehand.
         horizon: rows ahead, or a duration such as "24h"; by default the horizon of the training.
@@ -112,7 +110,6 @@ def predict(
     quantiles = quantiles_of((level,), orders)
     if by and (series is not None or why):
         raise UsageError("--by adds up all series; leave --series and --why out")
-    whole = load(require(name, workspace))
     answer = whole.by_model(model)
     if series is not None:
         _require_series(answer, name, series)
@@ -126,14 +123,11 @@ def predict(
             f"and not for {chosen}; try `unroll predict {name} --why --model "
             f"{explained[0]}`"
         )
-    paths = [data] if data else answer.files
     with warnings.catch_warnings(record=True) as unusual:
-        warnings.simplefilter("always", OutsideRangeWarning)
-        cells, windows = answer.read(paths, [*plan], horizon)
+        warnings.simplefilter("always", UserWarning)
+        read, windows = answer.read(data, [*plan], horizon, series)
     for warning in unusual:
-        of_series = getattr(warning.message, "series", "")
-        if series is None or of_series in ("", series):
-            warn(f"warning: {warning.message}")
+        warn(f"warning: {warning.message}")
     new = max(window.new for window in windows.values())
     if data is None and new >= MANY:
         warn(
@@ -142,26 +136,19 @@ def predict(
         )
     if plan and not answer_page.has_forecast(answer):
         warn(f"hint: {name}/{answer_page.PAGE} has no forecast. {cure(name)}")
-    if series is not None and series not in windows:
-        raise UnrollError(
-            f"the series {series} has no forecast; the warning above says why"
-        )
-    if series is not None:
-        windows = {series: windows[series]}
+    file = read.paths[-1].name
     if why:
         rows = whole.why_after(windows, model)
-        return Predicted(answer, paths[-1], windows, level, rows, explains=True)
+        return Predicted(answer, file, windows, level, rows, explains=True)
     form = answer.forecaster.question.csv
-    of_series = hierarchy.groups(cells, form.series_id, by) if by else None
+    of_series = hierarchy.groups(read.cells, form.series_id, by) if by else None
     rows = answer.forecaster.after(windows, (level,), horizon, orders)
     sums = None
     if of_series is not None:
-        sums = hierarchy.sums(
-            rows, whole.past(model), of_series, quantiles, whole.forecaster.delay
-        )
+        sums = hierarchy.sums(rows, whole.past(model), of_series, quantiles)
     return Predicted(
         answer,
-        paths[-1],
+        file,
         windows,
         level,
         rows,
@@ -257,7 +244,7 @@ def show(predicted: Predicted) -> None:
     """Print the forecaster, the last timestamp, and the forecast as a table."""
     forecaster = predicted.answer.forecaster
     print(printable(f"{forecaster.name}: {forecaster.why}"))
-    print(printable(f"After {predicted.origin}, in {predicted.file.name}:"))
+    print(printable(f"After {predicted.origin}, in {predicted.file}:"))
     if predicted.note:
         print(predicted.note)
     print()
@@ -296,16 +283,11 @@ def draw(predicted: Predicted, path: Path) -> None:
     [(name, window)] = predicted.windows.items()
     shown = name or predicted.answer.forecaster.name
     if predicted.explains:
-        plot.why(
-            path,
-            predicted.table,
-            title=f"{shown}, by {predicted.answer.forecaster.why}",
+        title = f"{shown}, by {predicted.answer.forecaster.why}"
+        figure = plot.why(predicted.table, title=title)
+    else:
+        title = f"{shown}, intervals of {100 * predicted.level:.0f} %"
+        figure = plot.forecast(
+            window, predicted.table, level=predicted.level, title=title
         )
-        return
-    plot.forecast(
-        path,
-        window,
-        predicted.table,
-        level=predicted.level,
-        title=f"{shown}, intervals of {100 * predicted.level:.0f} %",
-    )
+    plot.save(figure, path)

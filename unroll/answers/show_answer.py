@@ -11,7 +11,7 @@ from pipeline.errors import UnknownAheadError, UsageError, printable
 from pipeline.report.formatting import capital
 from unroll import terminal
 from unroll.series import answer_page, judge, text_tables
-from unroll.series.saved import Answer
+from unroll.series.saved import LEVELS, SHOWN, Answer, load, typed
 from unroll.series.text_tables import Table
 
 IMPORTANT = ("Coverage", "CPU s")
@@ -24,29 +24,36 @@ def show(answer: Answer, level: float) -> None:
     print()
     where = Path(os.path.relpath(answer.folder))
     try:
-        rows = answer_page.read_forecast(answer, level)
+        rows = forecast_at(answer, level)
     except UnknownAheadError as error:
         print(printable(f"No forecast yet: {error.what}."))
         print(
             f"\nFile: {where / answer_page.PAGE}, which has no forecast yet. {cure(where)}"
         )
+        print(f"{where}/ holds the rows, too: who is sent the folder gets them.")
         print(f"Next: unroll predict {where} --future FILE")
         return
     show_table(
         text_tables.forecast(rows, level, answer.forecaster.question.windows.unit)
     )
-    there = [
-        name
-        for name in (
-            answer_page.FORECAST,
-            answer_page.AHEAD,
-            answer_page.WEEKS,
-            answer_page.PAGE,
-        )
-        if (answer.folder / name).is_file()
-    ]
+    there = [name for name in SHOWN if (answer.folder / name).is_file()]
     print(f"\nFiles: {', '.join(str(where / name) for name in there)}")
+    print(f"{where}/ holds the rows, too: who is sent the folder gets them.")
     print(f"Next: unroll predict {where}")
+
+
+def forecast_at(answer: Answer, level: float) -> pd.DataFrame:
+    """Return the forecast with intervals of one level.
+
+    Raises:
+        UnknownAheadError: a value that must be known beforehand is not.
+    """
+    windows, rows = answer.coming
+    if level not in LEVELS:
+        rows = answer.forecaster.after(windows, (level,))
+    percent = f"{100 * level:g}"
+    columns = ["unique_id", "ds", "y_hat", f"lo-{percent}", f"hi-{percent}"]
+    return typed(rows[columns], answer.findings.integers)
 
 
 def cure(answer: Path | str) -> str:
@@ -114,15 +121,24 @@ def about(answer: Answer) -> dict[str, Any]:
     }
 
 
+def facts_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return what is known about the answer in a folder, as `unroll show` prints it."""
+    answer = load(folder)
+    known = about(answer)
+    known["horizon"] = answer.rows_ahead
+    known["models"] = [row["model"] for row in known["models"]]
+    known["files"] = [file.path for file in answer.findings.files]
+    known["options"] = answer.findings.asked.given
+    return {"answer": known}
+
+
 def as_data(answer: Answer, level: float) -> dict[str, Any]:
     """Return the answer and the forecast as plain data.
 
     The forecast is empty if a value that must be known beforehand is not.
     """
     try:
-        rows = plain(
-            text_tables.with_text_stamps(answer_page.read_forecast(answer, level))
-        )
+        rows = plain(text_tables.with_text_stamps(forecast_at(answer, level)))
     except UnknownAheadError:
         rows = []
     return {**about(answer), "level": level, "forecasts": rows}

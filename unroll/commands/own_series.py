@@ -124,10 +124,9 @@ def answer(
             show_answer.show_models(answered)
             print()
         predicted = prediction.predict(
-            own_workspace(context),
+            answered,
             str(answered.folder),
-            None,
-            level,
+            level=level,
             by=by or (),
             service_levels=service_level or (),
         )
@@ -135,6 +134,6 @@ def answer(
     elif as_json:
         print_json(show_answer.as_data(answered, level))
     elif as_csv:
-        print(text_tables.csv(answer_page.read_forecast(answered, level)), end="")
+        print(text_tables.csv(show_answer.forecast_at(answered, level)), end="")
     else:
         show_answer.show(answered, level)

@@ -186,13 +186,15 @@ def predict(
     `unroll predict shop --future plan.csv --by family --service-level 95 --xlsx order.xlsx`
     """
     from unroll.answers import predict as prediction
+    from unroll.answers.find_answer import require
+    from unroll.series.saved import load
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
     if series and len(series) > 1:
         raise UsageError("name one --series; without --series all are forecast")
     predicted = prediction.predict(
-        own_workspace(context),
+        load(require(name, own_workspace(context))),
         name,
         data,
         level,
@@ -300,9 +302,7 @@ def show(
         facts = description.show(project, name)
         meant = description.meanings(project.every, name)
     else:
-        from unroll.answers.answering import facts_of
-
-        facts = facts_of(folder)
+        facts = _shown().facts_of(folder)
         meant = [{}, {}]
     if as_json:
         print_json(facts)

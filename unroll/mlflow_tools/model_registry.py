@@ -24,8 +24,8 @@ from pipeline.tracking.store import Store
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.series import FILE, answer_page, prediction_intervals, seal
-from unroll.series.forecaster import Forecaster, OutsideRangeWarning
-from unroll.series.reading.file_rows import read, values_of
+from unroll.series.forecaster import Forecaster
+from unroll.series.reading.file_rows import values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -385,8 +385,8 @@ def _example(answer: "Answer") -> "pd.DataFrame | None":
     question = answer.forecaster.question
     with suppress(UnrollError), warnings.catch_warnings():
         # an example shows the form
-        warnings.simplefilter("ignore", OutsideRangeWarning)
-        rows = read([answer.files[-1]], question.csv)
+        warnings.simplefilter("ignore", UserWarning)
+        rows = answer.rows
         columns = [*question.csv.stamp, *question.csv.words, *question.numbers]
         example = rows.cells[columns].astype(dict.fromkeys(question.csv.stamp, str))
         example[question.numbers] = values_of(rows, question.numbers)

@@ -25,10 +25,9 @@ from pipeline.tracking import models  # noqa: E402
 from pipeline.tracking.models import ExperimentSpec  # noqa: E402
 from pipeline.training.job import predict_split  # noqa: E402
 from pipeline.training.recipe import recipe  # noqa: E402
-from unroll.series import prediction_intervals  # noqa: E402
-from unroll.series.forecaster import Forecaster  # noqa: E402
+from unroll.series import prediction_intervals, seal  # noqa: E402
+from unroll.series.forecaster import ARRAYS, SPEC, Forecaster  # noqa: E402
 from unroll.series.row_options import CsvFormat  # noqa: E402
-from unroll.series.saved import load_forecaster  # noqa: E402
 
 LEAST = 10**11
 """The least number that is read as milliseconds since 1970: a time in 1973."""
@@ -163,7 +162,8 @@ def load(folder: Path) -> ServedExperiment | ServedForecaster:
     """
     if (folder / models.SPEC).is_file():
         return ServedExperiment(folder)
-    return ServedForecaster(load_forecaster(folder))
+    seal.check(folder, SPEC, ARRAYS)
+    return ServedForecaster(Forecaster.checked(folder))
 
 
 def _load_pyfunc(path: str) -> ServedExperiment | ServedForecaster:

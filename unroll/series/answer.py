@@ -11,6 +11,7 @@ import tempfile
 import weakref
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from pipeline.files import (
 from pipeline.processes import Server
 from pipeline.provenance import fingerprint
 from pipeline.validation import validated
-from unroll.series import FILE, fits
-from unroll.series.compared import Compared, compare
+from unroll.series import fits, seal
+from unroll.series.compared import compare
 from unroll.series.fits import Say, Workers
 from unroll.series.options import (
     OF_FITS,
@@ -43,14 +44,13 @@ from unroll.series.reading.profile import FileProfile, described
 from unroll.series.reading.series_names import LONG_FORMAT
 from unroll.series.row_options import CsvFormat
 from unroll.series.saved import (
-    ROWS,
     SECONDS,
     TABLE,
     Answer,
     Findings,
     typed,
 )
-from unroll.series.user_data import Data, RowsFile, paths_of, plain_name, rows_of
+from unroll.series.user_data import Data, keep, paths_of, plain_name, rows_of
 
 
 @takes(Options)
@@ -154,6 +154,8 @@ def answer(
                 profile = read(profile, **_options_of(asked))
                 for line in described(profile):
                     say(line)
+            files = keep(profile.file, folder)
+            seal.require_plain(folder)  # now, not after all models are fitted
             proposal = question or propose(profile, **_options_of(asked))
             for line in proposal.guesses:
                 say(line)
@@ -162,13 +164,32 @@ def answer(
             name = _name(asked, profile)
             weights = folder / "weights"
             found = compare(name, profile, proposal, asked, weights, kept, workers)
-        made = _written(name, profile, proposal, asked, found, folder)
+        findings = Findings(
+            name=name,
+            files=files,
+            asked=Options.model_validate(_options_of(asked)),
+            code=fingerprint.package(),
+            target=proposal.target,
+            horizon=proposal.horizon,
+            step=proposal.step,
+            board=found.board,
+            titles=found.titles,
+            models_left_out=found.models_left_out,
+            mostly_zero=found.mostly_zero,
+            series_left_out={**found.series_left_out},
+            integers=_integers(profile, name),
+        )
+        forecasts = typed(found.forecasts, findings.integers)
+        found.forecaster.save(folder)
+        write_parquet(folder / TABLE, forecasts)
+        write_json(folder / SECONDS, {**found.seconds})
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     # `by_model` makes further answers with these forecasts, which need the folder, too.
-    weakref.finalize(made.forecasts, shutil.rmtree, folder, ignore_errors=True)
-    return made
+    weakref.finalize(forecasts, shutil.rmtree, folder, ignore_errors=True)
+    rows = replace(profile.file, form=found.forecaster.question.csv)
+    return Answer(findings, forecasts, found.forecaster, folder, found.seconds, rows)
 
 
 answer.__doc__ = f"{answer.__doc__}\n    Options:\n{explained(Arguments)}\n"
@@ -208,41 +229,6 @@ def _scratch() -> Path:
             if not psutil.pid_exists(int(left.name.split("-")[2])):
                 shutil.rmtree(left)
     return Path(tempfile.mkdtemp(prefix=f"unroll-answer-{os.getpid()}-"))
-
-
-def _written(
-    name: str,
-    profile: FileProfile,
-    proposal: Proposal,
-    asked: Arguments,
-    found: Compared,
-    folder: Path,
-) -> Answer:
-    """Write what was found into the folder of an answer, and return the answer."""
-    paths = list(profile.file.paths)
-    if profile.file.in_memory:
-        paths = [folder / ROWS]
-        write_parquet(paths[0], profile.file.cells.reset_index(drop=True))
-    findings = Findings(
-        name=name,
-        files=[RowsFile.of(path, folder) for path in paths],
-        asked=Options.model_validate(_options_of(asked)),
-        code=fingerprint.package(),
-        target=proposal.target,
-        horizon=proposal.horizon,
-        board=found.board,
-        titles=found.titles,
-        models_left_out=found.models_left_out,
-        mostly_zero=found.mostly_zero,
-        series_left_out={**found.series_left_out},
-        integers=_integers(profile, name),
-    )
-    forecasts = typed(found.forecasts, findings.integers)
-    found.forecaster.save(folder)
-    write_parquet(folder / TABLE, forecasts)
-    write_json(folder / SECONDS, {**found.seconds})
-    write_json(folder / FILE, findings.model_dump())
-    return Answer(findings, forecasts, found.forecaster, folder, found.seconds)
 
 
 def _name(asked: Arguments, profile: FileProfile) -> str:

@@ -3,21 +3,18 @@
 The page has no scripts and makes no requests.
 """
 
-import tempfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.errors import UnknownAheadError, printable
-from pipeline.files import read_table, write_text
-from unroll.series import seal, text_tables
-from unroll.series.forecaster import OutsideRangeWarning
+from pipeline.files import write_text
+from unroll.series import text_tables
 from unroll.series.leaderboard import mae_by_block
 from unroll.series.prediction_intervals import USUAL
 from unroll.series.rows import Window
-from unroll.series.saved import LEVELS, SHOWN, Answer, typed
+from unroll.series.saved import SHOWN, Answer
 from unroll.series.sentence import title
 
 FOLDER = Path(__file__).parent
@@ -43,7 +40,7 @@ def write(answer: Answer, folder: Path | None = None) -> None:
     value that must be known beforehand is not, there is the page alone, and it says so.
 
     Args:
-        answer: the answer, as it was loaded from its folder.
+        answer: the answer.
         folder: the folder to write into; by default the answer's own.
     """
     folder = folder or answer.folder
@@ -52,39 +49,38 @@ def write(answer: Answer, folder: Path | None = None) -> None:
     why = dict[str, str]()
     forecast: pd.DataFrame | str
     try:
-        with warnings.catch_warnings():  # `unroll predict` says it
-            warnings.simplefilter("ignore", OutsideRangeWarning)
-            windows = answer.forecaster.read(answer.files)
-        forecast = answer.forecaster.after(windows, LEVELS)
+        windows, forecast = answer.coming
     except UnknownAheadError as error:
         forecast = error.what
     else:
         write_text(folder / FORECAST, text_tables.csv(forecast))
         if len(windows) == 1:
-            pictures |= _forecast_picture(answer, windows, forecast, folder / AHEAD)
+            pictures |= _forecast_picture(answer, windows, forecast, folder)
         else:
             several = menu(windows, forecast, USUAL)
         why = why_pictures(answer, windows)
     if answer.board.comparison is not None and not answer.board.whole:
-        pictures |= _weeks_picture(answer, folder / WEEKS)
+        pictures |= _weeks_picture(answer, folder)
     write_text(folder / PAGE, page(answer, forecast, USUAL, pictures, several, why))
 
 
 def _forecast_picture(
-    answer: Answer, windows: Mapping[str, Window], rows: pd.DataFrame, path: Path
+    answer: Answer, windows: Mapping[str, Window], rows: pd.DataFrame, folder: Path
 ) -> dict[str, str]:
     from unroll.series import plot  # Matplotlib takes a second
 
     percent = f"{100 * USUAL:.0f} %"
     [window] = windows.values()
-    plot.forecast(
-        path, window, rows, level=USUAL, title=f"{answer.name}, intervals of {percent}"
+    figure = plot.forecast(
+        window, rows, level=USUAL, title=f"{answer.name}, intervals of {percent}"
     )
+    picture = plot.svg(figure, "forecast")
+    write_text(folder / AHEAD, picture)
     caption = f"The picture has what was measured, and the forecast with its {percent} interval."
-    return {caption: path.read_text(encoding="utf-8")}
+    return {caption: picture}
 
 
-def _weeks_picture(answer: Answer, path: Path) -> dict[str, str]:
+def _weeks_picture(answer: Answer, folder: Path) -> dict[str, str]:
     from unroll.series import plot
 
     board = answer.board
@@ -94,9 +90,10 @@ def _weeks_picture(answer: Answer, path: Path) -> dict[str, str]:
         if name is not None
     }
     errors = mae_by_block(answer.forecasts, board)
-    plot.by_week(path, errors, sides, unit=board.unit)
+    picture = plot.svg(plot.by_week(errors, sides, unit=board.unit), "weeks")
+    write_text(folder / WEEKS, picture)
     caption = f"The picture has the error of both, in the {errors.index.name} that compare them."
-    return {caption: path.read_text(encoding="utf-8")}
+    return {caption: picture}
 
 
 def why_pictures(answer: Answer, windows: Mapping[str, Window]) -> dict[str, str]:
@@ -112,15 +109,12 @@ def why_pictures(answer: Answer, windows: Mapping[str, Window]) -> dict[str, str
         return {}
     shown = title(answer.board, answer.findings.titles, names[0])
     rows = answer.why_after({first: windows[first]}, names[0])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "why.svg")
-        plot.why(path, rows, title=f"{first or answer.name}, by {shown}")
-        picture = path.read_text(encoding="utf-8")
+    figure = plot.why(rows, title=f"{first or answer.name}, by {shown}")
     caption = (
         f"What each group of inputs adds to the forecast by {shown} of "
         f"{first or answer.name}. The lines sum up to the forecast."
     )
-    return {caption: picture}
+    return {caption: plot.svg(figure, "why")}
 
 
 def menu(
@@ -137,12 +131,10 @@ def menu(
 
     of_series = dict(iter(rows.groupby("unique_id", sort=False)))
     pictures = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for number, name in enumerate([*windows][:MOST_PICTURES]):
-            path = Path(folder, f"series-{number}.svg")  # the name makes ids differ
-            own = of_series[name]
-            plot.forecast(path, windows[name], own, level=level, title=name, height=2.6)
-            pictures[name] = path.read_text(encoding="utf-8")
+    for number, name in enumerate([*windows][:MOST_PICTURES]):
+        own = of_series[name]
+        figure = plot.forecast(windows[name], own, level=level, title=name, height=2.6)
+        pictures[name] = plot.svg(figure, f"series-{number}")
     return pictures
 
 
@@ -216,23 +208,3 @@ def has_forecast(answer: Answer) -> bool:
     It has none if a value that must be known beforehand is not.
     """
     return (answer.folder / FORECAST).is_file()
-
-
-def read_forecast(answer: Answer, level: float) -> pd.DataFrame:
-    """Return the forecast with intervals of one level.
-
-    It is read from the folder of the answer, or computed if the folder lacks the level.
-
-    Raises:
-        UnknownAheadError: a value that must be known beforehand is not.
-    """
-    columns = ["unique_id", "ds", "y_hat", f"lo-{100 * level:g}", f"hi-{100 * level:g}"]
-    path = answer.folder / FORECAST
-    if path.is_file():
-        # A series may be called "nan".
-        rows = read_table(path, seal.CURE, unique_id=str, ds=str)
-        if set(columns) <= set(rows.columns):
-            return typed(rows[columns], answer.findings.integers)
-    with warnings.catch_warnings():  # as in `write`
-        warnings.simplefilter("ignore", OutsideRangeWarning)
-        return answer.forecast(levels=(level,))

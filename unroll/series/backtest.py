@@ -23,9 +23,9 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows, ceil_div
 from pipeline.errors import UnrollError
 from pipeline.evaluation import scores
+from unroll.series import prediction_intervals
 from unroll.series.combination import known_after
 from unroll.series.options import argument
-from unroll.series.preparation import usual_change
 from unroll.series.row_options import fitted_of, scales
 from unroll.series.rows import ended
 from unroll.series.spec import SeriesQuestion
@@ -50,9 +50,6 @@ REFITS = 3
 FEWEST_ROWS = 4
 """Smallest number of rows of a whole series before an origin."""
 
-FEWEST_CHANGES = 2
-"""Smallest number of changes of a cycle in a usual change, if there are as many."""
-
 FORECASTS = 120
 """Number of origins of all whole series together; a series has at least one."""
 
@@ -73,14 +70,14 @@ class Plan:
         refits: number of fits of each model; each forecasts from equally many origins.
         whole: whether models see whole series. Each series then has origins of its own:
             the last of them lies a horizon before its end. A series may have fewer.
-        cycle: timesteps of the longest cycle; 1 without one.
+        lag: rows of a recent change: those of the longest cycle of whole series, else 1.
     """
 
     origins: int
     stride: int
     refits: int = REFITS
     whole: bool = False
-    cycle: int = 1
+    lag: int = 1
 
 
 @dataclass(frozen=True)
@@ -114,8 +111,8 @@ def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
     """
     if fitted_of(dataset).windows.whole:
         count = min(ceil_div(FORECASTS, len(scales(dataset))), MOST_OF_WHOLE)
-        cycle = max([1, *cycles])
-        return Plan(origins=count, stride=1, refits=1, whole=True, cycle=cycle)
+        lag = max([1, *cycles])
+        return Plan(origins=count, stride=1, refits=1, whole=True, lag=lag)
     every = windows(dataset)
     shared, first = _candidates(scores.shared_rows(dataset, every.rows))
     spacing = every.step * max(1, dataset.period)
@@ -191,27 +188,28 @@ def _fold_of_wholes(dataset: Dataset, plan: Plan) -> Fold:
     return Fold(train, replace(every, rows=origins))
 
 
-def usual_changes(dataset: Dataset, plan: Plan) -> Array:
-    """Return the usual change of whole series up to each origin.
+def recent(dataset: Dataset, plan: Plan, series: Array, cutoffs: Array) -> Array:
+    """Return how much series had changed of late, and how high they were, at cutoffs.
 
-    Of an origin with fewer changes than `FEWEST_CHANGES` it is that of so many.
+    Args:
+        dataset: the series.
+        plan: the origins.
+        series: (origins,) the number of the series; origins of a series stand together.
+        cutoffs: (origins,) the timestamps of the last inputs.
 
     Returns:
-        (origins,) relative to that of all rows, which is not known at the origin.
+        (origins, 2) as `prediction_intervals.recent`.
     """
-    [fold] = folds(dataset, plan)
-    every = fold.test
     ids = np.asarray(dataset.series_id)
-    begins = np.searchsorted(ids, ids[every.rows])
-    lasts = begins + np.bincount(ids)[ids[every.rows]] - every.outputs
-    ends = np.maximum(every.rows, begins + plan.cycle + FEWEST_CHANGES)
-    target = every.series[:, every.target]
-    return np.array(
-        [
-            usual_change(target[begin:end], plan.cycle)
-            for begin, end in zip(begins, np.minimum(ends, lasts), strict=True)
-        ]
-    )
+    stamps = np.asarray(dataset.stamps)
+    truth = np.asarray(dataset.truth)
+    found = np.empty((len(series), 2))
+    for number, scale in enumerate(scales(dataset).values()):
+        own = slice(*np.searchsorted(ids, [number, number + 1]))
+        by_row = prediction_intervals.recent(truth[own], plan.lag, scale.std)
+        is_own = series == number
+        found[is_own] = by_row[np.searchsorted(stamps[own], cutoffs[is_own])]
+    return found
 
 
 def _candidates(numbers: Array) -> tuple[Array, float]:
@@ -338,7 +336,7 @@ def lowest_forecasts(dataset: Dataset) -> dict[str, float]:
 
 
 def arrays(
-    dataset: Dataset, forecasts: pd.DataFrame, models: Sequence[str]
+    dataset: Dataset, forecasts: pd.DataFrame, models: Sequence[str], plan: Plan
 ) -> dict[str, Array]:
     """Return the arrays of a `Forecaster` with some models as members.
 
@@ -349,11 +347,13 @@ def arrays(
         forecasts: unique_id, ds, cutoff, model, y and y_hat; the rows of each model in
             the order of series, cutoff and time.
         models: the members.
+        plan: the origins.
 
     Returns:
         `truth` (origins, steps), NaN where nothing was measured; `forecasts` (models,
         origins, steps); `series_id` (origins,), the number of each origin's series in
-        the data set; and `positions` (origins, steps) in the cycle.
+        the data set; `positions` (origins, steps) in the cycle; and `recent` (origins,
+        2).
     """
     steps = windows(dataset).outputs
     by_model = [forecasts[forecasts["model"] == name] for name in models]
@@ -366,11 +366,13 @@ def arrays(
         return np.asarray((column.to_numpy().reshape(-1, steps) - mean) / std)
 
     places = positions(dataset, by_model[0]["ds"])
+    cutoffs = by_model[0]["cutoff"].to_numpy()[::steps]
     return {
         "truth": in_model_units(by_model[0]["y"]),
         "forecasts": np.stack([in_model_units(rows["y_hat"]) for rows in by_model]),
         "series_id": series_id,
         "positions": places.reshape(-1, steps).astype(np.int16),
+        "recent": recent(dataset, plan, series_id, cutoffs),
     }
 
 

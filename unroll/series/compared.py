@@ -20,13 +20,13 @@ from unroll.series.backtest import Plan
 from unroll.series.candidates import candidates
 from unroll.series.combination import require_memory
 from unroll.series.fits import FitCache, Workers
-from unroll.series.forecaster import AHEAD, COUNTS, SEEN, USUAL, Forecaster
+from unroll.series.forecaster import AHEAD, COUNTS, SEEN, Forecaster
 from unroll.series.leaderboard import Board
 from unroll.series.models.recipes import card
 from unroll.series.options import Arguments, argument
 from unroll.series.preparation import Prepared, as_wholes, cut_into_windows, of_all_rows
 from unroll.series.question import (
-    LAST_YEAR,
+    YEARS,
     Proposal,
     ends_apart,
     is_short,
@@ -112,7 +112,7 @@ def compare(
     every, untrained = candidates(
         profile, proposal, prepared, plan, networks=asked.networks
     )
-    tried = asked.tried([*every, *untrained], leaderboard.naive_of(every))
+    tried = asked.tried([*every, *untrained], leaderboard.of_role("naive", every))
     experiments = {model: every[model] for model in tried if model in every}
     try:
         require_memory(len(tried), backtest.delay(dataset, plan.stride))
@@ -143,7 +143,7 @@ def compare(
         titles[sentence.ZERO] = "always 0"
     year_before = f"cycle_{proposal.year}"
     if year_before in titles:
-        titles[year_before] = LAST_YEAR[proposal.year]
+        titles[year_before] = YEARS[proposal.year].before
     spec = ForecasterSpec(
         dataset=dataset.name,
         members=fixed,
@@ -153,13 +153,14 @@ def compare(
         objective=board.objective,
         fitted=of_all_rows(prepared),
         stride=plan.stride,
+        lag=plan.lag,
         keep_last=proposal.asked.keep_last,
         why=sentence.title(board, titles, board.champion),
         until=str(prepared.until),
     )
-    arrays = backtest.arrays(dataset, forecasts, [*members])
+    arrays = backtest.arrays(dataset, forecasts, [*members], plan)
     if plan.whole:
-        arrays |= _ahead(dataset, plan, spec, ahead)
+        arrays |= _ahead(dataset, spec, ahead)
     return Compared(
         forecaster=Forecaster(
             spec, arrays, {model: folder / model for model in members}
@@ -192,9 +193,9 @@ def _announced(plan: Plan, prepared: Prepared) -> str:
 
 
 def _ahead(
-    dataset: Dataset, plan: Plan, spec: ForecasterSpec, ahead: Mapping[str, Array]
+    dataset: Dataset, spec: ForecasterSpec, ahead: Mapping[str, Array]
 ) -> dict[str, Array]:
-    """Return the arrays `AHEAD`, `SEEN`, `COUNTS` and `USUAL` of whole series."""
+    """Return the arrays `AHEAD`, `SEEN` and `COUNTS` of whole series."""
     counts = np.bincount(np.asarray(dataset.series_id))
     to_come = spec.fitted.windows.horizon
     by_series = np.split(backtest.windows(dataset).series, np.cumsum(counts)[:-1])
@@ -202,5 +203,4 @@ def _ahead(
         AHEAD: np.stack([ahead[member.name] for member in spec.members], axis=1),
         SEEN: np.concatenate([rows[:-to_come] for rows in by_series]),
         COUNTS: counts - to_come,
-        USUAL: backtest.usual_changes(dataset, plan),
     }

@@ -48,7 +48,7 @@ from pipeline.provenance import fingerprint
 from pipeline.validation import Strict
 from unroll.series import backtest, training
 from unroll.series.backtest import Plan
-from unroll.series.leaderboard import naive_of
+from unroll.series.leaderboard import of_role
 from unroll.series.row_options import Preprocessing
 from unroll.series.spec import Member, Shapes
 
@@ -294,7 +294,7 @@ def _performed(
         rounds = [(calls, math.inf)]
     else:
         # There is always a naive forecast, however little time there is.
-        unfitted = naive_of(experiments)
+        unfitted = of_role("naive", experiments)
         naive = [call for call in calls if call.name in unfitted]
         others = [call for call in calls if call not in naive]
         rounds = [(naive, math.inf), (others, workers.started + 60 * minutes)]

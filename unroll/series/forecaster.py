@@ -30,6 +30,7 @@ from unroll.series.combination import (
 )
 from unroll.series.models.recipes import recipe, require_own_model
 from unroll.series.options import Options, argument
+from unroll.series.prediction_intervals import PastErrors
 from unroll.series.preparation import some_reasons
 from unroll.series.question import timesteps_of
 from unroll.series.reading import file_rows
@@ -67,15 +68,6 @@ SEEN = "seen"
 COUNTS = "counts"
 """The array (series,) of the number of rows of each series in `SEEN`."""
 
-USUAL = "usual"
-"""The array (origins,) of `backtest.usual_changes`."""
-
-FEWEST_ORIGINS = 12
-"""Number of origins from which a series has intervals from its own errors."""
-
-NEVER = np.zeros(POSITIONS, bool)
-"""No position of the cycle is closed."""
-
 
 class OutsideRangeWarning(UserWarning):
     """A warning of a value far outside the trained range; the forecast is a guess.
@@ -90,46 +82,24 @@ class OutsideRangeWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class _Past:
-    """The errors up to a window, and the forecast after it.
-
-    Attributes:
-        errors: (origins, steps) truth minus forecast, in the sizes expected of them.
-        delay: (steps,) number of origins after which an error is known.
-        forecast: (steps,) the forecast after the window, in model units.
-        sizes: (steps,) what turns an error of the forecast into model units.
-        positions: (origins + 1, steps) the positions in the cycle; None for whole series.
-        closed: (positions,) whether all values there are 0.
-    """
-
-    errors: Array
-    delay: Array
-    forecast: Array
-    sizes: Array
-    positions: Array | None = None
-    closed: Array = field(default_factory=lambda: NEVER)
-
-
-@dataclass(frozen=True)
 class Forecaster:
     """Some models with all that a forecast from raw rows takes.
 
     Attributes:
         spec: the models as plain data.
         arrays: `backtest.arrays`, from which weights and intervals are computed; of
-            whole series `AHEAD`, `SEEN`, `COUNTS` and `USUAL`, too.
+            whole series `AHEAD`, `SEEN` and `COUNTS`, too.
         weights: name of a member -> the folder of its weights.
         cache: the rows of a window -> the members' forecasts, for the last `CACHED`
             windows. The same rows give the same bits, and run no model twice.
-        ends: levels -> the intervals that whole series share, and those that have just
-            begun.
+        shared: levels -> the quantiles of the errors of all series.
     """
 
     spec: ForecasterSpec
     arrays: dict[str, Array]
     weights: Mapping[str, Path]
     cache: dict[bytes, Array] = field(default_factory=dict, repr=False)
-    ends: dict[tuple[float, ...], Array] = field(default_factory=dict, repr=False)
+    shared: dict[tuple[float, ...], Array] = field(default_factory=dict, repr=False)
 
     @classmethod
     def checked(cls, folder: Path) -> "Forecaster":
@@ -340,115 +310,67 @@ class Forecaster:
         if self.by_champions is not self:
             return self.by_champions.ahead(window, levels, horizon)
         count = steps_of(self.spec, horizon)
-        past = self._past(window)
-        offsets = self._offsets(past, levels)  # (steps, 2 * levels)
-        forecast = past.forecast
-        sizes = past.sizes
-        trained = len(forecast)
+        question = window.question
+        scale = question.scale
+        errors = self._errors_before(window)
+        trained = len(self.delay)
+        forecast = errors.forecasts[0, -1]
         later = window
         while len(forecast) < count:
-            later = continued(later, forecast[-trained:], len(forecast))
-            following = self._past(later)
-            forecast = np.concatenate([forecast, following.forecast])
-            sizes = np.concatenate([sizes, following.sizes])
-        growth, nearest = beyond(count, trained)
-        growth *= sizes[:count]
-        question = window.question
+            last = (forecast[-trained:] - scale.mean) / scale.std
+            later = continued(later, last, len(forecast))
+            following = self._errors_before(later).forecasts[0, -1]
+            forecast = np.concatenate([forecast, following])
+        forecast = forecast[:count]
         ahead = question.positions(window.times(count))
-        if past.positions is not None:
-            usual = prediction_intervals.position_sizes(
-                np.abs(past.errors)[None], past.positions[None], past.delay
-            )[0, -1]
-            growth *= usual[ahead] / usual[ahead[nearest]]
-        offsets = growth[:, None] * offsets[nearest]
-        scale = question.scale
-        forecast = forecast[:count] * scale.std + scale.mean
-        quantiles = forecast[:, None] + offsets * scale.std
+        growth, nearest = beyond(count, trained)
+        sizes = growth * errors.sizes(forecast[None], ahead[None])[0]
+        [offsets] = errors.offsets(levels, self._shared(errors, levels))
+        quantiles = forecast[:, None] + sizes[:, None] * offsets[nearest]
         forecast, quantiles = floored(forecast, quantiles, question.lowest)
-        is_closed = past.closed[ahead] | window.over
+        is_closed = errors.closed[0, ahead] | window.over
         forecast = np.where(is_closed, 0.0, forecast)
         return forecast, np.where(is_closed[:, None], 0.0, quantiles)
 
-    def _offsets(self, past: _Past, levels: Sequence[float]) -> Array:
-        """Return the ends of intervals (steps, 2 * levels), in `_Past.sizes`."""
-        count = len(past.errors)
-        has_own = np.isfinite(past.errors).any(axis=1).sum() >= FEWEST_ORIGINS
-        if not self.spec.whole and (has_own or len(self.names) == 1):
-            ends = prediction_intervals.quantiles(
-                past.errors, levels, past.delay, count, past.positions
-            )
-            return np.asarray(ends[-1])
-        wanted = tuple(levels)
-        if wanted not in self.ends:
-            errors = past.errors if self.spec.whole else self._errors_in_sizes
-            self.ends[wanted] = prediction_intervals.pooled(errors, levels)
-        return self.ends[wanted]
+    def _shared(self, own: PastErrors, levels: Sequence[float]) -> Array:
+        """Return the quantiles (steps, 2 * levels) of the errors of all series.
 
-    def _past(self, window: Window) -> _Past:
-        """Return the errors up to a window, and the forecast after it.
-
-        Of whole series they are the errors of all series.
+        Those of a single series are from its own errors, also of those since the fit.
         """
-        delay = self.delay
-        if not self.spec.whole:
-            return self._past_of_series(window, delay)
-        ahead = self.of_members(window.inputs)[:, None]  # (members, 1, steps)
-        unknown = np.full((1, len(delay)), np.nan)
-        [forecast] = self._weighted(ahead, unknown, delay)
-        errors, exponent = self._pooled_errors
-        std = window.question.scale.std
-        measured = prediction_intervals.measures(np.array([[std]]), ahead * std)
-        [sizes] = prediction_intervals.sizes_of_whole(measured, exponent) / std
-        return _Past(errors, delay, forecast, sizes)
-
-    @cached_property
-    def _pooled_errors(self) -> tuple[Array, Array]:
-        """The errors (origins, steps) of all whole series, and how their sizes grow."""
-        truth = self.arrays["truth"]
-        forecasts = self.arrays["forecasts"]
-        scales = [question.scale.std for question in self.spec.questions.values()]
-        std = np.array(scales)[self.arrays["series_id"], None]  # (origins, 1)
-        errors = std * (truth - self._weighted(forecasts, truth, self.delay))
-        usual = std * self.arrays[USUAL][:, None]
-        measured = prediction_intervals.measures(usual, std * forecasts)
-        exponent = prediction_intervals.of_whole(errors, measured)
-        return errors / prediction_intervals.sizes_of_whole(
-            measured, exponent
-        ), exponent
+        if len(self.names) == 1:
+            return own.shared(levels)
+        wanted = tuple(levels)
+        if wanted not in self.shared:
+            self.shared[wanted] = self._errors_of_all.shared(levels)
+        return self.shared[wanted]
 
     def _weighted(self, forecasts: Array, truth: Array, delay: Array) -> Array:
         shares = [self.spec.shares[name] for name in self.members if self.spec.shares]
         return weighted_forecast(forecasts, truth, delay, self.spec.objective, shares)
 
-    def _past_of_series(self, window: Window, delay: Array) -> _Past:
-        """Return the errors of a series that is cut into windows.
+    def _errors_before(self, window: Window) -> PastErrors:
+        """Return the errors of a series up to a window, and the forecast after it.
 
-        Origins are of three kinds, in the order of time: those of the backtest; those
-        between its last origin and the fit, without a forecast, since the models were
+        Cutoffs are of three kinds, in the order of time: those of the backtest; those
+        between its last cutoff and the fit, without a forecast, since the models were
         fitted to these rows; and those since the fit, of which the window is the last.
         """
         question = window.question
-        outputs = len(delay)
-        number = self.names.index(question.series)
-        own = self.arrays["series_id"] == number
-        between = np.full((delay[-1] - 1, outputs), np.nan)
-        # (origins since the fit, timesteps, columns), and what was observed after them
-        inputs = window.inputs[None]
-        observed = np.full((1, outputs), np.nan)
-        stamps = np.array([window.last])
-        if window.since is not None:
-            inputs = np.concatenate([window.since.inputs, inputs])
-            observed = np.concatenate([window.since.observed, observed])
-            stamps = np.concatenate([window.since.stamps, stamps])
+        delay = self.delay
+        own = self.arrays["series_id"] == self.names.index(question.series)
+        between = np.full((delay[-1] - 1, len(delay)), np.nan)
+        # (cutoffs since the fit, timesteps, columns), and what was observed after them
+        inputs = np.concatenate([window.since.inputs, window.inputs[None]])
+        unseen = np.full((1, len(delay)), np.nan)
+        observed = np.concatenate([window.since.observed, unseen])
+        stamps = np.append(window.since.stamps, window.last)
         since = np.stack([self.of_members(values) for values in inputs], axis=1)
         truth = np.concatenate([self.arrays["truth"][own], between, observed])
         past = self.arrays["forecasts"][:, own]
         unknown = np.zeros((len(since), *between.shape))
-        combined = self._weighted(
+        forecasts = self._weighted(
             np.concatenate([past, unknown, since], axis=1), truth, delay
         )
-        zero = -question.scale.mean / question.scale.std
-        combined = np.maximum(combined, zero if question.lowest == 0 else -np.inf)
         times = question.on_clock(
             (stamps[:, None] + question.ahead * question.row).ravel()
         )
@@ -456,48 +378,48 @@ class Forecaster:
             [
                 self.arrays["positions"][own],
                 np.zeros(between.shape, int),
-                question.positions(times).reshape(-1, outputs),
+                question.positions(times).reshape(-1, len(delay)),
             ]
         )
-        closed = prediction_intervals.closed(truth[None], positions[None], zero)[0]
+        unused = np.ones((len(between), 2))
+        recent = np.concatenate([self.arrays["recent"][own], unused, window.recent])
         scale = question.scale
-        levels = question.levels(combined * scale.std + scale.mean)
-        sizes = levels**self._growth
-        errors = (truth - combined) / sizes
-        errors[closed[positions]] = np.nan
-        return _Past(errors[:-1], delay, combined[-1], sizes[-1], positions, closed)
-
-    @cached_property
-    def _errors_in_sizes(self) -> Array:
-        """The errors (origins, steps) of all series, in the sizes expected of them."""
-        errors, levels = self._errors_of_windows
-        return np.asarray(errors / levels**self._growth)
-
-    @cached_property
-    def _growth(self) -> float:
-        """How errors grow with the level of forecasts, by the errors of all series."""
-        errors, levels = self._errors_of_windows
-        return prediction_intervals.growth(errors, levels, self.arrays["series_id"])
-
-    @cached_property
-    def _errors_of_windows(self) -> tuple[Array, Array]:
-        """The errors and levels (origins, steps) of all series, where they are open."""
-        truth = self.arrays["truth"]
-        series = self.arrays["series_id"]
-        positions = self.arrays["positions"]
-        forecasts = combination.combined(
-            self.arrays["forecasts"], truth, series, self.delay, self.spec.objective
+        forecasts = forecasts * scale.std + scale.mean
+        return PastErrors(
+            truth=truth[None, :-1] * scale.std + scale.mean,
+            forecasts=np.maximum(forecasts, question.lowest)[None],
+            recent=recent[None],
+            positions=positions[None],
+            lowest=np.array([question.lowest]),
         )
-        errors = truth - forecasts
-        levels = np.ones(truth.shape)
-        for number, question in enumerate(self.spec.questions.values()):
-            own = series == number
-            scale = question.scale
-            levels[own] = question.levels(forecasts[own] * scale.std + scale.mean)
-            zero = -scale.mean / scale.std
-            stacked = errors[own][None], truth[own][None], positions[own][None]
-            [errors[own]] = prediction_intervals.of_open(*stacked, zero)
-        return errors, levels
+
+    @cached_property
+    def _errors_of_all(self) -> PastErrors:
+        """The errors of all series in the backtest."""
+        truth = self.arrays["truth"]
+        number = self.arrays["series_id"]
+        shares = [self.spec.shares[name] for name in self.members if self.spec.shares]
+        forecasts = combination.combined(
+            self.arrays["forecasts"],
+            truth,
+            number,
+            self.delay,
+            self.spec.objective,
+            shares,
+        )
+        questions = [*self.spec.questions.values()]
+        mean = np.array([question.scale.mean for question in questions])[number, None]
+        std = np.array([question.scale.std for question in questions])[number, None]
+        lowest = np.array([question.lowest for question in questions])
+        forecasts = np.maximum(forecasts * std + mean, lowest[number, None])
+        return PastErrors.of_origins(
+            truth * std + mean,
+            forecasts,
+            self.arrays["recent"],
+            self.arrays["positions"],
+            number,
+            lowest,
+        )
 
     def load_models(self) -> None:
         """Read the models now, not at the first forecast.
@@ -507,19 +429,23 @@ class Forecaster:
         """
         _ = self.by_champions.predict
 
-    def read(
+    def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
+        """Return the last window of each series of rows in memory. Raises as `latest_of`."""
+        return self.latest_of(rows_of(rows, self.question.csv))
+
+    def latest_of(
         self,
-        paths: Sequence[Path],
-        plan: Sequence[Path] = (),
+        rows: file_rows.FileRows,
+        plans: Sequence[file_rows.FileRows] = (),
         horizon: int | str | None = None,
         wanted: Collection[str] = (),
     ) -> dict[str, Window]:
-        """Read the last window of each series from files of the trained form.
+        """Return the last window of each series of rows that were read.
 
         Args:
-            paths: the files.
-            plan: files of rows to come, with the columns that are known beforehand, for
-                each series, or without the names of series for all.
+            rows: rows of the trained form.
+            plans: rows to come, with the columns that are known beforehand, for each
+                series, or without the names of series for all.
             horizon: what `after` will be asked for, up to which values must be known.
             wanted: the names of series; by default all that occur.
 
@@ -530,22 +456,6 @@ class Forecaster:
             OutsideRangeWarning: a value is far outside the trained range, or a series
                 is left out.
         """
-        form = self.question.csv
-        plans = [rows_of(path, form) for path in plan]
-        return self.latest_of(rows_of(paths, form), plans, horizon, wanted)
-
-    def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
-        """Return the last window of each series of rows in memory. Raises as `read`."""
-        return self.latest_of(rows_of(rows, self.question.csv))
-
-    def latest_of(
-        self,
-        rows: file_rows.FileRows,
-        plans: Sequence[file_rows.FileRows] = (),
-        horizon: int | str | None = None,
-        wanted: Collection[str] = (),
-    ) -> dict[str, Window]:
-        """Return the last window of each series of rows that were read. Raises as `read`."""
         form = replace(rows, form=self.question.csv)
         steps = steps_of(self.spec, horizon)
         found, refused = latest(self.spec, form, plans, steps, wanted)
@@ -746,15 +656,16 @@ def floored(forecast: Array, quantiles: Array, lowest: float) -> tuple[Array, Ar
 
 def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:
     """Raise ValueError unless the arrays have the shapes of a part."""
-    needed = {"truth", "forecasts", "series_id", "positions"}
+    needed = {"truth", "forecasts", "series_id", "positions", "recent"}
     if spec.whole:
-        needed |= {AHEAD, SEEN, COUNTS, USUAL}
+        needed |= {AHEAD, SEEN, COUNTS}
     if arrays.keys() != needed:
         raise ValueError(f"it must have the arrays {', '.join(sorted(needed))}")
     truth = arrays["truth"]
     numbers = arrays["series_id"]
     positions = arrays["positions"]
     forecasts = arrays["forecasts"]
+    recent = arrays["recent"]
     steps = spec.fitted.windows.horizon
     count = len(spec.fitted.series)
     every = {*range(count)}
@@ -771,16 +682,14 @@ def _check(arrays: Mapping[str, Array], spec: ForecasterSpec) -> None:
         and positions.dtype.kind in "iu"
         and bool(((positions >= 0) & (positions < POSITIONS)).all()),
         forecasts.shape == (len(spec.members), *truth.shape),
-        truth.dtype == forecasts.dtype == np.float64,
+        truth.dtype == forecasts.dtype == recent.dtype == np.float64,
+        recent.shape == (*numbers.shape, 2) and bool((recent > 0).all()),
     ]
     if spec.whole:
         ahead = arrays[AHEAD]
         seen = arrays[SEEN]
         counts = arrays[COUNTS]
-        usual = arrays[USUAL]
         checks += [
-            usual.shape == numbers.shape and usual.dtype == np.float64,
-            bool((usual > 0).all()),
             ahead.shape == (count, len(spec.members), steps),
             ahead.dtype.kind == "f",
             counts.shape == (count,) and counts.dtype.kind in "iu",

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline.data.examples import Array
 from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import one_of
 from unroll.series import prediction_intervals
 from unroll.series.forecaster import beyond, chosen, coverages
 from unroll.series.options import argument
+from unroll.series.prediction_intervals import PastErrors
 from unroll.series.reading import timestamp_formats
 
 TOTAL = "total"
@@ -23,9 +23,6 @@ TOTAL = "total"
 
 TAKEN = ("ds", "y_hat", "series")
 """Columns of the sums that no column of the file may replace."""
-
-SHARE = 0.1
-"""An error grows with the forecast, and with this part of the mean forecast."""
 
 
 def groups(
@@ -73,7 +70,6 @@ def sums(
     past: pd.DataFrame,
     of_series: pd.DataFrame,
     quantiles: Mapping[str, float],
-    delay: Array,
 ) -> pd.DataFrame:
     """Return forecasts of sums over series, and quantiles of the sums.
 
@@ -83,7 +79,6 @@ def sums(
             NaN where nothing was measured.
         of_series: the value of each series in some columns, as `groups` returns it.
         quantiles: name of a column -> its quantile.
-        delay: (trained steps,) number of cutoffs after which an error is known.
 
     Returns:
         A row for each timestamp of the total, then of each value of each column, then of
@@ -114,7 +109,7 @@ def sums(
         errors = before.join(words["node"], on="unique_id", how="inner")
         # A sum of one series keeps the quantiles of this series.
         tables.append(
-            _with_quantiles(table.copy(), errors, quantiles, delay).where(
+            _with_quantiles(table.copy(), errors, quantiles).where(
                 table["series"] > 1, table
             )
         )
@@ -140,7 +135,6 @@ def _with_quantiles(
     table: pd.DataFrame,
     past: pd.DataFrame,
     quantiles: Mapping[str, float],
-    delay: Array,
 ) -> pd.DataFrame:
     """Return the forecasts of the sums of a level with their quantiles.
 
@@ -152,42 +146,36 @@ def _with_quantiles(
             is 0 where all series are known to be 0.
         past: node, cutoff, step, y_hat and error of each series.
         quantiles: as for `sums`.
-        delay: as for `sums`.
     """
     of_cutoff = past.groupby(["node", "cutoff", "step"], as_index=False)
     sums = of_cutoff[["error", "y_hat"]].sum()
     numbers, cutoffs = pd.factorize(sums["cutoff"], sort=True)
     place = (sums["node"], numbers, sums["step"])
-    # (sums, cutoffs, steps)
-    errors = np.full((table["node"].max() + 1, len(cutoffs), len(delay)), np.nan)
-    forecasts = np.zeros_like(errors)
-    errors[place] = sums["error"]
-    forecasts[place] = sums["y_hat"]
-    usual = SHARE * forecasts.mean(axis=(1, 2))
-    sizes = np.ones(len(table))
-    lowest = -np.inf
-    if not past[["y", "y_hat"]].lt(0).any(axis=None):
-        lowest = 0.0
-        errors /= np.maximum(
-            forecasts + usual[:, None, None], prediction_intervals.ROUNDING
-        )
-        sizes = table["y_hat"].to_numpy() + usual[table["node"]]
+    shape = (table["node"].max() + 1, len(cutoffs), int(sums["step"].max()) + 1)
+    error = np.full(shape, np.nan)
+    error[place] = sums["error"]
+    forecasts = np.zeros((shape[0], shape[1] + 1, shape[2]))
+    forecasts[:, :-1][place] = sums["y_hat"]
+    usual = np.abs(forecasts).mean(axis=(1, 2)) + prediction_intervals.ROUNDING
+    is_amount = not past[["y", "y_hat"]].lt(0).any(axis=None)
+    lowest = 0.0 if is_amount else -np.inf
+    errors = PastErrors(
+        truth=forecasts[:, :-1] + error,
+        forecasts=forecasts,
+        recent=np.tile(usual[:, None, None], (1, shape[1] + 1, 2)),
+        positions=np.zeros(forecasts.shape, int),
+        lowest=np.full(shape[0], lowest),
+    )
+    growth, nearest = beyond(table["step"].max() + 1, shape[2])
+    node = table["node"].to_numpy()
+    step = table["step"].to_numpy()
+    ahead = np.zeros((shape[0], len(growth)))
+    ahead[node, step] = table["y_hat"]
+    sizes = growth * errors.sizes(ahead, np.zeros(ahead.shape, int))
     wanted = coverages(quantiles)
-    if errors.shape[1] < prediction_intervals.FEWEST:
-        pooled = prediction_intervals.pooled(errors.reshape(-1, len(delay)), wanted)
-        ends = np.broadcast_to(pooled, (len(errors), *pooled.shape))
-    else:
-        # All errors are known by now: the last cutoff lies a horizon back.
-        errors = np.pad(
-            errors, ((0, 0), (0, delay[-1] - 1), (0, 0)), constant_values=np.nan
-        )
-        ends = prediction_intervals.quantiles(errors, wanted, delay, errors.shape[1])[
-            :, -1
-        ]
-    growth, nearest = beyond(table["step"].max() + 1, len(delay))
-    sizes = sizes * growth[table["step"]]
-    offsets = ends[table["node"], nearest[table["step"]]]  # (rows, 2 * wanted)
-    for name, offset in chosen(offsets, quantiles).items():
-        open_offset = np.where(table["is_open"] > 0, sizes * offset, 0.0)
+    offsets = errors.offsets(wanted, errors.shared(wanted))  # (sums, steps, 2 * wanted)
+    for name, offset in chosen(offsets[node, nearest[step]], quantiles).items():
+        is_open = table["is_open"] > 0
+        open_offset = np.where(is_open, sizes[node, step] * offset, 0.0)
         table[name] = np.maximum(table["y_hat"] + open_offset, lowest)
     return table

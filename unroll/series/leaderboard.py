@@ -7,7 +7,7 @@ model (docs/decisions/own-series.md).
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -36,6 +36,7 @@ from unroll.series.pairwise import (
     Interval,
     ModelComparison,
 )
+from unroll.series.prediction_intervals import PastErrors
 from unroll.series.row_options import fitted_of, scales
 
 DEVIATIONS = "standard deviations"
@@ -62,6 +63,15 @@ DECILES = [number / 10 for number in range(1, 10)]
 MEASURE: Mapping[Objective, str] = {"median": "mae", "mean": "rmse"}
 """Objective -> the score by which models are chosen and compared."""
 
+ROLES = {
+    "network": ("recurrent",),
+    "rival": ("network", "statistical"),
+    "naive": ("naive",),
+}
+"""Role -> the kinds of models (`ModelCard.kind`) of which the best one has it.
+
+The opponent is the better one of rival and naive model."""
+
 Size = Annotated[float, pydantic.Field(ge=0)]
 """The size of an error."""
 
@@ -73,8 +83,8 @@ DAY = np.timedelta64(1, "D")
 DAYS_OF_MONTH = 365.25 / 12
 """Days of a month, on average."""
 
-MOST_SERIES = 100
-"""Largest number of series whose quantiles are scored; more would take minutes."""
+MOST_SCORED = 500
+"""Largest number of cutoffs of all series together whose quantiles are scored."""
 
 
 def factor(deviations: Mapping[str, float], *, whole: bool = False) -> float:
@@ -280,15 +290,10 @@ class Board(Strict):
         return scores.rmse if self.objective == "mean" else scores.mae
 
 
-def naive_of(experiments: Mapping[str, Experiment]) -> list[str]:
-    """Return the names of the models that learn nothing."""
-    return [name for name, model in experiments.items() if card(model).kind == "naive"]
-
-
-def recurrent_of(experiments: Mapping[str, Experiment]) -> list[str]:
-    """Return the names of the models that have a recurrent cell."""
+def of_role(role: str, experiments: Mapping[str, Experiment]) -> list[str]:
+    """Return the names of the models that can have one of `ROLES`."""
     return [
-        name for name, model in experiments.items() if card(model).kind == "recurrent"
+        name for name, model in experiments.items() if card(model).kind in ROLES[role]
     ]
 
 
@@ -333,7 +338,10 @@ def board(
         combined = _combined(dataset, forecasts, members, plan, shares)
         earlier |= _errors_before(end, combined, deviations, objective)
         forecasts = pd.concat([forecasts, combined], ignore_index=True)
-    network, opponent, naive, rival = _chosen(dataset, experiments, earlier)
+    chosen = _chosen(dataset, experiments, earlier)
+    network = chosen["network"]
+    opponent = chosen["opponent"]
+    naive = chosen["naive"]
 
     # The later half compares them.
     later = forecasts[forecasts["cutoff"] >= middle]
@@ -346,21 +354,19 @@ def board(
     )
     unit = factor(deviations, whole=plan.whole)
     judged = pairwise.scores(later, deviations)
-    quantiles = _Quantiles(dataset, deviations, middle, plan)
+    quantiles = _Quantiles(dataset, middle, plan)
     models = {}
     for name, error in earlier.items():
-        names = members if name == ENSEMBLE else [name]
-        own = [forecasts[forecasts["model"] == each] for each in (name, *names)]
-        wql, coverage = quantiles.scores(*own)
+        wql, coverage = quantiles.scores(forecasts[forecasts["model"] == name])
         models[name] = ModelScores(
             **judged_by(judged.loc[name], unit),
             **errors.against(name, opponent),
             earlier=unit * error,
             wql=wql,
             coverage=coverage,
-            recurrent=name in recurrent_of(experiments),
+            recurrent=name in of_role("network", experiments),
         )
-    sides = [side for side in (network, rival) if side is not None]
+    sides = [*filter(None, (network, chosen["rival"]))]
     rows = fitted_of(dataset).cleaning.rows
     found = Board(
         unit=_unit(dataset, plan),
@@ -370,17 +376,14 @@ def board(
         deviations=deviations,
         models=by_error(models, objective),
         members=members,
-        network=network,
-        opponent=opponent,
-        naive=naive,
-        rival=rival,
-        comparison=None if network is None else errors.compared(network, opponent),
+        **chosen,
+        comparison=errors.compared(network, opponent) if network else None,
         with_naive={side: errors.compared(side, naive) for side in sides if naive},
         champion=opponent,
         objective=objective,
         whole=plan.whole,
         monthly=isinstance(rows, str) and rows != "business",
-        naives=naive_of(experiments),
+        naives=of_role("naive", experiments),
     )
     return forecasts, found.model_copy(update={"champion": champion(found)})
 
@@ -470,26 +473,25 @@ def _chosen(
     dataset: Dataset,
     experiments: Mapping[str, Experiment],
     earlier: Mapping[str, float],
-) -> tuple[str | None, str, str | None, str | None]:
-    """Return network, opponent, naive and rival, as in `Board`, by the earlier MAE."""
+) -> dict[str, Any]:
+    """Return the model of each role, by the errors of the earlier half, or None.
+
+    The combination is the rival, unless a single model leads by far.
+    """
 
     def best(names: Iterable[str]) -> str | None:
         return min(names, key=earlier.__getitem__, default=None)
 
-    recurrent = recurrent_of(experiments)
-    unfitted = naive_of(experiments)
-    network = best(recurrent)
-    naive = best(unfitted)
-    rival = best(name for name in experiments if name not in [*recurrent, *unfitted])
-    if rival is not None and ENSEMBLE in earlier:
-        single = earlier[rival] <= MARGIN * earlier[ENSEMBLE]
-        rival = rival if single else ENSEMBLE
-    opponent = best(name for name in (rival, naive) if name)
+    chosen = {role: best(of_role(role, experiments)) for role in ROLES}
+    rival = chosen["rival"]
+    if rival and ENSEMBLE in earlier and earlier[rival] > MARGIN * earlier[ENSEMBLE]:
+        chosen["rival"] = ENSEMBLE
+    opponent = best(filter(None, (chosen["rival"], chosen["naive"])))
     if opponent is None:
         raise UnrollError(
             f"{dataset.name}: all models are recurrent; add a model without recurrence"
         )
-    return network, opponent, naive, rival
+    return {**chosen, "opponent": opponent}
 
 
 def _members(
@@ -516,12 +518,11 @@ def _members(
 
     Of whole series all fitted models without recurrence are members.
     """
-    recurrent = recurrent_of(experiments)
-    candidates = [name for name in errors if name not in recurrent]
     if plan.whole:
-        naive = naive_of(experiments)
-        members = [name for name in experiments if name in {*candidates} - {*naive}]
+        members = of_role("rival", experiments)
         return members if len(members) > 1 else []
+    recurrent = of_role("network", experiments)
+    candidates = [name for name in errors if name not in recurrent]
     options = {name: experiments[name].model.options for name in candidates}
     if planned:
         seeing = [name for name in candidates if options[name].get("known")]
@@ -567,9 +568,9 @@ def _combined(
     return rows.assign(model=ENSEMBLE, y_hat=np.maximum(values.ravel(), lowest))
 
 
-def _by_origin(column: "pd.Series[Any]", delay: Array) -> Array:
+def _by_origin(column: "pd.Series[Any] | Array", delay: Array) -> Array:
     """Return a column of a model's rows as (origins, steps)."""
-    return np.asarray(column.to_numpy().reshape(-1, len(delay)))
+    return np.asarray(column).reshape(-1, len(delay))
 
 
 def judged_by(row: "pd.Series[float]", unit: float) -> dict[str, Any]:
@@ -620,118 +621,109 @@ class _Quantiles:
 
     Attributes:
         dataset: the series.
-        deviations: unique_id -> what its errors are divided by.
         middle: the first cutoff of the later half.
         plan: the cutoffs.
     """
 
     dataset: Dataset
-    deviations: Mapping[str, float]
     middle: np.datetime64
     plan: Plan
 
-    def scores(
-        self, rows: pd.DataFrame, *by_member: pd.DataFrame
-    ) -> tuple[float | None, float | None]:
+    def scores(self, rows: pd.DataFrame) -> tuple[float | None, float | None]:
         """Return a model's weighted quantile loss and the coverage of 90 % intervals.
 
         Both are None if too few errors are known for an interval.
 
         Args:
             rows: the forecasts of the model.
-            by_member: those of the models that it combines, or its own.
         """
         delay = backtest.delay(self.dataset, self.plan.stride)
-        truth = _by_origin(rows["y"], delay)
-        forecasts = _by_origin(rows["y_hat"], delay)
+        questions = backtest.questions(self.dataset)
+        names = [*questions]
+        series = rows["unique_id"].map(names.index).to_numpy()[:: len(delay)]
+        cutoffs = rows["cutoff"].to_numpy()[:: len(delay)]
+        errors = PastErrors.of_origins(
+            truth=_by_origin(rows["y"], delay),
+            forecasts=_by_origin(rows["y_hat"], delay),
+            recent=backtest.recent(self.dataset, self.plan, series, cutoffs),
+            positions=_by_origin(backtest.positions(self.dataset, rows["ds"]), delay),
+            series=series,
+            lowest=np.array([question.lowest for question in questions.values()]),
+        )
         if self.plan.whole:
-            members = np.stack([_by_origin(own["y_hat"], delay) for own in by_member])
-            offsets = self._pooled(rows, truth - forecasts, members)
+            offsets = _of_other_series(errors)
         else:
-            offsets = self._of_each(rows, truth, forecasts, delay)
+            first = int((np.unique(cutoffs) < self.middle).sum())
+            offsets = _of_earlier_cutoffs(errors, delay, first)
+        truth = errors.truth
+        forecasts = errors.forecasts[:, :-1]
         held = prediction_intervals.inside(truth - forecasts, offsets)
-        known = np.isfinite(held)  # (origins, steps)
+        known = np.isfinite(held)  # (series, cutoffs, steps)
         if not known.any():
             return None, None
         # The outermost offsets are those of the 90 % interval; the forecast itself is
         # the median.
         offsets = np.insert(offsets[..., 1:-1], len(LEVELS), 0.0, axis=-1)
-        lowest = rows["unique_id"].map(backtest.lowest_forecasts(self.dataset))
-        ends = _by_origin(lowest, delay)
-        deciles = np.maximum(forecasts[..., None] + offsets, ends[..., None])
+        lowest = errors.lowest[:, None, None, None]
+        deciles = np.maximum(forecasts[..., None] + offsets, lowest)
         wql = prediction_intervals.weighted_quantile_loss(
             truth[known], deciles[known], DECILES
         )
         return wql, float(held[known].mean())
 
-    def _of_each(
-        self, rows: pd.DataFrame, truth: Array, forecasts: Array, delay: Array
-    ) -> Array:
-        """Return the quantiles (origins, steps, quantiles) of the errors of each series.
 
-        They are infinite before the later half, at closed times, and of other series
-        than at most `MOST_SERIES`.
-        """
-        later = _by_origin(rows["cutoff"] >= self.middle, delay)
-        places = backtest.positions(self.dataset, rows["ds"]).reshape(truth.shape)
-        levels = (*LEVELS, prediction_intervals.USUAL)
-        found = np.full((*truth.shape, 2 * len(levels)), np.inf)
-        numbers = rows["unique_id"].factorize()[0].reshape(-1, len(delay))[:, 0]
-        stacks = combination.stacks(numbers)
-        every = math.ceil(sum(map(len, stacks)) / MOST_SERIES)
-        stacks = [stack[::every] for stack in stacks]  # (series, origins)
-        errors = np.full(truth.shape, np.nan)
-        for some in stacks:
-            errors[some] = prediction_intervals.of_open(
-                truth[some] - forecasts[some], truth[some], places[some]
-            )
-        sizes = self._levels(rows, forecasts)
-        earlier = _by_origin(rows["ds"] < self.middle, delay)
-        known = np.where(earlier, errors, np.nan)
-        sizes **= prediction_intervals.growth(known, sizes, numbers)
-        errors /= sizes
-        for some in stacks:
-            positions = np.pad(places[some], ((0, 0), (0, 1), (0, 0)))
-            since = int(later[some][..., 0].argmax(axis=1).min())
-            offsets = prediction_intervals.quantiles(
-                errors[some], levels, delay, since, positions
-            )
-            offsets = offsets[:, :-1] * sizes[some][..., None]
-            counts = later[some] & np.isfinite(errors[some])
-            found[some] = np.where(counts[..., None], offsets, np.inf)
-        return found
+SCORED = (*LEVELS, prediction_intervals.USUAL)
+"""Coverages of the intervals that are scored."""
 
-    def _levels(self, rows: pd.DataFrame, forecasts: Array) -> Array:
-        """Return `SeriesQuestion.levels` of forecasts (origins, steps)."""
-        levels = np.ones(forecasts.shape)
-        names = rows["unique_id"].to_numpy().reshape(forecasts.shape)[:, 0]
-        for name, question in backtest.questions(self.dataset).items():
-            own = names == name
-            levels[own] = question.levels(forecasts[own])
-        return levels
 
-    def _pooled(self, rows: pd.DataFrame, errors: Array, members: Array) -> Array:
-        """Return the quantiles (origins, steps, quantiles) of the errors of all series.
+def _of_earlier_cutoffs(errors: PastErrors, delay: Array, first: int) -> Array:
+    """Return the quantiles of errors from those that were known at each cutoff.
 
-        Those of every second series are made from the errors of the others, and the
-        other way round. They are infinite if there are fewer than `FEWEST_SERIES`.
-        """
-        levels = (*LEVELS, prediction_intervals.USUAL)
-        names = rows["unique_id"].unique()
-        if len(names) < FEWEST_SERIES:
-            return np.full((*errors.shape, 2 * len(levels)), np.inf)
-        of_origin = rows["unique_id"].iloc[:: errors.shape[1]]
-        std = of_origin.map(self.deviations).to_numpy()
-        usual = std * backtest.usual_changes(self.dataset, self.plan)
-        measured = prediction_intervals.measures(usual[:, None], members)
-        is_even = of_origin.isin(names[::2]).to_numpy()
-        offsets = np.empty((*errors.shape, 2 * len(levels)))
-        for own in (is_even, ~is_even):
-            exponent = prediction_intervals.of_whole(errors[~own], measured[:, ~own])
-            sizes = prediction_intervals.sizes_of_whole(measured, exponent)
-            ends = prediction_intervals.pooled((errors / sizes)[~own], levels)
-            offsets[own] = ends * sizes[own][..., None]
+    They are (series, cutoffs, steps, quantiles), and infinite before cutoff `first`, at
+    closed times, and at cutoffs that are left out since there are many.
+    """
+    count = errors.truth.shape[1]
+    every = math.ceil(len(errors.truth) * (count - first) / MOST_SCORED)
+    offsets = np.full((*errors.truth.shape, 2 * len(SCORED)), np.inf)
+    for cutoff in range(count - 1, first - 1, -every):
+        # without errors that are too old to count
+        begin = max(0, cutoff - prediction_intervals.KEPT - int(delay[-1]))
+        is_known = np.arange(begin, cutoff)[:, None] + delay <= cutoff
+        before = PastErrors(
+            np.where(is_known, errors.truth[:, begin:cutoff], np.nan),
+            errors.forecasts[:, begin : cutoff + 1],
+            errors.recent[:, begin : cutoff + 1],
+            errors.positions[:, begin : cutoff + 1],
+            errors.lowest,
+        )
+        offsets[:, cutoff] = before.next_offsets(SCORED, before.shared(SCORED))
+    return offsets
+
+
+def _of_other_series(errors: PastErrors) -> Array:
+    """Return the quantiles of errors of each series from those of other series.
+
+    Those of every second series are made from the errors of the others, and the other
+    way round. They are infinite if there are fewer than `FEWEST_SERIES`.
+    """
+    count, cutoffs, _ = errors.truth.shape
+    offsets = np.full((*errors.truth.shape, 2 * len(SCORED)), np.inf)
+    if count < FEWEST_SERIES:
         return offsets
+    is_even = np.arange(count) % 2 == 0
+    for own in (is_even, ~is_even):
+        shared = errors.of_series(~own).shared(SCORED)
+        some = errors.of_series(own)
+        for cutoff in range(cutoffs):
+            unknown = replace(
+                some,
+                truth=np.full_like(some.truth[:, :1], np.nan),
+                forecasts=some.forecasts[:, [cutoff, cutoff]],
+                recent=some.recent[:, [cutoff, cutoff]],
+                positions=some.positions[:, [cutoff, cutoff]],
+            )
+            offsets[own, cutoff] = unknown.next_offsets(SCORED, shared)
+    return offsets
 
 
 def mae_by_block(forecasts: pd.DataFrame, board: Board) -> pd.DataFrame:

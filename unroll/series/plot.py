@@ -1,5 +1,6 @@
 """Pictures of an answer: the forecast, and the errors of two models in each week."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,13 +34,10 @@ CYCLES = 7
 """The past that a picture shows, in horizons."""
 
 
-def by_week(
-    path: Path, errors: pd.DataFrame, sides: Mapping[str, str], *, unit: str
-) -> None:
+def by_week(errors: pd.DataFrame, sides: Mapping[str, str], *, unit: str) -> Figure:
     """Draw the error of two models in each week, a dot each.
 
     Args:
-        path: the path of the picture, with one of `SUFFIXES`.
         errors: (weeks, models), as `leaderboard.mae_by_block` returns them.
         sides: name of a model -> its title.
         unit: the unit of the errors; "" if they have none.
@@ -54,22 +52,20 @@ def by_week(
     axes.set_ylabel(f"MAE, {unit}" if unit else "MAE", parse_math=False)
     axes.set_ylim(0, 1.1 * errors[[*sides]].max(axis=None) or 1)
     axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
-    _save(figure, path)
+    return figure
 
 
 def forecast(
-    path: Path,
     window: Window,
     rows: pd.DataFrame,
     *,
     level: float,
     title: str,
     height: float = 3.6,
-) -> None:
+) -> Figure:
     """Draw the last measured values of a series, its forecast and prediction interval.
 
     Args:
-        path: the path of the picture, with one of `SUFFIXES`.
         window: the last rows of the series.
         rows: ds, y_hat and the ends of the intervals of this level, as
             `Forecaster.after` returns them.
@@ -105,14 +101,13 @@ def forecast(
     axes.set_ylabel(label, parse_math=False)
     axes.set_title(title, loc="left", fontsize="medium", parse_math=False)
     axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0.5, 1.12))
-    _save(figure, path)
+    return figure
 
 
-def why(path: Path, rows: pd.DataFrame, *, title: str) -> None:
+def why(rows: pd.DataFrame, *, title: str) -> Figure:
     """Draw the contributions to a forecast as lines, each a departure from the level.
 
     Args:
-        path: the path of the picture, with one of `SUFFIXES`.
         rows: the table of `Answer.why` of one series.
         title: the title of the picture.
     """
@@ -129,7 +124,7 @@ def why(path: Path, rows: pd.DataFrame, *, title: str) -> None:
     axes.set_ylabel(f"above or below {usual:.4g}")
     axes.set_title(title, loc="left", fontsize="medium", parse_math=False)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    _save(figure, path)
+    return figure
 
 
 def _date(axes: Axes) -> None:
@@ -139,7 +134,20 @@ def _date(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a picture, whose suffix is one of `SUFFIXES`."""
+    with atomic_file(path) as temporary:
+        _write(figure, temporary, path.suffix.removeprefix(".").lower(), path.stem)
+
+
+def svg(figure: Figure, name: str) -> str:
+    """Return a picture as SVG; the name makes its ids differ from those of others."""
+    file = io.BytesIO()
+    _write(figure, file, "svg", name)
+    return file.getvalue().decode()
+
+
+def _write(figure: Figure, file: Path | io.BytesIO, kind: str, name: str) -> None:
     """Write a picture, without dates and random ids.
 
     So it has the same bytes each time, and a user may keep it in git.
@@ -149,7 +157,6 @@ def _save(figure: Figure, path: Path) -> None:
     low, high = axes.get_ylim()
     if high >= LONG and high - low >= MOST_TICKS:  # not as a multiple of 1e6
         axes.yaxis.set_major_formatter("{x:,.0f}")
-    kind = path.suffix.removeprefix(".").lower()
     dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    with atomic_file(path) as temporary, mpl.rc_context({"svg.hashsalt": path.stem}):
-        figure.savefig(temporary, format=kind, dpi=150, metadata=dates.get(kind))
+    with mpl.rc_context({"svg.hashsalt": name}):
+        figure.savefig(file, format=kind, dpi=150, metadata=dates.get(kind))

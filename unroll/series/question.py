@@ -5,10 +5,10 @@ Options that a user leaves out are proposed by the file's frequency and length. 
 """
 
 import bisect
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -63,17 +63,33 @@ WINDOW_SHARE = 0.2
 YEARLY_WINDOW_SHARE = 1 / 3
 """Largest share of the rows that a window may span if rows are weeks or months."""
 
-LOOKBACK_YEARS = {4: 3, 12: 2, 52: 1}
-"""Timesteps of a year -> years that a window spans, if the rows suffice."""
+WEEKS = 52
+"""Weeks of a year."""
 
-ROWS_FOR_A_YEAR = {52: 110}
-"""Timesteps of a year -> rows from which a window spans a year, though it is long."""
+FEWEST_WEEKS = 110
+"""Weeks of a file from which a window spans a year, though it is long."""
 
-LAST_YEAR = {4: "last year's quarter", 12: "last year's month", 52: "last year's week"}
-"""Timesteps of a year -> what the value a year before is called."""
 
-HISTORY_YEARS = {4: 10, 12: 10, 52: 5}
-"""Timesteps of a year -> years that statistical models look back."""
+class YearOf(NamedTuple):
+    """What is known of rows that have a year, but no day.
+
+    Attributes:
+        lookback: years that a window spans, if the rows suffice.
+        history: years that statistical models look back.
+        before: what the value a year before is called.
+    """
+
+    lookback: int
+    history: int
+    before: str
+
+
+YEARS = {
+    4: YearOf(3, 10, "last year's quarter"),
+    12: YearOf(2, 10, "last year's month"),
+    WEEKS: YearOf(1, 5, "last year's week"),
+}
+"""Timesteps of a year -> what is known of such rows."""
 
 TARGET_WORDS = (
     "^(y|ot|cnt|counts?|flow|close|orders?|volume|load|value|wert)$|last$|demand|power|"
@@ -329,7 +345,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         )
     history = 0
     if defaults.year and not profile.gaps and not profile.series_id:
-        history = HISTORY_YEARS[defaults.year] * defaults.year
+        history = YEARS[defaults.year].history * defaults.year
     if wanted.holidays:
         day = np.array([profile.last], "datetime64[D]")
         holidays_of(wanted.holidays, day, day)  # raises if unknown
@@ -568,7 +584,7 @@ def _seasonal_defaults(profile: FileProfile, step: int) -> SeasonalDefaults:
     if isinstance(profile.calendar, str):
         return _by_calendar(profile.calendar, timestep // DAY)
     if timestep == 7 * DAY:
-        return SeasonalDefaults(0, 52, [52], (4, "four weeks"), (52, "a year"))
+        return SeasonalDefaults(0, WEEKS, [WEEKS], (4, "four weeks"), (WEEKS, "a year"))
     if not rows_per_day and DAY % timestep:
         return NO_CYCLE
     rows_per_day = rows_per_day or [DAY // profile.freq] * 7
@@ -592,7 +608,7 @@ def _by_calendar(calendar: str, count: int) -> SeasonalDefaults:
     if calendar == "business":
         return SeasonalDefaults(0, 0, [5], (5, "a week"), (40, "eight weeks"))
     year = 12 // count
-    if year not in LOOKBACK_YEARS:
+    if year not in YEARS:
         return NO_CYCLE
     return SeasonalDefaults(
         0, year, [year], (year, "a year"), (8 * year, "eight years")
@@ -603,8 +619,8 @@ def _longest_window(profile: FileProfile, step: int, defaults: SeasonalDefaults)
     longest = max(2, int(profile.length * WINDOW_SHARE) // step)
     if not defaults.year:
         return longest
-    years = LOOKBACK_YEARS[defaults.year] * defaults.year
-    if profile.length >= ROWS_FOR_A_YEAR.get(defaults.year, math.inf):
+    years = YEARS[defaults.year].lookback * defaults.year
+    if defaults.year == WEEKS and profile.length >= FEWEST_WEEKS:
         return max(longest, years)
     return max(longest, min(years, int(profile.length * YEARLY_WINDOW_SHARE)))
 
@@ -614,7 +630,7 @@ def train_share(profile: FileProfile, proposal: Proposal) -> float:
 
     It is larger than `TRAIN` where a year of weeks would leave too few windows.
     """
-    if proposal.year not in ROWS_FOR_A_YEAR:
+    if proposal.year != WEEKS:
         return TRAIN
     window = proposal.step * (proposal.lookback + proposal.horizon)
     return max(TRAIN, (window + FEWEST_WINDOWS + 1) / profile.length)

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.data import timestamps, windowing
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnknownAheadError, UnrollError
-from unroll.series import measured_rows, row_calendar, windowed
+from unroll.series import measured_rows, prediction_intervals, row_calendar, windowed
 from unroll.series.options import argument
 from unroll.series.reading import premises
 from unroll.series.reading.file_rows import FileRows, table_of
@@ -63,6 +63,8 @@ class Window:
         target: (rows,) measured values of the target, NaN where nothing was measured.
         inputs: (timesteps, columns + calendar) float32, or (timesteps, columns) float64
             of a whole series; NaN before the lookback where there is no row.
+        recent: (origins since the fit + 1, 2) `prediction_intervals.recent` at these
+            origins, and at the last row.
         last: datetime64[ms], the number of the last row in time
             (`row_calendar.numbered`).
         unusual: lines about values far outside of the trained range.
@@ -76,6 +78,7 @@ class Window:
     stamps: Array
     target: Array
     inputs: Array
+    recent: Array
     last: np.datetime64
     unusual: list[str]
     since: Since
@@ -293,11 +296,13 @@ def _last_window(
     first = max(last + 1 - question.reach, int(begins[last]))
     shown = 0 if question.windows.whole else first
     new = int((rows.timestamps > until).sum())
+    recent = prediction_intervals.recent(target, spec.lag, question.scale.std)
     return Window(
         question=question,
         stamps=rows.timestamps[shown:],
         target=target[shown:],
         inputs=inputs[-1],
+        recent=recent[origins],
         last=rows.timestamps[last],
         unusual=_unusual(question, rows.timestamps[first:], rows.values[first:]),
         since=Since(inputs[:-1], observed[:-1], times[origins[:-1]]),
@@ -624,8 +629,8 @@ def require_rows(
             f"{question.when(rows.timestamps[row])}{filled}; add values there"
         )
     train = question.statistics
-    values = rows.values
-    scaled = (values[-question.reach :] - train.mean) / train.std
+    last = rows.values[-question.reach :]
+    scaled = (last - train.mean) / train.std
     # an input has 32 bits
     is_small = (np.abs(scaled) <= np.finfo(np.float32).max).all(axis=0)
     if not is_small.all():

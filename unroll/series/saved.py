@@ -6,10 +6,13 @@ file is checked before it is used (`seal`).
 
 import os
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 import pydantic
@@ -18,6 +21,7 @@ from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.files import (
     atomic_folder,
     read_checked,
+    read_json,
     read_parquet,
     write_json,
 )
@@ -41,6 +45,7 @@ from unroll.series.options import (
     argument,
 )
 from unroll.series.preparation import not_forecast
+from unroll.series.reading.file_rows import FileRows
 from unroll.series.rows import Window
 from unroll.series.user_data import Data, RowsFile, rows_of
 
@@ -69,9 +74,6 @@ MONTH = pd.Timedelta(days=31)
 SECONDS = "seconds.json"
 """The file of CPU seconds, which differ from run to run."""
 
-ROWS = "rows.parquet"
-"""The file of the rows of a DataFrame."""
-
 SHOWN = ("forecast.csv", "forecast.svg", "weeks.svg", "index.html")
 """The files for people, which `answer_page` writes."""
 
@@ -86,12 +88,14 @@ class Findings(Strict):
     """The content of answer.json.
 
     Attributes:
+        form: the form of this file; that of Unroll 1.0.0 had none.
         name: the name of the series.
         files: the files of rows.
         asked: the options that the user gave.
         code: version and hash of the code.
         target: the column that is forecast.
         horizon: timesteps that are forecast at once.
+        step: rows of the file in a timestep.
         board: the scores of all models, and who forecasts.
         titles: name of a model -> its title.
         models_left_out: name of a model -> why it was not fitted.
@@ -101,12 +105,14 @@ class Findings(Strict):
             as "int64"; else empty.
     """
 
+    form: Literal[2] = 2
     name: Title
     files: Annotated[list[RowsFile], pydantic.Field(min_length=1)]
     asked: Options
     code: str
     target: str
     horizon: Annotated[int, pydantic.Field(ge=1, le=MOST_TIMESTEPS)]
+    step: Annotated[int, pydantic.Field(ge=1, le=MOST_TIMESTEPS)]
     board: Board
     titles: dict[str, str]
     models_left_out: dict[str, str]
@@ -125,6 +131,11 @@ class Findings(Strict):
                 raise ValueError(f"titles must have the model {name!r:.80}")
         return self
 
+    @property
+    def rows_ahead(self) -> int:
+        """Rows that are forecast at once: the horizon, in rows of the file."""
+        return self.horizon * self.step
+
 
 @dataclass(frozen=True, eq=False)
 class Answer:
@@ -141,6 +152,7 @@ class Answer:
         folder: the folder of the files. That of `answer` is temporary: it is removed with
             the answer.
         seconds: name of a model -> CPU seconds that its backtest took here.
+        read_rows: the rows that it was made from; None if it was loaded.
     """
 
     findings: Findings
@@ -148,6 +160,7 @@ class Answer:
     forecaster: Forecaster
     folder: Path
     seconds: Mapping[str, float]
+    read_rows: FileRows | None = None
 
     def __repr__(self) -> str:
         return f"Answer({self.name!r}: {self.sentence})"
@@ -306,8 +319,7 @@ class Answer:
         >>> answer.forecast(by=["family", "store"], quantiles=[0.95])
 
         Args:
-            frame: rows of the same form, as a DataFrame or a file; by default the rows
-                of the answer, from its files as they are now.
+            frame: rows of the same form, as a DataFrame or a file; by default `rows`.
             levels: coverages of the prediction intervals, whole percents from 0.01
                 to 0.99; one or several.
             horizon: rows ahead, or a duration such as "24h"; by default the horizon that
@@ -337,19 +349,17 @@ class Answer:
         """
         levels = _several(levels)
         orders = [*map(share_of, _several(service_level)), *_several(quantiles)]
-        cells, windows = self.read(frame, future, horizon)
+        rows, windows = self.read(frame, future, horizon)
         form = self.forecaster.question.csv
         of_series = (
-            hierarchy.groups(cells, form.series_id, _several(by)) if by else None
+            hierarchy.groups(rows.cells, form.series_id, _several(by)) if by else None
         )
         forecaster = self.by_model(model).forecaster
         table = forecaster.after(windows, levels, horizon, orders)
         if of_series is None:
             return typed(table, self.findings.integers)
         columns = quantiles_of(levels, orders)
-        return hierarchy.sums(
-            table, self.past(model), of_series, columns, self.forecaster.delay
-        )
+        return hierarchy.sums(table, self.past(model), of_series, columns)
 
     def why(
         self,
@@ -377,10 +387,9 @@ class Answer:
             UsageError: there is no such series or model, or the forecasts of the model
                 are no such sums; the text names the models that have them.
         """
-        _, windows = self.read(frame, future)
         if series is not None:
-            one_of(series, [*windows], "series")
-            windows = {series: windows[series]}
+            one_of(series, self.forecaster.names, "series")
+        _, windows = self.read(frame, future, series=series)
         return typed(self.why_after(windows, model), self.findings.integers)
 
     @property
@@ -396,21 +405,54 @@ class Answer:
         name = model or self.board.champion
         return contributions.contributions(self.forecaster, name, windows)
 
+    @cached_property
+    def rows(self) -> FileRows:
+        """The rows that the answer was made from. Those of a loaded answer are read
+        once, from its files, to which rows may have been added.
+
+        Raises:
+            UnrollError: a file is not the one that the answer was made from
+                (`RowsFile.found`), or cannot be read.
+
+        Warns:
+            UserWarning: a file is not there, so its copy is read.
+        """
+        if self.read_rows is not None:
+            return self.read_rows
+        paths = [file.found(self.folder) for file in self.findings.files]
+        return rows_of(paths, self.forecaster.question.csv)
+
+    @cached_property
+    def coming(self) -> tuple[dict[str, Window], pd.DataFrame]:
+        """The last window of each series, and the forecast with intervals of `LEVELS`,
+        for a page and a terminal. Of what is unusual `forecast` warns, not this.
+
+        Raises:
+            UnrollError: as `forecast`.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            _, windows = self.read()
+        return windows, self.forecaster.after(windows, LEVELS)
+
     def read(
         self,
         frame: Data | None = None,
         future: Data | None = None,
         horizon: int | str | None = None,
-    ) -> tuple[pd.DataFrame, dict[str, Window]]:
+        series: str | None = None,
+    ) -> tuple[FileRows, dict[str, Window]]:
         """Return rows as they are written, and the last window of each series.
 
-        Arguments and errors are those of `forecast`.
+        Arguments and errors are those of `forecast`. Of a `series` that is named the
+        others' rows are not prepared.
         """
         form = self.forecaster.question.csv
-        rows = rows_of(self.files if frame is None else frame, form)
+        rows = self.rows if frame is None else rows_of(frame, form)
         plans = future if isinstance(future, list | tuple) else [future]
         planned = [rows_of(plan, form) for plan in plans if plan is not None]
-        return rows.cells, self.forecaster.latest_of(rows, planned, horizon)
+        wanted = [] if series is None else [series]
+        return rows, self.forecaster.latest_of(rows, planned, horizon, wanted)
 
     def by_model(self, model: str | None) -> "Answer":
         """Return the answer with the forecasts of a model of the table.
@@ -443,19 +485,9 @@ class Answer:
         return replace(self, forecaster=self.forecaster.of_model(str(model), title))
 
     @property
-    def files(self) -> list[Path]:
-        """The paths of the files of rows.
-
-        Raises:
-            UnrollError: a file is not there, or is not the one that the answer was made
-                from (`RowsFile.found`).
-        """
-        return [file.found(self.folder) for file in self.findings.files]
-
-    @property
     def rows_ahead(self) -> int:
         """Rows that are forecast at once: the horizon, in rows of the file."""
-        return self.findings.horizon * self.forecaster.question.cleaning.timestep
+        return self.findings.rows_ahead
 
     def save(
         self, folder: str | os.PathLike[str], *, replace_other: bool = False
@@ -476,33 +508,32 @@ class Answer:
         path = Path(folder).resolve()
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path} is a file; name a folder to make")
-        hidden = [*path.glob(".*")]
-        others = [*path.glob("[!.]*")]
+        entries = [*path.glob("*")]
+        others = [entry for entry in entries if entry.name[0] != "."]
         if others and not (path / FILE).exists():
             raise UsageError(
                 f"{path} holds something else than an answer; name another folder"
             )
+        there = None
         if not replace_other:
+            with suppress(UnrollError):  # what cannot be read does not count
+                there = findings_of(path)
+        if there is not None:
             cure = "name another folder, or pass replace_other=True"
             asked = (self.target, self.rows_ahead, self.board.objective)
-            require_same_question(path, *asked, cure)
-        own = [entry for entry in self.folder.iterdir() if entry.name[0] != "."]
-        inside = {entry.name for entry in own}
-        replaced = {*inside, *SHOWN, SECONDS, seal.FILE, *seal.names(path)}
-        stay = hidden + [entry for entry in others if entry.name not in replaced]
-        files = [
-            file if file.path in inside else file.seen_from(self.folder, path)
-            for file in self.findings.files
-        ]
+            require_same_question(path, there, *asked, cure)
+        made = {entry.name for entry in self.folder.iterdir() if entry.name[0] != "."}
+        replaced = {*made, *SHOWN, SECONDS, seal.FILE, *seal.names(path)}
+        files = [file.seen_from(self.folder, path) for file in self.findings.files]
         findings = self.findings.model_copy(update={"files": files})
         with atomic_folder(path, path.parent) as new:
-            for entry in own:
-                copy = shutil.copytree if entry.is_dir() else shutil.copyfile
-                copy(entry, new / entry.name)
+            hidden = shutil.ignore_patterns(".*")
+            shutil.copytree(self.folder, new, ignore=hidden, dirs_exist_ok=True)
             write_json(new / FILE, findings.model_dump())
             seal.write(new, SECONDS, *SHOWN)
-            for entry in stay:
-                entry.replace(new / entry.name)
+            for entry in entries:
+                if entry.name not in replaced:
+                    entry.replace(new / entry.name)
         return path
 
 
@@ -528,9 +559,16 @@ def findings_of(folder: Path) -> Findings:
     """Read what an answer says, without the rest of it.
 
     Raises:
-        UnrollError: the file is damaged, or the folder holds a link.
+        UnrollError: the file is damaged, or of an earlier form; or the folder holds a
+            link.
     """
     seal.require_plain(folder)
+    data = read_json(folder / FILE, seal.CURE)
+    if isinstance(data, dict) and "name" in data and "form" not in data:
+        raise UnrollError(
+            f"{folder} holds an answer of Unroll 1.0.0, which this version does not "
+            "read; answer the series anew: `unroll answer FILE`"
+        )
     return read_checked(folder / FILE, Findings, seal.CURE)
 
 
@@ -562,8 +600,9 @@ def _read(path: Path) -> Answer:
             f"{path} holds no {FILE}, so it is no answer; `unroll answer FILE` makes "
             "one"
         )
-    seal.check(path, FILE, TABLE, SPEC, ARRAYS)
-    findings = read_checked(path / FILE, Findings, seal.CURE)
+    findings = findings_of(path)
+    kept = [file.kept for file in findings.files]
+    seal.check(path, FILE, TABLE, SPEC, ARRAYS, *kept)
     forecasts = read_parquet(path / TABLE, COLUMNS, seal.CURE)
     seconds = dict[str, float]()
     if (path / SECONDS).is_file():
@@ -572,24 +611,24 @@ def _read(path: Path) -> Answer:
 
 
 def require_same_question(
-    folder: Path, target: str, rows: int, objective: Objective | None, cure: str
+    folder: Path,
+    there: Findings,
+    target: str,
+    rows: int,
+    objective: Objective | None,
+    cure: str,
 ) -> None:
     """Raise UsageError if a folder holds an answer for another target, horizon or
     objective.
 
-    An answer that cannot be read does not count.
-
     Args:
-        folder: the folder, which may be missing.
+        folder: the folder.
+        there: what the answer there says.
         target: the column that is asked for.
         rows: the horizon that is asked for, in rows of the file.
         objective: the objective that is asked for; None for any.
         cure: what the user can do.
     """
-    try:
-        there = load(folder)
-    except UnrollError:
-        return
     if (there.target, there.rows_ahead) != (target, rows):
         raise UsageError(
             one_line(
@@ -602,13 +641,3 @@ def require_same_question(
             f"{folder} holds the answer for the {there.board.objective}. Asked was the "
             f"{objective}; {cure}"
         )
-
-
-def load_forecaster(folder: Path) -> Forecaster:
-    """Read a forecaster without the rest of its answer.
-
-    Raises:
-        UnrollError: a file is missing or damaged.
-    """
-    seal.check(folder, SPEC, ARRAYS)
-    return Forecaster.checked(folder)

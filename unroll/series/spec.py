@@ -45,10 +45,6 @@ MIDNIGHT = " 00:00:00"
 """End of a timestamp's text at midnight."""
 
 
-LEAST_LEVEL = 0.1
-"""The level of a forecast of 0: its error is not 0."""
-
-
 @dataclass(frozen=True)
 class SeriesQuestion:
     """The preparation of one series: how its rows become inputs, and what is forecast.
@@ -98,20 +94,6 @@ class SeriesQuestion:
         """
         column = self.fitted.target
         return -np.inf if self.statistics.low[column] < 0 else 0.0
-
-    def levels(self, forecasts: Array) -> Array:
-        """Return how high forecasts are, relative to the usual value of the series.
-
-        Args:
-            forecasts: (...) in the target's unit.
-
-        Returns:
-            (...) at least `LEAST_LEVEL`; 1 where values may lie below 0.
-        """
-        if self.lowest < 0:
-            return np.ones(forecasts.shape)
-        usual = self.scale.mean or self.scale.std
-        return np.asarray(np.maximum(forecasts / usual, 0.0) + LEAST_LEVEL)
 
     @property
     def spacing(self) -> int:
@@ -250,6 +232,7 @@ class ForecasterSpec(Strict):
             by their errors (`combination`).
         objective: what a forecast is, the mean or the median.
         stride: rows from one origin to the next.
+        lag: rows of a recent change (`prediction_intervals.recent`).
         keep_last: whether the last row counts although its period is not over.
         why: the reason why these models forecast.
         until: the last row that the models were fitted to.
@@ -265,6 +248,7 @@ class ForecasterSpec(Strict):
     )
     objective: Objective = "median"
     stride: Count
+    lag: Count = 1
     keep_last: bool = False
     why: str = "as asked"
     until: Timestamp

@@ -1,18 +1,17 @@
 """The data of a series: a DataFrame, a file, or several files of one form."""
 
-import hashlib
-import io
 import os
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, BinaryIO, TypeAlias
+from typing import Annotated, TypeAlias
 
 import pandas as pd
 import pydantic
 
 from pipeline.errors import UnrollError, UsageError, one_line
-from pipeline.files import damaged, require_small
+from pipeline.files import damaged, require_small, write_parquet
 from pipeline.validation import Strict, nearest
 from unroll.series.reading import file_rows
 from unroll.series.reading.layout import text_of
@@ -23,11 +22,8 @@ Data: TypeAlias = (
 )
 """A series: a DataFrame, a file, or several files of one form."""
 
-CHUNK = 1 << 20
-"""The bytes of a file that are hashed at a time."""
-
-MOST_BYTES = 4_000_000_000
-"""Largest size of a file of rows."""
+MOST_BYTES = 1 << 30
+"""Largest size of a file of rows that is compared with its copy."""
 
 UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 """Characters of a path that no JSON file or terminal should get."""
@@ -37,109 +33,106 @@ LONGEST_NAME = 40
 
 
 class RowsFile(Strict):
-    """A file of rows, as it was when an answer was made.
+    """A file of rows, and its copy in the folder of an answer.
 
     Attributes:
-        path: the path from the folder of the answer; the whole path if it lies far from
-            there.
-        bytes: the size of the file; of a workbook, that of its rows as CSV.
-        sha256: the SHA-256 of these bytes.
+        path: the path of the file from this folder; for a DataFrame that of the copy.
+        kept: the name of the copy, which holds the rows that the answer was made from.
     """
 
     path: Annotated[str, pydantic.StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
-    bytes: Annotated[int, pydantic.Field(ge=0)]
-    sha256: str
-
-    @classmethod
-    def of(cls, file: Path, folder: Path) -> "RowsFile":
-        """Return the description of a file for the answer in a folder."""
-        with _content(file) as opened:
-            size = opened.seek(0, os.SEEK_END)
-            return cls(
-                path=_relative(file, folder),
-                bytes=size,
-                sha256=_sha256_of(opened, b"", 0, size),
-            )
-
-    def seen_from(self, folder: Path, other: Path) -> "RowsFile":
-        """Return the same file for an answer that moves from a folder to another."""
-        return self.model_copy(update={"path": _relative(folder / self.path, other)})
+    kept: Annotated[
+        str, pydantic.StringConstraints(pattern=r"^rows_[0-9]+\.(csv|parquet)$")
+    ]
 
     def place(self, folder: Path) -> Path:
         """Return the path of the file of the answer in a folder."""
-        return Path(os.path.normpath(folder.resolve() / self.path))
+        return Path(os.path.normpath(folder / self.path))
+
+    def seen_from(self, folder: Path, other: Path) -> "RowsFile":
+        """Return the same file for an answer that moves from a folder to another."""
+        if self.path == self.kept:
+            return self
+        path = os.path.relpath(self.place(folder), other)
+        return RowsFile(path=path, kept=self.kept)
+
+    def added(self, file: Path, folder: Path) -> int | None:
+        """Return how many bytes a file has more than the copy; None if it holds others.
+
+        New rows may stand at its end, or below its first line.
+        """
+        copy = folder / self.kept
+        if not copy.is_file() or not 0 < file.stat().st_size <= MOST_BYTES:
+            return None
+        now = _content(file)
+        before = copy.read_bytes()
+        added = len(now) - len(before)
+        header, end, rest = before.partition(b"\n")
+        is_below = now.startswith(header + end) and now.endswith(rest)
+        if before and added >= 0 and (is_below or now.startswith(before)):
+            return added
+        return None
 
     def found(self, folder: Path) -> Path:
-        """Return the path of the file, to whose end rows may have been added since.
+        """Return the path of the file, to which rows may have been added since; that of
+        the copy if the file is not there.
 
         An answer from somebody else can name any file. A file is read only if it begins
         with the bytes that the answer was made from, which nobody knows of a secret.
 
         Raises:
-            UnrollError: the file is not there, or is another one.
+            UnrollError: the file is another one, or the copy is damaged.
+
+        Warns:
+            UserWarning: the file is not there.
         """
         path = self.place(folder)
+        copy = folder / self.kept
         cure = (
             f"name a file of rows (`unroll predict {folder.name} --data FILE`, `unroll "
             "answer FILE` or `answer.forecast(FILE)`)"
         )
         if not path.is_file():
-            raise UnrollError(f"{path}, the file of the answer, is not there; {cure}")
-        if not 0 < path.stat().st_size <= MOST_BYTES or not self._holds(path):
+            told = f"{path} is not there; its rows are those that {folder.name}/ holds"
+            warnings.warn(told, UserWarning, stacklevel=3)
+            path = copy
+        if not copy.is_file():
+            raise UnrollError(f"{copy} is missing; {cure}")
+        if path == copy and file_rows.is_parquet(copy):
+            try:
+                require_small(copy)
+            except (OSError, ValueError) as error:
+                raise damaged(copy, error, cure) from None
+        if path != copy and self.added(path, folder) is None:
             raise UnrollError(
                 f"{path} does not begin with the rows that the answer was made from, "
                 f"so it is not read; {cure}"
             )
-        if path.is_relative_to(folder.resolve()) and file_rows.is_parquet(path):
-            try:
-                require_small(path)
-            except (OSError, ValueError) as error:
-                raise damaged(path, error, cure) from None
         return path
 
-    def _holds(self, path: Path) -> bool:
-        """Return whether a file begins with the bytes, or has new rows below its first
-        line alone.
-        """
-        with _content(path) as opened:
-            size = opened.seek(0, os.SEEK_END)
-            if not 0 < self.bytes <= size:
-                return False
-            if _sha256_of(opened, b"", 0, self.bytes) == self.sha256:
-                return True
-            opened.seek(0)
-            header = opened.readline(CHUNK)
-            rest = self.bytes - len(header)
-            return _sha256_of(opened, header, size - rest, rest) == self.sha256
+
+def keep(rows: file_rows.FileRows, folder: Path) -> list[RowsFile]:
+    """Copy rows into the folder of an answer; those of a workbook as CSV."""
+    files = []
+    for number, path in enumerate(rows.paths, 1):
+        kept = f"rows_{number}.parquet" if rows.typed else f"rows_{number}.csv"
+        if rows.in_memory:
+            write_parquet(folder / kept, rows.cells.reset_index(drop=True))
+        else:
+            (folder / kept).write_bytes(_content(path))
+        files.append(RowsFile(path=kept if rows.in_memory else str(path), kept=kept))
+    return files
 
 
-def _content(file: Path) -> BinaryIO:
-    """Open a file; a workbook, whose bytes all change with a row, as the text of CSV."""
-    opened = file.open("rb")
-    if opened.read(4) != b"PK\x03\x04":
-        return opened
-    opened.close()
-    text, _, _ = text_of(file)
-    return io.BytesIO(text.encode())
-
-
-def _sha256_of(opened: BinaryIO, header: bytes, start: int, size: int) -> str:
-    """Return the SHA-256 of some bytes, and of `size` bytes of a file from `start` on."""
-    digest = hashlib.sha256(header)
-    opened.seek(start)
-    while size > 0 and (chunk := opened.read(min(size, CHUNK))):
-        digest.update(chunk)
-        size -= len(chunk)
-    return digest.hexdigest()
-
-
-def _relative(file: Path, folder: Path) -> str:
-    """Return the path of a file relative to a near folder, else its whole path."""
-    file = file.resolve()
-    folder = folder.resolve()
-    if file.is_relative_to(folder.parents[min(1, len(folder.parents) - 1)]):
-        return Path(os.path.relpath(file, folder)).as_posix()
-    return str(file)
+def _content(file: Path) -> bytes:
+    """Return the bytes of a file; of a workbook, whose bytes all change with a row, those
+    of its text as CSV.
+    """
+    content = file.read_bytes()
+    if content.startswith(b"PK\x03\x04"):
+        text, _, _ = text_of(file)
+        return text.encode()
+    return content
 
 
 def paths_of(data: Data) -> list[Path]:

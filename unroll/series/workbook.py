@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from openpyxl.utils import get_column_letter
 
 from pipeline.errors import UsageError, printable
 from pipeline.report.formatting import capital
@@ -184,6 +183,8 @@ def _write(
     digits: int,
 ) -> None:
     """Write a table on a sheet of its own, with real dates, as wide as its cells."""
+    from openpyxl.utils import get_column_letter
+
     title = FORBIDDEN.sub(" ", printable(capital(name)))[:LONGEST_TITLE].strip("' ")
     shown = rows.copy()
     for column in rows:

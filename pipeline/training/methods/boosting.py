@@ -1,7 +1,7 @@
 """Gradient boosting of regression trees on histograms, by scikit-learn."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -9,8 +9,8 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.data.examples import Array
 from pipeline.models.baselines import Baseline, Direct
-from pipeline.training import estimators
 from pipeline.training.job import Job, Predict, Trained, chunks, evenly, fitted
+from pipeline.training.trees import Trees, table, trees_of
 
 TRAINS = ("features", "features ahead")
 
@@ -58,7 +58,6 @@ def train(
             what comes after the timestep); or a value ahead was never measured.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
-    from sklearn.multioutput import MultiOutputRegressor
 
     if job.dataset.each_step:
         raise ValueError(
@@ -88,19 +87,14 @@ def train(
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
         if isinstance(model, Direct):
-            estimator = boosted().fit(features[measured], errors[measured])
-            models = [estimator]
+            models = [boosted().fit(features[measured], errors[measured])]
         else:
             models = [
                 boosted().fit(features[known], of_value[known])
                 for of_value, known in zip(errors.T, of_models, strict=True)
             ]
-            # Filled here, since its own `fit` takes no missing targets.
-            estimator = MultiOutputRegressor(models[0])
-            estimator.estimators_ = models
-        predict = partial(_predict, model, estimator)
-        count = sum(map(_numbers, models))
-        return fitted(job, predict, estimator, count, loss=loss, save=estimators.save)
+        weights = table(models)
+        return fitted(job, load(model, weights), weights, len(weights), loss=loss)
 
 
 def _to_learn(
@@ -124,9 +118,9 @@ def load(model: Baseline | Direct, weights: Array) -> Predict:
     """Return a run's trees as a function.
 
     The function takes inputs (n, timesteps, columns) and returns (n,) or (n, values).
-    Raises ValueError like `estimators.unpacked`.
+    Raises ValueError like `trees_of`.
     """
-    return partial(_predict, model, estimators.unpacked(weights))
+    return partial(_predict, model, trees_of(weights))
 
 
 def _features(model: Baseline | Direct, inputs: Array) -> tuple[Array, Array]:
@@ -140,10 +134,10 @@ def _features(model: Baseline | Direct, inputs: Array) -> tuple[Array, Array]:
     return np.asarray(model.features(inputs)), model.base_of(inputs)[:, None]
 
 
-def _predict(model: Baseline | Direct, estimator: Any, inputs: Array) -> Array:
+def _predict(model: Baseline | Direct, trees: Trees, inputs: Array) -> Array:
     """Predictions (n,) of one value ahead, or (n, values)."""
     features, base = _features(model, inputs)
-    corrections = estimator.predict(features.reshape(-1, features.shape[-1]))
+    corrections = trees.predict(features.reshape(-1, features.shape[-1]))
     predictions = np.asarray(base + corrections.reshape(len(inputs), -1))
     return predictions if predictions.shape[1] > 1 else predictions[:, 0]
 
@@ -160,9 +154,3 @@ def _untied(errors: Array) -> Array:
         return errors
     noise = np.random.default_rng(0).normal(size=errors.shape)
     return np.asarray(errors + NOISE * measured.std() * noise)
-
-
-def _numbers(model: Any) -> int:
-    """The count of fitted numbers: the first prediction, and one for each node."""
-    trees = [tree for (tree,) in model._predictors]  # noqa: SLF001 - there is no other way
-    return 1 + sum(len(tree.nodes) for tree in trees)

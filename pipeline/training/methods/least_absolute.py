@@ -12,12 +12,9 @@ import numpy as np
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
+from pipeline.data.examples import Array
 from pipeline.models.baselines import Baseline
-from pipeline.training import estimators
-from pipeline.training.estimators import load
-from pipeline.training.job import Job, Trained, chunks, fitted
-
-__all__ = ["TRAINS", "load", "train"]
+from pipeline.training.job import Job, Predict, Trained, chunks, fitted
 
 TRAINS = ("features",)
 
@@ -55,11 +52,18 @@ def train(
             model.fit(features, targets, sample_weight=weights)
             errors = np.abs(targets - model.predict(features))
             weights = 1 / np.maximum(errors, SMALLEST)
-        return fitted(
-            job,
-            partial(estimators.predict, baseline, model),
-            model,
-            parameters=features.shape[1] + baseline.intercept,
-            loss="mae",
-            save=estimators.save,
-        )
+        coefficients = np.append(model.coef_, model.intercept_)
+        count = features.shape[1] + baseline.intercept
+        predict = load(baseline, coefficients)
+        return fitted(job, predict, coefficients, count, loss="mae")
+
+
+def load(baseline: Baseline, weights: Array) -> Predict:
+    """Return a run's linear map as a function; the last number is the intercept."""
+    return partial(_predict, baseline, weights)
+
+
+def _predict(baseline: Baseline, coefficients: Array, inputs: Array) -> Array:
+    """Predictions (n,)."""
+    features = np.asarray(baseline.features(inputs), np.float64)
+    return np.asarray(features @ coefficients[:-1] + coefficients[-1])

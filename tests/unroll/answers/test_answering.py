@@ -19,7 +19,7 @@ from unroll.answers import answering, show_answer
 from unroll.commands.main import invoke
 from unroll.series import answer as answers
 from unroll.series.options import Arguments, argument, naming_flags
-from unroll.series.user_data import RowsFile
+from unroll.series.user_data import keep
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def library(monkeypatch, usual):
         calls.append((name, [path.name for path in paths], question.asked.given))
         changed = {
             "name": name,
-            "files": [RowsFile.of(path, usual.folder) for path in paths],
+            "files": keep(profile.file, usual.folder),
             "asked": question.asked,
             "target": question.target,
             "horizon": question.horizon,

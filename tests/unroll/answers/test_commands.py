@@ -14,6 +14,8 @@ import pytest
 import unroll
 from pipeline.errors import UnrollError, UsageError
 from unroll.commands.main import invoke
+from unroll.series import saved, user_data
+from unroll.series.reading import detect
 
 DAYS = 120
 MODELS = ("last_value", "cycle_7", "ridge", "gru")
@@ -71,7 +73,12 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
     assert text.startswith(
         "Reading shop.csv ...\ntext      utf-8, columns divided by ','"
     )
-    assert text.endswith("\nNext: unroll predict shop\n")
+    assert text.endswith(
+        "\nshop/ holds the rows, too: who is sent the folder gets them.\n"
+        "Next: unroll predict shop\n"
+    )
+    sent = folder / "shop" / "rows_1.csv"
+    assert sent.read_bytes() == (folder / "shop.csv").read_bytes()
     answer = unroll.load(folder / "shop")
     assert f"\nshop: {answer.sentence}\n" in text
     assert {path.name for path in folder.iterdir()} - {".unroll"} == {
@@ -88,9 +95,6 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
     assert page.count("<svg") == 3, "the forecast, the weeks, and why"
 
     monkeypatch.setattr("unroll.answers.answering.answer_series", None)
-    monkeypatch.setattr(
-        "unroll.series.forecaster.Forecaster.read", None
-    )  # no row is read
     again = printed(folder, "answer", "shop.csv").splitlines()
     assert again[1] == "shop/ has this answer already, made here or sent by somebody."
     assert again[2:] == text[text.index("\nshop: ") + 1 :].splitlines()
@@ -100,6 +104,48 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_at_once(
     forecast = pd.read_csv(io.StringIO(printed(folder, "answer", "shop.csv", "--csv")))
     assert forecast.to_dict("records") == data["forecasts"]
     assert [*forecast] == ["unique_id", "ds", "y_hat", "lo-90", "hi-90"]
+
+
+def test_a_folder_that_was_sent_forecasts_from_its_own_rows_and_says_so(
+    shop, tmp_path, capsys
+):
+    there = printed(shop[0], "predict", "shop", "--csv")
+    shutil.copytree(shop[0] / "shop", tmp_path / "sent" / "shop")
+    capsys.readouterr()
+    assert printed(tmp_path / "sent", "predict", "shop", "--csv") == there
+    line = capsys.readouterr().err
+    assert line.count("shop.csv is not there; its rows are those that shop/ holds") == 1
+    again = printed(tmp_path / "sent", "answer", "shop")
+    assert "shop/ has this answer already, made here or sent by somebody" in again
+    with quickly():
+        printed(
+            tmp_path / "sent",
+            "answer",
+            "shop",
+            "--name",
+            "b",
+            "--models",
+            "ridge",
+            "--yes",
+        )
+    assert printed(tmp_path / "sent", "predict", "b", "--csv").count("\n") == 8
+
+
+def test_a_page_is_drawn_and_printed_without_reading_anything_twice(
+    tmp_path, monkeypatch
+):
+    read = []
+    usual = user_data.file_rows.read
+    for module in (user_data.file_rows, detect.file_rows):
+        monkeypatch.setattr(
+            module, "read", lambda *given: read.append(given) or usual(*given)
+        )
+    for function in ("load", "rows_of"):
+        monkeypatch.setattr(saved, function, None)
+    answered(tmp_path, "shop", sales(), "--no-networks", "--xlsx", "next.xlsx")
+    assert len(read) == 1
+    assert (tmp_path / "shop" / "index.html").is_file()
+    assert (tmp_path / "next.xlsx").is_file()
 
 
 def test_an_answer_to_another_question_stays(shop, tmp_path):
@@ -359,7 +405,7 @@ def test_what_is_known_beforehand_is_asked_for(tmp_path, capsys):
     )
     assert text.endswith("Next: unroll predict shop --future FILE\n")
     cure = "Add the rows to come to the file, with an empty target, and"
-    assert f"{cure} `unroll answer shop` draws it.\nNext" in text
+    assert f"{cure} `unroll answer shop` draws it.\nshop/ holds" in text
     page = (tmp_path / "shop" / "index.html").read_text()
     assert "There is no forecast yet: price must be known beforehand" in page
     measured = (

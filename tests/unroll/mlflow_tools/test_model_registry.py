@@ -84,7 +84,7 @@ def answer_of(workspace, name):
     return SimpleNamespace(
         name="meter",
         forecaster=forecaster,
-        files=[workspace.root / "meter.csv"],
+        rows=file_rows.read([workspace.root / "meter.csv"], forecaster.question.csv),
         folder=workspace.root / "meter",
         sentence="Open.",
         target="load",

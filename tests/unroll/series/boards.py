@@ -32,6 +32,9 @@ STD = 2.0
 
 FIRST = np.datetime64("2024-01-01T00:00:00")
 
+DAYS = FIRST + np.arange(-60, 1400) * np.timedelta64(1, "D")
+"""The rows of each series; a cutoff of a table lies at one of the later ones."""
+
 Error = float | Callable[[np.random.Generator, int], np.ndarray]
 """Of a model, in standard deviations: a number, or a function of a generator and the
 origins."""
@@ -103,6 +106,9 @@ def dataset(series: tuple[str, ...] = ("x",), low: float = -9.0) -> Dataset:
         splits={"train": windows},
         scale=Scale(mean=3.0, std=STD, unit="kW"),
         fitted=fitted,
+        stamps=np.tile(DAYS, len(series)),
+        series_id=np.repeat(np.arange(len(series)), len(DAYS)),
+        truth=np.tile(3 + STD * np.cos(np.arange(len(DAYS))), len(series)),
     )
 
 

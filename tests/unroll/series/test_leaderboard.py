@@ -15,9 +15,10 @@ from tests.unroll.series.boards import (
     noisy,
     table,
 )
-from unroll.series import combination, leaderboard, prediction_intervals
+from unroll.series import backtest, combination, leaderboard
 from unroll.series.combination import ENSEMBLE
 from unroll.series.leaderboard import Board, mae_by_block
+from unroll.series.prediction_intervals import PastErrors
 
 PLAIN = {
     "last": noisy(2.0),
@@ -157,7 +158,6 @@ def test_of_a_few_weeks_there_is_no_interval_and_no_verdict():
 
 def test_scores_are_those_of_a_library(usual):
     forecasts, found = usual
-    delay = np.ones(STEPS, int)
     for name in ("gru", "ridge"):
         rows = forecasts[forecasts["model"] == name].groupby(
             ["cutoff", "ds"], as_index=False
@@ -168,10 +168,22 @@ def test_scores_are_those_of_a_library(usual):
         assert found.models[name].mae == pytest.approx(
             np.abs(truth - forecast)[91:].mean()
         )
-        offsets = prediction_intervals.quantiles(
-            truth - forecast, (0.2, 0.4, 0.6, 0.8, 0.9), delay
+        recent = backtest.recent(
+            dataset(), PLAN, np.zeros(182, int), means["cutoff"].to_numpy()[::STEPS]
         )
-        ends = (forecast[..., None] + offsets[:-1])[91:]
+        by_cutoff = []
+        for cutoff in range(91, 182):
+            past = PastErrors(
+                truth[None, :cutoff],
+                forecast[None, : cutoff + 1],
+                recent[None, : cutoff + 1],
+                np.zeros((1, cutoff + 1, STEPS), int),
+                np.array([-np.inf]),
+            )
+            levels = (0.2, 0.4, 0.6, 0.8, 0.9)
+            [offsets] = past.next_offsets(levels, past.shared(levels))
+            by_cutoff.append(forecast[cutoff, :, None] + offsets)
+        ends = np.stack(by_cutoff)
         later = truth[91:]
         held = (ends[..., 0] <= later) & (later <= ends[..., -1])
         middle = forecast[91:, :, None]

@@ -4,11 +4,10 @@ import pytest
 
 from pipeline.data.windowing import DAY
 from unroll.series import prediction_intervals
-from unroll.series.combination import known_after
 from unroll.series.prediction_intervals import (
-    FEWEST,
+    PastErrors,
     inside,
-    quantiles,
+    recent,
     weighted_quantile_loss,
 )
 from unroll.series.row_options import (
@@ -19,122 +18,194 @@ from unroll.series.row_options import (
 )
 from unroll.series.spec import SeriesQuestion
 
-DAILY = known_after(4, 1, 4)
-"""Four steps, an origin every fourth row: all errors are known one origin later."""
 
-HOURLY = known_after(4, 1, 1)
-"""Four steps, an origin in each row: the error of step 4 is known four origins later.
-"""
-
-
-def held(draw, delay, level=0.9, series=25):
-    """(origins, steps) the share of many series whose errors lay inside intervals; NaN
-    of the first origins."""
-    rng = np.random.default_rng(0)
-    errors = np.stack([draw(rng) for _ in range(series)])
-    return inside(errors, quantiles(errors, (level,), delay)[:, :-1]).mean(axis=0)
-
-
-def skewed(rng, shape):
-    return rng.exponential(size=shape) - np.log(2)
-
-
-@pytest.mark.parametrize("kind", ["normal", "laplace", "uniform"])
-@pytest.mark.parametrize("delay", [DAILY, HOURLY], ids=["a day apart", "a row apart"])
-def test_intervals_hold_their_level(kind, delay):
-    share = held(
-        lambda rng: getattr(rng, kind)(size=(60, 4)) - 0.5 * (kind == "uniform"), delay
+def past_errors(
+    errors, *, forecasts=None, change=1.0, level=1.0, positions=None, lowest=-np.inf
+):
+    """Of (series, cutoffs, steps) errors; by default of forecasts of 0."""
+    series, cutoffs, steps = errors.shape
+    shape = (series, cutoffs + 1, steps)
+    forecasts = np.zeros(shape) if forecasts is None else forecasts
+    of_recent = np.empty((series, cutoffs + 1, 2))
+    of_recent[..., 0] = change
+    of_recent[..., 1] = level
+    return PastErrors(
+        truth=forecasts[:, :-1] + errors,
+        forecasts=forecasts,
+        recent=of_recent,
+        positions=np.zeros(shape, int) if positions is None else positions,
+        lowest=np.full(series, lowest),
     )
-    assert np.isnan(share[: FEWEST - 1]).all()
-    assert 0.9 < share[12:].mean() < 0.955, "not more than few origins ask for"
 
 
-@pytest.mark.parametrize("hour", [DAY // 24, DAY])
-def test_they_have_the_numbers_that_are_committed(hour, num_regression):
-    """By the positions of hours or days, with errors that were not measured."""
-    rng = np.random.default_rng(7)
-    times = pd.date_range("2024-01-01", periods=18, freq=pd.Timedelta(seconds=hour))
-    places = weekly_positions(times, hour)
-    places = np.lib.stride_tricks.sliding_window_view(places, 4)
-    errors = skewed(rng, (2, 14, 4)) * (1 + places[:-1] % 3)
-    errors[0, 2:4, 1] = np.nan
-    errors[1, :, 3] = np.nan
-    found = quantiles(
-        errors, (0.9, 0.5), HOURLY, positions=np.broadcast_to(places, (2, 15, 4))
+def ends_of(past, levels=(0.9,)):
+    """(series, steps, 2 * levels) the quantiles of the next errors, in their unit."""
+    return past.next_offsets(levels, past.shared(levels))
+
+
+def held(ends, errors):
+    """The share of errors (series, draws, steps) inside intervals."""
+    return float(inside(errors, ends[:, None]).mean())
+
+
+def draw(kind, random, shape):
+    """Errors whose median is 0; those of "walk" follow one another."""
+    if kind == "walk":
+        return random.normal(size=shape).cumsum(axis=-1)
+    if kind == "skewed":
+        return random.exponential(size=shape) - np.log(2)
+    return random.normal(size=shape)
+
+
+@pytest.mark.parametrize("cutoffs", [2, 5, 17, 51])
+@pytest.mark.parametrize("kind", ["normal", "skewed"])
+def test_of_few_and_many_cutoffs_intervals_hold_their_level(kind, cutoffs):
+    random = np.random.default_rng(1)
+    shares = []
+    for _ in range(40):
+        past = past_errors(draw(kind, random, (1, cutoffs, 13)))
+        shares.append(held(ends_of(past), draw(kind, random, (1, 50, 13))))
+    most = 0.94 if kind == "normal" else 0.96
+    assert 0.86 < np.mean(shares) < most
+
+
+def test_errors_grow_with_the_steps_ahead():
+    random = np.random.default_rng(2)
+    ends = ends_of(past_errors(draw("walk", random, (1, 51, 13))))
+    width = ends[0, :, 1] - ends[0, :, 0]
+    assert width[12] / width[1] == pytest.approx(np.sqrt(13 / 2), rel=0.3)
+    share = held(ends, draw("walk", random, (1, 400, 13)))
+    assert 0.86 < share < 0.94
+
+
+@pytest.mark.parametrize("start", [0, 12, 18], ids=["midnight", "noon", "evening"])
+def test_a_forecast_that_begins_at_another_hour_holds_by_day_and_by_night(start):
+    """Cutoffs lie at midnight, and errors are ten times larger by day."""
+    random = np.random.default_rng(3)
+    size = np.where(np.arange(24) // 12 == 1, 10.0, 1.0)
+    hours = np.arange(81 * 24).reshape(81, 24)  # 80 days, and the one to come
+    hours[-1] += start
+    shares = []
+    for _ in range(20):
+        errors = random.normal(size=(1, 80, 24)) * size
+        ends = ends_of(past_errors(errors, positions=hours[None] % (7 * 24)))
+        size_ahead = size[hours[-1] % 24]
+        later = random.normal(size=(1, 200, 24)) * size_ahead
+        shares.append(inside(later, ends[:, None])[0].mean(axis=0))
+    of_step = np.mean(shares, axis=0)
+    assert 0.85 < of_step[size_ahead > 1].mean() < 0.95
+    assert 0.85 < of_step[size_ahead == 1].mean() < 0.95
+
+
+def test_promotions_are_served_as_other_weeks_are():
+    """A tenth of the weeks sells three times as much, and the errors grow with it."""
+    random = np.random.default_rng(4)
+    mean = random.lognormal(3, 0.7, size=(60, 1, 1))
+    lift = np.where(random.random((60, 53, 8)) < 0.1, 3.0, 1.0)
+    forecasts = mean * lift
+    sold = random.negative_binomial(10, 10 / (10 + forecasts)) - forecasts
+    past = past_errors(
+        sold[:, :-1],
+        forecasts=forecasts,
+        change=0.4 * mean[:, :, 0],
+        level=mean[:, :, 0],
+        lowest=0.0,
     )
-    columns = found.reshape(-1, 16).T
-    num_regression.check({f"{number}": column for number, column in enumerate(columns)})
+    upper = ends_of(past)[..., 1]
+    is_served = sold[:, -1] <= upper
+    in_promotion = lift[:, -1] > 1
+    assert 0.93 < is_served[~in_promotion].mean() < 0.98
+    assert is_served[in_promotion].mean() > 0.93
+    plain = ends_of(past_errors(sold[:, :-1], forecasts=forecasts))[..., 1]
+    assert (sold[:, -1] <= plain)[in_promotion].mean() < 0.9, "without their level"
 
 
-SIGNS = np.array([-1, 1])
-
-
-def test_quantiles_are_those_of_a_naive_loop():
-    """Of known scores of one step, with weights that age; no scaling by recent errors,
-    and enough origins. A quarter was not measured."""
-    errors = np.random.default_rng(2).normal(size=(60, 1))
-    errors[5:20] = np.nan
-    delay = np.array([2])
-    intervals_of = quantiles(errors, (0.5, 0.8), delay)
-    sizes = prediction_intervals._expected_sizes(
-        np.abs(errors)[None], delay, FEWEST + 1
-    )[0]
-    for origin in (30, 45, 60):
-        # those of two origins ago are known
-        scores = np.nan_to_num(errors[: origin - 1, 0] / sizes[: origin - 1])
-        weights = prediction_intervals.DECAY ** (origin - 2 - np.arange(origin - 1))
-        weights[5:20] = 0
-        count = weights.sum() ** 2 / (weights**2).sum()
-        share = count / (count + prediction_intervals.PRIOR_SYMMETRIC)
+def test_intervals_are_the_geometric_mean_of_own_and_shared_quantiles():
+    """Of the definitions, for two series of one step, by NumPy's quantiles."""
+    random = np.random.default_rng(5)
+    change = np.array([[1.0], [5.0]])
+    errors = random.normal(size=(2, 40, 1)) * change[:, :, None]
+    errors[0, 5] = np.nan
+    past = past_errors(errors, change=change)
+    levels = (0.5, 0.8)
+    ends = ends_of(past, levels)
+    assert (np.diff(ends, axis=-1) >= 0).all(), "ascending"
+    growth = change**prediction_intervals.CHANGE_EXPONENT
+    scores = (errors / growth[:, :, None]).ravel()
+    for series in (0, 1):
+        known = np.isfinite(errors[series]).sum()
+        weight = known / (2 * known + prediction_intervals.PRIOR_CUTOFFS)
         for column, level in ((2, 0.5), (3, 0.8)):
-            one = least(scores, weights, (1 + level) / 2 * (1 + 1 / count))
-            other = least(-scores, weights, (1 + level) / 2 * (1 + 1 / count))
-            both = least(np.abs(scores), weights, level * (1 + 1 / count))
-            ends = share * np.array([-other, one]) + (1 - share) * both * SIGNS
-            found = intervals_of[origin, 0, [3 - column, column]]
-            np.testing.assert_allclose(found, sizes[origin] * ends)
+            own = np.nanquantile(np.abs(errors[series]), level)
+            shared = np.nanquantile(scores, (1 + level) / 2) * (1 + 1 / 79)
+            expected = own**weight * (shared * growth[series, 0]) ** (1 - weight)
+            assert ends[series, 0, column] == pytest.approx(expected)
+            below = np.nanquantile(scores, (1 - level) / 2) * (1 + 1 / 79)
+            other = own**weight * (-below * growth[series, 0]) ** (1 - weight)
+            assert ends[series, 0, 3 - column] == pytest.approx(-other)
 
 
-def least(values, weights, fraction):
-    """The least value with a fraction of the weight at or below it."""
-    reached = 0.0
-    for place in np.argsort(values):
-        reached += weights[place]
-        if reached >= fraction * weights.sum() - 1e-9:
-            return values[place]
-    return max(values)
+def test_skewed_errors_have_skewed_intervals_and_the_forecast_lies_inside():
+    errors = draw("skewed", np.random.default_rng(6), (3, 50, 4))
+    ends = ends_of(past_errors(errors))
+    assert (ends[..., 1] > 1.5 * -ends[..., 0]).all()
+    above = ends_of(past_errors(np.abs(errors) + 1))
+    assert (above[..., 0] == 0).all()
+    assert (above[..., 1] > 0).all()
 
 
-def test_a_wider_level_holds_a_narrower_one_and_both_hold_the_forecast():
-    errors = skewed(np.random.default_rng(3), (40, 3)) + 3
-    found = quantiles(errors, (0.9, 0.5, 0.8), known_after(3, 1, 3))[FEWEST:]
-    assert (np.diff(found, axis=-1) >= 0).all()
-    assert (found[..., 2] <= 0).all()
-    assert (found[..., 3] >= 0).all()
+def test_a_series_without_errors_of_its_own_takes_those_of_the_others_by_its_change():
+    random = np.random.default_rng(7)
+    change = np.array([[1.0], [4.0], [4.0]])
+    errors = random.normal(size=(3, 50, 2)) * change[:, :, None]
+    errors[2] = np.nan
+    ends = ends_of(past_errors(errors, change=change))
+    width = ends[:, 0, 1] - ends[:, 0, 0]
+    assert width[2] == pytest.approx(width[1], rel=0.3)
+    none = ends_of(past_errors(np.full((1, 4, 2), np.nan)))
+    assert np.isinf(none).all()
 
 
-def test_an_error_of_the_first_step_counts_before_those_of_later_ones():
-    assert HOURLY.tolist() == [1, 2, 3, 4]
-    assert known_after(24, 6, 144).tolist() == [1] * 24
-    errors = np.ones((20, 4))
-    usual = quantiles(errors, (0.9,), HOURLY)[-1]
-    unknown = errors.copy()
-    unknown[-1] = [1, 9, 9, 9]
-    np.testing.assert_array_equal(quantiles(unknown, (0.9,), HOURLY)[-1], usual)
-    large = errors.copy()
-    large[-1, 0] = 9.0
-    assert quantiles(large, (0.9,), HOURLY)[-1, :, 1].mean() > usual[:, 1].mean()
+def test_the_last_cutoffs_alone_count():
+    errors = np.random.default_rng(8).normal(size=(1, 90, 2))
+    old = errors.copy()
+    old[:, : -prediction_intervals.KEPT] *= 100
+    np.testing.assert_array_equal(
+        ends_of(past_errors(errors)), ends_of(past_errors(old))
+    )
 
 
-def test_many_series_and_late_origins_alone_have_the_same_quantiles():
-    errors = np.random.default_rng(0).normal(size=(3, 30, 4))
-    errors[1, 4:9] = np.nan
-    every = quantiles(errors, (0.5, 0.9), HOURLY)
-    late = quantiles(errors, (0.5, 0.9), HOURLY, since=25)
-    np.testing.assert_array_equal(late[:, 25:], every[:, 25:])
-    assert np.isinf(late[:, :25]).all()
-    for own, of_all in zip(errors, every, strict=True):
-        np.testing.assert_allclose(quantiles(own, (0.5, 0.9), HOURLY), of_all)
+def test_a_table_of_origins_stands_by_series_with_the_last_cutoffs_together():
+    truth = np.arange(10.0).reshape(5, 2)
+    series = np.array([0, 0, 0, 1, 1])
+    past = PastErrors.of_origins(
+        truth=truth,
+        forecasts=truth - 1,
+        recent=np.ones((5, 2)),
+        positions=np.zeros((5, 2), int),
+        series=series,
+        lowest=np.zeros(2),
+    )
+    np.testing.assert_array_equal(past.truth[0], truth[:3])
+    assert np.isnan(past.truth[1, 0]).all()
+    np.testing.assert_array_equal(past.truth[1, 1:], truth[3:])
+    assert past.forecasts.shape == (2, 4, 2)
+    some = past.of_series(np.array([False, True]))
+    np.testing.assert_array_equal(some.truth, past.truth[1:])
+
+
+def test_the_recent_change_and_level_are_means_of_the_last_rows():
+    values = np.append(np.full(60, 1e6), np.arange(100.0))
+    values[-3] = np.nan
+    change, level = recent(values, 1, 1.0)[-1]
+    assert change == pytest.approx(1.0)
+    assert level == pytest.approx(values[-52:][np.isfinite(values[-52:])].mean(), 0.01)
+    yearly, _ = recent(values, 12, 1.0)[-1]
+    assert yearly == pytest.approx(12.0, rel=0.01)
+    few = recent(np.array([3.0, 5.0]), 12, 2.0)
+    np.testing.assert_allclose(few, [[2.0, 3.0], [2.0, 4.0]])
+    still = recent(np.zeros(9), 1, 50.0)
+    assert (still[1:] == 0.5).all(), "never 0, which an error is divided by"
 
 
 def test_of_zeros_or_of_nothing_there_is_no_weighted_quantile_loss():
@@ -166,79 +237,17 @@ def test_positions_are_hours_of_the_week_and_none_for_longer_timesteps(
     assert weekly_positions(times, spacing).tolist() == expected
 
 
-def test_pooled_intervals_are_quantiles_of_the_errors_around_a_step():
-    errors = np.linspace(-1, 1, 201)[:, None] * np.array([1.0, 2.0, 3.0])
-    ends = prediction_intervals.pooled(errors, [0.5, 0.9])
-    assert (np.diff(ends, axis=1) >= 0).all()
-    np.testing.assert_allclose(ends[1, 0], -ends[1, -1])
-    assert ends[2, -1] > ends[0, -1]
-    late = np.where(np.arange(3) < 1, errors, np.nan)
-    grown = prediction_intervals.pooled(late, [0.9])
-    np.testing.assert_allclose(grown[2], np.sqrt(3) * grown[0])
-    assert np.isinf(prediction_intervals.pooled(np.full((4, 3), np.nan), [0.9])).all()
-    assert (prediction_intervals.pooled(errors + 9, [0.9])[:, 0] == 0).all(), (
-        "none too low"
-    )
-    assert (prediction_intervals.pooled(errors - 9, [0.9])[:, 1] == 0).all()
-
-
-@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
-def test_the_growth_of_errors_with_the_level_is_found_from_those_of_all_series(power):
-    """Each series has a size of its own; a tenth of the errors is 0, or not measured."""
-    random = np.random.default_rng(5)
-    series = np.repeat(np.arange(30), 40)
-    levels = random.uniform(0.1, 3, size=(1200, 4))
-    own = random.uniform(0.1, 10, size=30)[series, None]
-    errors = own * levels**power * random.normal(size=levels.shape)
-    errors[random.random(errors.shape) < 0.1] = 0
-    errors[random.random(errors.shape) < 0.1] = np.nan
-    assert prediction_intervals.growth(errors, levels, series) == pytest.approx(
-        power, abs=0.07
-    )
-    assert prediction_intervals.growth(errors[:2], levels[:2], series[:2]) < 0.5, (
-        "too few errors"
-    )
-    assert prediction_intervals.growth(errors, np.ones(levels.shape), series) == 0
-    assert prediction_intervals.growth(0 * errors, levels, series) == pytest.approx(
-        0, abs=1e-9
-    )
-    assert prediction_intervals.growth(errors / levels**3, levels, series) == 0, (
-        "not below 0"
-    )
-    assert prediction_intervals.growth(errors * np.nan, levels, series) == 0
-
-
-def test_errors_of_whole_series_follow_usual_changes_and_how_far_models_lie_apart():
-    random = np.random.default_rng(6)
-    usual = random.lognormal(size=(400, 1))
-    apart = random.lognormal(size=(400, 3))
-    forecasts = usual * np.array([apart, -apart])
-    measured = prediction_intervals.measures(usual, forecasts)
-    steps = np.arange(1, 4)
-    errors = steps * usual**0.8 * measured[1] ** 0.5 * random.normal(size=(400, 3))
-    exponent = prediction_intervals.of_whole(errors, measured)
-    np.testing.assert_allclose(exponent, [-0.2, 0.5], atol=0.15)
-    relative = errors / prediction_intervals.sizes_of_whole(measured, exponent)
-    spread = np.abs(relative / steps)
-    small = usual[:, 0] < np.median(usual)
-    assert spread[small].mean() == pytest.approx(spread[~small].mean(), rel=0.2)
-    alone = prediction_intervals.measures(usual, forecasts[:1])
-    assert prediction_intervals.of_whole(errors, alone)[1] == pytest.approx(0)
-
-
 def test_a_position_is_closed_where_all_values_are_0_and_not_by_chance():
-    days = np.resize(np.arange(7), (40, 7)) * 24
+    days = np.resize(np.arange(7), (3, 41, 7)) * 24
     truth = np.random.default_rng(0).uniform(1, 9, size=(3, 40, 7))
     truth[0, :, 6] = 0
     truth[1, :, :] = np.random.default_rng(1).random((40, 7)) > 0.9
     truth[1, :, 6] = 0  # as may be where nine of ten values are 0
     truth[2, :, 6] = 0
     truth[2, 3, 6] = 5
-    closed = prediction_intervals.closed(truth, np.broadcast_to(days, truth.shape))
-    assert np.flatnonzero(closed[0]).tolist() == [6 * 24]
-    assert not closed[1:].any()
-    opened = prediction_intervals.of_open(
-        truth, truth, np.broadcast_to(days, truth.shape)
-    )
-    assert np.isnan(opened[0, :, 6]).all()
-    assert np.isfinite(opened[0, :, :6]).all()
+    past = past_errors(truth, positions=days)
+    assert np.flatnonzero(past.closed[0]).tolist() == [6 * 24]
+    assert not past.closed[1:].any()
+    assert np.isnan(past.scores[0, :, 6]).all()
+    assert np.isfinite(past.scores[0, :, :6]).all()
+    assert np.isinf(ends_of(past)[0, 6]).all(), "no interval of what is known to be 0"

@@ -24,10 +24,10 @@ from pipeline.errors import UnrollError
 from pipeline.files import read_npz, write_npz, write_text
 from tests.support.answered import answered, small_answer
 from tests.unroll.series.test_saved_answers import monthly
+from unroll.answers import show_answer
 from unroll.commands.main import invoke
 from unroll.series import FILE, answer_page, saved, seal
 from unroll.series.forecaster import ARRAYS, SPEC
-from unroll.series.user_data import RowsFile
 
 VALUES = (
     None,
@@ -167,7 +167,7 @@ def forecast_of(folder):
             forecast = answer.forecast()
         assert isinstance(f"{answer!r} {answer.hint} {answer.models}", str)
         answer_page.page(answer, forecast, 0.9, {}, {}, {})
-        answer_page.read_forecast(answer, 0.9)
+        show_answer.forecast_at(answer, 0.9)
     except UnrollError as error:
         return str(error)
     return forecast
@@ -288,25 +288,58 @@ def test_a_file_outside_is_read_only_if_it_begins_with_the_rows_of_the_answer(
     assert appended["ds"].iloc[0] == whole[1]["ds"].iloc[0] + pd.Timedelta(days=1)
     secret = tmp_path / "secret.txt"
     secret.write_text("password,load\n1,2\n" * 999)
-    for path in ("../../secret.txt", str(secret), "/dev/zero", "../shop.csv"):
+    for path in ("../../secret.txt", str(secret), "../shop.csv"):
         beside.write_text(rows.replace("day,sales", "sales,day"))
         edit(folder, FILE, lambda data, path=path: data["files"][0].update(path=path))
         line = forecast_of(folder)
         assert "password" not in line
-        assert "does not begin with the rows" in line or "is not there" in line
+        assert "does not begin with the rows" in line
         assert "--data FILE" in line
     beside.write_text(rows)
     assert len(saved.load(folder).forecast(beside)) == 7, "a file that one names"
 
 
+@pytest.mark.parametrize("path", ["/dev/zero", "..", "../shop.csv", "no/such/file"])
+def test_where_no_file_is_the_rows_of_the_answer_are_read_and_a_line_says_so(
+    whole, folder, path
+):
+    edit(folder, FILE, lambda data: data["files"][0].update(path=path))
+    with pytest.warns(UserWarning, match="is not there; its rows are those that shop/"):
+        forecast = saved.load(folder).forecast()
+    pd.testing.assert_frame_equal(forecast, whole[1])
+
+
+def test_a_copy_of_rows_has_the_pattern_of_a_copy(folder):
+    for name in ("../shop.csv", "answer.json", "/etc/hosts"):
+        edit(folder, FILE, lambda data, name=name: data["files"][0].update(kept=name))
+        assert "files.0.kept must" in forecast_of(folder)
+    edit(folder, FILE, lambda data: data["files"][0].update(kept="rows_7.csv"))
+    assert "rows_7.csv is missing" in forecast_of(folder)
+
+
+def test_an_answer_of_1_0_0_has_to_be_made_anew(folder, monkeypatch):
+    rows = [{"path": "../shop.csv", "bytes": 9, "sha256": "0" * 64}]
+
+    def aged(data):
+        del data["form"], data["step"]
+        data["files"] = rows
+
+    edit(folder, FILE, aged)
+    told = "shop holds an answer of Unroll 1.0.0, which this version does not read; "
+    assert told in forecast_of(folder)
+    monkeypatch.chdir(folder.parent)
+    for words in (["predict", "shop"], ["show", "shop"], ["answer", "shop"]):
+        with pytest.raises(UnrollError, match="answer the series anew: `unroll answer"):
+            invoke(words)
+
+
 def test_a_file_of_no_size_or_of_too_many_bytes_is_not_read(folder):
-    edit(folder, FILE, lambda data: data["files"][0].update(path="/proc/kmsg", bytes=0))
+    edit(folder, FILE, lambda data: data["files"][0].update(path="/proc/kmsg"))
     assert "so it is not read" in forecast_of(folder)
     sparse = folder.with_suffix(".bin")
     with sparse.open("wb") as file:
         file.truncate(10**12)
-    size = {"path": str(sparse), "bytes": 10**12}
-    edit(folder, FILE, lambda data: data["files"][0].update(size))
+    edit(folder, FILE, lambda data: data["files"][0].update(path=str(sparse)))
     assert "so it is not read" in forecast_of(folder)
 
 
@@ -424,10 +457,11 @@ def test_arrays_of_other_types_and_a_million_mistakes_are_one_line(folder):
 
 def test_rows_that_were_sent_along_take_no_more_memory_than_a_gigabyte(folder):
     many = pa.nulls(70_000_000, pa.int8())
-    pq.write_table(pa.table({"day": many, "sales": many}), folder / saved.ROWS)
-    rows = RowsFile.of(folder / saved.ROWS, folder)
-    edit(folder, FILE, lambda data: data.update(files=[rows.model_dump()]))
-    assert "rows.parquet is damaged (it has 140,000,000 values" in forecast_of(folder)
+    table = pa.table({"day": many, "sales": many})
+    pq.write_table(table, folder / "rows_1.parquet")
+    rows = {"path": "rows_1.parquet", "kept": "rows_1.parquet"}
+    edit(folder, FILE, lambda data: data.update(files=[rows]))
+    assert "rows_1.parquet is damaged (it has 140,000,000 values" in forecast_of(folder)
 
 
 SAVING = """

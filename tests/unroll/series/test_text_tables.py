@@ -120,7 +120,7 @@ def test_tables_are_as_approved(file_regression):
 def test_a_large_value_on_an_axis_is_written_in_full(tmp_path):
     seen = window([1.2e6, 1.3e6, 1.4e6, 1.5e6, 1.6e6, 1.7e6, 1.8e6])
     ahead = rows().assign(y_hat=1.7e6, **{"lo-80": 1.6e6, "hi-80": 1.8e6})
-    plot.forecast(tmp_path / "a.svg", seen, ahead, level=0.8, title="a")
+    plot.save(plot.forecast(seen, ahead, level=0.8, title="a"), tmp_path / "a.svg")
     text = (tmp_path / "a.svg").read_text(encoding="utf-8")
     assert "<!-- 1,400,000 -->" in text
     assert "<!-- 1e6 -->" not in text
@@ -158,14 +158,9 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing(file_regression):
     assert "://" not in text
 
 
-def test_a_series_called_nan_keeps_its_forecast(tmp_path):
+def test_the_ends_of_a_series_called_nan_may_be_unknown():
     unknown = rows(("nan",)).assign(**{"lo-80": -np.inf, "hi-80": np.inf})
-    (tmp_path / answer_page.FORECAST).write_text(text_tables.csv(unknown))
-    findings = SimpleNamespace(integers="")
-    read = answer_page.read_forecast(
-        SimpleNamespace(folder=tmp_path, findings=findings), 0.8
-    )
-    assert text_tables.forecast(read, 0.8, "").rows[0] == [
+    assert text_tables.forecast(unknown, 0.8, "").rows[0] == [
         "2024-01-08",
         "100.00",
         "-",
@@ -199,7 +194,8 @@ def test_what_was_not_measured_is_not_drawn_and_the_forecast_begins_at_the_last_
     tmp_path,
 ):
     measured = window([1, np.nan, 3, 4, 5, 6, 7])
-    plot.forecast(tmp_path / "next.svg", measured, rows(), level=0.8, title="meter")
+    figure = plot.forecast(measured, rows(), level=0.8, title="meter")
+    plot.save(figure, tmp_path / "next.svg")
     past, ahead, now, *_ = lines(tmp_path / "next.svg")
     day = past[-1, 0] - past[-2, 0]
     np.testing.assert_allclose(np.diff(past[:, 0]) / day, [2, 1, 1, 1, 1])
@@ -213,20 +209,20 @@ def test_what_was_not_measured_is_not_drawn_and_the_forecast_begins_at_the_last_
 
 
 def test_contributions_are_drawn_as_departures_from_the_level(tmp_path):
-    plot.why(tmp_path / "why.svg", WHY, title="meter")
+    plot.save(plot.why(WHY, title="meter"), tmp_path / "why.svg")
     level, last_values, forecast, *_ = lines(tmp_path / "why.svg")
     np.testing.assert_allclose(last_values, forecast)
     step = (last_values[0, 1] - last_values[1, 1]) / 3.375
     np.testing.assert_allclose(level[:, 1], last_values[0, 1] - 3.25 * step)
 
 
-def test_weeks_have_dates_below(tmp_path):
+def test_weeks_have_dates_below():
     weeks = pd.date_range("2024-03-04", periods=4, freq="7D", name="weeks")
     errors = pd.DataFrame({"gru": [2.0] * 4, "ridge": [1.0] * 4}, weeks)
     sides = {"gru": "GRU", "ridge": "ridge"}
     for count, shown in ((1, {"ridge": "ridge"}), (4, sides)):
-        plot.by_week(tmp_path / "weeks.svg", errors[:count], shown, unit="")
-    drawn = (tmp_path / "weeks.svg").read_text(encoding="utf-8")
+        figure = plot.by_week(errors[:count], shown, unit="")
+    drawn = plot.svg(figure, "weeks")
     assert "<!-- weeks, by their first day -->" in drawn
     assert "<!-- 2024-Mar -->" in drawn
 

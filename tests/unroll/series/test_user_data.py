@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UnrollError, UsageError
+from unroll.series.reading import file_rows
 from unroll.series.reading.file_rows import FileRows
 from unroll.series.row_options import CsvFormat
-from unroll.series.user_data import RowsFile, plain_name, rows_of
+from unroll.series.user_data import keep, plain_name, rows_of
 
 HOURS = pd.date_range("2024-01-01", periods=5, freq="h")
 
@@ -138,9 +139,20 @@ def test_a_file_is_the_same_with_rows_added_and_another_with_one_changed(
         (rows.to_csv if suffix == "csv" else rows.to_excel)(path, index=False)
 
     write(frame[:50])
-    known = RowsFile.of(path, tmp_path)
+    folder = tmp_path / "answer"
+    folder.mkdir()
+    [known] = keep(FileRows([path], CsvFormat(), False, frame, 0), folder)
+    assert known.kept == "rows_1.csv"
+    assert known.added(path, folder) == 0
     write(frame)
-    assert known.found(tmp_path) == path
+    assert known.found(folder) == path
+    assert known.added(path, folder) > 0
     write(frame.replace(7.0, 9.0))
     with pytest.raises(UnrollError, match="does not begin with the rows"):
-        known.found(tmp_path)
+        known.found(folder)
+    path.unlink()
+    with pytest.warns(
+        UserWarning, match="is not there; its rows are those that answer/"
+    ):
+        assert known.found(folder) == folder / known.kept
+    assert len(file_rows.read([folder / known.kept], CsvFormat()).cells) == 50

@@ -11,7 +11,7 @@ from pipeline.errors import UnrollError
 from tests.support.answered import answered
 from tests.unroll.series.test_saved_answers import monthly
 from unroll.series import answer_page, candidates, saved
-from unroll.series.backtest import folds, plan, usual_changes, windows
+from unroll.series.backtest import folds, plan, recent, windows
 from unroll.series.forecaster import OutsideRangeWarning
 from unroll.series.judge import between
 from unroll.series.models import panel, statistical
@@ -65,18 +65,18 @@ def test_cutoffs_lie_a_row_apart_and_nothing_after_the_first_is_learnt_from():
     assert fold.test.rows.tolist() == [4, 5, 6, 7], "at least four rows before each"
 
 
-def test_the_usual_change_up_to_a_cutoff_sees_nothing_after_it_but_two_changes():
+def test_the_recent_change_up_to_a_cutoff_sees_nothing_after_it():
     frame = monthly("AB", 9)
     values = 100 + np.cumsum([*range(9), *range(0, 36, 4)])
     made = prepared(frame.assign(sales=values), horizon=3)
-    of_rows = plan(made.dataset)
-    found = usual_changes(made.dataset, of_rows).reshape(2, -1)
+    chosen = plan(made.dataset)
+    [fold] = folds(made.dataset, chosen)
+    lasts = fold.test.rows - 1
+    number = np.asarray(made.dataset.series_id)[lasts]
+    cutoffs = np.asarray(made.dataset.stamps)[lasts]
+    found = recent(made.dataset, chosen, number, cutoffs)[:, 0].reshape(2, -1)
     changes = [np.mean(range(1, rows)) for rows in range(4, 4 + len(found[0]))]
-    np.testing.assert_allclose(found, [np.array(changes) / np.mean(range(1, 9))] * 2)
-    of_halves = plan(made.dataset, [5])
-    first = usual_changes(made.dataset, of_halves)[0]
-    two = np.mean([1 + 2 + 3 + 4 + 5, 2 + 3 + 4 + 5 + 6])  # of five rows, in seven
-    assert first == pytest.approx(two / np.mean(range(1, 9)))
+    np.testing.assert_allclose(found, [changes, 4 * np.array(changes)])
 
 
 def test_every_series_of_a_panel_is_forecast_also_one_of_ten_rows():

@@ -32,13 +32,12 @@ def book(request, tmp_path_factory):
     """The forecast, and the workbook of it."""
     path = tmp_path_factory.mktemp("book") / "order.xlsx"
     answer = answered(sales(request.param), target="sales", horizon=4, models=["ridge"])
-    cells, windows = answer.read()
+    rows, windows = answer.read()
     orders = [0.95]
     forecast = answer.forecaster.after(windows, (0.9,), None, orders)
-    of_series = hierarchy.groups(cells, "unique_id", ["family"])
+    of_series = hierarchy.groups(rows.cells, "unique_id", ["family"])
     quantiles = quantiles_of((0.9,), orders)
-    delay = answer.forecaster.delay
-    sums = hierarchy.sums(forecast, answer.past(), of_series, quantiles, delay)
+    sums = hierarchy.sums(forecast, answer.past(), of_series, quantiles)
     workbook.write(path, answer, windows, forecast, of_series, sums)
     return forecast, load_workbook(path)
 

@@ -6,7 +6,7 @@ units, such as returns, counts as 0 (`Proposal.by_multiples`).
 """
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.data.examples import Array
 from pipeline.models.baselines import Direct
-from pipeline.training import estimators
 from pipeline.training.job import Job, Predict, Trained, chunks, evenly, fitted
+from pipeline.training.trees import Trees, table, trees_of
 from unroll.series.models.seasonal import level
 
 TRAINS = ("features ahead",)
@@ -41,7 +41,6 @@ def train(
         examples: the fewest examples of a leaf.
         rows: the most targets that are learnt from, in evenly spaced windows.
     """
-    from sklearn._loss import HalfSquaredError
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     model: Direct = job.build()
@@ -64,22 +63,18 @@ def train(
     with threadpool_limits(1):
         multiples = np.maximum(targets[measured], 0) / sizes
         boosted.fit(features[measured], multiples, sample_weight=sizes)
-        # Trees now give logarithms, and a file has the same parts as that of `boosting`.
-        boosted._loss = HalfSquaredError()  # noqa: SLF001 - there is no other way
-        predict = partial(_predict, model, boosted)
-        return fitted(
-            job, predict, boosted, trees, loss="poisson", save=estimators.save
-        )
+        weights = table([boosted])
+        return fitted(job, load(model, weights), weights, trees, loss="poisson")
 
 
 def load(model: Direct, weights: Array) -> Predict:
-    """Return a run's trees as a function. Raises ValueError like `unpacked`."""
-    return partial(_predict, model, estimators.unpacked(weights))
+    """Return a run's trees as a function. Raises ValueError like `trees_of`."""
+    return partial(_predict, model, trees_of(weights))
 
 
-def _predict(model: Direct, boosted: Any, inputs: Array) -> Array:
+def _predict(model: Direct, trees: Trees, inputs: Array) -> Array:
     """Predictions (n,) of one value ahead, or (n, values)."""
     features, base = model.features(inputs)
-    logarithms = boosted.predict(features.reshape(-1, features.shape[-1]))
+    logarithms = trees.predict(features.reshape(-1, features.shape[-1]))
     predictions = level(base) * np.exp(logarithms).reshape(base.shape)
     return np.asarray(predictions if base.shape[1] > 1 else predictions[:, 0])

@@ -1,16 +1,13 @@
 """Methods in closed form, trees, and none: what a library says, to the bits whatever
 the threads."""
 
-import io
-import json
-import zipfile
 from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
-from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
@@ -30,7 +27,6 @@ from pipeline.errors import UnrollError
 from pipeline.files import read_npz, write_npz
 from pipeline.metrics import score
 from pipeline.models import baselines, recurrent
-from pipeline.training import estimators
 from pipeline.training import job as jobs
 from pipeline.training.methods import (
     boosting,
@@ -41,6 +37,7 @@ from pipeline.training.methods import (
     none,
 )
 from pipeline.training.recipe import recipe
+from pipeline.training.trees import COLUMNS, table, trees_of
 from tests.support.training import job
 
 
@@ -211,124 +208,76 @@ def test_naive_bayes_multiplies_each_feature_by_its_weight(reviews):
     np.testing.assert_allclose(fitted(trained)[0], expected, rtol=1e-5)
 
 
-def boosted(features, targets):
-    """Boosted trees, and the nodes of the first one."""
-    model = HistGradientBoostingRegressor(max_iter=2).fit(features, targets)
-    return model, model._predictors[0][0].nodes
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "poisson"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_trees_predict_what_a_library_does_to_the_last_bit(loss, dtype, random):
+    """With missing values where none was in training, too, and of two models."""
+    features = random.normal(size=(5000, 6)).astype(dtype)
+    features[random.random(features.shape) < 0.1] = np.nan
+    features[:, 5] = np.round(np.nan_to_num(features[:, 5]))
+    targets = np.exp(np.nan_to_num(features[:, 0]) + random.normal(size=5000))
+    options = {"loss": loss, "early_stopping": False}
+    models = [
+        HistGradientBoostingRegressor(**options).fit(features, targets),
+        # a tree that splits nothing is a leaf
+        HistGradientBoostingRegressor(max_iter=3, **options).fit(
+            features[:30], targets[:30]
+        ),
+    ]
+    trees = trees_of(table(models))
+    seen = np.concatenate([features, np.full((1, 6), np.nan, dtype)])
+    expected = np.stack([model.predict(seen) for model in models], axis=1)
+    for some in (seen, seen[:1]):
+        predictions = trees.predict(some)
+        if loss == "poisson":
+            predictions = np.exp(predictions)
+        np.testing.assert_array_equal(predictions, expected[: len(some)])
 
 
-@pytest.mark.parametrize("field", ["left", "right", "feature_idx", "is_categorical"])
-def test_a_boosted_tree_whose_nodes_lead_elsewhere_is_not_read(field):
+def a_table():
+    """Trees of three features."""
     features = np.random.default_rng(0).normal(size=(200, 3))
-    for value in (1, 2**31, 2**32 - 1) if field != "is_categorical" else (1,):
-        model, nodes = boosted(features, features[:, 0])
-        assert estimators.unpacked(estimators.packed(model)) is not None
-        nodes[field][nodes["is_leaf"] == 0] = value
-        if field == "feature_idx" and value == 1:
-            continue
-        with pytest.raises(ValueError, match="a node of a tree|a tree has categories"):
-            estimators.unpacked(estimators.packed(model))
+    model = HistGradientBoostingRegressor(max_iter=2).fit(features, features[:, 0])
+    return table([model])
 
 
-def test_a_forest_is_not_read_since_no_method_makes_one():
-    forest = ExtraTreesRegressor(n_estimators=1).fit([[0], [1]], [0, 1])
-    with pytest.raises(ValueError, match=r"sklearn\.tree\._tree\.Tree is no part"):
-        estimators.unpacked(estimators.packed(forest))
+@pytest.mark.parametrize("column", ["left", "right", "feature"])
+@pytest.mark.parametrize("value", [-1.0, 1.0, 2.0**31, 1e300, np.nan, np.inf, -np.inf])
+def test_a_tree_whose_nodes_lead_elsewhere_is_not_read(column, value):
+    weights = a_table()
+    inner = np.flatnonzero(weights[:, COLUMNS.index("left")] != np.arange(len(weights)))
+    weights[inner[1:], COLUMNS.index(column)] = value
+    if column == "feature" and value == 1:
+        assert trees_of(weights)
+        return
+    with pytest.raises(ValueError, match="a node of a tree leads out"):
+        trees_of(weights)
 
 
-def node(kind, module="subprocess", name="Popen", **rest):
-    return {"__loader__": kind, "__module__": module, "__class__": name, **rest}
-
-
-def skops_file(schema, how=zipfile.ZIP_STORED):
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", how) as archive:
-        archive.writestr("schema.json", json.dumps({"protocol": 2, **schema}))
-    return packed.getvalue()
-
-
-COMMAND = "touch ran"
-TEXT = node("JsonNode", "builtins", "str", content=json.dumps(COMMAND))
-ARGUMENTS = node(
-    "TupleNode",
-    "builtins",
-    "tuple",
-    content=[node("ListNode", "builtins", "list", content=[TEXT])],
-)
-EMPTY = node(
-    "DictNode",
-    "builtins",
-    "dict",
-    content={},
-    key_types=node("ListNode", "builtins", "list", content=[]),
-)
-PARTS = {
-    "func": node("FunctionNode", "posix", "system"),
-    "args": ARGUMENTS,
-    "kwds": EMPTY,
-    "namespace": EMPTY,
-}
+def test_trees_ask_for_no_feature_that_is_not_there():
+    trees = trees_of(a_table())
+    with pytest.raises(ValueError, match="a tree asks for feature 0 of 0"):
+        trees.predict(np.zeros((5, 0)))
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("method", "weights", "says"),
     [
-        (
-            b"cposix\nsystem\n(V" + COMMAND.encode() + b"\ntR.",
-            "it holds no estimator: File is not a zip file",
-        ),
-        (
-            skops_file({}, zipfile.ZIP_DEFLATED),
-            "it holds no estimator: a part of it is packed",
-        ),
-        (
-            skops_file(node("ObjectNode")),
-            "it holds no estimator: subprocess.Popen is no part of a regressor",
-        ),
-        (
-            skops_file(node("TypeNode")),
-            "it holds no estimator: subprocess.Popen is no part of a regressor",
-        ),
-        (
-            skops_file(node("ConstructorFromReduceNode", content=ARGUMENTS)),
-            "it holds no estimator: subprocess.Popen is no part of a regressor",
-        ),
-        (
-            skops_file(node("LossNode", content=EMPTY, __reduce__={"args": ARGUMENTS})),
-            "it holds no estimator: subprocess.Popen is no part of a regressor",
-        ),
-        (
-            skops_file(node("PartialNode", "functools", "partial", content=PARTS)),
-            "it holds no estimator: functools.partial is no part of a regressor",
-        ),
-        (
-            skops_file(
-                node("OperatorFuncNode", "operator", "methodcaller", attrs=ARGUMENTS)
-            ),
-            "it holds no estimator: operator.methodcaller is no part of a regressor",
-        ),
-        (
-            skops_file(node("FunctionNode", "numpy", "absolute")),
-            "it holds no estimator: ufunc is no part of a regressor",
-        ),
-        (
-            skops_file(EMPTY),
-            "it holds no estimator: dict is no part of a regressor",
-        ),
-        (skops_file(node("DictNode")), "it holds no estimator: "),
-        (b"", "it holds no estimator: "),
+        ("boosting", np.array([b"cposix"]), "it has no array weights of numbers"),
+        ("boosting", np.zeros(0), "trees have 7 columns"),
+        ("boosting", np.zeros((0, 7)), "trees have 7 columns"),
+        ("boosting", np.zeros((3, 6)), "trees have 7 columns"),
+        ("boosting", np.full((3, 7), -1), "a node of a tree leads out of the tree"),
+        ("least_absolute", np.array([b"cposix"]), "it has no array weights of numbers"),
     ],
 )
-def test_weights_from_elsewhere_run_nothing(
-    content, says, station, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    write_npz(
-        tmp_path / "seed_0_final.npz", {"weights": np.frombuffer(content, np.uint8)}
-    )
-    model = {"family": "baselines", "name": "linear"}
+def test_weights_from_elsewhere_are_refused(method, weights, says, station, tmp_path):
+    write_npz(tmp_path / "seed_0_final.npz", {"weights": weights})
+    model = {"family": "baselines", "name": "lags"}
+    if method == "least_absolute":
+        model["name"] = "linear"
     experiment = Experiment.model_validate(
-        {"dataset": "meter", "model": model, "training": {"method": "least_absolute"}}
+        {"dataset": "meter", "model": model, "training": {"method": method}}
     )
     with pytest.raises(
         UnrollError,
@@ -337,7 +286,6 @@ def test_weights_from_elsewhere_run_nothing(
         recipe("mine", experiment).load(
             asdict(problem(station)), tmp_path / "seed_0_final"
         )
-    assert [path.name for path in tmp_path.iterdir()] == ["seed_0_final.npz"]
 
 
 def changed(dataset, **changes):
@@ -513,8 +461,6 @@ def test_bits_do_not_depend_on_the_number_of_threads(random, train):
     for threads in (1, 2):
         with threadpool_limits(threads):
             predictions, weights = fitted(train(training))
-            if not isinstance(weights, np.ndarray):
-                weights = estimators.packed(weights)
             results.append([predictions.tobytes(), weights.tobytes()])
     assert results[0] == results[1]
 
