@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.errors import UnrollError, UsageError, one_line, printable
+from pipeline.errors import UsageError, one_line, printable
 from pipeline.validation import one_of
 from unroll.answers.show_answer import cure, plain, show_table
 from unroll.series import answer_page, hierarchy, text_tables, workbook

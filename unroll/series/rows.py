@@ -629,8 +629,7 @@ def require_rows(
             f"{question.when(rows.timestamps[row])}{filled}; add values there"
         )
     train = question.statistics
-    last = rows.values[-question.reach :]
-    scaled = (last - train.mean) / train.std
+    scaled = np.subtract(rows.values, train.mean)[-question.reach :] / train.std
     # an input has 32 bits
     is_small = (np.abs(scaled) <= np.finfo(np.float32).max).all(axis=0)
     if not is_small.all():

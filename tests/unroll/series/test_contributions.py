@@ -8,9 +8,9 @@ import pytest
 
 import unroll
 from pipeline.errors import UsageError
-from pipeline.workspace import Workspace
 from unroll.answers.predict import predict
-from unroll.series import answer_page, candidates, saved, seal, training
+from unroll.series import answer_page, candidates, seal, training
+from unroll.series.forecaster import ARRAYS, SPEC, Forecaster
 
 DAYS = 280
 HORIZON = 7
@@ -80,13 +80,12 @@ def test_a_model_without_contributions_is_said_with_those_that_have_them(made, t
         UsageError, match="by boosting are not available. The models .*: ridge, "
     ):
         made.why("boosting", future=to_come)
-    workspace = Workspace(made.folder.parent)
     text = (
         f"one of the models {', '.join(made.explained)} at a time, and not for boosting; "
         f"try `unroll predict shop --why --model {made.explained[0]}`"
     )
     with pytest.raises(UsageError, match=text):
-        predict(workspace, "shop", None, why=True)  # boosting was chosen
+        predict(made, "shop", why=True)  # boosting was chosen
 
 
 @pytest.mark.parametrize(
@@ -112,7 +111,8 @@ def test_a_network_that_was_named_can_be_chosen_and_any_model_registered(
     assert by_gru.forecaster.why == "GRU(32)"
     by_gru.forecaster.save(tmp_path)
     seal.write(tmp_path)
-    again = saved.load_forecaster(tmp_path)
+    seal.check(tmp_path, SPEC, ARRAYS)
+    again = Forecaster.checked(tmp_path)
     assert again.models == ["gru"]
     _, windows = made.read(None, to_come)
     expected = made.forecast(levels=0.9, future=to_come, model="gru")["y_hat"]

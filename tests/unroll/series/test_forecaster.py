@@ -18,11 +18,10 @@ from stages.source import source
 from tests.support.options import sections, typed
 from tests.support.trained_forecaster import forecaster_of
 from tests.support.training import train
-from unroll.series import windowed
-from unroll.series.forecaster import OutsideRangeWarning, floored
+from unroll.series import seal, windowed
+from unroll.series.forecaster import ARRAYS, SPEC, OutsideRangeWarning, floored
 from unroll.series.reading import file_rows
 from unroll.series.row_options import Cleaning, Preprocessing
-from unroll.series.saved import load_forecaster
 
 HOURS = 700
 GAPS = (100, 333, 334, *range(500, 520))
@@ -319,4 +318,4 @@ def test_what_an_older_version_saved_is_refused(workspace, tmp_path):
     trained(workspace, "later/daily")[2].save(tmp_path / "model")
     told = "an older version of Unroll wrote this folder.*; answer the series anew"
     with pytest.raises(UnrollError, match=told):
-        load_forecaster(tmp_path / "model")
+        seal.check(tmp_path / "model", SPEC, ARRAYS)

@@ -51,6 +51,7 @@ def data(values):
         {"train": whole, "test": whole},
         scored=(),
         stamps=stamps,
+        series_id=np.zeros(len(series), int),
         period=24,
         fitted=Preprocessing(
             csv=CsvFormat(target="x"),
