@@ -4,7 +4,6 @@ Predictions are those of scikit-learn to the last bit, and need no scikit-learn.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,13 +25,12 @@ def table(models: Sequence[Any]) -> Array:
     Args:
         models: fitted `HistGradientBoostingRegressor`s, one for each value predicted.
     """
-    parts = []
+    parts = list[Any]()
     begin = 0
     for number, model in enumerate(models):
         # What all predictions begin with is a tree of a single leaf.
-        first = np.array([[number, 0, 0, 0, begin, begin, 0]], np.float64)
-        first[:, -1] = model._baseline_prediction  # noqa: SLF001 - there is no other way
-        parts.append(first)
+        [[first]] = model._baseline_prediction  # noqa: SLF001 - there is no other way
+        parts.append([[number, 0, 0, 0, begin, begin, first]])
         begin += 1
         for (tree,) in model._predictors:  # noqa: SLF001
             nodes = tree.nodes
@@ -52,88 +50,64 @@ def table(models: Sequence[Any]) -> Array:
     return np.concatenate(parts)
 
 
-@dataclass(frozen=True)
-class Trees:
-    """The trees of one model or several, each of which predicts one value.
-
-    Attributes:
-        feature: the number of the feature that each node (nodes,) asks for.
-        threshold: of each node, as `missing_left`, `left`, `right` and `value`.
-        roots: for each model the rows of its trees' first nodes, in order.
-    """
-
-    feature: Array
-    threshold: Array
-    missing_left: Array
-    left: Array
-    right: Array
-    value: Array
-    roots: list[Array]
-
-    def predict(self, features: Array) -> Array:
-        """Return predictions (n, models) of features (n, features), NaN if missing.
-
-        Raises:
-            ValueError: a node asks for a feature that is not there.
-        """
-        if self.feature.max() >= features.shape[1]:
-            raise ValueError(
-                f"a tree asks for feature {self.feature.max()} of {features.shape[1]}"
-            )
-        chunks = [
-            self._of_chunk(np.asarray(features[start : start + CHUNK], np.float64))
-            for start in range(0, len(features), CHUNK)
-        ]
-        return np.concatenate(chunks)
-
-    def _of_chunk(self, features: Array) -> Array:
-        """Predictions of a chunk: all examples go down all trees at once."""
-        examples = np.arange(len(features))[:, None]
-        node = np.tile(np.concatenate(self.roots), (len(features), 1))
-        while True:
-            asked = features[examples, self.feature[node]]
-            goes_left = asked <= self.threshold[node]
-            goes_left |= np.isnan(asked) & self.missing_left[node]
-            child = np.where(goes_left, self.left[node], self.right[node])
-            if np.array_equal(child, node):
-                break
-            node = child
-        ends = np.cumsum([len(roots) for roots in self.roots])
-        of_models = np.split(self.value[node], ends[:-1], axis=1)
-        # `sum` adds in another order, and has other last bits.
-        return np.stack([np.cumsum(values, axis=1)[:, -1] for values in of_models], 1)
-
-
-def trees_of(weights: Array) -> Trees:
-    """Return the trees of an array that `table` made.
+def checked(trees: Array) -> Array:
+    """Return an array of trees, after a check that `predict` ends and stays inside.
 
     A child comes after its parent, so that each way ends.
 
     Raises:
-        ValueError: the array is no such table.
+        ValueError: the array is none that `table` made.
     """
-    if weights.ndim != 2 or weights.shape[1] != len(COLUMNS) or not len(weights):
-        raise ValueError(
-            f"trees have {len(COLUMNS)} columns. Received: {weights.shape}"
-        )
-    model, feature, threshold, missing_left, left, right, value = weights.T
-    rows = np.arange(len(weights))
+    if trees.ndim != 2 or trees.shape[1] != len(COLUMNS) or not len(trees):
+        raise ValueError(f"trees have {len(COLUMNS)} columns. Received: {trees.shape}")
+    _, feature, _, _, *children, _ = trees.T
+    rows = np.arange(len(trees))
     leads_on = (feature >= 0) & (feature < np.iinfo(np.int32).max)
-    for children in (left, right):
-        leads_on &= (children >= rows) & (children < len(rows))
+    for child in children:
+        leads_on &= (child >= rows) & (child < len(rows))
     if not leads_on.all():
         raise ValueError("a node of a tree leads out of the tree or the columns")
-    left = left.astype(int)
-    right = right.astype(int)
-    is_root = np.ones(len(rows), bool)
-    for children in (left, right):
-        is_root[children[children != rows]] = False
-    return Trees(
-        feature.astype(int),
-        threshold.copy(),
-        missing_left == 1,
-        left,
-        right,
-        value.copy(),
-        [np.flatnonzero(is_root & (model == number)) for number in np.unique(model)],
-    )
+    return trees
+
+
+def predict(trees: Array, features: Array) -> Array:
+    """Return predictions (n, models) of features (n, features), NaN if missing.
+
+    Args:
+        trees: as `checked` returns them.
+        features: of each example.
+
+    Raises:
+        ValueError: a node asks for a feature that is not there.
+    """
+    model, feature, threshold, missing_left, left, right, value = trees.T
+    if feature.max() >= features.shape[1]:
+        raise ValueError(
+            f"a tree asks for feature {feature.max():g} of {features.shape[1]}"
+        )
+    feature = feature.astype(int)
+    children = np.stack([right, left], axis=1).astype(int)
+    rows = np.arange(len(trees))
+    roots = np.setdiff1d(rows, children[children != rows[:, None]])
+    of_models = np.flatnonzero(np.diff(model[roots])) + 1
+    predictions = []
+    for start in range(0, len(features), CHUNK):
+        some = np.asarray(features[start : start + CHUNK], np.float64)
+        # All examples go down all trees at once: (examples, trees).
+        examples = np.arange(len(some))[:, None]
+        node = np.tile(roots, (len(some), 1))
+        is_inner = True
+        while is_inner:
+            asked = some[examples, feature[node]]
+            goes_left = asked <= threshold[node]
+            goes_left |= np.isnan(asked) & (missing_left[node] == 1)
+            child = children[node, goes_left.astype(int)]
+            is_inner = not np.array_equal(child, node)
+            node = child
+        # `sum` adds in another order, and has other last bits.
+        sums = [
+            np.cumsum(values, axis=1)[:, -1]
+            for values in np.split(value[node], of_models, axis=1)
+        ]
+        predictions.append(np.stack(sums, axis=1))
+    return np.concatenate(predictions)

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.data.examples import Array
 from pipeline.models.baselines import Baseline, Direct
 from pipeline.training.job import Job, Predict, Trained, chunks, evenly, fitted
-from pipeline.training.trees import Trees, table, trees_of
+from pipeline.training.trees import checked, predict, table
 
 TRAINS = ("features", "features ahead")
 
@@ -66,14 +66,14 @@ def train(
     model = job.build()
     loss = "mse" if job.dataset.metric == "mse" else "mae"
     features, errors = _to_learn(job, model, rows)
-    measured = np.isfinite(errors)
-    of_models = [measured] if isinstance(model, Direct) else measured.T
-    if not all(known.any() for known in of_models):
+    each = None if isinstance(model, Direct) else 0
+    if not np.isfinite(errors).any(axis=each).all():
         raise ValueError(
             "boosting needs a target that was measured for each value ahead"
         )
     if loss == "mae":
         errors = _untied(errors)
+    of_models = [errors] if isinstance(model, Direct) else errors.T
     boosted = partial(
         HistGradientBoostingRegressor,
         loss="squared_error" if loss == "mse" else "absolute_error",
@@ -86,13 +86,10 @@ def train(
     )
     # sums in another order, as by more threads, have other last bits
     with threadpool_limits(1):
-        if isinstance(model, Direct):
-            models = [boosted().fit(features[measured], errors[measured])]
-        else:
-            models = [
-                boosted().fit(features[known], of_value[known])
-                for of_value, known in zip(errors.T, of_models, strict=True)
-            ]
+        models = []
+        for own in of_models:
+            known = np.isfinite(own)
+            models.append(boosted().fit(features[known], own[known]))
         weights = table(models)
         return fitted(job, load(model, weights), weights, len(weights), loss=loss)
 
@@ -118,9 +115,9 @@ def load(model: Baseline | Direct, weights: Array) -> Predict:
     """Return a run's trees as a function.
 
     The function takes inputs (n, timesteps, columns) and returns (n,) or (n, values).
-    Raises ValueError like `trees_of`.
+    Raises ValueError like `trees.checked`.
     """
-    return partial(_predict, model, trees_of(weights))
+    return partial(_predict, model, checked(weights))
 
 
 def _features(model: Baseline | Direct, inputs: Array) -> tuple[Array, Array]:
@@ -134,10 +131,10 @@ def _features(model: Baseline | Direct, inputs: Array) -> tuple[Array, Array]:
     return np.asarray(model.features(inputs)), model.base_of(inputs)[:, None]
 
 
-def _predict(model: Baseline | Direct, trees: Trees, inputs: Array) -> Array:
+def _predict(model: Baseline | Direct, trees: Array, inputs: Array) -> Array:
     """Predictions (n,) of one value ahead, or (n, values)."""
     features, base = _features(model, inputs)
-    corrections = trees.predict(features.reshape(-1, features.shape[-1]))
+    corrections = predict(trees, features.reshape(-1, features.shape[-1]))
     predictions = np.asarray(base + corrections.reshape(len(inputs), -1))
     return predictions if predictions.shape[1] > 1 else predictions[:, 0]
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.data.examples import Array
 from pipeline.models.baselines import Direct
 from pipeline.training.job import Job, Predict, Trained, chunks, evenly, fitted
-from pipeline.training.trees import Trees, table, trees_of
+from pipeline.training.trees import checked, predict, table
 from unroll.series.models.seasonal import level
 
 TRAINS = ("features ahead",)
@@ -68,13 +68,13 @@ def train(
 
 
 def load(model: Direct, weights: Array) -> Predict:
-    """Return a run's trees as a function. Raises ValueError like `trees_of`."""
-    return partial(_predict, model, trees_of(weights))
+    """Return a run's trees as a function. Raises ValueError like `trees.checked`."""
+    return partial(_predict, model, checked(weights))
 
 
-def _predict(model: Direct, trees: Trees, inputs: Array) -> Array:
+def _predict(model: Direct, trees: Array, inputs: Array) -> Array:
     """Predictions (n,) of one value ahead, or (n, values)."""
     features, base = model.features(inputs)
-    logarithms = trees.predict(features.reshape(-1, features.shape[-1]))
+    logarithms = predict(trees, features.reshape(-1, features.shape[-1]))
     predictions = level(base) * np.exp(logarithms).reshape(base.shape)
     return np.asarray(predictions if base.shape[1] > 1 else predictions[:, 0])

@@ -37,7 +37,7 @@ from pipeline.training.methods import (
     none,
 )
 from pipeline.training.recipe import recipe
-from pipeline.training.trees import COLUMNS, table, trees_of
+from pipeline.training.trees import COLUMNS, checked, predict, table
 from tests.support.training import job
 
 
@@ -224,11 +224,11 @@ def test_trees_predict_what_a_library_does_to_the_last_bit(loss, dtype, random):
             features[:30], targets[:30]
         ),
     ]
-    trees = trees_of(table(models))
+    trees = checked(table(models))
     seen = np.concatenate([features, np.full((1, 6), np.nan, dtype)])
     expected = np.stack([model.predict(seen) for model in models], axis=1)
     for some in (seen, seen[:1]):
-        predictions = trees.predict(some)
+        predictions = predict(trees, some)
         if loss == "poisson":
             predictions = np.exp(predictions)
         np.testing.assert_array_equal(predictions, expected[: len(some)])
@@ -248,16 +248,16 @@ def test_a_tree_whose_nodes_lead_elsewhere_is_not_read(column, value):
     inner = np.flatnonzero(weights[:, COLUMNS.index("left")] != np.arange(len(weights)))
     weights[inner[1:], COLUMNS.index(column)] = value
     if column == "feature" and value == 1:
-        assert trees_of(weights)
+        assert checked(weights) is weights
         return
     with pytest.raises(ValueError, match="a node of a tree leads out"):
-        trees_of(weights)
+        checked(weights)
 
 
 def test_trees_ask_for_no_feature_that_is_not_there():
-    trees = trees_of(a_table())
+    trees = checked(a_table())
     with pytest.raises(ValueError, match="a tree asks for feature 0 of 0"):
-        trees.predict(np.zeros((5, 0)))
+        predict(trees, np.zeros((5, 0)))
 
 
 @pytest.mark.parametrize(
