@@ -322,6 +322,24 @@ def test_a_short_gap_in_new_rows_is_filled_though_the_train_rows_had_none(week):
         week.forecast(long)
 
 
+def test_intervals_follow_the_errors_since_the_answer():
+    """Noise grows fivefold after the answer; the models are not fitted again."""
+    random = np.random.default_rng(0)
+    size = np.where(np.arange(330) < 300, 1.0, 5.0)
+    days = pd.date_range("2022-01-01", periods=330)
+    sales = (
+        100 + np.resize([0, 14, 5, 23, 2, 38, 9], 330) + size * random.normal(size=330)
+    )
+    frame = pd.DataFrame({"day": days, "sales": sales})
+    answer = answered(frame[:300], target="sales", horizon=7, models=["ridge"])
+    before = answer.forecast(frame[:300], levels=0.9)
+    after = answer.forecast(frame, levels=0.9)
+    widths = [(found["hi-90"] - found["lo-90"]).mean() for found in (before, after)]
+    assert widths[1] > 1.5 * widths[0]
+    short = answer.forecast(frame[:310], levels=0.9)
+    assert (short["hi-90"] - short["lo-90"]).mean() > 1.1 * widths[0]
+
+
 def quarters(count=6_002):
     """Energy of quarters of an hour by a local clock; the last hour has two."""
     stamps = pd.date_range(
