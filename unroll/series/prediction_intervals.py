@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Array
-from unroll.series.spec import DAYS, POSITIONS, SLOTS
+from unroll.series.spec import DAYS, POSITIONS, RECENT, SLOTS
 
 LEVELS = tuple(percent / 100 for percent in range(1, 100))
 """Coverages that intervals can be made for."""
@@ -28,9 +28,6 @@ USUAL = 0.9
 
 KEPT = 60
 """Largest number of cutoffs whose errors count, the last ones."""
-
-RECENT = 52
-"""Rows over which the recent change and the recent level of a series are means."""
 
 LEVEL_EXPONENT = 1.25
 """How errors grow with the forecast; promotions of shops need more than 1."""

@@ -41,6 +41,9 @@ SLOTS = 24
 POSITIONS = DAYS * SLOTS
 """Number of positions in the cycle: the hours of a week."""
 
+RECENT = 52
+"""Rows over which the recent change and the recent level of a series are means."""
+
 MIDNIGHT = " 00:00:00"
 """End of a timestamp's text at midnight."""
 
@@ -353,9 +356,9 @@ class ForecasterSpec(Strict):
 
     @property
     def reach(self) -> int:
-        """The number of rows that the members look at."""
+        """The number of rows that the members and the intervals look at."""
         timestep = self.fitted.cleaning.timestep
         # timesteps may be cut in two
         reach = self.question.reach * timestep + 2 * (timestep - 1)
         longest = (self.timesteps - 1) * self.fitted.windows.step + 1
-        return max(reach, longest * timestep)
+        return max(reach, longest * timestep, (self.lag + RECENT) * timestep)

@@ -199,7 +199,7 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
     tags = client.get_logged_model(model).tags
     assert not [key for key, value in tags.items() if value.startswith("/")]
     assert version.description == tags["mlflow.note.content"]
-    assert version.description.startswith("In: the last 24 rows or more, with")
+    assert version.description.startswith("In: the last 53 rows or more, with")
     folder = workspace.root / "mlartifacts" / "meter" / "models" / model / "artifacts"
     assert not (folder / "code").exists()
     pins = (folder / "requirements.txt").read_text(encoding="utf-8").split()
@@ -209,7 +209,7 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
     example = json.loads(
         (folder / "serving_input_example.json").read_text(encoding="utf-8")
     )["dataframe_split"]
-    assert example["data"] == rows().tail(24).to_numpy().tolist()
+    assert example["data"] == rows().tail(53).to_numpy().tolist()
 
 
 @pytest.mark.parametrize("level", [None, 0.5])
@@ -224,7 +224,7 @@ def test_the_server_says_what_the_forecaster_says_to_the_last_digit(
         "y_hat",
         *(f"{end}-{100 * (level or 0.9):g}" for end in ("lo", "hi")),
     ]
-    body = {"dataframe_records": rows().tail(24).to_dict("records")} | (
+    body = {"dataframe_records": rows().tail(53).to_dict("records")} | (
         {"params": {"level": level}} if level else {}
     )
     answer = post(address, json.dumps(body))
@@ -236,7 +236,7 @@ def test_the_server_says_what_the_forecaster_says_to_the_last_digit(
     if not level:
         times = pd.to_datetime(rows()["time"]).astype("datetime64[ms]")
         typed = rows().assign(time=times.astype("int64"))
-        milliseconds = json.loads(typed.tail(24).to_json(orient="split"))
+        milliseconds = json.loads(typed.tail(53).to_json(orient="split"))
         assert milliseconds["data"][0][0] > 1e12
         for request in (
             (rows().to_csv(index=False), "text/csv"),
@@ -341,7 +341,7 @@ def test_where_nothing_is_registered_the_error_names_the_command_that_does_it(tm
 
 def records(change):
     return lambda: json.dumps(
-        {"dataframe_records": change(rows().tail(24)).to_dict("records")}
+        {"dataframe_records": change(rows().tail(53)).to_dict("records")}
     )
 
 
@@ -395,7 +395,7 @@ BAD = [
 
 @pytest.mark.parametrize("level", ["x", [0.5], {"a": 1}, True, -1, 7])
 def test_a_wrong_level_is_refused_and_no_row_of_the_request_is_repeated(address, level):
-    body = {"dataframe_records": rows().tail(24).to_dict("records")}
+    body = {"dataframe_records": rows().tail(53).to_dict("records")}
     answer = post(address, json.dumps(body | {"params": {"level": level}}))
     assert answer.status_code == 400
     assert "level" in answer.json()["message"]
