@@ -5,7 +5,6 @@ import re
 import shlex
 import shutil
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from pipeline.provenance import fingerprint
 from pipeline.validation import validated
 from pipeline.workspace import Workspace
 from unroll.answers.find_answer import folder_of
+from unroll.answers.show_answer import warnings_as_lines
 from unroll.series import FILE, answer_page, hierarchy, seal
 from unroll.series.answer import answer as answer_series
 from unroll.series.answer import propose, read
@@ -127,24 +127,20 @@ def _named(
     """
     files = [Path(name) for name in names]
     known = None if files[0].is_file() else folder_of(names[0], workspace)
-    if known is not None and len(names) > 1:
-        raise UsageError(
-            f"{names[0]} is an answer, which has files of its own; leave out "
-            f"{names[1]}, or name files alone"
-        )
     if known is not None:
-        with warnings.catch_warnings(record=True) as away:
-            warnings.simplefilter("always", UserWarning)
+        if len(names) > 1:
+            raise UsageError(
+                f"{names[0]} is an answer, which has files of its own; leave out "
+                f"{names[1]}, or name files alone"
+            )
+        with warnings_as_lines():
             files = [file.found(known) for file in findings_of(known).files]
-        for warning in away:
-            _say(f"warning: {warning.message}")
     if known is not None and name is None:
         folder = folder or known
         name = known.resolve().name
     else:
         name = name_of(files, name)
-    folder = folder or workspace.root / name
-    return folder, name, [existing(file) for file in files]
+    return folder or workspace.root / name, name, [*map(existing, files)]
 
 
 def name_of(files: Sequence[Path], name: str | None) -> str:
@@ -178,12 +174,11 @@ def _is_current(
     before: Findings, folder: Path, files: Sequence[Path], options: Options
 ) -> bool:
     """Return whether an answer was made of the same files, options and code."""
-    if (before.asked, before.code) != (options, fingerprint.package()):
-        return False
-    if len(files) != len(before.files):
-        return False
-    pairs = zip(before.files, files, strict=True)
-    return all(known.added(file, folder) == 0 for known, file in pairs)
+    made_of = (before.asked, before.code, len(before.files))
+    pairs = zip(before.files, files, strict=False)
+    return made_of == (options, fingerprint.package(), len(files)) and all(
+        known.added(file, folder) == 0 for known, file in pairs
+    )
 
 
 def _findings_before(folder: Path, files: Sequence[Path]) -> Findings | None:
@@ -198,8 +193,9 @@ def _findings_before(folder: Path, files: Sequence[Path]) -> Findings | None:
         except UnrollError as error:
             _say(f"{error}. It is answered anew now.")
             return None
-        places = [file.place(folder.resolve()) for file in before.files]
-        copies = [folder.resolve() / file.kept for file in before.files]
+        inside = folder.resolve()
+        places = [file.place(inside) for file in before.files]
+        copies = [inside / file.kept for file in before.files]
         if not {*files} & {*places, *copies}:
             names = ", ".join(os.path.relpath(place) for place in places)
             raise UsageError(f"{folder} holds the answer for {names}; {OTHER_NAME}")

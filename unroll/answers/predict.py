@@ -1,9 +1,7 @@
 """The command `predict`: a forecast of what follows the last row of a series."""
 
-import sys
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,13 @@ import pandas as pd
 
 from pipeline.errors import UsageError, one_line, printable
 from pipeline.validation import one_of
-from unroll.answers.show_answer import cure, plain, show_table
+from unroll.answers.show_answer import (
+    cure,
+    plain,
+    show_table,
+    warn,
+    warnings_as_lines,
+)
 from unroll.series import answer_page, hierarchy, text_tables, workbook
 from unroll.series.forecaster import quantiles_of, share_of
 from unroll.series.prediction_intervals import USUAL
@@ -123,11 +127,8 @@ def predict(
             f"and not for {chosen}; try `unroll predict {name} --why --model "
             f"{explained[0]}`"
         )
-    with warnings.catch_warnings(record=True) as unusual:
-        warnings.simplefilter("always", UserWarning)
+    with warnings_as_lines():
         read, windows = answer.read(data, [*plan], horizon, series)
-    for warning in unusual:
-        warn(f"warning: {warning.message}")
     new = max(window.new for window in windows.values())
     if data is None and new >= MANY:
         warn(
@@ -136,26 +137,19 @@ def predict(
         )
     if plan and not answer_page.has_forecast(answer):
         warn(f"hint: {name}/{answer_page.PAGE} has no forecast. {cure(name)}")
-    file = read.paths[-1].name
-    if why:
-        rows = whole.why_after(windows, model)
-        return Predicted(answer, file, windows, level, rows, explains=True)
-    form = answer.forecaster.question.csv
-    of_series = hierarchy.groups(read.cells, form.series_id, by) if by else None
-    rows = answer.forecaster.after(windows, (level,), horizon, orders)
-    sums = None
-    if of_series is not None:
-        sums = hierarchy.sums(rows, whole.past(model), of_series, quantiles)
-    return Predicted(
-        answer,
-        file,
-        windows,
-        level,
-        rows,
-        explains=False,
-        of_series=of_series,
-        sums=sums,
+    rows = (
+        whole.why_after(windows, model)
+        if why
+        else answer.forecaster.after(windows, (level,), horizon, orders)
     )
+    file = read.paths[-1].name
+    found = Predicted(answer, file, windows, level, rows, explains=why)
+    if not by:
+        return found
+    form = answer.forecaster.question.csv
+    of_series = hierarchy.groups(read.cells, form.series_id, by)
+    sums = hierarchy.sums(rows, whole.past(model), of_series, quantiles)
+    return replace(found, of_series=of_series, sums=sums)
 
 
 def _require_series(answer: Answer, name: str, series: str) -> None:
@@ -170,12 +164,6 @@ def _require_series(answer: Answer, name: str, series: str) -> None:
         reason = answer.series_left_out[series]
         raise UsageError(one_line(f"--series {series} is not forecast: {reason}"))
     one_of(series, several, "--series")
-
-
-def warn(text: str) -> None:
-    """Print a line on standard error, unless it is empty."""
-    if text:
-        print(printable(f"unroll: {text}"), file=sys.stderr)
 
 
 def as_data(predicted: Predicted) -> dict[str, Any]:

@@ -1,6 +1,10 @@
 """An answer on the terminal, and as plain data."""
 
 import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ from pipeline.errors import UnknownAheadError, UsageError, printable
 from pipeline.report.formatting import capital
 from unroll import terminal
 from unroll.series import answer_page, judge, text_tables
+from unroll.series.forecaster import quantiles_of
 from unroll.series.saved import LEVELS, SHOWN, Answer, load, typed
 from unroll.series.text_tables import Table
 
@@ -18,28 +23,39 @@ IMPORTANT = ("Coverage", "CPU s")
 """Columns that a narrow terminal shows before others, besides the change in error."""
 
 
+def warn(text: str) -> None:
+    """Print a line on standard error, unless it is empty."""
+    if text:
+        print(printable(f"unroll: {text}"), file=sys.stderr)
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Print the library's warnings as lines on standard error, at the end."""
+    with warnings.catch_warnings(record=True, action="always") as told:
+        yield
+    for warning in told or ():
+        warn(f"warning: {warning.message}")
+
+
 def show(answer: Answer, level: float) -> None:
     """Print the answer, the models, the forecast, the files, and the next command."""
     show_models(answer)
     print()
     where = Path(os.path.relpath(answer.folder))
+    plan = ""
     try:
         rows = forecast_at(answer, level)
     except UnknownAheadError as error:
-        print(printable(f"No forecast yet: {error.what}."))
-        print(
-            f"\nFile: {where / answer_page.PAGE}, which has no forecast yet. {cure(where)}"
-        )
-        print(f"{where}/ holds the rows, too: who is sent the folder gets them.")
-        print(f"Next: unroll predict {where} --future FILE")
-        return
-    show_table(
-        text_tables.forecast(rows, level, answer.forecaster.question.windows.unit)
-    )
-    there = [name for name in SHOWN if (answer.folder / name).is_file()]
-    print(f"\nFiles: {', '.join(str(where / name) for name in there)}")
+        print(printable(f"No forecast yet: {error.what}. {cure(where)}"))
+        plan = " --future FILE"
+    else:
+        unit = answer.forecaster.question.windows.unit
+        show_table(text_tables.forecast(rows, level, unit))
+    there = [str(where / name) for name in SHOWN if (answer.folder / name).is_file()]
+    print(f"\nFiles: {', '.join(there)}")
     print(f"{where}/ holds the rows, too: who is sent the folder gets them.")
-    print(f"Next: unroll predict {where}")
+    print(f"Next: unroll predict {where}{plan}")
 
 
 def forecast_at(answer: Answer, level: float) -> pd.DataFrame:
@@ -51,8 +67,7 @@ def forecast_at(answer: Answer, level: float) -> pd.DataFrame:
     windows, rows = answer.coming
     if level not in LEVELS:
         rows = answer.forecaster.after(windows, (level,))
-    percent = f"{100 * level:g}"
-    columns = ["unique_id", "ds", "y_hat", f"lo-{percent}", f"hi-{percent}"]
+    columns = ["unique_id", "ds", "y_hat", *quantiles_of((level,))]
     return typed(rows[columns], answer.findings.integers)
 
 

@@ -405,7 +405,7 @@ def test_what_is_known_beforehand_is_asked_for(tmp_path, capsys):
     )
     assert text.endswith("Next: unroll predict shop --future FILE\n")
     cure = "Add the rows to come to the file, with an empty target, and"
-    assert f"{cure} `unroll answer shop` draws it.\nshop/ holds" in text
+    assert f"{cure} `unroll answer shop` draws it.\n\nFiles: shop/index.html\n" in text
     page = (tmp_path / "shop" / "index.html").read_text()
     assert "There is no forecast yet: price must be known beforehand" in page
     measured = (
