@@ -390,7 +390,8 @@ def test_version_changelog_and_citation_agree():
     ]["version"]
     changes = (ROOT / "docs/CHANGELOG.md").read_text(encoding="utf-8").splitlines()
     headings = [line for line in changes if line[:3] == "## "]
-    assert headings[0].split()[1] == version
+    released = [line for line in headings if line != "## Next"]
+    assert released[0].split()[1] == version
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(
         encoding="utf-8"
     )
