@@ -107,28 +107,19 @@ def _scores(series: list[Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         answer, costs = ours.saved(Path(folder), _table(series), options)
         made = answer.forecast(levels=LEVELS)
-    by_series = dict([*made.groupby("unique_id")])
-    errors = []
-    inside = []
-    quantiles = []
-    truths = []
-    for own in series:
-        forecast = by_series[own.sn]
-        truth = np.asarray(own.xx, float)
-        past = np.asarray(own.x, float)
-        scale = np.abs(past[cycle:] - past[:-cycle]).mean()
-        errors.append(np.abs(forecast["y_hat"] - truth).mean() / scale)
-        inside.append((forecast["lo-90"] <= truth) & (truth <= forecast["hi-90"]))
-        quantiles.append(_deciles(forecast))
-        truths.append(truth)
-    finite = np.isfinite(errors)  # without a change within a year there is no scale
+    found = made.set_index("unique_id").loc[[own.sn for own in series]]
+    truth = np.concatenate([own.xx for own in series]).astype(float)
+    errors = np.abs(found["y_hat"].to_numpy() - truth).reshape(-1, horizon)
+    pasts = [np.asarray(own.x, float) for own in series]
+    changes = [np.abs(past[cycle:] - past[:-cycle]).mean() for past in pasts]
+    scaled = errors.mean(axis=1) / changes
+    is_inside = (found["lo-90"] <= truth) & (truth <= found["hi-90"])
     return {
         "series": len(series),
-        "mase": float(np.mean(np.array(errors)[finite])),
-        "wql": weighted_quantile_loss(
-            np.concatenate(truths), np.concatenate(quantiles), DECILES
-        ),
-        "coverage": float(np.mean(inside)),
+        # without a change within a year there is no scale
+        "mase": float(scaled[np.isfinite(scaled)].mean()),
+        "wql": weighted_quantile_loss(truth, _deciles(found), DECILES),
+        "coverage": float(is_inside.mean()),
         "cpu": costs["cpu"],
     }
 
@@ -143,21 +134,14 @@ def _deciles(forecast: pd.DataFrame) -> Array:
 def _best(published: pd.DataFrame) -> dict[str, Any]:
     """Return the best published system of each kind by MASE, and the least WQL of any."""
     names = published["system"]
-    statistical = names.isin(STATISTICAL)
-    kinds = {
-        "network": published[~statistical & (names != NAIVE)],
-        "statistical": published[statistical],
-        "naive": published[names == NAIVE],
+    kinds = [names == NAIVE, names.isin(STATISTICAL)]
+    kind = np.select(kinds, ["naive", "statistical"], "network")
+    by_kind = published.assign(kind=kind).sort_values("MASE").groupby("kind")
+    least = by_kind["WQL"].min()
+    return {
+        kind: {"name": best["system"], "mase": best["MASE"], "wql": least[kind]}
+        for kind, best in by_kind.first().iterrows()
     }
-    best = {}
-    for kind, rows in kinds.items():
-        first = rows.loc[rows["MASE"].idxmin()]
-        best[kind] = {
-            "name": first["system"],
-            "mase": float(first["MASE"]),
-            "wql": float(rows["WQL"].min()),
-        }
-    return best
 
 
 def _table(series: list[Any]) -> pd.DataFrame:
