@@ -13,6 +13,7 @@ import subprocess
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.support import REPOSITORY
@@ -157,6 +158,7 @@ def texts(root: Path) -> dict[str, int]:
     return sizes
 
 
+@cache
 def trees(root: Path) -> dict[str, ast.Module]:
     """Return file -> its syntax tree, of all packages."""
     return {
