@@ -227,9 +227,9 @@ class PastErrors:
                 width += 1
             some = scores[:, _near(step, width)]
             some = some[np.isfinite(some)]
-            low = np.minimum(np.quantile(some, 1 - tails), 0.0)
-            high = np.maximum(np.quantile(some, tails), 0.0)
-            ends[step] = np.concatenate([low[::-1], high])
+            low, high = np.quantile(some, [1 - tails, tails])
+            below = np.minimum(low, 0.0)[::-1]
+            ends[step] = np.concatenate([below, np.maximum(high, 0.0)])
         cutoffs = known.any(axis=1).sum()
         return np.asarray(ends * (1 + 1 / cutoffs))
 
