@@ -110,26 +110,6 @@ class Estimate(NamedTuple):
     parts: list[tuple[Floats, float]]
 
 
-class Rule(NamedTuple):
-    """A rule of the answers.
-
-    Attributes:
-        name: the rule in a few words.
-        plan: the searches of each model.
-        estimate: what it says of a model's networks.
-        reach: from the parts of both sides, that of the rows, and a level to half the
-            width of the interval.
-        mean_rows: whether the rows' part is that of the difference between the mean
-            losses of all networks. Else it is the mean over the pairs of networks.
-    """
-
-    name: str
-    plan: Plan
-    estimate: Callable[[Found, Plan], Estimate]
-    reach: Callable[[list[tuple[Floats, float]], tuple[Floats, float], float], Floats]
-    mean_rows: bool = False
-
-
 def mean_of_networks(found: Found, plan: Plan) -> Estimate:
     """Return the mean of all networks, as if they were independent."""
     del plan
@@ -214,6 +194,28 @@ def _t(freedom: float | Floats, level: float) -> Floats:
     return np.asarray(special.stdtrit(freedom, (1 + level) / 2))
 
 
+class Rule(NamedTuple):
+    """A rule of the answers.
+
+    Attributes:
+        name: the rule in a few words.
+        plan: the searches of each model.
+        estimate: what it says of a model's networks.
+        reach: from the parts of both sides, that of the rows, and a level to half the
+            width of the interval.
+        mean_rows: whether the rows' part is that of the difference between the mean
+            losses of all networks. Else it is the mean over the pairs of networks.
+    """
+
+    name: str
+    plan: Plan
+    estimate: Callable[[Found, Plan], Estimate] = mean_of_networks
+    reach: Callable[
+        [list[tuple[Floats, float]], tuple[Floats, float], float], Floats
+    ] = by_parts
+    mean_rows: bool = False
+
+
 POOL = Plan(1, ((8, 72), (4, 24), (2, 8), (1, 5)), networks=5, seeds=3)
 SHORT_POOL = Plan(1, ((16, 96), (8, 32), (4, 11), (2, 6), (1, 5)), networks=5, seeds=3)
 LARGE_POOL = Plan(1, ((16, 216), (8, 72), (4, 24), (2, 8), (1, 5)), networks=5, seeds=3)
@@ -223,60 +225,45 @@ WHOLE = Plan(5, ((1, 8),), seeds=3)
 MORE_TRIALS = Plan(5, ((1, 12),), seeds=3)
 MORE_SEARCHES = Plan(7, ((1, 5),), seeds=2)
 
-NOW = Rule(
-    "3 searches of 24, as today", TODAY, mean_of_networks, partial(by_welch, most=3)
-)
+NOW = Rule("3 searches of 24, as today", TODAY, reach=partial(by_welch, most=3))
 """The rule of today."""
 
-CHOSEN = Rule("5 searches of 8 in full, t by parts", WHOLE, mean_of_networks, by_parts)
+CHOSEN = Rule("5 searches of 8 in full, t by parts", WHOLE)
 """The rule that was chosen by the tables."""
 
-BY_GAPS = Rule("pool of 72, 5 networks by gaps", POOL, mean_by_gaps, by_parts)
-OF_POOL = Rule("pool of 96 (1/16), 5 networks", SHORT_POOL, mean_of_networks, by_parts)
-BY_WELCH = Rule("5 searches of 8 in full, Welch", WHOLE, mean_of_networks, by_welch)
+BY_GAPS = Rule("pool of 72, 5 networks by gaps", POOL, mean_by_gaps)
+OF_POOL = Rule("pool of 96 (1/16), 5 networks", SHORT_POOL)
+BY_WELCH = Rule("5 searches of 8 in full, Welch", WHOLE, reach=by_welch)
 
 RULES = [
     NOW,
-    Rule("3 searches of 24, t by parts", TODAY, mean_of_networks, by_parts),
-    Rule("3 searches of 24, two parts", TODAY, mean_of_networks, by_two_parts),
-    Rule(
-        "pool of 72, its best, normal",
-        POOL,
-        partial(best_of_pool, freedom=math.inf),
-        by_parts,
-    ),
-    Rule(
-        "pool of 72, its best, t(2)", POOL, partial(best_of_pool, freedom=2), by_parts
-    ),
+    Rule("3 searches of 24, t by parts", TODAY),
+    Rule("3 searches of 24, two parts", TODAY, reach=by_two_parts),
+    Rule("pool of 72, its best, normal", POOL, partial(best_of_pool, freedom=math.inf)),
+    Rule("pool of 72, its best, t(2)", POOL, partial(best_of_pool, freedom=2)),
     BY_GAPS,
-    Rule("pool of 72, 5 networks", POOL, mean_of_networks, by_parts),
+    Rule("pool of 72, 5 networks", POOL),
     OF_POOL,
-    Rule("pool of 96 (1/16), 5 by gaps", SHORT_POOL, mean_by_gaps, by_parts),
+    Rule("pool of 96 (1/16), 5 by gaps", SHORT_POOL, mean_by_gaps),
     Rule(
         "pool of 216 (1/16), its best, t(2)",
         LARGE_POOL,
         partial(best_of_pool, freedom=2),
-        by_parts,
     ),
-    Rule("pool of 216 (1/16), 5 networks", LARGE_POOL, mean_of_networks, by_parts),
-    Rule("pool of 216 (1/16), 5 by gaps", LARGE_POOL, mean_by_gaps, by_parts),
-    Rule("5 searches of 24 (1/16), t by parts", SIXTEENTH, mean_of_networks, by_parts),
-    Rule("5 searches of 12 (1/4), t by parts", QUARTER, mean_of_networks, by_parts),
+    Rule("pool of 216 (1/16), 5 networks", LARGE_POOL),
+    Rule("pool of 216 (1/16), 5 by gaps", LARGE_POOL, mean_by_gaps),
+    Rule("5 searches of 24 (1/16), t by parts", SIXTEENTH),
+    Rule("5 searches of 12 (1/4), t by parts", QUARTER),
     Rule(
         "5 searches of 8 in full, as today",
         WHOLE,
-        mean_of_networks,
-        partial(by_welch, most=3),
+        reach=partial(by_welch, most=3),
     ),
     BY_WELCH,
     CHOSEN,
-    Rule("the same, rows of means", WHOLE, mean_of_networks, by_parts, mean_rows=True),
-    Rule(
-        "5 searches of 12 in full, t by parts", MORE_TRIALS, mean_of_networks, by_parts
-    ),
-    Rule(
-        "7 searches of 5 in full, t by parts", MORE_SEARCHES, mean_of_networks, by_parts
-    ),
+    Rule("the same, rows of means", WHOLE, mean_rows=True),
+    Rule("5 searches of 12 in full, t by parts", MORE_TRIALS),
+    Rule("7 searches of 5 in full, t by parts", MORE_SEARCHES),
 ]
 """All rules that are compared."""
 
@@ -651,14 +638,14 @@ def _show_rules(
             row = [
                 rule.name,
                 f"{rule.plan.cost / TODAY.cost:.2f}",
-                f"{100 * level:g} %",
+                _percent(level, "g"),
             ]
             for known in of_rule:
                 row.append(_percents(known.together[inside], 1))
                 row.append(_percents(known.right.mean(axis=1)[beyond], 0))
             right = np.mean([known.right.mean(axis=1)[beyond] for known in of_rule])
-            row.append(f"{100 * right:.1f} %")
-            row.append(f"{100 * error:+.1f} %")
+            row.append(_percent(right, ".1f"))
+            row.append(_percent(error, "+.1f"))
             rows.append([*row, "yes" if kept else "no"])
     headings = [
         "rule",
@@ -679,12 +666,12 @@ def _show_changes(rates: Rates, title: str) -> None:
     """Print the rates of one rule for each change."""
     rows = [
         [
-            f"{100 * change:g} %",
-            f"{100 * rates.wrong[index].mean():.2g} %",
-            f"{100 * rates.together[index]:.2g} %",
-            *(f"{100 * rate:.2g} %" for rate in rates.by_sign[:, index]),
-            f"{100 * rates.right[index].mean():.2g} %",
-            f"{100 * (rates.right[index] + rates.wrong[index]).mean():.2g} %",
+            _percent(change, "g"),
+            _percent(rates.wrong[index].mean(), ".2g"),
+            _percent(rates.together[index], ".2g"),
+            *(_percent(rate, ".2g") for rate in rates.by_sign[:, index]),
+            _percent(rates.right[index].mean(), ".2g"),
+            _percent((rates.right[index] + rates.wrong[index]).mean(), ".2g"),
             f"{rates.open[index]:.1f}",
         ]
         for index, change in enumerate(CHANGES)
@@ -747,7 +734,7 @@ def _show_questions(
     for case, rule in cases.values():
         known = simulate(case, [rule], [level], draws=DRAWS // 4)[rule.name, level]
         for row, rate in zip(rows, known.right[CHANGES.index(0.12)], strict=True):
-            row.append(f"{100 * rate:.0f} %")
+            row.append(_percent(rate, ".0f"))
     headings = ["question", *cases]
     terminal.show_table(
         headings, rows, numeric=headings[1:], title="the right word at 12 %"
@@ -763,10 +750,14 @@ def _show_shapes(asked: Sequence[Question], hoped: Sequence[Question]) -> None:
             simulate(each, shown, draws=DRAWS // 4, shape=shape)
             for each in (asked, hoped)
         ]
-        levels = [f"{100 * _level(rule, rates):g} %" for rule in shown]
+        levels = [_percent(_level(rule, rates), "g") for rule in shown]
         rows.append([f"{shape:g}", *levels])
     headings = ["shape", *(rule.name for rule in shown)]
     terminal.show_table(headings, rows, numeric=headings)
+
+
+def _percent(rate: float, form: str) -> str:
+    return f"{100 * rate:{form}} %"
 
 
 def _percents(rates: Iterable[float], decimals: int) -> str:
