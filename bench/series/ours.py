@@ -3,7 +3,7 @@
 import json
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +28,16 @@ unroll.answer(path, **json.loads(options)).save(folder)
 """
 """The program of the process. Its arguments are a file, options and a folder."""
 
-COLUMNS = [
-    *(f"lo-{100 * level:.0f}" for level in reversed(LEVELS)),
-    "y_hat",
-    *(f"hi-{100 * level:.0f}" for level in LEVELS),
-]
-"""The columns of `Answer.forecast`, in the order of `scores.QUANTILES`."""
+
+def forecast_columns(levels: Sequence[float]) -> list[str]:
+    """Return the columns of `Answer.forecast`, in ascending order of the quantiles.
+
+    Args:
+        levels: coverages of the intervals, in ascending order.
+    """
+    percents = [f"{100 * level:.0f}" for level in levels]
+    lower = [f"lo-{percent}" for percent in reversed(percents)]
+    return [*lower, "y_hat", *(f"hi-{percent}" for percent in percents)]
 
 
 def saved(
@@ -111,8 +115,8 @@ def aligned(held: HeldOut, table: pd.DataFrame) -> Array:
 
     Args:
         held: the file.
-        table: unique_id, ds, cutoff (the last known timestamp) and `COLUMNS`. Rows at
-            other cutoffs are left out.
+        table: unique_id, ds, cutoff (the last known timestamp) and the
+            `forecast_columns`. Rows at other cutoffs are left out.
 
     Returns:
         The quantiles (series, origins, steps, quantiles).
@@ -134,7 +138,7 @@ def aligned(held: HeldOut, table: pd.DataFrame) -> Array:
         for first in held.origins
         for step in range(held.file.horizon)
     )
-    found = known[COLUMNS].reindex(wanted).to_numpy(float)
+    found = known[forecast_columns(LEVELS)].reindex(wanted).to_numpy(float)
     missing = np.isnan(found).any(axis=1) & np.isfinite(held.truth.reshape(-1))
     if missing.any():
         name, cutoff, time = wanted[missing.argmax()]
@@ -142,4 +146,4 @@ def aligned(held: HeldOut, table: pd.DataFrame) -> Array:
             f"{held.file.name}: {missing.sum()} of {missing.size} values have no "
             f"forecast; the first is {time} from {cutoff} of series {name!r}"
         )
-    return np.asarray(found.reshape(*held.truth.shape, len(COLUMNS)))
+    return np.asarray(found.reshape(*held.truth.shape, -1))

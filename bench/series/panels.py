@@ -15,7 +15,6 @@ import pandas as pd
 
 from bench import Say
 from bench.series import m4, ours
-from pipeline.data.examples import Array
 from pipeline.data.fetch import UnavailableError
 from pipeline.errors import UnrollError
 from unroll.series.prediction_intervals import weighted_quantile_loss
@@ -33,10 +32,10 @@ or choose among them (`timecopilot`)."""
 NAIVE = "seasonal_naive"
 """The published system that repeats the last year."""
 
-PERCENTS = (20, 40, 60, 80)
-"""Coverages of the intervals whose ends are deciles."""
+OF_DECILES = (0.2, 0.4, 0.6, 0.8)
+"""Coverages of the intervals whose ends are deciles. The fifth is the forecast itself."""
 
-LEVELS = [percent / 100 for percent in (*PERCENTS, 90)]
+LEVELS = (*OF_DECILES, 0.9)
 """Coverages of all intervals."""
 
 DECILES = [number / 10 for number in range(1, 10)]
@@ -113,22 +112,16 @@ def _scores(series: list[Any]) -> dict[str, Any]:
     pasts = [np.asarray(own.x, float) for own in series]
     changes = [np.abs(past[cycle:] - past[:-cycle]).mean() for past in pasts]
     scaled = errors.mean(axis=1) / changes
+    deciles = np.asarray(found[ours.forecast_columns(OF_DECILES)])
     is_inside = (found["lo-90"] <= truth) & (truth <= found["hi-90"])
     return {
         "series": len(series),
         # without a change within a year there is no scale
-        "mase": float(scaled[np.isfinite(scaled)].mean()),
-        "wql": weighted_quantile_loss(truth, _deciles(found), DECILES),
-        "coverage": float(is_inside.mean()),
+        "mase": scaled[np.isfinite(scaled)].mean(),
+        "wql": weighted_quantile_loss(truth, deciles, DECILES),
+        "coverage": is_inside.mean(),
         "cpu": costs["cpu"],
     }
-
-
-def _deciles(forecast: pd.DataFrame) -> Array:
-    """Return the deciles (rows, 9) of a forecast, whose fifth is the forecast itself."""
-    lower = [f"lo-{level}" for level in reversed(PERCENTS)]
-    upper = [f"hi-{level}" for level in PERCENTS]
-    return np.asarray(forecast[[*lower, "y_hat", *upper]])
 
 
 def _best(published: pd.DataFrame) -> dict[str, Any]:
