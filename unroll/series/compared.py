@@ -33,7 +33,7 @@ from unroll.series.question import (
     perhaps_known,
     too_far,
 )
-from unroll.series.reading import premises
+from unroll.series.reading import calendars
 from unroll.series.reading.profile import FileProfile
 from unroll.series.spec import ForecasterSpec
 
@@ -101,7 +101,7 @@ def compare(
     else:
         prepared = cut_into_windows(name, profile, proposal)
         if prepared.unfinished is not None:
-            workers.tell(premises.left_out(prepared.unfinished))
+            workers.tell(calendars.left_out(prepared.unfinished))
         workers.tell(perhaps_known(profile, proposal))
     if proposal.objective == "mean":  # the mean has the least squared error
         judged = replace(prepared.dataset, metric="mse")

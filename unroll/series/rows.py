@@ -15,7 +15,7 @@ from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnknownAheadError, UnrollError
 from unroll.series import measured_rows, prediction_intervals, row_calendar, windowed
 from unroll.series.options import argument
-from unroll.series.reading import premises
+from unroll.series.reading import calendars
 from unroll.series.reading.file_rows import FileRows, table_of
 from unroll.series.row_options import ALONE, CsvFormat, Preprocessing
 from unroll.series.series_table import SeriesTable
@@ -373,7 +373,7 @@ def only_over(
     column = table.columns.index(csv.target)
     measured = table.timestamps[~np.isnan(table.values[:, column])]
     zone = csv.time_zone
-    last = premises.unfinished(measured, zone, utc=zone is not None)
+    last = calendars.unfinished(measured, zone, utc=zone is not None)
     if last is None:
         return table, None
     values = table.values.copy()
@@ -643,7 +643,7 @@ def _ended(window: Window, count: int, unfinished: np.datetime64 | None) -> str:
     """Return a line about `count` rows after a window, which have no target."""
     question = window.question
     if unfinished is not None:
-        return premises.left_out(unfinished)
+        return calendars.left_out(unfinished)
     if not count or question.windows.future:
         return ""
     last = question.when(window.last)

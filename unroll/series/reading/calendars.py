@@ -4,14 +4,17 @@ a week, by a clock with daylight saving; and the row that does not follow.
 
 import itertools
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.timestamps import DAY, Regularity, regularity
+from pipeline.data.timestamps import DAY, Regularity, regularity, shown
 from unroll.series import row_calendar, time_zones
+from unroll.series.options import argument
 from unroll.series.row_calendar import LATE_DAYS, MONDAY, WEEK
 from unroll.series.row_options import WEEKDAYS, Cleaning
 
@@ -39,6 +42,21 @@ that must lie on one day of the month."""
 
 OPEN = 0.95
 """Largest share of a week that opening hours can take."""
+
+FAR = 3
+"""Rows from the last one that is over to the next, if that belongs to them."""
+
+FEW = 0.05
+"""Largest share of rows beside the others that are left out."""
+
+EASTERN = np.timedelta64(14, "h")
+"""How far the clocks of the farthest time zone are ahead of others."""
+
+ALIKE = 0.2
+"""Largest difference of two equal distances; months have 28 to 31 days."""
+
+EVEN = 0.8
+"""Smallest share of even steps of rows whose last one may be early."""
 
 FEW_DAYS = 15
 """Smallest number of timestamps without a weekend that show business days."""
@@ -245,3 +263,107 @@ def skipping_zone(moments: Array) -> str | None:
         if len(np.unique(skipped.astype("datetime64[Y]"))) > 1:
             return zone
     return None
+
+
+def now() -> datetime:
+    """Return the time by this machine's clock."""
+    return datetime.now().astimezone()
+
+
+def this_moment(*, utc: bool) -> np.datetime64:
+    """Return the time now, in UTC or by this machine's clock."""
+    moment = now().astimezone(UTC) if utc else now()
+    return np.datetime64(moment.replace(tzinfo=None), "ms")
+
+
+def unfinished(moments: Array, zone: str | None, *, utc: bool) -> np.datetime64 | None:
+    """Return the first timestamp whose day, week, month ... is not over, None if all are.
+
+    It is not over if it lasts until now or comes later, or if the row was written before
+    it is due, as on 18 June below the last days of months. Rows of less than a day are
+    over unless they come later. Where most rows come later, the clock is another one.
+
+    Args:
+        moments: (rows,) datetime64[ms], in UTC if there is a zone.
+        zone: the time zone of the rows' clock, if it is known.
+        utc: whether the timestamps are in UTC.
+    """
+    this = this_moment(utc=utc or bool(zone))
+    every = timestamps.distinct(moments)
+    if len(every) < FAR:
+        return None
+    usual = np.median(np.diff(every))
+    is_dense = usual < np.timedelta64(1, "D")
+    of_unknown_zone = is_dense and not (utc or zone)
+    begun = every[every <= this + of_unknown_zone * EASTERN]
+    later = every[len(begun) :]
+    if 2 * len(begun) < len(every):  # a rule refuses such rows
+        return None
+    last = None if is_dense else _not_over(begun, this, zone)
+    if last is None and len(later) and later[0] - begun[-1] <= FAR * usual:
+        return np.datetime64(later[0])
+    return last
+
+
+def _not_over(
+    ordered: Array, this: np.datetime64, zone: str | None
+) -> np.datetime64 | None:
+    """Return the last of the timestamps of days, weeks ... if it is not over now."""
+    steps = np.diff(ordered[:-1]).astype(np.int64)
+    if len(steps) < FAR:
+        return None
+    last = ordered[-1]
+    cleaning, regular = calendar(ordered[:-1], zone)
+    freq = np.timedelta64(regular.freq, "s")
+    number = row_calendar.numbered(ordered[-2:-1], cleaning, zone) + freq
+    due = row_calendar.stamps(number, cleaning, zone)[0]
+    # Before the end of a period, it ends with the row; else it begins with the row.
+    begin = last - freq if freq > np.timedelta64(1, "D") else last
+    end = last + freq
+    if str(cleaning.rows).startswith("month"):
+        months = freq.astype("timedelta64[D]").astype(int)
+        begin = last.astype("datetime64[M]")
+        at_end = re.search("-|2[89]|30", str(cleaning.rows))
+        end = begin + (1 if at_end else months)
+        begin = end - months
+    even = near(steps, np.median(steps)).mean() >= EVEN
+    by_days = cleaning.rows == "business" or isinstance(cleaning.rows, dict)
+    is_early = even and last < due and not by_days
+    return last if is_early or begin <= this < end else None
+
+
+def left_out(last: np.datetime64) -> str:
+    """Return that the rows of a timestamp are left out (`unfinished`), in words."""
+    return (
+        f"{shown(last)} is left out, with any rows after it, since its period is not "
+        f"over; {argument('keep_last', True)} keeps it"
+    )
+
+
+def off_grid(moments: Array, by_series: Sequence[Array]) -> Array:
+    """Return (rows,) bool: whether a row of a clock lies beside the times of the others.
+
+    Most rows of its series lie an hour or less apart, at the same minutes.
+
+    Args:
+        moments: (rows,) datetime64[ms].
+        by_series: the numbers of each series' rows.
+    """
+    off = np.zeros(len(moments), bool)
+    for own in by_series:
+        times = moments[own].astype(np.int64)
+        steps, counts = np.unique(np.diff(np.unique(times)), return_counts=True)
+        if not len(steps):
+            continue
+        spacing = steps[counts.argmax()]
+        _, place, shares = np.unique(
+            times % spacing, return_inverse=True, return_counts=True
+        )
+        if spacing <= DAY // 24 and 2 * shares.max() > len(own):
+            off[own] = place != shares.argmax()
+    return off
+
+
+def near(steps: Any, others: Any) -> Any:
+    """Return whether distances (rows,) are those of others, but for days of a month."""
+    return abs(steps - others) <= ALIKE * np.maximum(steps, others)

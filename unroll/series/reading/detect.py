@@ -3,7 +3,6 @@
 A guess gets a reason, and a contradiction is refused.
 """
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,19 +20,11 @@ from unroll.series.reading import (
     magnitudes,
     numbers,
     row_timestamps,
-    timestamp_columns,
+    rules,
 )
 from unroll.series.reading.file_rows import FileRows, column_named
-from unroll.series.reading.profile import ColumnProfile, FileProfile, changes
+from unroll.series.reading.profile import ColumnProfile, FileProfile
 from unroll.series.row_options import CsvFormat
-
-NUMBERED = re.compile(r"^(?!.*#[A-Za-z]).*\d")
-"""Pattern of a word that may be a number.
-
-Words such as #DIV/0! are errors of a spreadsheet."""
-
-UNIT = re.compile("unit|uom|einheit|currency|währung|devise|unidad", re.IGNORECASE)
-"""Names of columns that say in which unit a row's numbers are."""
 
 MOST_COLUMNS = 500
 """Largest number of columns in a file."""
@@ -79,6 +70,7 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
     measured, detected, why = row_timestamps.row_timestamps(
         rows, stamp, formats, options
     )
+    rules.require(rules.OF_ROWS, measured)
     rows = measured.file
     samples = []
     for name in names:
@@ -95,26 +87,17 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
         name: ColumnProfile.of(name, below.get(name, ""), rows.cells[name], form)
         for name in names
     }
-    # The names of series are no values.
-    others = {name: columns[name] for name in names if name != measured.series_id}
-    for column in others.values():
-        _require_one_notation(column, options, form)
-        _require_one_unit(column)
-    targets = [others[name] for name in others if options.target in {None, name}]
-    _require_no_words_for_numbers(targets, paths[0])
     profile = FileProfile(
-        **vars(measured),
+        **measured.given,
         form=form,
         columns=columns,
         missing=Counter(options.missing),
         odd=[],
         reasons={name: reason for name, reason in (reasons | why).items() if reason},
-        asked=asked,
     )
-    for name, text in changes(profile):
-        if UNIT.fullmatch(name):
-            raise UsageError(f"{paths[0]}: changed {text}; write all in one unit")
-    numeric = [column for column in others.values() if column.numeric]
+    rules.require(rules.OF_COLUMNS, profile)
+    numeric = [column for column in profile.measures if column.numeric]
+    profile = replace(profile, asked=asked)
     return _without_sentinels(profile, numeric, options.missing)
 
 
@@ -162,7 +145,6 @@ def _require_table(rows: FileRows, header: Sequence[str]) -> None:
             f"{path} has {len(header):,} columns, more than {MOST_COLUMNS}; keep the "
             "columns that matter"
         )
-    timestamp_columns.require_no_times_beside_a_date(header, path)
     if not len(rows.cells):
         raise UnrollError(f"{path} holds no rows; name a file with a header and rows")
 
@@ -210,48 +192,3 @@ def _written(
         "names": "the file has no whole header" if form.names else "",
     }
     return form, texts, units[0] if units else [], reasons
-
-
-def _require_one_notation(
-    column: ColumnProfile, options: Options, form: CsvFormat
-) -> None:
-    """Raise UsageError if a column has numbers of several notations."""
-    # With a wrong decimal mark, numbers are words.
-    pattern = NUMBERED if column.numeric else re.compile(r"-?\d+[.,]\d+")
-    words = [word for word in column.words if word not in options.missing]
-    numbered = [word for word in words if pattern.search(word)]
-    if numbered and (column.numeric or options.decimal):
-        word = numbered[0]
-        other = f"pass {argument('decimal', numbers.OTHER[form.decimal])}"
-        cure = other if options.decimal else "write it like the others"
-        raise UsageError(
-            f"column {column.name!r} holds {word:.60} {column.words[word]:,} times "
-            f"beside numbers with {form.decimal!r} as decimal mark; {cure}, or pass "
-            f"{argument('missing', word)} if it means no value"
-        )
-
-
-def _require_one_unit(column: ColumnProfile) -> None:
-    """Raise UsageError if a column has numbers of several units."""
-    signs = list(column.signs)
-    if any(0 < column.signs[sign] < column.numbers for sign in "%‰"):
-        signs.append("none")
-    if len(signs) > 1:
-        raise UsageError(
-            f"column {column.name!r} holds numbers of several units "
-            f"({' and '.join(signs)}); write all in one unit"
-        )
-
-
-def _require_no_words_for_numbers(targets: Sequence[ColumnProfile], path: Path) -> None:
-    """Raise UsageError if no possible target holds numbers, but words with digits."""
-    if any(column.numeric for column in targets):
-        return
-    for column in targets:
-        words = [word for word in column.words if re.search(r"^\D{0,3}\d", word)]
-        if 2 * len(words) > len(column.words):
-            raise UsageError(
-                f"{path}: column {column.name!r} holds {words[0]:.40} and "
-                f"{words[-1]:.40}, which are not read as numbers; write numbers alone, "
-                "all in one unit"
-            )

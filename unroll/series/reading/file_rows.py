@@ -8,7 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,13 @@ from pipeline.files import PLAIN
 from unroll.series import time_zones
 from unroll.series.options import argument
 from unroll.series.reading import numbers, timestamp_formats
-from unroll.series.reading.layout import text_of
+from unroll.series.reading.layout import like_data, text_of
 from unroll.series.reading.timestamp_formats import YEARS
 from unroll.series.row_options import CsvFormat
 from unroll.series.series_table import SeriesTable
+
+MOST_NOTES = 10
+"""The most rows below the data of a file that are sums and notes."""
 
 FRAME = Path("the DataFrame")
 """What stands for the path of a DataFrame."""
@@ -76,6 +79,41 @@ class FileRows:
                 f"{path}, line {form.skip + next(itertools.islice(ends, later, None))}"
             )
         return f"{path}, row {own + 1}"  # a cell is too long for `csv`
+
+
+def below_data(rows: FileRows, cells: "pd.Series[Any]", wrong: Array) -> Array:
+    """Return (rows,) bool: the last rows of each file, if they have no timestamp.
+
+    Such are sums and notes. They are few; a date that is wrong is none.
+
+    Args:
+        rows: the rows of the files.
+        cells: (rows,) their timestamps as written.
+        wrong: (rows,) bool, whether a cell is no timestamp.
+    """
+    is_note = np.zeros(len(cells), bool)
+    few = np.flatnonzero(wrong)
+    if len(few) <= MOST_NOTES * len(rows.paths):
+        texts = cells.iloc[few].astype("str").fillna("")
+        is_note[few] = [not like_data(text) for text in texts]
+    files = rows.cells.index.get_level_values(0)
+    has_later = pd.Series(~is_note[::-1]).groupby(files[::-1]).cummax()
+    return np.asarray(~has_later.to_numpy()[::-1])
+
+
+def without_notes(
+    rows: FileRows, cells: "pd.Series[Any]", is_note: Array
+) -> tuple[FileRows, tuple[str, ...]]:
+    """Return the rows that are data, and a line on others (`below_data`)."""
+    if not is_note.any():
+        return rows, ()
+    first = int(is_note.argmax())
+    count = f"{is_note.sum()} rows" if is_note.sum() > 1 else "1 row"
+    line = (
+        f"{count} without a timestamp below the data, first at {rows.place(first)}: "
+        f"{str(cells.iloc[first])!r:.60}"
+    )
+    return replace(rows, cells=rows.cells[~is_note]), (line,)
 
 
 def is_parquet(path: Path) -> bool:
@@ -284,6 +322,12 @@ def table_of(rows: FileRows) -> SeriesTable:
     cells = timestamp_formats.joined(rows.cells, form.stamp)
     stamps, utc = timestamp_formats.parse(cells, form.stamp_format, form.first_year)
     wrong = timestamp_formats.wrong(stamps)
+    is_note = below_data(rows, cells, wrong)
+    if is_note.any():
+        rows, _ = without_notes(rows, cells, is_note)
+        cells = cells[~is_note]
+        stamps = stamps[~is_note]
+        wrong = wrong[~is_note]
     if wrong.any():
         raise wrong_stamp(rows, cells, stamps, int(wrong.argmax()), form.stamp_format)
     names = [

@@ -22,7 +22,7 @@ from pipeline.errors import UnrollError, UsageError, one_line
 from unroll.series.options import argument
 from unroll.series.reading import timestamp_formats
 from unroll.series.reading.numbers import plain_number
-from unroll.series.reading.timestamp_columns import NAMED
+from unroll.series.reading.timestamp_columns import names_a_time
 from unroll.series.row_options import CsvFormat
 
 HEAD = 2**17
@@ -42,7 +42,7 @@ LOOKED_AT = 50
 """Number of rows below the first row that show whether the first row is a header."""
 
 ALIKE = 0.9
-"""Share of rows that must have the same number of cells."""
+"""Share of rows that must have the same number of cells, or data in the same columns."""
 
 UTF16 = rb"\xff\xfe(?!\x00\x00)|\xfe\xff"
 """The mark at the beginning of UTF-16, which is not that of UTF-32."""
@@ -207,7 +207,7 @@ def _csv_of(rows: list[tuple[Any, ...]], epoch: dt.datetime) -> str:
     for name in table if epoch == MAC_EPOCH else []:
         cells = table[name]
         heading = str(cells.dropna().iloc[0]) if cells.notna().any() else ""
-        if _names_a_time([heading]):
+        if names_a_time(heading):
             table[name] = [
                 from_excel(cell, epoch) if isinstance(cell, int | float) else cell
                 for cell in cells
@@ -325,12 +325,9 @@ def _below_padded_lines(rows: list[Cells], first: int, width: int) -> int:
             headers = [*headers, index] if index - 1 in headers else [index]
     if not headers or first in headers:
         return first
-    return next((index for index in headers if _names_a_time(rows[index])), headers[0])
-
-
-def _names_a_time(row: Cells) -> bool:
-    """Return whether a heading has a word of `NAMED`."""
-    return not {*NAMED.split()}.isdisjoint(re.findall(r"\w+", " ".join(row).lower()))
+    return next(
+        (index for index in headers if names_a_time(" ".join(rows[index]))), headers[0]
+    )
 
 
 def _first_of_widest(rows: list[Cells], mark: str) -> tuple[int, int] | None:
@@ -439,24 +436,25 @@ def _units(rows: list[Cells]) -> list[Cells]:
     for count in range(min(MOST_UNITS, len(rows) - 2), 0, -1):
         full = _full(rows[count:])
         cells = [row[index].strip() for row in rows[:count] for index in full]
-        data = any(_like_data(cell) and cell != "1" for cell in cells)
+        data = any(like_data(cell) and cell != "1" for cell in cells)
         if full and not data and all("".join(row) for row in rows[:count]):
             return rows[:count]
     return []
 
 
 def _full(rows: list[Cells]) -> set[int]:
-    """Return the numbers of the columns that hold data in all rows."""
-    return set.intersection(*map(_data_in, rows)) if rows else set()
+    """Return the numbers of the columns that hold data in nearly all rows."""
+    counts = Counter(place for row in rows for place in _data_in(row))
+    return {place for place, count in counts.items() if count >= ALIKE * len(rows)}
 
 
 def _data_in(row: Cells) -> set[int]:
     """Return the numbers of the columns in which a row holds data."""
-    return {index for index, cell in enumerate(row) if _like_data(cell)}
+    return {index for index, cell in enumerate(row) if like_data(cell)}
 
 
 @functools.lru_cache(maxsize=10_000)
-def _like_data(cell: str) -> bool:
+def like_data(cell: str) -> bool:
     """Return whether a cell is a number or a date, and so no heading."""
     is_number = re.fullmatch(
         r"[-+]?[\d.,][\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*", plain_number(cell)[0]

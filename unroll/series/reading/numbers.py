@@ -84,6 +84,11 @@ FORMS = {
 Role: TypeAlias = Literal["decimals", "thousands", "likely", "unsure"]
 
 
+def is_number(text: str) -> bool:
+    """Return whether a text is a number, with whatever marks between its digits."""
+    return bool(NUMBER.fullmatch(text.strip()))
+
+
 def plain_number(text: str) -> tuple[str, str]:
     """Return a number as sign and digits, and its currency or percent sign.
 

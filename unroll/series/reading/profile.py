@@ -14,11 +14,11 @@ import pandas as pd
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import printable
-from unroll.series.options import Options, argument
-from unroll.series.reading import calendars, premises, timestamp_formats
+from unroll.series.options import argument
+from unroll.series.reading import calendars, timestamp_formats
+from unroll.series.reading.facts import Timestamps
 from unroll.series.reading.magnitudes import Odd
 from unroll.series.reading.numbers import plain_number, values_of, without_unit
-from unroll.series.reading.row_timestamps import Timestamps
 from unroll.series.row_options import WEEKDAYS, CsvFormat
 
 MOST_WORDS = 20
@@ -184,7 +184,6 @@ class FileProfile(Timestamps):
             cell.
         odd: numbers that do not belong to the others of their column and series.
         reasons: option that was guessed -> reason for its value.
-        asked: the options by which they were read.
     """
 
     form: CsvFormat
@@ -192,7 +191,6 @@ class FileProfile(Timestamps):
     missing: Counter[str]
     odd: Sequence[Odd]
     reasons: dict[str, str]
-    asked: Options
 
     @property
     def rows(self) -> int:
@@ -215,6 +213,11 @@ class FileProfile(Timestamps):
         return any(
             column.numeric and not column.counts for column in self.columns.values()
         )
+
+    @cached_property
+    def measures(self) -> list[ColumnProfile]:
+        """The columns but that of the names of series."""
+        return [self.columns[name] for name in self.columns if name != self.series_id]
 
     @property
     def targets(self) -> list[str]:
@@ -265,7 +268,8 @@ def described(profile: FileProfile) -> Iterator[str]:
         ("stamps", f"{_names(form.stamp)}, as {form.stamp_format}{zone}"),
         ("rows", f"{profile.rows:,}, {span}, {_distance(profile)}"),
         ("open", _open(profile)),
-        ("last", premises.left_out(last) if last is not None else ""),
+        *(("left out", line) for line in profile.notes),
+        ("last", calendars.left_out(last) if last is not None else ""),
         ("series", "" if is_alone else _series(profile)),
         ("ended", "" if is_alone else _ended(profile)),
         *(
@@ -364,7 +368,7 @@ def _repeated(profile: FileProfile) -> str:
     differ = np.zeros(len(table), bool)
     for name in profile.targets:
         values = profile.columns[name].measured
-        differ |= premises.repeated(profile.timestamps, profile.of_rows, values)
+        differ |= profile.repeats(values)
     what = ": left out"
     if differ.any():
         place = profile.file.place(int(differ.argmax()))

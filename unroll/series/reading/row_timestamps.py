@@ -1,7 +1,6 @@
 """The timestamps of files' rows, with their format, their series and their clock."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,15 +17,20 @@ from unroll.series import row_calendar
 from unroll.series.options import Options, argument
 from unroll.series.reading import (
     calendars,
-    premises,
     series_names,
     timestamp_columns,
     timestamp_formats,
 )
-from unroll.series.reading.file_rows import FileRows, in_utc, wrong_stamp
+from unroll.series.reading.facts import Timestamps
+from unroll.series.reading.file_rows import (
+    FileRows,
+    below_data,
+    in_utc,
+    without_notes,
+    wrong_stamp,
+)
 from unroll.series.reading.timestamp_formats import YEARS
 from unroll.series.row_options import Cleaning
-from unroll.series.row_options import Rows as CalendarRows
 
 HEAD = 2000
 """Number of first rows in which the columns of the timestamp are looked for."""
@@ -35,38 +39,11 @@ FEWEST = 6
 """The fewest different timestamps; with fewer rows no two cutoffs can be compared."""
 
 
+EVEN = 0.5
+"""Smallest evenness of a reading that is taken since others are less even."""
+
 OTHER = 0.75
 """Largest evenness of another reading, as a part of the best evenness."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timestamps(series_names.SeriesNames):
-    """The timestamps of rows, and their series.
-
-    Attributes:
-        timestamps: (rows,) datetime64[ms], in UTC if the time zone is known.
-        freq: seconds from row to row; for business days and months the seconds of a day
-            (`row_calendar.numbered`).
-        repeated: number of rows with the timestamp of an earlier row.
-        calendar: the rule by which rows follow one another, as in `Cleaning.rows`.
-        first, last: the first and the last timestamp by the calendar.
-        gaps: number of rows that a gap lacks -> number of such gaps.
-        outside: number of rows outside of opening hours.
-        unfinished: the timestamp of last rows that were left out, since their day, week,
-            month ... is not over; None if all are over.
-        file: the rows as they stand in the files.
-    """
-
-    timestamps: Array
-    freq: int
-    repeated: int
-    calendar: CalendarRows
-    first: np.datetime64
-    last: np.datetime64
-    gaps: Counter[int]
-    outside: int
-    unfinished: np.datetime64 | None
-    file: FileRows
 
 
 @dataclass(frozen=True)
@@ -77,6 +54,7 @@ class Reading:
         stamp_format: the format.
         timestamps: (rows,) datetime64[ms].
         utc: whether they are in UTC.
+        is_note: (rows,) bool, whether a row stands below the data and has no timestamp.
         first_year: the first of the hundred years that `%y` stands for; None for those
             of `strptime`.
     """
@@ -84,6 +62,7 @@ class Reading:
     stamp_format: str
     timestamps: Array
     utc: bool
+    is_note: Array
     first_year: int | None = None
 
 
@@ -109,15 +88,15 @@ def stamp_columns(
             return stamp, [options.stamp_format]
         if formats:
             if not options.stamp:
-                premises.one_calendar(texts[stamp], path)
+                timestamp_columns.require_one_calendar(texts[stamp], path)
             return stamp, formats
-        timestamp_columns.require_no_times(path, list(texts.columns))
+        _require_no_times(path, list(texts.columns))
         cells = texts.iloc[0]
         counts = cells[cells.str.fullmatch("[0-9]{5}")]  # may be any numbers
         if not counts.astype(int).diff().iloc[1:].between(1, 366).all():
             cells = cells.drop(counts.index)
-        timestamp_columns.require_no_times(path, list(cells))
-    premises.one_calendar(texts, path)
+        _require_no_times(path, list(cells))
+    timestamp_columns.require_one_calendar(texts, path)
     for name in [] if options.stamp else texts.columns:
         _, formats = timestamp_columns.find_columns(texts[[name]], [name])
         if formats and formats != ["excel"]:
@@ -137,6 +116,13 @@ def stamp_columns(
     )
 
 
+def _require_no_times(path: Path, names: list[str]) -> None:
+    """Raise UsageError if most headings, or most cells of a row, are times."""
+    kind, times = timestamp_columns.times_in(names)
+    if kind:
+        raise timestamp_columns.turned(path, names, kind, times)
+
+
 def row_timestamps(
     rows: FileRows, stamp: Sequence[str], formats: Sequence[str], options: Options
 ) -> tuple[Timestamps, dict[str, Any], dict[str, str]]:
@@ -153,8 +139,7 @@ def row_timestamps(
         the value, if the value is a guess.
 
     Raises:
-        UnrollError: a timestamp has another form than the others, or contradicts them;
-            or rows are not evenly spaced.
+        UnrollError: a timestamp has another form than the others.
         UsageError: several formats fit all rows and give different times.
     """
     cells = timestamp_formats.joined(rows.cells, stamp)
@@ -162,56 +147,57 @@ def row_timestamps(
         cells = cells.str.strip()
         _require_no_doubtful_interval(cells, rows.paths[0])
     reading, why_format = _read(rows, cells, formats, options)
-    written = reading.timestamps
-    series = _series(rows, cells, written, stamp)
-    by_series = series_names.rows_by_series(series.of_rows, len(written))
-    premises.one_order(rows, cells, written, by_series)
+    rows, notes = without_notes(rows, cells, reading.is_note)
+    written = reading.timestamps[~reading.is_note]
+    others = rows.cells.drop(columns=list(stamp))
+    series = series_names.series_names(others, written, rows.paths[0])
     count = len(timestamps.distinct(written))
     if count < FEWEST:
         raise UnrollError(
             f"the file has {count} different timestamps, and forecasts take at least "
             f"{FEWEST}; add rows"
         )
+    by_series = series_names.rows_by_series(series.of_rows, len(written))
     of_column = str(getattr(cells.dtype, "tz", ""))
     longest = written[max(by_series, key=len)]
     zone, ends, why_zone = _time_zone(options, of_column, longest, utc=reading.utc)
+    moments = written
     if zone is not None and not reading.utc:
-        written = in_utc(written, zone, ends=ends, series_id=series.of_rows)
+        moments = in_utc(written, zone, ends=ends, series_id=series.of_rows)
     unfinished = None
     if not options.keep_last:
-        unfinished = premises.unfinished(written, zone, utc=reading.utc)
+        unfinished = calendars.unfinished(moments, zone, utc=reading.utc)
+    kept = np.ones(len(moments), bool)
     if unfinished is not None:
-        over = written < unfinished
-        rows = replace(rows, cells=rows.cells[over])
-        written = written[over]
+        kept = moments < unfinished
+    beside = kept & calendars.off_grid(moments, by_series)
+    if 0 < beside.mean() <= calendars.FEW:
+        row = int(beside.argmax())
+        many = "1 row" if beside.sum() == 1 else f"{beside.sum():,} rows"
+        place = f"{shown(written[row])} in {rows.place(row)}"
+        notes += (f"{many} beside the regular times of the others, first {place}",)
+        kept &= ~beside
+    if not kept.all():
+        rows = replace(rows, cells=rows.cells[kept])
+        moments = moments[kept]
+        written = written[kept]
         if series.of_rows is not None:
-            series = replace(series, of_rows=series.of_rows[over])
-        by_series = series_names.rows_by_series(series.of_rows, len(written))
-    cleaning, regular, clock = _calendar(written, zone, utc=reading.utc)
+            series = replace(series, of_rows=series.of_rows[kept])
+    cleaning, regular, clock = _calendar(moments, zone, utc=reading.utc)
     if clock != zone:
         why_zone = "rows keep this clock's hours; other zones of the same rule would do"
-    numbers = row_calendar.numbered(written, cleaning, clock)
-    outside = np.isnat(numbers)
-    premises.one_distance(rows, written, numbers, by_series)
-    steps = premises.even_steps(rows, numbers, regular.freq, stamp)
-    ends_of_all = np.sort(numbers[~outside])[[0, -1]]
-    first, last = row_calendar.stamps(ends_of_all, cleaning, clock)
-    if options.target is None:
-        others = [name for name in rows.cells if name not in {*stamp, series.series_id}]
-        apart = np.median(np.diff(timestamps.distinct(written))).astype("m8[s]")
-        premises.one_unit(others, int(apart.astype(int)), rows.paths[0])
-    moments = Timestamps(
+    facts = Timestamps(
         **vars(series),
-        timestamps=written,
-        freq=regular.freq,
-        repeated=regular.repeated,
-        calendar=cleaning.rows,
-        first=first,
-        last=last,
-        gaps=Counter((steps[steps > 1] - 1).tolist()),
-        outside=int(outside.sum()),
-        unfinished=unfinished,
         file=rows,
+        stamp=list(stamp),
+        written=written,
+        timestamps=moments,
+        cleaning=cleaning,
+        clock=clock,
+        freq=regular.freq,
+        unfinished=unfinished,
+        asked=options,
+        notes=notes,
     )
     form = {
         "stamp": list(stamp),
@@ -227,24 +213,7 @@ def row_timestamps(
         "time_zone": why_zone if clock else "",
         "series_id": series.doubt,
     }
-    return moments, form, reasons
-
-
-def _series(
-    rows: FileRows, cells: "pd.Series[Any]", written: Array, stamp: Sequence[str]
-) -> series_names.SeriesNames:
-    """Return the series of rows; arguments are those of `premises.one_order`.
-
-    Raises:
-        UnrollError: rows go back once; or as `series_names.series_names`.
-    """
-    others = rows.cells.drop(columns=list(stamp))
-    try:
-        return series_names.series_names(others, written, rows.paths[0])
-    except UsageError:
-        if (np.diff(written) < np.timedelta64(0)).sum() == 1:
-            premises.one_order(rows, cells, written, [np.arange(len(written))])
-        raise
+    return facts, form, reasons
 
 
 def _time_zone(
@@ -286,11 +255,13 @@ def _read(
         for stamp_format in formats:
             moments, utc = timestamp_formats.parse(cells, stamp_format)
             off = timestamp_formats.wrong(moments, any_year=bool(options.stamp))
+            is_note = below_data(rows, cells, off)
+            off &= ~is_note
             year = None
             if "%y" in stamp_format and not off.any():
-                year = timestamp_formats.first_year(moments)
+                year = timestamp_formats.first_year(moments[~is_note])
                 moments = timestamp_formats.in_century(moments, year)
-            readings.append(Reading(stamp_format, moments, utc, year))
+            readings.append(Reading(stamp_format, moments, utc, is_note, year))
             wrong.append(off)
     except (ValueError, re.error) as error:
         raise UsageError(
@@ -341,15 +312,19 @@ def _most_even(
     different: list[Reading] = []
     for reading in readings:
         moments = reading.timestamps
-        if not any(np.array_equal(moments, other.timestamps) for other in different):
+        others = [other.timestamps for other in different]
+        if not any(np.array_equal(moments, one, equal_nan=True) for one in others):
             different.append(reading)
     if len(different) == 1:
         return different[0], ""
-    even = [calendars.evenness(reading.timestamps) for reading in different]
+    even = [
+        calendars.evenness(reading.timestamps[~reading.is_note])
+        for reading in different
+    ]
     first, second = np.argsort(-np.array(even), kind="stable")[:2]
     best = different[first]
     forms = (best.stamp_format, different[second].stamp_format)
-    if even[first] >= premises.EVEN and even[second] <= even[first] * OTHER:
+    if even[first] >= EVEN and even[second] <= even[first] * OTHER:
         return best, f"by {forms[1]} the rows would not be evenly spaced"
     if forms[0].startswith("%d.%m."):
         other = argument("day_first", False)

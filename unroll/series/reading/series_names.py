@@ -13,8 +13,8 @@ from pipeline.data import timestamps
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import shown
 from pipeline.errors import UsageError
-from unroll.series.reading import timestamp_formats
-from unroll.series.reading.timestamp_formats import as_text, words_of
+from unroll.series.reading.numbers import is_number
+from unroll.series.reading.timestamp_formats import as_text
 
 NUMBER = re.compile(r"(\d+)")
 """A number in the name of a series."""
@@ -41,7 +41,7 @@ The other rows are of the nights when clocks are put back."""
 APART = 0.95
 """Share of rows that a column of series must tell apart.
 
-Of the other rows `premises.one_value` says what they are."""
+Of the other rows `rules.one_value` says what they are."""
 
 FILLED = 0.5
 """Smallest share of all timestamps that series have, on average."""
@@ -57,23 +57,6 @@ MOST_FLAGS = 10
 
 EVEN = 0.8
 """Share of even steps from which a series counts as even."""
-
-PART_OF_TIME = re.compile(
-    "time|hour|minute|month|quarter|period|interval|zeit|stunde|monat|quartal|woche|heure"
-)
-SHORT_PART = {
-    *("hr", "he", "min", "day", "mon", "qtr", "week", "half", "date", "tag", "datum"),
-    *("kw", "von", "bis", "mois", "hora", "mes", "dia"),
-}
-"""Names of columns that may hold a part of the time."""
-
-MOST_PARTS = 400
-"""Largest number of words that count parts of the time."""
-
-COUNTED = re.compile(
-    r"(?:h|he|hour|q|m|month|w|kw|day)?[ _]?(\d{1,4})(?:[.:h]\d+\w*)?", re.IGNORECASE
-)
-"""A part of the time, as a cell or a heading: H1, Q4, 31, 02:00."""
 
 
 def natural(name: str) -> list[int | str]:
@@ -199,7 +182,6 @@ def _told_apart(
     for column in [name for name in columns if 1 < unique[name] <= len(frame) / 2]:
         codes, names = _labels(frame[column])
         if _is_key(codes, moments, times):
-            _require_no_part_of_time(column, names, path)
             return column, _doubt(column, names, path)
     if _is_one_series(frame, moments, times):
         return None, ""
@@ -279,9 +261,9 @@ def _agree(frame: pd.DataFrame, moments: Array) -> bool:
 
 
 def of_words(frame: pd.DataFrame) -> list[str]:
-    """Return the columns of which none of the first cells is a number."""
-    numbers = frame.head(FEW).apply(pd.to_numeric, errors="coerce")
-    return [name for name in frame if numbers[name].isna().all()]
+    """Return the columns of which none of the first cells is a number, by any mark."""
+    head = frame.head(FEW).apply(as_text)
+    return [name for name in frame if not any(map(is_number, head[name].dropna()))]
 
 
 def _apart(codes: Array, moments: Array) -> float:
@@ -299,20 +281,3 @@ def _each_even(codes: Array, moments: Array) -> bool:
     steps = rows.groupby("series")["stamp"].diff()
     even = (steps == steps.median())[steps.notna()]
     return bool(even.groupby(rows["series"]).mean().min() >= EVEN)
-
-
-def _require_no_part_of_time(column: str, words: Sequence[str], path: Path) -> None:
-    """Raise UsageError if a column holds parts of the time, not names of series."""
-    named = all(
-        word.lower() in timestamp_formats.WEEKDAYS.split()
-        or timestamp_formats.plain_date(word) in timestamp_formats.MONTHS
-        for word in words
-    )
-    is_part = PART_OF_TIME.search(column.lower()) or SHORT_PART & words_of(column)
-    numbered = is_part and all(map(COUNTED.fullmatch, words))
-    if named or (numbered and len(words) <= MOST_PARTS):
-        raise UsageError(
-            f"{path}: column {column!r} may be a part of the time, since each "
-            f"timestamp stands {len(words)} times; join both in the file, as in "
-            "2024-01-31 13:00, or rename the column if it names series"
-        )

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import UsageError
+from unroll.series.options import argument
 from unroll.series.reading import series_names, timestamp_formats
 
 DIGITS = r"\d{1,4}"
@@ -50,7 +51,7 @@ SEQUENCES = (
 NAMED = (
     "time times date dates datetime timestamp timestamps stamp ts ds epoch unix utc "
     "day month period decimal week quarter datum zeit zeitstempel zeitpunkt uhrzeit "
-    "tag monat woche quartal fecha hora año años jahr year jour mois"
+    "hour minute interval tag stunde monat woche quartal fecha hora año años jahr year jour mois"
 )
 """Words in the names of columns whose numbers may be timestamps."""
 
@@ -62,6 +63,9 @@ NAMED_ONLY = {
 
 COARSE = {"%Y", timestamp_formats.DECIMAL}
 """Formats of a year alone, whose column is taken only if no other columns will do."""
+
+FINANCIAL = r"(?:FY ?)?([0-9]{4})[-/\u2013]((?:[0-9]{2}){1,2})"
+"""A year that begins in one year and ends in the next, such as 2000-01."""
 
 WEEKS = {"week", "weeks", "kw", "woche", "semaine", "semana"}
 """Words in the name of a column of weeks."""
@@ -80,6 +84,15 @@ DATE = len("2024-01-31")
 
 ISO = ["ISO8601"]
 """The formats of a timestamp of ISO 8601, with or without a time of day."""
+
+DAY = 86_400
+
+PERIODS = {
+    DAY: {24, 25, 48, 50, 96, 100, 144, 288},
+    30 * DAY: {28, 29, 30, 31},
+    365 * DAY: {12, 52, 53},
+}
+"""Seconds of a row -> how many parts of it may stand in columns."""
 
 FEW_TIMES = 3
 """Largest number of columns that are named like times and still hold something else."""
@@ -101,6 +114,11 @@ Cells: TypeAlias = "dict[str, pd.Series[str]]"
 
 Parts: TypeAlias = dict[str, tuple[str, str]]
 """Parts of a timestamp -> the part's column and directive."""
+
+
+def names_a_time(heading: str) -> bool:
+    """Return whether a heading has a word of `NAMED`."""
+    return not timestamp_formats.words_of(heading).isdisjoint(NAMED.split())
 
 
 def find_columns(
@@ -207,7 +225,7 @@ def _whole_formats(
 ) -> list[str]:
     """Return the formats by which a column holds whole timestamps."""
     words = timestamp_formats.words_of(column)
-    is_named = bool(words & {*NAMED.split()}) or column in chosen
+    is_named = names_a_time(column) or column in chosen
     forms = timestamp_formats.formats(cells.iloc[0], digits=is_named)
     if words & WEEKS:
         forms = [form for form in forms if "%V" in form] or forms
@@ -308,54 +326,87 @@ def _of_parts(parts: Parts) -> Candidates:
     return {tuple(parts[code][0] for code in codes): [stamp_format]}
 
 
-def require_no_times_beside_a_date(header: Sequence[str], path: Path) -> None:
-    """Raise UsageError if columns are times of a day, a month or a year."""
-    for kind in ("hour", "month", "quarter", "weekday"):
-        times = [name for name in header if _kind(name) == kind]
-        if len(times) > FEW_TIMES:
-            raise turned(path, header, times)
+def times_in(
+    headings: Sequence[str], seconds: int | None = None
+) -> tuple[str, list[str]]:
+    """Return the headings that name another time each, and the part of the time; "" and
+    none if there are none.
 
-
-def _kind(heading: str) -> str:
-    """Return the part of the time that a heading names; "" if it names none."""
-    plain = timestamp_formats.plain_date(heading)
-    names = {
-        "quarter": re.fullmatch("Q[1-4]", plain),
-        "month": plain in timestamp_formats.MONTHS,
-        "weekday": heading.lower() in timestamp_formats.WEEKDAYS.split(),
-        "hour": timestamp_formats.time_formats(plain),
-    }
-    return next((kind for kind in names if names[kind]), "")
-
-
-def require_no_times(path: Path, names: Sequence[str]) -> None:
-    """Raise UsageError if most names are times.
-
-    A word may stand before the time, as in "X2024.01.31".
+    What they share is no matter: load_Mon, load_Tue ... are weekdays.
 
     Args:
-        path: the file, for the message.
-        names: headings, or the cells of a row.
+        headings: the headings of columns.
+        seconds: the distance of rows, if it is known. Numbered headings may then be the
+            parts of a row's time, such as H1 to H24 of a day.
     """
-    times = []
-    for name in names:
-        # 1990 [YR1990]
-        plain = re.sub(r"\s*[\[(].*[\])]$|^[A-Za-z]+[_ ]?(?=\d{4})", "", name)
-        plain = re.sub(r"(?<=\d)_(?=\d)", "-", plain)
-        forms = timestamp_formats.formats(name, digits=False)
-        if forms or timestamp_formats.formats(plain, digits=True):
-            times.append(name)
-    if len(times) > len(names) / 2:
-        raise turned(path, names, times)
+    found: dict[str, list[str]] = {}
+    for heading in headings:
+        found.setdefault(_shape(heading), []).append(heading)
+    for shape, own in found.items():
+        kind = _kind(shape, own, seconds) if len(own) > FEW_TIMES else ""
+        if kind and (kind != "date" or 2 * len(own) > len(headings)):
+            return kind, own
+    return "", []
 
 
-def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError:
+def _shape(heading: str) -> str:
+    """Return a heading with a mark for each number, month, weekday, and am or pm."""
+    plain = timestamp_formats.CLOCK.sub("<clock>", heading)
+    return re.sub(r"[^\W\d_]+|\d+", lambda word: _mark(word[0]), plain)
+
+
+def _mark(word: str) -> str:
+    """Return what a word of a heading is, such as <month>, or the word itself."""
+    small = word.lower()
+    plain = timestamp_formats.REPLACEMENTS.get(small, small)
+    marks = {
+        "<number>": word.isdigit(),
+        "<month>": plain in timestamp_formats.MONTHS,
+        "<weekday>": small in timestamp_formats.WEEKDAYS.split(),
+        "<half>": small in {"am", "pm"},
+    }
+    return next((mark for mark in marks if marks[mark]), small)
+
+
+def _kind(shape: str, headings: Sequence[str], seconds: int | None) -> str:
+    """Return the part of the time that headings of one shape name; "" if they name none."""
+    for kind in ("month", "weekday"):
+        if f"<{kind}>" in shape and "<number>" not in shape:
+            return kind
+    if "<clock>" in shape:
+        return "hour"
+    first = [re.search(r"\d+(?:[-./_ ]\d+)*", heading) for heading in headings]
+    texts = [match[0].replace("_", "-") for match in first if match]
+    if not texts:
+        return ""
+    if all(timestamp_formats.formats(text, digits=True) for text in texts):
+        return "date"
+    digits = [re.findall(r"\d+", heading) for heading in headings]
+    numbers = np.array([int(one[0]) for one in digits])
+    if "<half>" in shape:
+        late = ["pm" in heading.lower() for heading in headings]
+        numbers = numbers % 12 + 12 * np.array(late)
+    if shape == "q<number>" and len({*numbers}) == 4:
+        return "quarter"
+    minutes = numbers // 100 * 60 + numbers % 100  # as in 0030
+    is_even = min(len({*np.diff(np.sort(one))}) for one in (numbers, minutes)) == 1
+    in_two = is_even and ("<half>" in shape or len(digits[0]) > 1)
+    period = min(PERIODS, key=lambda one: abs(one - (seconds or 0)))
+    is_near = abs(period - (seconds or 0)) <= period / 5
+    counted = (
+        len(headings) in PERIODS[DAY] if in_two else len(headings) in PERIODS[period]
+    )
+    return "hour" if is_even and counted and (in_two or is_near) else ""
+
+
+def turned(
+    path: Path, names: Sequence[str], kind: str, times: Sequence[str]
+) -> UsageError:
     """Return the error that refuses a column for each time.
 
     The message says how to turn the columns into rows.
     """
     first = times[0]
-    kind = _kind(first) or "date"
     others = [name for name in names if name not in times]
     call = f"frame.melt({others!r:.200}, var_name={kind!r})"
     cure = f"turn the table, so that each row has one time (pandas: {call})"
@@ -363,7 +414,44 @@ def turned(path: Path, names: Sequence[str], times: Sequence[str]) -> UsageError
         cure = f"write these names like 2024-01-31, 2024-01 or 2024; {cure}"
     if kind == "weekday" or (first.isdigit() and len(first) < len("2024")):
         cure = "make a row of each, with a date such as 2024-01-31"
+    if first.isdigit() or kind == "hour":
+        cure = (
+            f"{cure}, or pass {argument('target')} if it names one of several sensors"
+        )
     return UsageError(
         f"{path}: each column holds another time, from {first!r:.40} to "
         f"{times[-1]!r:.40}; {cure}"
     )
+
+
+def require_one_calendar(texts: pd.DataFrame, path: Path) -> None:
+    """Raise UsageError if a column has dates that another calendar or order would read.
+
+    They are years such as 2000-01, which may be months, too; and dates in which a
+    spreadsheet has exchanged day and month, beside the others, which stay text.
+
+    Args:
+        texts: (rows, columns) text, the first rows.
+        path: the file, for the message.
+    """
+    for name in texts:
+        cells = texts[name][texts[name] != ""].drop_duplicates()
+        years = cells.str.extract(f"^{FINANCIAL}$").astype(float)
+        follow = years[1] % 100 == (years[0] + 1) % 100
+        dates = cells.str.match("[12][0-9]{3}-[0-9]{2}-[0-9]{2}")
+        days = (
+            cells[~dates].str.extract(r"^(\d\d?)[./-](\d\d?)[./-]\d{4}").astype(float)
+        )
+        why = ""
+        if len(cells) > 1 and follow.all():
+            why = f"financial years; write the year in which each begins, such as {years[0].iloc[0]:.0f}"
+        if dates.any() and not dates.all() and (days.max(axis=1) > 12).all():
+            other = cells[~dates].iloc[0]
+            why = (
+                f"a date beside the text {other}: day and month were exchanged where that "
+                "gave a date; import it with the right order of day and month"
+            )
+        if why:
+            raise UsageError(
+                f"{path}: column {name!r} holds {cells.iloc[0]:.40}, {why}"
+            )

@@ -280,7 +280,7 @@ Only the first pattern that fits counts. Of its formats, the first that fits all
 taken."""
 
 KINDS = re.compile(
-    rf"(?P<Y>{CENTURY}\d\d)|(?P<n>\d{{1,2}})|(?P<j>\d{{3}})|(?P<D>{CENTURY}\d{{6}})"
+    rf"(?P<Y>(?:{CENTURY}|25)\d\d)|(?P<n>\d{{1,2}})|(?P<j>\d{{3}})|(?P<D>{CENTURY}\d{{6}})"
     rf"|(?P<b>{'|'.join(MONTHS)})|(?P<Q>[QT])|(?P<W>W)|(?P<M>M)|(?P<other>.+)"
 )
 """Patterns of a date's tokens, each a group that a letter for the token's kind names.
@@ -341,7 +341,10 @@ MONTH_DECIMALS = 0.07
 FEW_DECIMALS = 4
 """Number of decimals up to which a count of days is rounded to minutes."""
 
-YEARS = (1800, 2099)
+COUNT = re.compile(r"[A-Za-z]{0,2}[ _]?\d{1,4}(?:[.:h]\d+\w*)?")
+"""A number of a part of the time."""
+
+YEARS = (1800, 2999)
 """First and last year of timestamps that are taken without being asked for."""
 
 # Without \d and \s, so that Arrow searches.
@@ -411,6 +414,21 @@ def _date_formats(text: str) -> Iterator[str]:
             for token, letter in zip(tokens, order, strict=True)
         ]
         yield "".join(pieces)
+
+
+def is_part(text: str, *, counted: bool) -> bool:
+    """Return whether a text is a time of day, a month, a weekday, or a date.
+
+    Args:
+        text: the text.
+        counted: whether a number is a part of the time, too, as in H1, Q4, or 31.
+    """
+    plain = plain_date(text)
+    is_word = text.lower() in WEEKDAYS.split() or plain in MONTHS
+    is_count = counted and COUNT.fullmatch(plain)
+    return bool(
+        is_word or is_count or time_formats(plain) or formats(text, digits=False)
+    )
 
 
 def time_formats(text: str) -> list[str]:

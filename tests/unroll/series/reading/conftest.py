@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from unroll.series.options import Options
-from unroll.series.reading import premises
+from unroll.series.reading import calendars
 from unroll.series.reading.detect import detect
 from unroll.series.reading.profile import described
 
@@ -14,7 +14,7 @@ from unroll.series.reading.profile import described
 def today(monkeypatch):
     """The day on which all files are read."""
     moment = datetime(2026, 11, 29, 12).astimezone()
-    monkeypatch.setattr(premises, "now", lambda: moment)
+    monkeypatch.setattr(calendars, "now", lambda: moment)
 
 
 @pytest.fixture

@@ -552,18 +552,6 @@ REFUSED = {
         ),
         "line 3: '01/02/2024' has day and month in another order than '13/01/2024'",
     ),
-    "a row off the hours": (
-        rows_of(
-            "t,x",
-            changed(
-                [f"{d} {h:02}:00" for d in DAYS[:9] for h in range(24)],
-                37,
-                "2024-01-02 13:30",
-            ),
-            VARIED,
-        ),
-        "line 39: .* does not fit",
-    ),
     "a column for each month": (
         rows_of("Year,Jan,Feb,Mar,Apr,May", range(1950, 1990), ["1,2,3,4,5"]),
         r"each column holds another time, from 'Jan' to 'May'; .*melt\(\['Year'\], var_name='month'\)",
@@ -622,8 +610,8 @@ REFUSED = {
         "line 1: the header has 3 names, and the rows have 2 cells",
     ),
     "Buddhist years": (
-        rows_of("time,x", [f"{d[8:]}/{d[5:7]}/2567" for d in DAYS], VARIED),
-        "'time' holds 01/01/2567, the year 2567, some 543 years ahead: a Buddhist year",
+        rows_of("time,x", [f"{d[8:]}/{d[5:7]}/2567" for d in DAYS[:59]], VARIED),
+        "line 2: '01/01/2567' .* in the future; .* subtract 543 from Buddhist years",
     ),
     "a line without an end": (
         "x" * 2**17 + "\n" + rows_of("t,x", DAYS, VARIED),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.errors import UnrollError
 from unroll.series.options import Options
 from unroll.series.question import propose
-from unroll.series.reading import premises
+from unroll.series.reading import calendars
 from unroll.series.reading.detect import detect
 from unroll.series.reading.profile import described
 from unroll.series.row_options import CsvFormat
@@ -215,7 +215,7 @@ PERIODS = {
 
 @pytest.mark.parametrize(("freq", "last"), PERIODS.items())
 def test_a_last_period_that_is_not_over_is_left_out(freq, last, monkeypatch):
-    monkeypatch.setattr(premises, "now", lambda: NOW)
+    monkeypatch.setattr(calendars, "now", lambda: NOW)
     frame = rows(pd.date_range(end=last, periods=60, freq=freq))
     profile, _ = read(frame)
     assert (profile.rows, str(profile.unfinished)[:10]) == (59, last)

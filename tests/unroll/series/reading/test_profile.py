@@ -22,11 +22,14 @@ FORMS = (
         for count in (13, 96)
     ),
     *(("MS", 12, "%d.%m.%Y"), ("ME", 40, "%Y-%m-%d %H:%M"), ("QS", 12, "%d/%m/%Y")),
-    *(("YS", 30, "%d/%m/%Y"), ("W", 30, "%m/%d/%Y"), ("B", 40, "%d/%m/%Y")),
+    *(("YS", 20, "%d/%m/%Y"), ("W", 30, "%m/%d/%Y"), ("B", 40, "%d/%m/%Y")),
     *(("D", 21, "%Y-%m-%d"), ("28D", 30, "%Y-%m-%d"), ("h", 30, "%m/%d/%Y %I:%M %p")),
     ("s", 99, "%Y%m%d%H%M%S"),
 )
 """Distances of rows, how many there are, and how their timestamps are written."""
+
+BEGINS = {"QS": "2000", "YS": "1960"}
+"""Distance of rows -> the year of the first, if most would lie in the future else."""
 
 MINUTES = "%Y-%m-%d %H:%M"
 DAYS = pd.date_range("2020-01-01", periods=40).strftime("%Y-%m-%d").tolist()
@@ -55,7 +58,11 @@ ROWS = [f"2020-01-{day:02},{day * day % 23}" for day in range(1, 31)]
 WORDS = ["n/a,0,n/a", ",2,", *(f"{day},{2 * day},{day}" for day in range(2, 38))]
 FILES = {
     **{
-        freq: text(pd.date_range("2020-01-01", periods=60, freq=freq).strftime(MINUTES))
+        freq: text(
+            pd.date_range(BEGINS.get(freq, "2020"), periods=60, freq=freq).strftime(
+                MINUTES
+            )
+        )
         for freq in FREQUENCIES
     },
     "days but Sundays": text(opening([0], 6)),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.errors import UsageError
+from pipeline.errors import UnrollError, UsageError
 from unroll.series.options import Options
 from unroll.series.reading.detect import detect
 from unroll.series.reading.file_rows import column_named
@@ -118,7 +118,7 @@ def test_a_table_with_a_column_for_each_time_is_turned_as_the_message_says(
     wide = pd.DataFrame(cells, columns=list(headings))
     wide.insert(0, first, list(rows))
     wide.to_csv(tmp_path / "wide.csv", index=False)
-    with pytest.raises(UsageError, match="each column holds another time") as caught:
+    with pytest.raises(UnrollError, match="each column holds another time") as caught:
         detect([tmp_path / "wide.csv"], Options())
     call = re.search(r"frame\.melt\((\[.*\]), var_name='(\w+)'\)", str(caught.value))
     assert call[1] == str([first])
@@ -165,7 +165,7 @@ def test_headings_that_are_no_times_alone(first, headings, advice, tmp_path):
     wide.insert(0, first, names)
     wide.to_csv(tmp_path / "wide.csv", index=False)
     with pytest.raises(
-        UsageError, match=f"each column holds another time, .*; {advice}"
+        UnrollError, match=f"each column holds another time, .*; {advice}"
     ):
         detect([tmp_path / "wide.csv"], Options())
 

@@ -1,0 +1,630 @@
+"""The rules that rows keep, one after the other, and what is said where one is broken.
+
+A rule asks the facts of a file, or of rows that came after an answer (`Timestamps`,
+`FileProfile`). It returns what is wrong, with the first row, and what the user may do; ""
+if all is well. The order of `RULES` is that of the way: a rule may rely on those before.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data import timestamps
+from pipeline.data.examples import Array
+from pipeline.data.timestamps import DAY, duration, shown
+from pipeline.errors import UnrollError
+from unroll.series import row_calendar
+from unroll.series.options import argument
+from unroll.series.reading import (
+    calendars,
+    numbers,
+    series_names,
+    timestamp_columns,
+    timestamp_formats,
+)
+from unroll.series.reading.facts import Timestamps
+from unroll.series.reading.profile import FileProfile, changes
+
+IN_ORDER = 0.8
+"""Smallest share of steps forward, less steps back, of rows in one order."""
+
+CLOCK = 2 * 3_600_000
+"""Milliseconds that rows may go back, as when clocks are put back."""
+
+FAR = 3
+"""Distance of a row from its place, in rows, from which it is not in order."""
+
+FEW = 0.05
+"""Largest share of the rows that are mistakes."""
+
+HOUR = np.timedelta64(1, "h")
+"""The longest distance of rows that clocks put back do not move."""
+
+PART = 5
+"""Smallest number of steps that show another distance."""
+
+PART_AT_END = 3
+"""The same at the end of a series."""
+
+CHANCE = 0.01
+"""Largest probability of such steps if rows lack at random."""
+
+EVEN = 0.5
+"""Smallest share of even steps that rows must have."""
+
+EVEN_SERIES = 0.8
+"""Smallest share of even steps of a series whose distance others must have; and of such
+series."""
+
+MOST_TURNS = 6
+"""The most series of which rows take turns."""
+
+TURNS = 10
+"""The fewest turns that show it."""
+
+NEAR = 5
+"""How many times as much the levels of such series differ as their rows change."""
+
+HALF_DAY = 43_200
+"""Seconds of the shortest cycle of nature, that of tides."""
+
+MOSTLY = 0.9
+"""Share of the names of series from which they are times."""
+
+UNIT = re.compile("unit|uom|einheit|currency|w\u00e4hrung|devise|unidad", re.IGNORECASE)
+"""Names of columns that say in which unit a row's numbers are."""
+
+NUMBERED = r"^(?!.*#[A-Za-z]).*\d"
+"""A word that may be a number; words such as #DIV/0! are errors of a spreadsheet."""
+
+NUMBER = r"-?\d+[.,]\d+"
+"""A number with decimals, or with thousands, within a word."""
+
+MOST_TWICE = 0.01
+"""Largest share of rows that repeat a timestamp with another value."""
+
+
+def order(facts: Timestamps) -> str:
+    """Rows of a series go one way in time, and have day and month in one order.
+
+    Rows may go from the last to the first, or be in no order at all. Parts of a series
+    may stand in any order if they fit together.
+    """
+    for own in facts.by_series:
+        found = _exchanged(facts.written[own])
+        if found is not None:
+            row, other = (str(facts.cells.iloc[own[one]]) for one in found)
+            return (
+                f"{facts.file.place(own[found[0]])}: {row!r:.60} has day and month in "
+                f"another order than {other!r:.60}; correct the file"
+            )
+        out = _out_of_order(facts.written[own], facts.file.cells.iloc[own])
+        if out is not None:
+            return _misplaced(facts, own, out)
+    return ""
+
+
+def _exchanged(moments: Array) -> tuple[int, int] | None:
+    """Return the first row whose day and month are exchanged, and one that is right.
+
+    Spreadsheets write such files. None means that rows are in order, or that exchanging
+    would not help.
+    """
+    if (np.diff(moments) > np.timedelta64(0)).all():
+        return None
+    months = moments.astype("datetime64[M]")
+    days = moments.astype("datetime64[D]")
+    month = months.astype(np.int64) % 12
+    day = (days - months).astype(np.int64)  # from 0
+    swapped = (months - month + day).astype("datetime64[D]") + month
+    mended = np.where(day < 12, swapped + (moments - days), moments)
+    in_order = (np.diff(mended) > np.timedelta64(0)).all()
+    if not in_order:
+        return None
+    return int((mended != moments).argmax()), int((day >= 12).argmax())
+
+
+def _out_of_order(moments: Array, cells: pd.DataFrame) -> int | None:
+    """Return the first row that is out of order and has no place elsewhere, or None.
+
+    Such a row has the timestamp of another row and is no copy of it, as where files
+    overlap; or it lies far from all others.
+    """
+    times = moments.astype(np.int64)
+    forward = np.sign(np.diff(times)).sum()
+    if abs(forward) < IN_ORDER * (len(times) - 1):
+        return None
+    times = times * np.sign(forward)
+    behind = times < np.maximum.accumulate(times) - CLOCK
+    ahead = times > np.minimum.accumulate(times[::-1])[::-1] + CLOCK
+    moved = behind if behind.sum() <= ahead.sum() else ahead
+    if not moved.any():
+        return None
+    order = np.argsort(times, kind="stable")
+    steps = np.diff(times[order])
+    between = moved[order][1:] != moved[order][:-1]
+    usual = steps[~between].max(initial=0)
+    holes = between & (steps > usual) & (steps > FAR * np.median(steps[steps > 0]))
+    again = pd.Series(times).duplicated(keep=False).to_numpy()
+    lost = moved & again & ~cells.duplicated(keep=False).to_numpy()
+    at_holes = np.append(order[1:][holes], order[:-1][holes])
+    lost[at_holes] = moved[at_holes]
+    if not lost.any():
+        return None
+    row = int(lost.argmax())
+    in_place = np.flatnonzero(~moved[:row])
+    # If the first rows lie ahead of all others, these go back.
+    return int(in_place[-1]) + 1 if len(in_place) else int(moved.argmin())
+
+
+def _misplaced(facts: Timestamps, own: Array, row: int) -> str:
+    """Return which row of a series does not fit the rows beside it, in words."""
+    moments = facts.written
+    beside = [*own[max(0, row - 1) : row], *own[row + 1 : row + 2]]
+    others = " and ".join(shown(moments[one]) for one in beside)
+    back = (
+        "; rows go back there" if row and moments[own[row]] < moments[beside[0]] else ""
+    )
+    return (
+        f"{facts.file.place(own[row])}: the timestamp {shown(moments[own[row]])} does not "
+        f"fit those beside it, {others}{back}; correct it, or leave that row out"
+    )
+
+
+def order_of_the_day(facts: Timestamps) -> str:
+    """Rows of one date go one way, too: midnight does not stand behind 23:00."""
+    for own in facts.by_series:
+        moments = facts.written[own]
+        days = moments.astype("datetime64[D]")
+        steps = np.sign(np.diff(moments).astype(np.int64))
+        inside = days[1:] == days[:-1]
+        way = pd.Series(steps[inside]).groupby(days[1:][inside])
+        turned = way.min() * way.max() < 0
+        if len(turned) < FAR or turned.mean() < EVEN:
+            continue
+        usual = np.sign(way.sum().sum())
+        row = 1 + int((inside & (steps == -(usual or 1))).argmax())
+        return (
+            f"{facts.file.place(own[row])}: {shown(moments[row])} stands behind "
+            f"{shown(moments[row - 1])}, as on {turned.sum():,} of {len(turned):,} dates; "
+            "if it ends the day, write the next date there, or 24:00; else put the rows "
+            "in the order of time"
+        )
+    return ""
+
+
+def distance(facts: Timestamps) -> str:
+    """Rows of a series, and series, have one distance. Rows that lack do not matter."""
+    moments = facts.timestamps
+    distances = list[np.timedelta64]()
+    second = list[int]()
+    for own in facts.by_series:
+        row = _beside_the_others(moments[own])
+        if row is not None:
+            return _misplaced(facts, own, row)
+        inside = own[~np.isnat(facts.numbers[own])]
+        ordered, first = timestamps.first_rows(facts.numbers[inside])
+        steps = np.diff(ordered).astype(np.int64)
+        apart = np.diff(moments[inside[first]])
+        row = _change(steps)
+        if row is not None:
+            return _two_distances(
+                facts.file.place(inside[first[row]]),
+                _middle(apart[row - 1 : row + PART]),
+                _middle(apart[: row - 1]),
+                ("rows from this one on", "those before"),
+            )
+        if (
+            len(steps) >= PART
+            and calendars.near(steps, np.median(steps)).mean() >= EVEN_SERIES
+        ):
+            distances.append(_middle(apart))
+            second.append(inside[first[1]])
+    if len(distances) < EVEN_SERIES * len(facts.by_series):
+        return ""
+    place = facts.file.place
+    for row, own_distance in zip(second, distances, strict=True):
+        if not calendars.near(own_distance, distances[0]):
+            return _two_distances(
+                place(row),
+                own_distance,
+                distances[0],
+                ("the rows of this series", "those of the first"),
+            )
+        beside = (moments[row] - moments[second[0]]) % distances[0]
+        if distances[0] <= HOUR and beside:
+            seconds = int(beside / np.timedelta64(1, "s"))
+            return (
+                f"{place(row)}: rows of this series lie {duration(seconds)} beside "
+                "those of the first; move them to the same times, or answer each series "
+                "on its own"
+            )
+    return ""
+
+
+def _middle(steps: Array) -> np.timedelta64:
+    """Return a distance of rows that as many steps exceed as fall below."""
+    return np.timedelta64(np.sort(steps)[len(steps) // 2])
+
+
+def _change(steps: Array) -> int | None:
+    """Return the first row of a series with another distance, None if there is none.
+
+    Of 300 daily rows and then 50 weekly ones, it is the first weekly one. Single rows,
+    and rows that lack at random, do not change the distance.
+
+    Args:
+        steps: (rows - 1,) from each row to the next.
+    """
+    if len(steps) <= PART:
+        return None
+    is_other = ~calendars.near(steps, np.median(steps))
+    lengths = _runs(steps, is_other)
+    first = int(lengths.argmax())
+    if lengths[first] < PART and lengths[-1] >= PART_AT_END:
+        first = len(steps) - int(lengths[-1])
+    length = int(lengths[first])
+    ends_the_series = first + length == len(steps)
+    if length < (PART_AT_END if ends_the_series else PART):
+        return None
+    share = float(calendars.near(steps, steps[first]).mean())
+    if share < EVEN and len(steps) * share**length > CHANCE:
+        return None  # rows that lack at random leave such steps, too
+    rest = steps[lengths < PART]
+    if len(rest) and calendars.near(rest, np.median(rest)).mean() < EVEN:
+        return None  # the other rows have no distance
+    if first == 0:  # of the first rows, those behind them have the other distance
+        return 1 + length
+    return first + int(not is_other[first - 1])
+
+
+def _runs(steps: Array, is_other: Array) -> Array:
+    """Return (rows - 1,) how many alike steps follow one another around each step.
+
+    It is 0 for steps that are not `is_other`. Of 1 1 7 7 7 1 days it is 0 0 3 3 3 0.
+    """
+    alike = is_other[1:] & is_other[:-1] & calendars.near(steps[1:], steps[:-1])
+    number = np.cumsum(np.append(True, ~alike))  # of the run that a step is in
+    return np.where(is_other, np.bincount(number)[number], 0)
+
+
+def _two_distances(
+    place: str, found: np.timedelta64, usual: np.timedelta64, where: tuple[str, str]
+) -> str:
+    """Return the distance of rows from a row on, and that of others, in words."""
+    own, other = (
+        duration(max(1, round(step / np.timedelta64(1, "s"))))
+        for step in (found, usual)
+    )
+    return (
+        f"{place}: {where[0]} lie {own} apart, and {where[1]} {other}; give rows of one "
+        "distance: those of either part, or sums or means of the longer distance"
+    )
+
+
+def _beside_the_others(moments: Array) -> int | None:
+    """Return the first row that lies beside the regular times of its series, or far from
+    them; None if there is none, or if there are many.
+
+    Months may be counted from their beginning or from their end.
+    """
+    ordered = timestamps.distinct(moments)
+    steps = np.diff(ordered).astype(np.int64)
+    if len(steps) < FAR:
+        return None
+    freq = max(1, int(np.median(steps)))
+    places = [(moments - moments[0]).astype(np.int64) % freq]
+    if freq >= calendars.SHORTEST * DAY:
+        months = moments.astype("datetime64[M]")
+        places = [moments - months, moments - (months + 1)]
+    off = min((place != pd.Series(place).mode()[0] for place in places), key=np.sum)
+    if 0 < off.sum() <= FEW * len(moments):
+        return int(off.argmax())
+    late = moments > ordered[steps.argmax()]
+    few = late if 2 * late.sum() < len(late) else ~late
+    is_far = 2 * steps.max() > steps.sum() and few.mean() <= FEW
+    return int(few.argmax()) if is_far else None
+
+
+def one_grid(facts: Timestamps) -> str:
+    """Rows of a clock lie on it; `row_timestamps` has left out the few that do not."""
+    beside = calendars.off_grid(facts.timestamps, facts.by_series)
+    if not beside.any():
+        return ""
+    row = int(beside.argmax())
+    return (
+        f"{facts.file.place(row)}: {shown(facts.timestamps[row])} lies beside the regular "
+        f"times of the other rows, as {beside.sum():,} of {len(beside):,} rows do; leave "
+        "them out, or give rows of one distance, such as means of an hour"
+    )
+
+
+def even_steps(facts: Timestamps) -> str:
+    """Most steps from row to row are one row by the calendar; months lack none."""
+    freq = 1000 * facts.freq
+    steps = facts.steps
+    if np.median(steps) < 1000:
+        return "rows lie less than a second apart; thin them out to a second or more"
+    even = float(np.mean(steps == freq))
+    months = steps.min() >= calendars.SHORTEST * DAY
+    off = np.mean(steps % freq != 0) if freq >= DAY else 0.0
+    if even >= EVEN and off <= FEW and (even == 1 or not months):
+        return ""
+    example = "sums of a month" if freq >= DAY else "means of an hour"
+    cure = f"make rows of equal distance first, such as {example}"
+    if len(facts.stamp) == 2:
+        day, other = facts.stamp
+        cure += (
+            f"; or pass {argument('stamp', day)}, if {other!r} is no part of the time"
+        )
+    least, most, middle = (
+        duration(max(1, round(step / 1000)))
+        for step in (steps.min(), steps.max(), freq)
+    )
+    row = int((facts.numbers == facts.ordered[1 + (steps != freq).argmax()]).argmax())
+    return (
+        f"rows are not evenly spaced: from {least} to {most} apart, {middle} in the "
+        f"middle, first at {facts.file.place(row)}; {cure}"
+    )
+
+
+def most_are_over(facts: Timestamps) -> str:
+    """Most rows are measured: they do not lie in the future."""
+    now = calendars.this_moment(utc=True) + calendars.EASTERN
+    later = np.array(facts.timestamps > now)
+    if 2 * later.sum() <= len(later) or facts.asked.keep_last:
+        return ""
+    row = int(later.argmax())
+    return (
+        f"{facts.file.place(row)}: {str(facts.cells.iloc[row])!r:.40} is "
+        f"{shown(facts.timestamps[row])}, and most rows lie in the future; name another "
+        f"{argument('stamp')} or {argument('stamp_format')}, subtract 543 from Buddhist "
+        f"years, or pass {argument('keep_last', True)} if they are planned"
+    )
+
+
+def key_is_no_time(facts: Timestamps) -> str:
+    """The names of series are neither times of a day nor other parts of the time."""
+    column = facts.series_id
+    if column is None or column.lower() in series_names.LONG_FORMAT:
+        return ""
+    is_named = timestamp_columns.names_a_time(column)
+    is_time = np.array(
+        [timestamp_formats.is_part(word, counted=is_named) for word in facts.series]
+    )
+    if is_time.mean() < MOSTLY:
+        return ""
+    if not is_time.all():
+        word = facts.series[int(is_time.argmin())]
+        row = int(np.asarray(facts.of_rows == word).argmax())
+        return (
+            f"{facts.file.place(row)}: column {column!r} holds {word!r:.40} beside times "
+            f"such as {facts.series[int(is_time.argmax())]!r:.40}; correct it, or leave "
+            "that row out"
+        )
+    return (
+        f"{facts.file.paths[0]}: column {column!r} may be a part of the time, since each "
+        f"timestamp stands {len(facts.series)} times; join both in the file, as in "
+        "2024-01-31 13:00, or rename the column if it names series"
+    )
+
+
+def one_mark(facts: Timestamps) -> str:
+    """A column has one decimal mark from its first row to its last."""
+    for name in facts.others:
+        cells = facts.file.cells[name]
+        if cells.dtype != "str":
+            continue
+        of_mark = {
+            mark: np.flatnonzero(
+                cells.str.contains(rf"^[^{other}]*[0-9]?[{mark}][0-9]+[^{other}0-9]*$")
+            )
+            for mark, other in numbers.OTHER.items()
+        }
+        first, then = sorted(of_mark.values(), key=lambda rows: rows[:1].sum())
+        if min(len(first), len(then)) >= FAR and first[-1] < then[0]:
+            return (
+                f"{facts.file.place(then[0])}: column {name!r} holds "
+                f"{cells.iloc[then[0]]!r:.40}, and rows before have another decimal mark, "
+                f"as in {cells.iloc[first[-1]]!r:.40}; write all with one mark"
+            )
+    return ""
+
+
+def one_notation(facts: FileProfile) -> str:
+    """The numbers of a column are written alike."""
+    for column in facts.measures:
+        # With a wrong decimal mark, numbers are words.
+        pattern = NUMBERED if column.numeric else NUMBER
+        words = [word for word in column.words if word not in facts.asked.missing]
+        numbered = [word for word in words if re.search(pattern, word)]
+        if not numbered or not (column.numeric or facts.asked.decimal):
+            continue
+        word = numbered[0]
+        decimal = facts.form.decimal
+        other = f"pass {argument('decimal', numbers.OTHER[decimal])}"
+        cure = other if facts.asked.decimal else "write it like the others"
+        return (
+            f"column {column.name!r} holds {word:.60} {column.words[word]:,} times "
+            f"beside numbers with {decimal!r} as decimal mark; {cure}, or pass "
+            f"{argument('missing', word)} if it means no value"
+        )
+    return ""
+
+
+def one_unit(facts: FileProfile) -> str:
+    """The numbers of a column have one unit, by their signs or by a column of units."""
+    for column in facts.measures:
+        signs = list(column.signs)
+        if any(0 < column.signs[sign] < column.numbers for sign in "%\u2030"):
+            signs.append("none")
+        if len(signs) > 1:
+            return (
+                f"column {column.name!r} holds numbers of several units "
+                f"({' and '.join(signs)}); write all in one unit"
+            )
+    for name, text in changes(facts):
+        if UNIT.fullmatch(name):
+            return f"{facts.file.paths[0]}: changed {text}; write all in one unit"
+    return ""
+
+
+def numbers_to_forecast(facts: FileProfile) -> str:
+    """Some column holds numbers; words with digits in them are none."""
+    asked = facts.asked.target
+    columns = [one for one in facts.measures if asked is None or one.name == asked]
+    if any(column.numeric for column in columns):
+        return ""
+    for column in columns:
+        words = [word for word in column.words if re.search(r"^\D{0,3}\d", word)]
+        if 2 * len(words) > len(column.words):
+            return (
+                f"{facts.file.paths[0]}: column {column.name!r} holds {words[0]:.40} and "
+                f"{words[-1]:.40}, which are not read as numbers; write numbers alone, "
+                "all in one unit"
+            )
+    return ""
+
+
+def no_heading_is_a_time(facts: Timestamps) -> str:
+    """Each row has one time: no columns hold the hours of its day, or other parts."""
+    apart = int(np.median(np.diff(timestamps.distinct(facts.timestamps))).astype(int))
+    kind, times = timestamp_columns.times_in(facts.others, apart // 1000)
+    if not kind or facts.asked.target in times:
+        return ""
+    names = [*facts.stamp, *facts.others]
+    return str(timestamp_columns.turned(facts.file.paths[0], names, kind, times))
+
+
+def one_series(facts: FileProfile, target: str) -> str:
+    """Rows that take turns are several series: of sensors, of files, or of units.
+
+    They take turns if the levels of every second, third ... row differ by more than these
+    rows change. A cycle of half a day or more is no such turn.
+    """
+    is_dense = facts.calendar is None or isinstance(facts.calendar, dict)
+    if facts.series_id is not None or facts.repeated or not is_dense:
+        return ""
+    order = np.argsort(facts.timestamps, kind="stable")
+    values = facts.columns[target].measured[order]
+    a_day = row_calendar.slots_per_day(facts.calendar, facts.freq)
+    for turn in range(2, min(MOST_TURNS, len(values) // TURNS) + 1):
+        is_cycle = turn in a_day or turn * facts.freq % HALF_DAY == 0
+        if is_cycle or not _takes_turns(values, turn):
+            continue
+        files = facts.file.cells.index.get_level_values(0)
+        words = [one.name for one in facts.measures if len(one.words) == turn]
+        by = f"column {words[0]!r}" if words else f"every {turn} rows"
+        by = "the files" if len({*files}) == turn else by
+        first = ", ".join(f"{value:g}" for value in values[: turn + 1])
+        return (
+            f"{facts.file.place(int(order[0]))}: {target!r} takes turns between {turn} "
+            f"series ({first} ...), by {by}; give each its own column, or answer each on "
+            "its own"
+        )
+    return ""
+
+
+def _takes_turns(values: Array, turn: int) -> bool:
+    """Return whether every `turn`-th value has a level of its own."""
+    changes_of_turns = np.abs(values[turn:] - values[:-turn])
+    every = [values[first::turn] for first in range(turn)]
+    levels = [
+        np.median(own[np.isfinite(own)]) for own in every if np.isfinite(own).any()
+    ]
+    known = changes_of_turns[np.isfinite(changes_of_turns)]
+    return len(known) > 0 and bool(np.ptp(levels) > NEAR * np.median(known))
+
+
+def one_level(facts: FileProfile, target: str) -> str:
+    """No series is a hundred, a thousand or a million times as large from a row on."""
+    for row, times in level_changes(facts, target):
+        powers = np.array([2, 3, 6]) * np.sign(np.log10(times))
+        if (np.abs(times / 10.0**powers - 1) <= calendars.ALIKE).any():
+            return (
+                f"{facts.file.place(row)}: from here on {target!r} is about {times:.3g} "
+                "times as large as before; write all in one unit, and with one decimal mark"
+            )
+    return ""
+
+
+def level_changes(facts: FileProfile, column: str) -> Iterator[tuple[int, float]]:
+    """Yield the row of each series from which on all values lie far beyond all before,
+    and how many times as large they are.
+
+    The distance is larger than the range on either side.
+    """
+    every = facts.columns[column].measured
+    for own in facts.by_series:
+        rows = own[np.argsort(facts.timestamps[own], kind="stable")]
+        rows = rows[np.isfinite(every[rows])]
+        values = every[rows]
+        if len(values) < 2 * PART:
+            continue
+        for sign in (1, -1):
+            signed = sign * values
+            highest = np.maximum.accumulate(signed)
+            lowest = np.minimum.accumulate(signed[::-1])[::-1]
+            gap = (lowest[1:] - highest[:-1])[PART - 1 : 1 - PART]
+            place = PART + int(gap.argmax())
+            before = values[:place]
+            after = values[place:]
+            if gap.max() > max(np.ptp(before), np.ptp(after)):
+                usual = np.median(before)
+                yield (
+                    int(rows[place]),
+                    float(np.median(after) / usual if usual else np.inf),
+                )
+
+
+def one_value(facts: FileProfile, target: str) -> str:
+    """A series has one value at each timestamp. Of few more, the first counts."""
+    again = facts.repeats(facts.columns[target].measured)
+    if again.mean() <= MOST_TWICE:
+        return ""
+    row = int(again.argmax())
+    return (
+        f"{facts.file.place(row)}: {shown(facts.timestamps[row])} comes again with another "
+        f"value of {target!r}, as {again.sum():,} of {len(again):,} rows do; add up the "
+        "rows of a time (pandas: frame.groupby(TIME, as_index=False).sum()), or name their "
+        "series in a column called unique_id"
+    )
+
+
+OF_ROWS = (
+    no_heading_is_a_time,
+    order,
+    order_of_the_day,
+    most_are_over,
+    key_is_no_time,
+    distance,
+    one_grid,
+    even_steps,
+    one_mark,
+)
+"""Rules on the timestamps of rows, in the order of the way."""
+
+OF_COLUMNS = (one_notation, one_unit, numbers_to_forecast)
+"""Rules on columns, whose numbers are known."""
+
+OF_TARGET = (one_value, one_series, one_level)
+"""Rules on the column that is forecast."""
+
+OF_LATER_ROWS = (order, order_of_the_day, distance)
+"""Rules that rows keep which come after an answer."""
+
+
+def require(rules: Sequence[Callable[..., str]], facts: Timestamps, *more: str) -> None:
+    """Raise UnrollError with the words of the first rule that is broken.
+
+    Args:
+        rules: `OF_ROWS`, `OF_COLUMNS`, `OF_TARGET` or `OF_LATER_ROWS`.
+        facts: the facts that they ask.
+        more: the target, for rules on it.
+    """
+    for rule in rules:
+        broken = rule(facts, *more)
+        if broken:
+            raise UnrollError(broken)
