@@ -4,6 +4,7 @@ The last window of the rows is prepared as the rows were that the model was trai
 """
 
 import difflib
+import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -14,9 +15,11 @@ from pipeline.data import timestamps, windowing
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnknownAheadError, UnrollError
 from unroll.series import measured_rows, prediction_intervals, row_calendar, windowed
-from unroll.series.options import argument
-from unroll.series.reading import calendars
-from unroll.series.reading.file_rows import FileRows, table_of
+from unroll.series.options import Options, argument
+from unroll.series.reading import calendars, rules
+from unroll.series.reading.facts import Timestamps
+from unroll.series.reading.file_rows import FileRows, stamped, table_of
+from unroll.series.reading.profile import repeated
 from unroll.series.row_options import ALONE, CsvFormat, Preprocessing
 from unroll.series.series_table import SeriesTable
 from unroll.series.spec import ForecasterSpec, SeriesQuestion
@@ -172,10 +175,12 @@ def latest(
     """
     question = spec.question
     name = files.paths[0].name
-    table = table_of(_only(question, files))
+    files, _, _, notes = stamped(_only(question, files))
+    table = table_of(files)
     if not wanted and table.series_id is not None:
         wanted = {*table.series_id}
     names = [series for series in spec.fitted.series if series in wanted]
+    as_read = table
     unfinished = None
     if not question.keep_last:
         table, unfinished = only_over(table, question.csv)
@@ -183,6 +188,10 @@ def latest(
     _require_spacing(question, table, name)
     table = measured_rows.in_timesteps(table, question.csv, question.cleaning)
     table = _aligned(question, table, name)
+    lines = [line for _, line in notes]
+    for line in (*lines, _checked(question, files, as_read)):
+        if line:
+            warnings.warn(line, UserWarning, stacklevel=2)
     end = up_to_last_target(question.fitted, table).timestamps.max()
     planned = []
     if not question.windows.whole:
@@ -207,6 +216,29 @@ def latest(
         place = name if series == ALONE else f"{name}, {series}"
         raise UnrollError(f"{place}: {reason}")
     return windows, refused
+
+
+def _checked(question: SeriesQuestion, files: FileRows, table: SeriesTable) -> str:
+    """Return a line on rows that repeat the timestamp of others; "" if none does.
+
+    Raises:
+        UnrollError: rows break a rule that the rows of the answer have kept.
+    """
+    cleaning = question.cleaning.of_file
+    facts = Timestamps(
+        of_rows=table.series_id,
+        file=files,
+        stamp=question.csv.stamp,
+        written=table.timestamps,
+        timestamps=table.timestamps,
+        cleaning=cleaning,
+        clock=question.csv.time_zone,
+        freq=cleaning.spacing or 1,
+        asked=Options(),
+    )
+    rules.require(rules.OF_LATER_ROWS, facts)
+    target = table.columns.index(question.csv.target)
+    return repeated(facts, [table.values[:, target]])
 
 
 def _known_rows(

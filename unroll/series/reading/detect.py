@@ -97,7 +97,8 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
     )
     rules.require(rules.OF_COLUMNS, profile)
     numeric = [column for column in profile.measures if column.numeric]
-    profile = replace(profile, asked=asked)
+    notes = (*profile.notes, *rules.levels(profile))
+    profile = replace(profile, asked=asked, notes=notes)
     return _without_sentinels(profile, numeric, options.missing)
 
 

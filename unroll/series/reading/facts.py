@@ -34,7 +34,7 @@ class Timestamps(series_names.SeriesNames):
         asked: the options by which they were read.
         unfinished: the timestamp of last rows that were left out, since their day, week,
             month ... is not over; None if all are over.
-        notes: lines on rows that were left out.
+        notes: lines on rows, as a label and a text.
     """
 
     file: FileRows
@@ -46,7 +46,7 @@ class Timestamps(series_names.SeriesNames):
     freq: int
     asked: Options
     unfinished: np.datetime64 | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
 
     @property
     def given(self) -> dict[str, Any]:

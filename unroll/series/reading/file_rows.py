@@ -103,7 +103,7 @@ def below_data(rows: FileRows, cells: "pd.Series[Any]", wrong: Array) -> Array:
 
 def without_notes(
     rows: FileRows, cells: "pd.Series[Any]", is_note: Array
-) -> tuple[FileRows, tuple[str, ...]]:
+) -> tuple[FileRows, tuple[tuple[str, str], ...]]:
     """Return the rows that are data, and a line on others (`below_data`)."""
     if not is_note.any():
         return rows, ()
@@ -113,7 +113,7 @@ def without_notes(
         f"{count} without a timestamp below the data, first at {rows.place(first)}: "
         f"{str(cells.iloc[first])!r:.60}"
     )
-    return replace(rows, cells=rows.cells[~is_note]), (line,)
+    return replace(rows, cells=rows.cells[~is_note]), (("left out", line),)
 
 
 def is_parquet(path: Path) -> bool:
@@ -305,6 +305,32 @@ def column_named(name: str, columns: Iterable[str]) -> str:
     return alike[0] if len(alike) == 1 else name
 
 
+def stamped(
+    rows: FileRows,
+) -> tuple[FileRows, Array, bool, tuple[tuple[str, str], ...]]:
+    """Return the rows that are data, and their timestamps as the form says.
+
+    Returns:
+        The rows; (rows,) datetime64[ms]; whether they are in UTC; and lines on rows below
+        the data.
+
+    Raises:
+        UnrollError: there are no rows, or a cell is not a timestamp.
+    """
+    form = rows.form
+    if not len(rows.cells):
+        raise UnrollError(f"{rows.paths[0]} holds no rows; add rows below the header")
+    cells = timestamp_formats.joined(rows.cells, form.stamp)
+    stamps, utc = timestamp_formats.parse(cells, form.stamp_format, form.first_year)
+    wrong = timestamp_formats.wrong(stamps)
+    is_note = below_data(rows, cells, wrong)
+    wrong &= ~is_note
+    if wrong.any():
+        raise wrong_stamp(rows, cells, stamps, int(wrong.argmax()), form.stamp_format)
+    rows, notes = without_notes(rows, cells, is_note)
+    return rows, stamps[~is_note], utc, notes
+
+
 def table_of(rows: FileRows) -> SeriesTable:
     """Return the numbers of all columns that the form of the rows does not drop.
 
@@ -317,19 +343,7 @@ def table_of(rows: FileRows) -> SeriesTable:
         UsageError: a time does not exist in the form's time zone.
     """
     form = rows.form
-    if not len(rows.cells):
-        raise UnrollError(f"{rows.paths[0]} holds no rows; add rows below the header")
-    cells = timestamp_formats.joined(rows.cells, form.stamp)
-    stamps, utc = timestamp_formats.parse(cells, form.stamp_format, form.first_year)
-    wrong = timestamp_formats.wrong(stamps)
-    is_note = below_data(rows, cells, wrong)
-    if is_note.any():
-        rows, _ = without_notes(rows, cells, is_note)
-        cells = cells[~is_note]
-        stamps = stamps[~is_note]
-        wrong = wrong[~is_note]
-    if wrong.any():
-        raise wrong_stamp(rows, cells, stamps, int(wrong.argmax()), form.stamp_format)
+    rows, stamps, utc, _ = stamped(rows)
     names = [
         name
         for name in rows.cells.columns

@@ -22,6 +22,9 @@ may be rare events."""
 ALIKE = 4
 """Largest ratio of the distances of such numbers."""
 
+OFTEN = 10
+"""How many times as often as any other a number is repeated that may mean no value."""
+
 COMMON = 0.1
 """Share of rows from which 0 is no unusual number."""
 
@@ -105,9 +108,7 @@ def odd(
         for name, values in columns.items():
             known = rows[np.isfinite(values[rows])]
             far = [*_far(name, values, known)]
-            known = known[
-                ~np.isin(values[known], [one.number for one in far if one.missing])
-            ]
+            known = known[~np.isin(values[known], [one.number for one in far])]
             found += [*far, *_stuck(name, values, known)]
     odd_rows = Counter[float]()
     for one in found:
@@ -149,6 +150,7 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
     # 0 is usual where it is common: closed days, nights, no demand.
     away[(numbers == 0) & (counts > COMMON * counts.sum())] = 0
     is_far = away > high - low
+    is_far |= _are_too_many(numbers, counts)
     may_be_error = is_far & (counts <= RARE) & (numbers != 0) & ~is_code
     shows_usual = len(usual) >= FEWEST
     span = high - low if shows_usual else FAR * np.abs(usual).max()
@@ -167,6 +169,21 @@ def _far(column: str, values: Array, rows: Array) -> Iterator[Odd]:
             beside=beside,
             missing=bool(is_code[place] or is_error[place]),
         )
+
+
+def _are_too_many(numbers: Array, counts: Array) -> Array:
+    """Return (numbers,) bool: whether a number, the least or the largest, some way from
+    the others, is repeated far more often than all others.
+    """
+    found = np.zeros(len(numbers), bool)
+    if len(numbers) < FEWEST:
+        return found
+    for end, inner in ((0, numbers[1:]), (-1, numbers[:-1])):
+        beside = np.abs(inner - numbers[end]).min() > COMMON * np.ptp(inner)
+        is_common = numbers[end] == 0 and counts[end] > COMMON * counts.sum()
+        often = counts[end] >= OFTEN * np.delete(counts, end).max()
+        found[end] = beside and often and not is_common
+    return found
 
 
 def _are_codes(numbers: Array) -> Array:

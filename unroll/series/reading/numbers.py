@@ -258,7 +258,7 @@ def values_of(cells: "pd.Series[Any]", form: CsvFormat) -> Array:
         return np.asarray(cells.to_numpy(np.float64, na_value=np.nan))
     texts = cells.astype("str").reset_index(drop=True)
     likely = texts[texts.str.contains(NUMBER_BEGINS, na=False)]
-    values = pd.Series(np.nan, texts.index)
+    values = texts.str.casefold().map({"true": 1.0, "false": 0.0}).astype(float)
     values.update(_floats(likely, form))
     failed = likely[values[likely.index].isna()]
     if len(failed):

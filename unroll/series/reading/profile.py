@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -261,6 +261,7 @@ def described(profile: FileProfile) -> Iterator[str]:
     unusual = [_unusual(profile, odd) for odd in profile.odd[:MOST_NAMED]]
     if len(profile.odd) > MOST_NAMED:
         unusual.append(f"{len(profile.odd) - MOST_NAMED:,} more numbers like these")
+    values = [profile.columns[name].measured for name in profile.targets]
     cells = [_missing(profile, word, count) for word, count in profile.missing.items()]
     lines = [
         ("text", _text(form) if is_text else ""),
@@ -268,7 +269,7 @@ def described(profile: FileProfile) -> Iterator[str]:
         ("stamps", f"{_names(form.stamp)}, as {form.stamp_format}{zone}"),
         ("rows", f"{profile.rows:,}, {span}, {_distance(profile)}"),
         ("open", _open(profile)),
-        *(("left out", line) for line in profile.notes),
+        *profile.notes,
         ("last", calendars.left_out(last) if last is not None else ""),
         ("series", "" if is_alone else _series(profile)),
         ("ended", "" if is_alone else _ended(profile)),
@@ -282,7 +283,7 @@ def described(profile: FileProfile) -> Iterator[str]:
             if is_alone and not in_order
             else "",
         ),
-        ("repeated", _repeated(profile)),
+        ("repeated", repeated(profile, values)),
         ("gaps", _gaps(profile) if profile.gaps else ""),
         ("no value", ", ".join(cells)),
         *(("unusual", text) for text in unusual),
@@ -359,19 +360,20 @@ def _ended(profile: FileProfile) -> str:
     )
 
 
-def _repeated(profile: FileProfile) -> str:
-    """Return how many rows repeat a timestamp of their series, and how many differ."""
-    table = pd.DataFrame({"at": profile.timestamps, "series": profile.of_rows})
+def repeated(facts: Timestamps, columns: Iterable[Array]) -> str:
+    """Return how many rows repeat a timestamp of their series, and how many differ in
+    some of the columns, (rows,) each; "" if none does.
+    """
+    table = pd.DataFrame({"at": facts.timestamps, "series": facts.of_rows})
     again = table.duplicated()
     if not again.any():
         return ""
     differ = np.zeros(len(table), bool)
-    for name in profile.targets:
-        values = profile.columns[name].measured
-        differ |= profile.repeats(values)
+    for values in columns:
+        differ |= facts.repeats(values)
     what = ": left out"
     if differ.any():
-        place = profile.file.place(int(differ.argmax()))
+        place = facts.file.place(int(differ.argmax()))
         what = (
             f", {differ.sum():,} with other values, first at {place}; the first row "
             "counts"

@@ -175,7 +175,8 @@ def row_timestamps(
         row = int(beside.argmax())
         many = "1 row" if beside.sum() == 1 else f"{beside.sum():,} rows"
         place = f"{shown(written[row])} in {rows.place(row)}"
-        notes += (f"{many} beside the regular times of the others, first {place}",)
+        line = f"{many} beside the regular times of the others, first {place}"
+        notes += (("left out", line),)
         kept &= ~beside
     if not kept.all():
         rows = replace(rows, cells=rows.cells[kept])

@@ -14,7 +14,7 @@ import pandas as pd
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import DAY, duration, shown
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, printable
 from unroll.series import row_calendar
 from unroll.series.options import argument
 from unroll.series.reading import (
@@ -69,6 +69,12 @@ NEAR = 5
 
 HALF_DAY = 43_200
 """Seconds of the shortest cycle of nature, that of tides."""
+
+QUARTER = 13
+"""Weeks of a quarter, and periods of a company's year."""
+
+OTHERS = 0.1
+"""Largest share of rows that may have another time in a second column of times."""
 
 MOSTLY = 0.9
 """Share of the names of series from which they are times."""
@@ -433,6 +439,48 @@ def one_mark(facts: Timestamps) -> str:
     return ""
 
 
+def no_month_13(facts: Timestamps) -> str:
+    """Weeks come from the whole year; 2019-01 to 2019-13 are periods of a company."""
+    thursdays = facts.written + np.timedelta64(3, "D")  # whose year is the week's
+    weeks = thursdays.astype("datetime64[W]") - thursdays.astype("datetime64[Y]")
+    is_weekly = 1000 * facts.freq == row_calendar.WEEK
+    if not is_weekly or not facts.gaps or weeks.astype(int).max() > QUARTER:
+        return ""
+    row = int(weeks.argmax())
+    return (
+        f"{facts.file.place(row)}: {str(facts.cells.iloc[row])!r:.40} is read as a week, and "
+        f"no row has a week after the {QUARTER}th; if these are periods of a company, "
+        "write the date on which each begins"
+    )
+
+
+def one_time(facts: FileProfile) -> str:
+    """All columns are of the time of their row; none has regular times of its own."""
+    for column in facts.measures if not facts.asked.stamp else ():
+        cells = timestamp_formats.as_text(facts.file.cells[column.name])
+        forms = column.timed and timestamp_formats.formats(
+            next(iter(column.words)), digits=False
+        )
+        if not forms:
+            continue
+        moments, _ = timestamp_formats.parse(cells, forms[0])
+        known = ~np.isnat(moments)
+        steps = np.diff(timestamps.distinct(moments[known])).astype(np.int64)
+        if len(steps) < PART or np.mean(steps == np.median(steps)) < EVEN_SERIES:
+            continue
+        apart = np.abs(moments - facts.written).astype(np.int64)
+        differ = known & (apart > max(DAY, 1000 * facts.freq))
+        if differ.sum() > OTHERS * known.sum():
+            row = int(differ.argmax())
+            return (
+                f"{facts.file.place(row)}: column {column.name!r} has another time than "
+                f"{' and '.join(facts.stamp)!r}, as in {differ.sum():,} rows; save the "
+                f"columns beside it as a file of their own, or pass {argument('stamp')} if "
+                "all are of one time"
+            )
+    return ""
+
+
 def one_notation(facts: FileProfile) -> str:
     """The numbers of a column are written alike."""
     for column in facts.measures:
@@ -579,6 +627,17 @@ def level_changes(facts: FileProfile, column: str) -> Iterator[tuple[int, float]
                 )
 
 
+def levels(facts: FileProfile) -> Iterator[tuple[str, str]]:
+    """Yield a label and a line on each column whose level changes once and for all."""
+    for name in facts.targets:
+        for row, times in level_changes(facts, name):
+            text = (
+                f"{name}: all values from {shown(facts.timestamps[row])} on lie beyond all "
+                f"before, about {times:.3g} times as large; was a meter or the unit changed?"
+            )
+            yield "level", printable(text)
+
+
 def one_value(facts: FileProfile, target: str) -> str:
     """A series has one value at each timestamp. Of few more, the first counts."""
     again = facts.repeats(facts.columns[target].measured)
@@ -601,18 +660,19 @@ OF_ROWS = (
     key_is_no_time,
     distance,
     one_grid,
+    no_month_13,
     even_steps,
     one_mark,
 )
 """Rules on the timestamps of rows, in the order of the way."""
 
-OF_COLUMNS = (one_notation, one_unit, numbers_to_forecast)
+OF_COLUMNS = (one_notation, one_unit, one_time, numbers_to_forecast)
 """Rules on columns, whose numbers are known."""
 
 OF_TARGET = (one_value, one_series, one_level)
 """Rules on the column that is forecast."""
 
-OF_LATER_ROWS = (order, order_of_the_day, distance)
+OF_LATER_ROWS = (order, order_of_the_day, distance, one_grid)
 """Rules that rows keep which come after an answer."""
 
 
