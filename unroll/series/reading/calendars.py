@@ -4,7 +4,6 @@ a week, by a clock with daylight saving; and the row that does not follow.
 
 import itertools
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,6 +47,9 @@ FAR = 3
 
 FEW = 0.05
 """Largest share of rows beside the others that are left out."""
+
+HOUR = DAY // 24
+"""Milliseconds of the longest distance of rows that no change of a clock moves."""
 
 EASTERN = np.timedelta64(14, "h")
 """How far the clocks of the farthest time zone are ahead of others."""
@@ -340,28 +342,31 @@ def left_out(last: np.datetime64) -> str:
     )
 
 
-def off_grid(moments: Array, by_series: Sequence[Array]) -> Array:
-    """Return (rows,) bool: whether a row of a clock lies beside the times of the others.
+def off_grid(moments: Array) -> tuple[Array, int]:
+    """Return which rows of a series lie beside the regular times of the others.
 
-    Most rows of its series lie an hour or less apart, at the same minutes.
+    Months are counted from their beginning or from their end.
 
     Args:
-        moments: (rows,) datetime64[ms].
-        by_series: the numbers of each series' rows.
+        moments: (rows,) datetime64[ms], by the clock.
+
+    Returns:
+        (rows,) bool, false if most rows have no regular time; and the milliseconds
+        between most rows.
     """
-    off = np.zeros(len(moments), bool)
-    for own in by_series:
-        times = moments[own].astype(np.int64)
-        steps, counts = np.unique(np.diff(np.unique(times)), return_counts=True)
-        if not len(steps):
-            continue
-        spacing = steps[counts.argmax()]
-        _, place, shares = np.unique(
-            times % spacing, return_inverse=True, return_counts=True
-        )
-        if spacing <= DAY // 24 and 2 * shares.max() > len(own):
-            off[own] = place != shares.argmax()
-    return off
+    steps, counts = np.unique(
+        np.diff(timestamps.distinct(moments)).astype(np.int64), return_counts=True
+    )
+    if not len(steps):
+        return np.zeros(len(moments), bool), DAY
+    spacing = int(steps[counts.argmax()])
+    places = [moments.astype(np.int64) % spacing]
+    if spacing >= SHORTEST * DAY:
+        months = moments.astype("datetime64[M]")
+        places = [moments - months, moments - (months + 1)]
+    found = [np.unique(place, return_inverse=True) for place in places]
+    off = min((place != np.bincount(place).argmax() for _, place in found), key=np.sum)
+    return off & (2 * off.sum() < len(off)), spacing
 
 
 def near(steps: Any, others: Any) -> Any:

@@ -273,10 +273,6 @@ def described(profile: FileProfile) -> Iterator[str]:
         ("last", calendars.left_out(last) if last is not None else ""),
         ("series", "" if is_alone else _series(profile)),
         ("ended", "" if is_alone else _ended(profile)),
-        *(
-            ("changed", f"{text}; the rows are one series")
-            for _, text in changes(profile)
-        ),
         (
             "order",
             "rows are not in the order of time; they are sorted"
@@ -399,34 +395,6 @@ def _text(form: CsvFormat) -> str:
 def _above(form: CsvFormat) -> str:
     """Return how many lines above the header are left out, in words."""
     return f"{form.skip} lines before the header" if form.skip else ""
-
-
-def changes(profile: FileProfile) -> Iterator[tuple[str, str]]:
-    """Yield the columns of words that change once and for all within a series.
-
-    Such is the shop of an item that moves. For each there is its name, and what changes
-    in words.
-    """
-    frame = pd.DataFrame({"at": profile.timestamps, "series": ""})
-    if profile.of_rows is not None:
-        frame["series"] = profile.of_rows
-    for name, column in profile.columns.items():
-        is_word = not column.numeric and 1 < len(column.words) <= MOST_WORDS
-        if not is_word or name == profile.series_id:
-            continue
-        words = timestamp_formats.as_text(profile.file.cells[name])
-        rows = frame.assign(word=words.to_numpy()).sort_values(["series", "at"])
-        before = rows.groupby("series")["word"].shift()
-        moved = rows[before.notna() & (rows["word"] != before)]
-        distinct = rows.drop_duplicates(["series", "word"])
-        if len(moved) and len(moved) == len(distinct) - rows["series"].nunique():
-            row = moved.iloc[0]
-            of = f" of {row['series']}" if row["series"] else ""
-            text = printable(
-                f"{name}{of}: {before[moved.index[0]]} before "
-                f"{shown(row['at'].to_datetime64())}, then {row['word']}"
-            )
-            yield name, text
 
 
 def _distance(profile: FileProfile) -> str:

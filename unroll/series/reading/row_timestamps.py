@@ -170,7 +170,10 @@ def row_timestamps(
     kept = np.ones(len(moments), bool)
     if unfinished is not None:
         kept = moments < unfinished
-    beside = kept & calendars.off_grid(moments, by_series)
+    beside = np.zeros(len(moments), bool)
+    for own in by_series:
+        off, spacing = calendars.off_grid(written[own])
+        beside[own] = kept[own] & off & (spacing <= calendars.HOUR)
     if 0 < beside.mean() <= calendars.FEW:
         row = int(beside.argmax())
         many = "1 row" if beside.sum() == 1 else f"{beside.sum():,} rows"

@@ -25,7 +25,7 @@ from unroll.series.reading import (
     timestamp_formats,
 )
 from unroll.series.reading.facts import Timestamps
-from unroll.series.reading.profile import FileProfile, changes
+from unroll.series.reading.profile import FileProfile
 
 IN_ORDER = 0.8
 """Smallest share of steps forward, less steps back, of rows in one order."""
@@ -207,7 +207,7 @@ def distance(facts: Timestamps) -> str:
     distances = list[np.timedelta64]()
     second = list[int]()
     for own in facts.by_series:
-        row = _beside_the_others(moments[own])
+        row = _far_from_the_others(moments[own])
         if row is not None:
             return _misplaced(facts, own, row)
         inside = own[~np.isnat(facts.numbers[own])]
@@ -310,24 +310,14 @@ def _two_distances(
     )
 
 
-def _beside_the_others(moments: Array) -> int | None:
-    """Return the first row that lies beside the regular times of its series, or far from
-    them; None if there is none, or if there are many.
-
-    Months may be counted from their beginning or from their end.
+def _far_from_the_others(moments: Array) -> int | None:
+    """Return the first row that lies far from all others of its series; None if none
+    does, or if many do.
     """
     ordered = timestamps.distinct(moments)
     steps = np.diff(ordered).astype(np.int64)
     if len(steps) < FAR:
         return None
-    freq = max(1, int(np.median(steps)))
-    places = [(moments - moments[0]).astype(np.int64) % freq]
-    if freq >= calendars.SHORTEST * DAY:
-        months = moments.astype("datetime64[M]")
-        places = [moments - months, moments - (months + 1)]
-    off = min((place != pd.Series(place).mode()[0] for place in places), key=np.sum)
-    if 0 < off.sum() <= FEW * len(moments):
-        return int(off.argmax())
     late = moments > ordered[steps.argmax()]
     few = late if 2 * late.sum() < len(late) else ~late
     is_far = 2 * steps.max() > steps.sum() and few.mean() <= FEW
@@ -335,16 +325,12 @@ def _beside_the_others(moments: Array) -> int | None:
 
 
 def one_grid(facts: Timestamps) -> str:
-    """Rows of a clock lie on it; `row_timestamps` has left out the few that do not."""
-    beside = calendars.off_grid(facts.timestamps, facts.by_series)
-    if not beside.any():
-        return ""
-    row = int(beside.argmax())
-    return (
-        f"{facts.file.place(row)}: {shown(facts.timestamps[row])} lies beside the regular "
-        f"times of the other rows, as {beside.sum():,} of {len(beside):,} rows do; leave "
-        "them out, or give rows of one distance, such as means of an hour"
-    )
+    """Rows lie on regular times; `row_timestamps` has left out a few that do not."""
+    for own in facts.by_series:
+        beside, spacing = calendars.off_grid(facts.written[own])
+        if beside.any() and (spacing <= calendars.HOUR or beside.mean() <= FEW):
+            return _misplaced(facts, own, int(beside.argmax()))
+    return ""
 
 
 def even_steps(facts: Timestamps) -> str:
@@ -513,9 +499,16 @@ def one_unit(facts: FileProfile) -> str:
                 f"column {column.name!r} holds numbers of several units "
                 f"({' and '.join(signs)}); write all in one unit"
             )
-    for name, text in changes(facts):
-        if UNIT.fullmatch(name):
-            return f"{facts.file.paths[0]}: changed {text}; write all in one unit"
+    for name in filter(UNIT.fullmatch, facts.others):
+        words = facts.file.cells[name].astype("str")
+        names = np.zeros(len(words)) if facts.of_rows is None else facts.of_rows
+        first = words.groupby(names).transform("first")
+        if (words != first).any():
+            row = int((words != first).argmax())
+            return (
+                f"{facts.file.place(row)}: {name} is {words.iloc[row]!r:.40}, and before "
+                f"{first.iloc[row]!r:.40}; write all in one unit"
+            )
     return ""
 
 

@@ -243,15 +243,6 @@ def test_a_part_of_the_day_beside_a_date_is_refused_by_any_name(name):
     assert f"column '{name}' may be a part of the time" in refused(frame)
 
 
-def test_an_item_that_moves_is_told():
-    frame = rows(pd.date_range("2024-01-01", periods=90))
-    frame["shop"] = ["North"] * 60 + ["South"] * 30
-    every = pd.concat([frame.assign(item="A"), frame.assign(item="B", shop="North")])
-    moved = "North before 2024-03-01 00:00:00, then South; the rows are one series"
-    assert told(read(frame)[0], "changed") == [f"changed   shop: {moved}"]
-    assert told(read(every)[0], "changed") == [f"changed   shop of A: {moved}"]
-
-
 def test_days_that_are_open_lately_are_open():
     days = pd.date_range("2023-01-02", periods=420)
     saturdays = (days.day_of_week == 5) & (days > days[-1] - pd.Timedelta(weeks=9))
@@ -289,7 +280,7 @@ def test_a_row_without_the_name_of_its_series_is_refused():
 def test_a_unit_that_changes_is_refused(name):
     days = pd.date_range("2024-01-01", periods=90)
     units = np.repeat(["kWh", "MWh"], 45)
-    assert f"changed {name}: kWh before 2024-02-15" in refused(
+    assert f"row 45 (from 0): {name} is 'MWh', and before 'kWh'" in refused(
         rows(days).assign(**{name: units})
     )
 
