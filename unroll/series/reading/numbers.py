@@ -54,6 +54,9 @@ MULTIPLES = (
 )
 """Words behind a number that are no unit: they change its value."""
 
+TRUTH = {"true": 1, "True": 1, "TRUE": 1, "false": 0, "False": 0, "FALSE": 0}
+"""Words that are numbers."""
+
 GROUPS = {" ": f"[{BLANKS}]", "'": f"[{APOSTROPHES}]", ",": ",", ".": r"\."}
 """A mark between thousands -> a pattern of all characters that are written for it."""
 
@@ -257,8 +260,10 @@ def values_of(cells: "pd.Series[Any]", form: CsvFormat) -> Array:
     if pd.api.types.is_numeric_dtype(cells.dtype):
         return np.asarray(cells.to_numpy(np.float64, na_value=np.nan))
     texts = cells.astype("str").reset_index(drop=True)
-    likely = texts[texts.str.contains(NUMBER_BEGINS, na=False)]
-    values = texts.str.casefold().map({"true": 1.0, "false": 0.0}).astype(float)
+    is_likely = texts.str.contains(NUMBER_BEGINS, na=False)
+    likely = texts[is_likely]
+    values = pd.Series(np.nan, texts.index)
+    values.update(texts[~is_likely].map(TRUTH).astype(float))
     values.update(_floats(likely, form))
     failed = likely[values[likely.index].isna()]
     if len(failed):

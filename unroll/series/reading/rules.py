@@ -70,6 +70,9 @@ NEAR = 5
 HALF_DAY = 43_200
 """Seconds of the shortest cycle of nature, that of tides."""
 
+LEVEL = 2
+"""How many times as large values are after a change of their level, or before it."""
+
 QUARTER = 13
 """Weeks of a quarter, and periods of a company's year."""
 
@@ -84,6 +87,9 @@ UNIT = re.compile("unit|uom|einheit|currency|w\u00e4hrung|devise|unidad", re.IGN
 
 NUMBERED = r"^(?!.*#[A-Za-z]).*\d"
 """A word that may be a number; words such as #DIV/0! are errors of a spreadsheet."""
+
+DECIMALS = {",": r"[^.]*[0-9]?,[0-9]+[^.0-9]*$", ".": r"[^,]*[0-9]?[.][0-9]+[^,0-9]*$"}
+"""A decimal mark -> a number that has it and not the other."""
 
 NUMBER = r"-?\d+[.,]\d+"
 """A number with decimals, or with thousands, within a word."""
@@ -407,15 +413,10 @@ def one_mark(facts: Timestamps) -> str:
     """A column has one decimal mark from its first row to its last."""
     for name in facts.others:
         cells = facts.file.cells[name]
-        if cells.dtype != "str":
+        if cells.dtype != "str" or not all(_has(cells, mark) for mark in DECIMALS):
             continue
-        of_mark = {
-            mark: np.flatnonzero(
-                cells.str.contains(rf"^[^{other}]*[0-9]?[{mark}][0-9]+[^{other}0-9]*$")
-            )
-            for mark, other in numbers.OTHER.items()
-        }
-        first, then = sorted(of_mark.values(), key=lambda rows: rows[:1].sum())
+        of_mark = [np.flatnonzero(cells.str.match(form)) for form in DECIMALS.values()]
+        first, then = sorted(of_mark, key=lambda rows: rows[:1].sum())
         if min(len(first), len(then)) >= FAR and first[-1] < then[0]:
             return (
                 f"{facts.file.place(then[0])}: column {name!r} holds "
@@ -423,6 +424,10 @@ def one_mark(facts: Timestamps) -> str:
                 f"as in {cells.iloc[first[-1]]!r:.40}; write all with one mark"
             )
     return ""
+
+
+def _has(cells: "pd.Series[str]", mark: str) -> bool:
+    return bool(cells.str.contains(mark, regex=False).any())
 
 
 def no_month_13(facts: Timestamps) -> str:
@@ -593,7 +598,7 @@ def one_level(facts: FileProfile, target: str) -> str:
 
 def level_changes(facts: FileProfile, column: str) -> Iterator[tuple[int, float]]:
     """Yield the row of each series from which on all values lie far beyond all before,
-    and how many times as large they are.
+    and how many times as large they are, at least `LEVEL` times or the inverse.
 
     The distance is larger than the range on either side.
     """
@@ -604,20 +609,18 @@ def level_changes(facts: FileProfile, column: str) -> Iterator[tuple[int, float]
         values = every[rows]
         if len(values) < 2 * PART:
             continue
-        for sign in (1, -1):
-            signed = sign * values
-            highest = np.maximum.accumulate(signed)
-            lowest = np.minimum.accumulate(signed[::-1])[::-1]
-            gap = (lowest[1:] - highest[:-1])[PART - 1 : 1 - PART]
-            place = PART + int(gap.argmax())
-            before = values[:place]
-            after = values[place:]
-            if gap.max() > max(np.ptp(before), np.ptp(after)):
-                usual = np.median(before)
-                yield (
-                    int(rows[place]),
-                    float(np.median(after) / usual if usual else np.inf),
-                )
+        back = values[::-1]
+        rise = np.minimum.accumulate(back)[-2::-1] - np.maximum.accumulate(values)[:-1]
+        fall = np.minimum.accumulate(values)[:-1] - np.maximum.accumulate(back)[-2::-1]
+        gap = np.maximum(rise, fall)[PART - 1 : 1 - PART]
+        place = PART + int(gap.argmax())
+        before = values[:place]
+        after = values[place:]
+        usual = np.median(before)
+        times = float(np.median(after) / usual) if usual else np.inf
+        is_wide = gap.max() > max(np.ptp(before), np.ptp(after))
+        if is_wide and not 1 / LEVEL < times < LEVEL:
+            yield int(rows[place]), times
 
 
 def levels(facts: FileProfile) -> Iterator[tuple[str, str]]:
