@@ -50,7 +50,14 @@ from unroll.series.saved import (
     Findings,
     typed,
 )
-from unroll.series.user_data import Data, keep, paths_of, plain_name, rows_of
+from unroll.series.user_data import (
+    Data,
+    is_table,
+    keep,
+    paths_of,
+    plain_name,
+    rows_of,
+)
 
 
 @takes(Options)
@@ -58,8 +65,8 @@ def read(data: Data, **options: Any) -> FileProfile:
     """Read the rows of a series, and find out how they are written and spaced.
 
     Args:
-        data: a DataFrame; the path of a CSV, Parquet or .xlsx file; or several files of
-            one form. Several series are told apart by a column, such as unique_id.
+        data: a DataFrame, or a table of polars or pyarrow; the path of a CSV, Parquet or
+            .xlsx file; or several files of one form. Several series are told apart by a column, such as unique_id.
         options: those of `answer`. What is left out is detected.
 
     Returns:
@@ -71,7 +78,7 @@ def read(data: Data, **options: Any) -> FileProfile:
         UnrollError: the rows cannot be used; the text says why and what would help.
     """
     asked = validated(Options, options, "unroll.read")
-    if isinstance(data, pd.DataFrame):
+    if is_table(data):
         return detect(rows_of(data, CsvFormat()), asked)
     return detect(paths_of(data), asked)
 
@@ -123,9 +130,9 @@ def answer(
     >>> answer = unroll.answer(rows, question)
 
     Args:
-        data: a DataFrame; the path of a CSV, Parquet or .xlsx file; several files of one
-            form; or what `read` returns. Several series are told apart by a column, such
-            as unique_id.
+        data: a DataFrame, or a table of polars or pyarrow; the path of a CSV, Parquet or
+            .xlsx file; several files of one form; or what `read` returns. Several series
+            are told apart by a column, such as unique_id.
         question: what `propose` returns; by default it is proposed by the options. With
             a question only options of the fits are left: models, without, networks,
             minutes, name and jobs.

@@ -5,7 +5,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import pandas as pd
 import pydantic
@@ -158,9 +158,21 @@ def rows_of(data: Data, form: CsvFormat) -> file_rows.FileRows:
         UsageError: as `paths_of`; or the DataFrame has a column of another type.
         UnrollError: the files cannot be read.
     """
-    if isinstance(data, pd.DataFrame):
-        return file_rows.of_frame(plain_frame(data), form)
+    if is_table(data):
+        return file_rows.of_frame(plain_frame(frame_of(data)), form)
     return file_rows.read(paths_of(data), form)
+
+
+def is_table(data: object) -> bool:
+    """Return whether data is a DataFrame, or a table of polars or pyarrow."""
+    return hasattr(data, "__arrow_c_stream__") and hasattr(data, "columns")
+
+
+def frame_of(data: Any) -> pd.DataFrame:
+    """Return a table of pandas, polars or pyarrow as a DataFrame of pandas."""
+    import pyarrow as pa
+
+    return data if isinstance(data, pd.DataFrame) else pa.table(data).to_pandas()
 
 
 def existing(given: object) -> Path:

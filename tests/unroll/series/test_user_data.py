@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from pipeline.errors import UnrollError, UsageError
@@ -156,3 +157,12 @@ def test_a_file_is_the_same_with_rows_added_and_another_with_one_changed(
     ):
         assert known.found(folder) == folder / known.kept
     assert len(file_rows.read([folder / known.kept], CsvFormat()).cells) == 50
+
+
+def test_a_table_of_arrow_is_read_as_a_frame_is():
+    days = pd.date_range("2024-01-01", periods=60)
+    frame = pd.DataFrame({"day": days, "sold": np.arange(60) % 7})
+    table = pa.Table.from_pandas(frame)
+    pd.testing.assert_frame_equal(
+        rows_of(table, CsvFormat()).cells, rows_of(frame, CsvFormat()).cells
+    )

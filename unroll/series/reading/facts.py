@@ -18,6 +18,11 @@ from unroll.series.row_options import Cleaning
 from unroll.series.row_options import Rows as CalendarRows
 
 
+def _parts(rows: Array, files: Array) -> list[Array]:
+    """Return (rows,) in parts, one for each file (rows,)."""
+    return np.split(rows, np.flatnonzero(np.diff(files)) + 1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Timestamps(series_names.SeriesNames):
     """The timestamps of rows, and their series.
@@ -81,6 +86,17 @@ class Timestamps(series_names.SeriesNames):
     def by_series(self) -> list[Array]:
         """The numbers of each series' rows, in the order of the file."""
         return series_names.rows_by_series(self.of_rows, len(self.timestamps))
+
+    @property
+    def by_file(self) -> list[Array]:
+        """The numbers of each series' rows in each file, in the order of the file."""
+        files = self.files
+        return [part for own in self.by_series for part in _parts(own, files[own])]
+
+    @property
+    def files(self) -> Array:
+        """(rows,) the number of each row's file."""
+        return np.asarray(self.file.cells.index.get_level_values(0))
 
     @cached_property
     def ordered(self) -> Array:

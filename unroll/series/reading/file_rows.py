@@ -21,7 +21,7 @@ from pipeline.files import PLAIN
 from unroll.series import time_zones
 from unroll.series.options import argument
 from unroll.series.reading import numbers, timestamp_formats
-from unroll.series.reading.layout import like_data, text_of
+from unroll.series.reading.layout import layout, like_data, text_of
 from unroll.series.reading.timestamp_formats import YEARS
 from unroll.series.row_options import CsvFormat
 from unroll.series.series_table import SeriesTable
@@ -63,10 +63,10 @@ class FileRows:
         path = self.paths[number]
         if self.typed:
             return f"{path}, row {own} (from 0)"
-        form = self.form
+        text, _, _ = text_of(path, self.form.encoding)
+        form = form_of(path, text, self.form, self.cells.columns if number else ())
         # Records are counted from the header on; a quoted cell may have several lines.
         later = own if form.names else own + 1 + form.units_rows
-        text, _, _ = text_of(path, form.encoding)
         lines = itertools.islice(io.StringIO(text, newline=None), form.skip, None)
         reader = csv.reader(lines, delimiter=form.delimiter, skipinitialspace=True)
         ends = (
@@ -122,6 +122,27 @@ def is_parquet(path: Path) -> bool:
         return file.read(4) == b"PAR1"
 
 
+def form_of(path: Path, text: str, form: CsvFormat, names: Iterable[str]) -> CsvFormat:
+    """Return how one of several files is written: as the form says if the names of its
+    columns stand where the form says, else by its own first lines.
+    """
+    [header] = itertools.islice(io.StringIO(text), form.skip, form.skip + 1) or [""]
+    if form.names or all(name in header for name in names):
+        return form
+    with suppress(UnrollError):  # who reads its rows says what is wrong
+        own, _ = layout(path, text, None)
+        of_layout = {"delimiter", "skip", "names", "units_rows"}
+        form = form.model_copy(update=own.model_dump(include=of_layout))
+    return form
+
+
+def units_of(text: str, form: CsvFormat) -> str:
+    """Return the row of units below the header of a file; "" if there is none."""
+    first = form.skip + 1
+    lines = itertools.islice(io.StringIO(text), first, first + form.units_rows)
+    return next(lines, "").strip()
+
+
 def read(
     paths: Sequence[Path], form: CsvFormat, texts: Mapping[Path, str] | None = None
 ) -> FileRows:
@@ -140,8 +161,23 @@ def read(
             column that the first file has.
     """
     frames: list[pd.DataFrame] = []
+    typed = is_parquet(paths[0])
+    units = ""
     for path in paths:
-        cells = _cells(path, form, (texts or {}).get(path))
+        text = (texts or {}).get(path)
+        own = form
+        if not typed and text is None and path.exists():
+            text, _, _ = text_of(path, form.encoding)
+        if text is not None:
+            own = form_of(path, text, form, frames[0].columns if frames else ())
+            found = units_of(text, own)
+            units = units or found
+            if found and found != units:
+                raise UnrollError(
+                    f"{path} has the row of units {found!r:.60}, and files before have "
+                    f"{units!r:.60}; write all in one unit"
+                )
+        cells = _cells(path, own, text)
         cells = cells.set_axis(plain_names(cells.columns, path), axis=1)
         names = [*(frames or [cells])[0].columns]
         lacking = [name for name in names if name not in cells.columns]
@@ -151,7 +187,7 @@ def read(
                 f"leave {path.name} out"
             )
         frames.append(cells[names])
-    return _rows_of(paths, form, frames, typed=is_parquet(paths[0]))
+    return _rows_of(paths, form, frames, typed=typed)
 
 
 def of_frame(frame: pd.DataFrame, form: CsvFormat) -> FileRows:

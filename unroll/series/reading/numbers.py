@@ -169,7 +169,7 @@ def marks(
             f"{path}: {number} may be a whole number or a decimal; pass "
             f"{argument('decimal', ',')} or {argument('decimal', '.')}"
         )
-    if other in unsure:
+    if other in unsure and other not in decimals:
         thousands.append(other)
     return decimal, next((mark for mark in thousands if mark != decimal), None)
 

@@ -102,9 +102,9 @@ def order(facts: Timestamps) -> str:
     """Rows of a series go one way in time, and have day and month in one order.
 
     Rows may go from the last to the first, or be in no order at all. Parts of a series
-    may stand in any order if they fit together.
+    may stand in any order if they fit together, and so may files.
     """
-    for own in facts.by_series:
+    for own in facts.by_file:
         found = _exchanged(facts.written[own])
         if found is not None:
             row, other = (str(facts.cells.iloc[own[one]]) for one in found)
@@ -560,10 +560,9 @@ def one_series(facts: FileProfile, target: str) -> str:
         is_cycle = turn in a_day or turn * facts.freq % HALF_DAY == 0
         if is_cycle or not _takes_turns(values, turn):
             continue
-        files = facts.file.cells.index.get_level_values(0)
         words = [one.name for one in facts.measures if len(one.words) == turn]
         by = f"column {words[0]!r}" if words else f"every {turn} rows"
-        by = "the files" if len({*files}) == turn else by
+        by = "the files" if len({*facts.files}) == turn else by
         first = ", ".join(f"{value:g}" for value in values[: turn + 1])
         return (
             f"{facts.file.place(int(order[0]))}: {target!r} takes turns between {turn} "
@@ -640,11 +639,18 @@ def one_value(facts: FileProfile, target: str) -> str:
     if again.mean() <= MOST_TWICE:
         return ""
     row = int(again.argmax())
+    cure = (
+        "add up the rows of a time (pandas: frame.groupby(TIME, as_index=False).sum()), or "
+        "name their series in a column called unique_id"
+    )
+    if len({*facts.files[again]} | {0}) > 1:
+        cure = (
+            "if each file is a series, name it in a column called unique_id; if a file was "
+            "revised, leave the older rows out"
+        )
     return (
         f"{facts.file.place(row)}: {shown(facts.timestamps[row])} comes again with another "
-        f"value of {target!r}, as {again.sum():,} of {len(again):,} rows do; add up the "
-        "rows of a time (pandas: frame.groupby(TIME, as_index=False).sum()), or name their "
-        "series in a column called unique_id"
+        f"value of {target!r}, as {again.sum():,} of {len(again):,} rows do; {cure}"
     )
 
 

@@ -189,6 +189,8 @@ def _told_apart(
     cure = f"join the columns that do (of {', '.join(few)}) into one, called unique_id"
     if not few:
         cure = "name the series in a column called unique_id"
+    if frame.index.nlevels > 1 and len({*frame.index.get_level_values(0)}) > 1:
+        cure = "if each file is a series, name it in a column called unique_id"
     raise UsageError(
         f"{path}: each timestamp occurs {len(frame) / times:.3g} times, with other "
         f"numbers, and no single column names the series; {cure}, or add up the rows of a "
