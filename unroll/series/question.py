@@ -32,7 +32,7 @@ from unroll.series.options import (
     argument,
     seconds_of,
 )
-from unroll.series.reading import rules
+from unroll.series.reading import column_rules, rules
 from unroll.series.reading.file_rows import column_named
 from unroll.series.reading.profile import FileProfile
 from unroll.series.reading.timestamp_formats import words_of
@@ -291,7 +291,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
     """
     reasons = dict[str, str]()
     target = _target(profile, wanted.target, reasons)
-    rules.require(rules.OF_TARGET, profile, target)
+    rules.require(column_rules.OF_TARGET, profile, target)
     step = wanted.step or 1
     aggregate = wanted.aggregate or _aggregate(profile, target)
     cleaning = Cleaning(

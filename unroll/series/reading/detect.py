@@ -15,6 +15,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import one_of
 from unroll.series.options import Options, argument
 from unroll.series.reading import (
+    column_rules,
     file_rows,
     layout,
     magnitudes,
@@ -95,9 +96,9 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
         odd=[],
         reasons={name: reason for name, reason in (reasons | why).items() if reason},
     )
-    rules.require(rules.OF_COLUMNS, profile)
+    rules.require(column_rules.OF_COLUMNS, profile)
     numeric = [column for column in profile.measures if column.numeric]
-    notes = (*profile.notes, *rules.levels(profile))
+    notes = (*profile.notes, *column_rules.levels(profile))
     profile = replace(profile, asked=asked, notes=notes)
     return _without_sentinels(profile, numeric, options.missing)
 

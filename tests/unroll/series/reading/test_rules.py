@@ -9,12 +9,12 @@ import pytest
 from pipeline.errors import UnrollError
 from unroll.series.options import Options
 from unroll.series.question import propose
-from unroll.series.reading import rules
+from unroll.series.reading import column_rules, rules
 from unroll.series.reading.detect import detect
 from unroll.series.reading.profile import described
 
 FOLDER = Path(__file__).parent / "rules"
-RULES = (*rules.OF_ROWS, *rules.OF_COLUMNS, *rules.OF_TARGET)
+RULES = (*rules.OF_ROWS, *column_rules.OF_COLUMNS, *column_rules.OF_TARGET)
 
 
 def files(kind):
