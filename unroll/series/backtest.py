@@ -188,27 +188,32 @@ def _fold_of_wholes(dataset: Dataset, plan: Plan) -> Fold:
     return Fold(train, replace(every, rows=origins))
 
 
-def recent(dataset: Dataset, plan: Plan, series: Array, cutoffs: Array) -> Array:
-    """Return how much series had changed of late, and how high they were, at cutoffs.
+def recent(dataset: Dataset, plan: Plan) -> Array:
+    """Return `prediction_intervals.recent` at each row of a data set: (rows, 2)."""
+    ids = np.asarray(dataset.series_id)
+    truth = np.asarray(dataset.truth)
+    found = np.empty((len(ids), 2))
+    for number, scale in enumerate(scales(dataset).values()):
+        own = slice(*np.searchsorted(ids, [number, number + 1]))
+        found[own] = prediction_intervals.recent(truth[own], plan.lag, scale.std)
+    return found
+
+
+def rows_at(dataset: Dataset, series: Array, cutoffs: Array) -> Array:
+    """Return the rows (origins,) of a data set at some cutoffs.
 
     Args:
         dataset: the series.
-        plan: the origins.
-        series: (origins,) the number of the series; origins of a series stand together.
+        series: (origins,) the number of the series.
         cutoffs: (origins,) the timestamps of the last inputs.
-
-    Returns:
-        (origins, 2) as `prediction_intervals.recent`.
     """
     ids = np.asarray(dataset.series_id)
     stamps = np.asarray(dataset.stamps)
-    truth = np.asarray(dataset.truth)
-    found = np.empty((len(series), 2))
-    for number, scale in enumerate(scales(dataset).values()):
-        own = slice(*np.searchsorted(ids, [number, number + 1]))
-        by_row = prediction_intervals.recent(truth[own], plan.lag, scale.std)
+    found = np.empty(len(series), int)
+    for number in np.unique(series):
+        first, last = np.searchsorted(ids, [number, number + 1])
         is_own = series == number
-        found[is_own] = by_row[np.searchsorted(stamps[own], cutoffs[is_own])]
+        found[is_own] = first + np.searchsorted(stamps[first:last], cutoffs[is_own])
     return found
 
 
@@ -372,7 +377,7 @@ def arrays(
         "forecasts": np.stack([in_model_units(rows["y_hat"]) for rows in by_model]),
         "series_id": series_id,
         "positions": places.reshape(-1, steps).astype(np.int16),
-        "recent": recent(dataset, plan, series_id, cutoffs),
+        "recent": recent(dataset, plan)[rows_at(dataset, series_id, cutoffs)],
     }
 
 

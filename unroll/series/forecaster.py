@@ -345,8 +345,13 @@ class Forecaster:
         return self.shared[wanted]
 
     def _weighted(self, forecasts: Array, truth: Array, delay: Array) -> Array:
-        shares = [self.spec.shares[name] for name in self.members if self.spec.shares]
-        return weighted_forecast(forecasts, truth, delay, self.spec.objective, shares)
+        objective = self.spec.objective
+        return weighted_forecast(forecasts, truth, delay, objective, self.shares)
+
+    @property
+    def shares(self) -> list[float]:
+        """The fixed weights of the members; empty if errors weight them."""
+        return [self.spec.shares[name] for name in self.members if self.spec.shares]
 
     def _errors_before(self, window: Window) -> PastErrors:
         """Return the errors of a series up to a window, and the forecast after it.
@@ -398,14 +403,13 @@ class Forecaster:
         """The errors of all series in the backtest."""
         truth = self.arrays["truth"]
         number = self.arrays["series_id"]
-        shares = [self.spec.shares[name] for name in self.members if self.spec.shares]
         forecasts = combination.combined(
             self.arrays["forecasts"],
             truth,
             number,
             self.delay,
             self.spec.objective,
-            shares,
+            self.shares,
         )
         questions = [*self.spec.questions.values()]
         mean = np.array([question.scale.mean for question in questions])[number, None]

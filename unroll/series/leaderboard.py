@@ -8,6 +8,7 @@ model (docs/decisions/own-series.md).
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
@@ -629,6 +630,11 @@ class _Quantiles:
     middle: np.datetime64
     plan: Plan
 
+    @cached_property
+    def recent(self) -> Array:
+        """`backtest.recent` of the data set, which all models share."""
+        return backtest.recent(self.dataset, self.plan)
+
     def scores(self, rows: pd.DataFrame) -> tuple[float | None, float | None]:
         """Return a model's weighted quantile loss and the coverage of 90 % intervals.
 
@@ -645,7 +651,7 @@ class _Quantiles:
         errors = PastErrors.of_origins(
             truth=_by_origin(rows["y"], delay),
             forecasts=_by_origin(rows["y_hat"], delay),
-            recent=backtest.recent(self.dataset, self.plan, series, cutoffs),
+            recent=self.recent[backtest.rows_at(self.dataset, series, cutoffs)],
             positions=_by_origin(backtest.positions(self.dataset, rows["ds"]), delay),
             series=series,
             lowest=np.array([question.lowest for question in questions.values()]),

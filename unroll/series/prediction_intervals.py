@@ -27,7 +27,7 @@ USUAL = 0.9
 """The coverage of an interval if a user names none."""
 
 KEPT = 60
-"""Largest number of cutoffs whose errors count, the last ones."""
+"""Largest number of errors of a step that count, the last known ones."""
 
 LEVEL_EXPONENT = 1.25
 """How errors grow with the forecast; promotions of shops need more than 1."""
@@ -174,19 +174,20 @@ class PastErrors:
     def _by_level(self) -> Array:
         """The errors (series, cutoffs, steps) by their levels, NaN where closed.
 
-        They are those of the last `KEPT` cutoffs.
+        They are the last `KEPT` known ones of each step.
         """
-        last = slice(-1 - KEPT, -1)
-        forecasts = self.forecasts[:, last]
-        levels = self._levels(forecasts, self.recent[:, last])
-        is_closed = _at(self.closed, self.positions[:, last])
-        errors = (self.truth[:, -KEPT:] - forecasts) / levels
-        return np.where(is_closed, np.nan, errors)
+        forecasts = self.forecasts[:, :-1]
+        levels = self._levels(forecasts, self.recent[:, :-1])
+        errors = (self.truth - forecasts) / levels
+        known = np.isfinite(errors) & ~_at(self.closed, self.positions[:, :-1])
+        # of the long horizons of dense cutoffs the last errors are not known yet
+        since = known[:, ::-1].cumsum(axis=1)[:, ::-1]
+        return np.where(known & (since <= KEPT), errors, np.nan)
 
     @cached_property
     def scores(self) -> Array:
-        """The errors (series, cutoffs, steps) of the last cutoffs, by their sizes."""
-        sizes = _at(self.usual, self.positions[:, -1 - KEPT : -1])
+        """The errors (series, cutoffs, steps) that count, by their sizes."""
+        sizes = _at(self.usual, self.positions[:, :-1])
         return np.asarray(self._by_level / sizes)
 
     def sizes(self, forecasts: Array, positions: Array) -> Array:
@@ -213,7 +214,7 @@ class PastErrors:
             (steps, 2 * levels) in ascending order; infinite if there is no error.
         """
         steps = self.truth.shape[2]
-        changes = self.recent[:, -1 - KEPT : -1, :1]
+        changes = self.recent[:, :-1, :1]
         scores = (self.scores / changes**CHANGE_EXPONENT).reshape(-1, steps)
         known = np.isfinite(scores)
         tails = (1 + np.sort(levels)) / 2
@@ -290,13 +291,10 @@ class PastErrors:
         return np.where(is_amount, relative**LEVEL_EXPONENT, 1.0)
 
     def _by_position(self, weights: Array) -> Array:
-        """Return (series, positions) the sums of weights (series, cutoffs, steps).
-
-        They are of the last cutoffs.
-        """
+        """Return (series, positions) the sums of weights (series, cutoffs, steps)."""
         count = len(weights)
         row = np.arange(count)[:, None, None] * POSITIONS
-        cells = (row + self.positions[:, -1 - weights.shape[1] : -1]).ravel()
+        cells = (row + self.positions[:, :-1]).ravel()
         sums = np.bincount(cells, weights.ravel(), count * POSITIONS)
         return np.asarray(sums.reshape(count, POSITIONS))
 
