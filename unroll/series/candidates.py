@@ -123,7 +123,8 @@ def of_windows(
             out.
         networks: whether networks are tried, dense and recurrent ones.
     """
-    known = len(proposal.future) + bool(proposal.holidays)
+    windows = proposal.windows
+    known = len(windows.future) + bool(windows.holidays)
     season = bool(profile.last - profile.first >= SHORTEST_WITH_SEASON)
     models = _naive(proposal)
     models |= _fitted(proposal, {"known": known, "season": season})

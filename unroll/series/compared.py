@@ -91,7 +91,7 @@ def compare(
         UsageError: horizon, lookback and step do not go together.
     """
     if is_short(profile, proposal):
-        if proposal.future or proposal.holidays:
+        if proposal.windows.future or proposal.windows.holidays:
             workers.tell(
                 "Models of short series see the target alone, without "
                 f"{argument('future')} and {argument('holidays')}."

@@ -96,6 +96,15 @@ def fill(
     return CompletedSeries(moments, values, unknown, start, late)
 
 
+def fill_limit(spacing: int) -> int:
+    """Return the longest gap that is filled, in rows: six hours, or one longer row.
+
+    Args:
+        spacing: seconds from row to row.
+    """
+    return max(1, DAY // 4 // spacing)
+
+
 @dataclass(frozen=True)
 class Measured:
     """The cleaned rows of a series, with all columns that models see except the

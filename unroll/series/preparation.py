@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Windows, ceil_div
+from pipeline.data.examples import Array, Windows
 from pipeline.data.timestamps import shown
 from pipeline.data.windowing import Statistics
 from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
@@ -23,19 +23,11 @@ from unroll.series.reading.file_rows import table_of
 from unroll.series.reading.profile import FileProfile
 from unroll.series.row_options import (
     ALONE,
-    Cleaning,
-    CsvFormat,
     Preprocessing,
     SeriesWindows,
     fitted_of,
 )
-from unroll.series.rows import fill_limit
 from unroll.series.spec import SeriesQuestion
-
-MOST_WINDOWS = 25_000
-"""Largest number of windows that a model learns from.
-
-Of more windows only every second, third, ... is taken."""
 
 MOST_NAMED = 5
 """The most series that are named with the reasons why they cannot be used."""
@@ -82,58 +74,6 @@ class Prepared:
         return int((medians == 0).sum())
 
 
-def options(
-    profile: FileProfile, proposal: Proposal, leave_out: Collection[str] = ()
-) -> tuple[CsvFormat, Cleaning, SeriesWindows]:
-    """Return how a file is read, its rows are cleaned, and its windows are cut.
-
-    Args:
-        profile: the profile of the file.
-        proposal: the question.
-        leave_out: the names of series to leave out.
-    """
-    target = profile.columns[proposal.target]
-    kept = {*profile.inputs, proposal.target, profile.series_id}
-    words = [name for name in profile.inputs if not profile.columns[name].numeric]
-    missing = [*profile.missing] or None
-    if missing is None and (words or proposal.future):
-        # An empty word is no category, and rows of known values to come have no target.
-        missing = [""]
-    csv = profile.form.model_copy(
-        update={
-            "target": proposal.target,
-            "series_id": profile.series_id,
-            "leave_out": sorted(leave_out),
-            "drop": [name for name in profile.columns if name not in kept],
-            "categories": words,
-            "missing": missing,
-        }
-    )
-    has_gaps = bool(profile.missing or profile.gaps or profile.series_id)
-    cycle = proposal.cycles[0] if proposal.cycles else None
-    spacing = profile.freq * proposal.step
-    cleaning = Cleaning(
-        spacing=spacing,
-        fill=fill_limit(spacing) if has_gaps else None,
-        repeat=cycle if has_gaps else None,
-        rows=profile.calendar,
-        timestep=proposal.step,
-        aggregate=proposal.aggregate,
-    )
-    windows = SeriesWindows(
-        lookback=proposal.lookback,
-        horizon=proposal.horizon,
-        stride=ceil_div(profile.rows, MOST_WINDOWS * proposal.step),
-        unit=target.unit,
-        quantity=target.quantity,
-        week=bool(proposal.day) or profile.calendar == "business",
-        begun=bool(profile.series_id),
-        future=proposal.future,
-        holidays=proposal.holidays,
-    )
-    return csv, cleaning, windows
-
-
 def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Prepared:
     """Cut the rows of files into windows.
 
@@ -148,31 +88,30 @@ def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Pre
         UnrollError: the rows do not suffice; the text says what would help.
         UsageError: horizon, lookback and step do not go together.
     """
-    form, _, _ = options(profile, proposal)
-    table = table_of(replace(profile.file, form=form))
+    table = table_of(replace(profile.file, form=proposal.csv))
     unfinished = None
     if profile.unfinished is None and not proposal.asked.keep_last:
-        table, unfinished = rows.only_over(table, form)
+        table, unfinished = rows.only_over(table, proposal.csv)
 
-    def windows_of(asked: Proposal, leave_out: Collection[str] = ()) -> Dataset:
-        csv, cleaning, windows = options(profile, asked, leave_out)
+    def windows_of(windows: SeriesWindows, leave_out: Collection[str] = ()) -> Dataset:
+        csv = proposal.csv.model_copy(update={"leave_out": sorted(leave_out)})
         share = train_share(profile, proposal)
-        return windowed.cut(name, table, csv, cleaning, windows, share)
+        return windowed.cut(name, table, csv, proposal.cleaning, windows, share)
 
     left_out: Mapping[str, str] = {}
     try:
-        dataset = windows_of(proposal)
+        dataset = windows_of(proposal.windows)
     except UnusableSeriesError as error:
         left_out = error.reasons
         _require_some(error, profile)
-        dataset = windows_of(proposal, left_out)
+        dataset = windows_of(proposal.windows, left_out)
     except ValueError as error:
         raise UsageError(
             f"{error}; pass other values of {argument('horizon')}, "
             f"{argument('lookback')} or {argument('step')}"
         ) from None
     except UnrollError as error:
-        raise UnrollError(f"{error}; {_cure(windows_of, proposal)}") from None
+        raise UnrollError(f"{error}; {_cure(windows_of, proposal.windows)}") from None
     if proposal.by_multiples:
         dataset = _from_zero(dataset)
     return Prepared(dataset, {**left_out, **_over(dataset)}, unfinished)
@@ -285,7 +224,7 @@ def as_wholes(name: str, profile: FileProfile, proposal: Proposal) -> Prepared:
 
 def _fitted_to_wholes(profile: FileProfile, proposal: Proposal) -> Preprocessing:
     """Return how rows are read whose models see the target alone; scales are unknown."""
-    csv, cleaning, windows = options(profile, proposal)
+    windows = proposal.windows
     kept = {proposal.target, profile.series_id}
     alone = {
         "drop": [column for column in profile.columns if column not in kept],
@@ -301,12 +240,12 @@ def _fitted_to_wholes(profile: FileProfile, proposal: Proposal) -> Preprocessing
         "whole": True,
     }
     columns = [proposal.target]
-    if cleaning.fill is not None:
+    if proposal.cleaning.fill is not None:
         columns.append("filled")
     unknown = _statistics(np.array([0.0]), 1, len(columns))
     return Preprocessing(
-        csv=csv.model_copy(update=alone),
-        cleaning=cleaning,
+        csv=proposal.csv.model_copy(update=alone),
+        cleaning=proposal.cleaning,
         windows=windows.model_copy(update=of_one_row),
         columns=columns,
         series=dict.fromkeys(profile.series if profile.series_id else [ALONE], unknown),
@@ -404,10 +343,12 @@ def not_forecast(reasons: Mapping[str, str], used: int) -> str:
     return f"{text} To forecast {'it' if count == 1 else 'more'}, add rows."
 
 
-def _cure(windows_of: Callable[[Proposal], Dataset], proposal: Proposal) -> str:
+def _cure(
+    windows_of: Callable[[SeriesWindows], Dataset], windows: SeriesWindows
+) -> str:
     """Return what would help if the rows are too few, after trying it."""
     try:
-        windows_of(replace(proposal, horizon=1, lookback=1))
+        windows_of(windows.model_copy(update={"horizon": 1, "lookback": 1}))
     except (UnrollError, ValueError):
         return (
             f"no smaller {argument('horizon')} or {argument('lookback')} helps: give "

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.data.examples import Array
+from pipeline.data.examples import Array, ceil_div
 from pipeline.data.timestamps import distinct, duration, shown
 from pipeline.data.windowing import DAY
 from pipeline.errors import (
@@ -22,7 +22,7 @@ from pipeline.errors import (
     printable,
 )
 from unroll.series import measured_rows, row_calendar
-from unroll.series.measured_rows import holidays_of
+from unroll.series.measured_rows import fill_limit, holidays_of
 from unroll.series.options import (
     MOST_LOOKBACK,
     MOST_TIMESTEPS,
@@ -36,7 +36,7 @@ from unroll.series.reading import column_rules, rules
 from unroll.series.reading.file_rows import column_named
 from unroll.series.reading.profile import FileProfile
 from unroll.series.reading.timestamp_formats import words_of
-from unroll.series.row_options import Cleaning
+from unroll.series.row_options import Cleaning, CsvFormat, SeriesWindows
 from unroll.series.series_table import SeriesTable
 
 HOUR = 3600
@@ -143,6 +143,11 @@ those to forecast."""
 MOST_KNOWN = 3_000
 """Largest number of inputs of a regression from columns that are known beforehand."""
 
+MOST_WINDOWS = 25_000
+"""Largest number of windows that a model learns from.
+
+Of more windows only every second, third, ... is taken."""
+
 WEATHER_UNITS = r"°?[CFK]|deg.*|%|[hk]?Pa|m?bar|m/s|km/h|mph|W/m.*|mm"
 """Units of weather."""
 
@@ -152,17 +157,12 @@ class Proposal:
     """The target, horizon and lookback for a file, and what else is asked.
 
     Attributes:
-        target: the column to forecast.
-        step: rows of a timestep.
-        aggregate: what a timestep of several rows is.
-        horizon: timesteps to forecast.
-        lookback: timesteps that a forecast sees.
-        day: timesteps of a day; 0 if a day is no whole number of timesteps.
+        csv: the form of the file, and the target.
+        cleaning: how rows become timesteps, and are completed.
+        windows: horizon and lookback in timesteps, and what is known beforehand.
         year: timesteps of a year of weeks, months or quarters; else 0.
         cycles: timesteps of each cycle, such as a day and a week, the shortest first.
         history: timesteps that statistical models look back; 0 means `lookback`.
-        future: columns whose values are known beforehand.
-        holidays: the country or state whose holidays are known, such as "DE".
         objective: what a forecast is.
         positive: whether the target is never below 0.
         intermittent: whether it is then often 0, like rare sales.
@@ -170,17 +170,12 @@ class Proposal:
         reasons: option that was proposed -> reason for its value.
     """
 
-    target: str
-    step: int
-    aggregate: Aggregate
-    horizon: int
-    lookback: int
-    day: int
+    csv: CsvFormat
+    cleaning: Cleaning
+    windows: SeriesWindows
     year: int
     cycles: list[int]
     history: int
-    future: list[str]
-    holidays: str | None
     objective: Objective
     positive: bool
     intermittent: bool
@@ -188,21 +183,43 @@ class Proposal:
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property
+    def target(self) -> str:
+        """The column to forecast."""
+        return self.csv.target
+
+    @property
+    def step(self) -> int:
+        """Rows of a timestep."""
+        return self.cleaning.timestep
+
+    @property
+    def horizon(self) -> int:
+        """Timesteps to forecast."""
+        return self.windows.horizon
+
+    @property
+    def lookback(self) -> int:
+        """Timesteps that a forecast sees."""
+        return self.windows.lookback
+
+    @property
     def by_multiples(self) -> bool:
         """Whether known columns, such as promotions, multiply demand."""
-        return self.objective == "mean" and self.positive and bool(self.future)
+        return self.objective == "mean" and self.positive and bool(self.windows.future)
 
     @property
     def guesses(self) -> list[str]:
         """Lines on the options that were proposed, with reasons, fit for a terminal."""
-        rows = {
+        proposed = {
+            "target": self.target,
+            "step": self.step,
+            "aggregate": self.cleaning.aggregate,
             "horizon": self.horizon * self.step,
             "lookback": self.lookback * self.step,
+            "objective": self.objective,
         }
         return [
-            printable(
-                f"guessed   {option}: {rows.get(option, getattr(self, option))}, {why}"
-            )
+            printable(f"guessed   {option}: {proposed[option]}, {why}")
             for option, why in self.reasons.items()
         ]
 
@@ -294,12 +311,8 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
     rules.require(column_rules.OF_TARGET, profile, target)
     step = wanted.step or 1
     aggregate = wanted.aggregate or _aggregate(profile, target)
-    cleaning = Cleaning(
-        spacing=profile.freq * step,
-        rows=profile.calendar,
-        timestep=step,
-        aggregate=aggregate,
-    )
+    defaults = _seasonal_defaults(profile, step)
+    cleaning = _cleaning(profile, step, aggregate, defaults.cycles)
     _require_whole_days(profile, step)
     hour = rows_of_hour(profile)
     if wanted.step is None and hour > 1:
@@ -311,7 +324,6 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
     if step > 1 and (wanted.aggregate is None or unfinished):
         why = "as asked" if wanted.aggregate else AGGREGATES[aggregate]
         reasons["aggregate"] = why + unfinished
-    defaults = _seasonal_defaults(profile, step)
     longest = _longest_window(profile, step, defaults)
     if wanted.horizon is None:
         horizon, reasons["horizon"] = usual_horizon(profile, step)
@@ -343,23 +355,65 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
     if wanted.holidays:
         day = np.array([profile.last], "datetime64[D]")
         holidays_of(wanted.holidays, day, day)  # raises if unknown
-    return Proposal(
-        target=target,
-        step=step,
-        aggregate=aggregate,
-        horizon=horizon,
+    of_target = profile.columns[target]
+    windows = SeriesWindows(
         lookback=lookback,
-        day=defaults.day,
+        horizon=horizon,
+        stride=ceil_div(profile.rows, MOST_WINDOWS * step),
+        unit=of_target.unit,
+        quantity=of_target.quantity,
+        week=bool(defaults.day) or profile.calendar == "business",
+        begun=bool(profile.series_id),
+        future=future,
+        holidays=wanted.holidays,
+    )
+    return Proposal(
+        csv=_csv(profile, target, future),
+        cleaning=cleaning,
+        windows=windows,
         year=defaults.year,
         cycles=defaults.cycles,
         history=history,
-        future=future,
-        holidays=wanted.holidays,
         objective=wanted.objective or _objective(profile, target, values, reasons),
         positive=is_amount(values),
         intermittent=is_intermittent(values),
         asked=wanted,
         reasons=reasons,
+    )
+
+
+def _cleaning(
+    profile: FileProfile, step: int, aggregate: Aggregate, cycles: Sequence[int]
+) -> Cleaning:
+    """Return how rows are cleaned: gaps are filled only where a file has some."""
+    spacing = profile.freq * step
+    has_gaps = bool(profile.missing or profile.gaps or profile.series_id)
+    return Cleaning(
+        spacing=spacing,
+        fill=fill_limit(spacing) if has_gaps else None,
+        repeat=cycles[0] if has_gaps and cycles else None,
+        rows=profile.calendar,
+        timestep=step,
+        aggregate=aggregate,
+    )
+
+
+def _csv(profile: FileProfile, target: str, future: Sequence[str]) -> CsvFormat:
+    """Return the form of the file with the columns that models see."""
+    kept = {*profile.inputs, target, profile.series_id}
+    words = [name for name in profile.inputs if not profile.columns[name].numeric]
+    missing = [*profile.missing] or None
+    if missing is None and (words or future):
+        # An empty word is no category, and rows of known values to come have no target.
+        missing = [""]
+    return profile.form.model_copy(
+        update={
+            "target": target,
+            "series_id": profile.series_id,
+            "drop": [name for name in profile.columns if name not in kept],
+            "categories": words,
+            "missing": missing,
+        }
     )
 
 
@@ -548,7 +602,7 @@ def perhaps_known(profile: FileProfile, proposal: Proposal) -> str:
     records of the weather.
     """
     target = proposal.target
-    if proposal.future or _is_covariate(profile, target):
+    if proposal.windows.future or _is_covariate(profile, target):
         return ""
     for name in profile.targets:
         if name != target and _is_covariate(profile, name):
@@ -639,7 +693,7 @@ def is_short(profile: FileProfile, proposal: Proposal) -> bool:
     rows_of_months = (
         isinstance(profile.calendar, str) and profile.calendar != "business"
     )
-    if profile.series_id and rows_of_months and not proposal.future:
+    if profile.series_id and rows_of_months and not proposal.windows.future:
         return True
     if _begins_late(profile, proposal.target) or ends_apart(profile, proposal):
         return True
@@ -684,7 +738,8 @@ def too_far(profile: FileProfile, proposal: Proposal) -> str:
     """Return a line on a horizon that makes series short; "" if it is not the cause."""
 
     def is_too_far(horizon: int) -> bool:
-        return is_short(profile, replace(proposal, horizon=horizon))
+        windows = proposal.windows.model_copy(update={"horizon": horizon})
+        return is_short(profile, replace(proposal, windows=windows))
 
     # the number of shorter horizons that leave enough windows, and so the longest of them
     longest = bisect.bisect(range(1, proposal.horizon), False, key=is_too_far)

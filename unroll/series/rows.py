@@ -426,22 +426,13 @@ def _require_spacing(question: SeriesQuestion, table: SeriesTable, name: str) ->
         )
 
 
-def fill_limit(spacing: int) -> int:
-    """Return the longest gap that is filled, in rows: six hours, or one longer row.
-
-    Args:
-        spacing: seconds from row to row.
-    """
-    return max(1, windowing.DAY // 4 // spacing)
-
-
 def _fill_of_gapless(fitted: Preprocessing) -> int | None:
     """Return the longest gap, in rows, that is filled where train rows had no gap.
 
     None means that the preparation itself says what is filled.
     """
     is_said = fitted.cleaning.fill is not None or "" in (fitted.csv.missing or ())
-    return None if is_said else fill_limit(fitted.cleaning.spacing or 1)
+    return None if is_said else measured_rows.fill_limit(fitted.cleaning.spacing or 1)
 
 
 def up_to_last_target(fitted: Preprocessing, table: SeriesTable) -> SeriesTable:

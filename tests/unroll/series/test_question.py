@@ -171,7 +171,7 @@ def test_weekly_sums_of_what_is_ordered_are_forecast_by_their_mean(tmp_path):
     table.to_csv(tmp_path / "a.csv", index=False)
     options = Options(target="units_sold", step=7, aggregate="sum")
     found = propose(detect([tmp_path / "a.csv"], options), options)
-    assert (found.aggregate, found.objective) == ("sum", "mean")
+    assert (found.cleaning.aggregate, found.objective) == ("sum", "mean")
 
 
 def quarters(folder, column, lacking=()):
