@@ -19,7 +19,7 @@ from unroll.answers.show_answer import (
 from unroll.series import answer_page, hierarchy, text_tables, workbook
 from unroll.series.forecaster import quantiles_of, share_of
 from unroll.series.prediction_intervals import USUAL
-from unroll.series.rows import Window
+from unroll.series.rows import Window, when
 from unroll.series.saved import Answer
 from unroll.terminal import print_json
 
@@ -60,14 +60,13 @@ class Predicted:
     @property
     def origin(self) -> str:
         """The timestamp of the last row with a target."""
-        return self.answer.forecaster.question.when(
-            max(window.stamps[-1] for window in self.windows.values())
-        )
+        last = max(window.stamps[-1] for window in self.windows.values())
+        return when(self.answer.forecaster.fitted, last)
 
     @property
     def note(self) -> str:
         """A warning if the horizon is longer than the trained one; else ""."""
-        trained = self.answer.forecaster.question.windows.horizon
+        trained = self.answer.forecaster.fitted.windows.horizon
         if len(self.table) <= trained * len(self.windows):
             return ""
         return (
@@ -146,7 +145,7 @@ def predict(
     found = Predicted(answer, file, windows, level, rows, explains=why)
     if not by:
         return found
-    form = answer.forecaster.question.csv
+    form = answer.forecaster.fitted.csv
     of_series = hierarchy.groups(read.cells, form.series_id, by)
     sums = hierarchy.sums(rows, whole.past(model), of_series, quantiles)
     return replace(found, of_series=of_series, sums=sums)
@@ -169,7 +168,7 @@ def _require_series(answer: Answer, name: str, series: str) -> None:
 def as_data(predicted: Predicted) -> dict[str, Any]:
     """Return the forecast as plain data. An unknown end of an interval is None."""
     forecaster = predicted.answer.forecaster
-    windows = forecaster.question.windows
+    windows = forecaster.fitted.windows
     return {
         "name": forecaster.name,
         "why": forecaster.why,
@@ -236,7 +235,7 @@ def show(predicted: Predicted) -> None:
     if predicted.note:
         print(predicted.note)
     print()
-    unit = forecaster.question.windows.unit
+    unit = forecaster.fitted.windows.unit
     if predicted.explains:
         show_table(text_tables.why(predicted.table, unit))
         return

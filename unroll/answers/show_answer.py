@@ -50,7 +50,7 @@ def show(answer: Answer, level: float) -> None:
         print(printable(f"No forecast yet: {error.what}. {cure(where)}"))
         plan = " --future FILE"
     else:
-        unit = answer.forecaster.question.windows.unit
+        unit = answer.forecaster.fitted.windows.unit
         show_table(text_tables.forecast(rows, level, unit))
     there = [str(where / name) for name in SHOWN if (answer.folder / name).is_file()]
     print(f"\nFiles: {', '.join(there)}")

@@ -137,12 +137,12 @@ def _model_of(opened: Store, run_id: str) -> str | None:
 
 def _description(forecaster: Forecaster) -> str:
     """Return what goes into the model of an answer and what comes out."""
-    question = forecaster.question
-    windows = question.windows
+    fitted = forecaster.fitted
+    windows = fitted.windows
     unit = f" in {windows.unit}" if windows.unit else ""
     return (
         f"In: the last {forecaster.reach:,} rows or more, with the columns of the file. Out: "
-        f"{question.csv.target}{unit} at the next {windows.horizon} timesteps, with "
+        f"{fitted.csv.target}{unit} at the next {windows.horizon} timesteps, with "
         "an interval."
     )
 
@@ -382,14 +382,14 @@ def _example(answer: "Answer") -> "pd.DataFrame | None":
 
     None means that the rows are not there, or that no forecast can be made from them.
     """
-    question = answer.forecaster.question
+    fitted = answer.forecaster.fitted
     with suppress(UnrollError), warnings.catch_warnings():
         # an example shows the form
         warnings.simplefilter("ignore", UserWarning)
         rows = answer.rows
-        columns = [*question.csv.stamp, *question.csv.words, *question.numbers]
-        example = rows.cells[columns].astype(dict.fromkeys(question.csv.stamp, str))
-        example[question.numbers] = values_of(rows, question.numbers)
+        columns = [*fitted.csv.stamp, *fitted.csv.words, *fitted.numbers]
+        example = rows.cells[columns].astype(dict.fromkeys(fitted.csv.stamp, str))
+        example[fitted.numbers] = values_of(rows, fitted.numbers)
         example = example.tail(answer.forecaster.reach)
         answer.forecaster.windows(example)
         return example.reset_index(drop=True)

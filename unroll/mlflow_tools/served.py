@@ -124,7 +124,7 @@ class ServedForecaster:
         level = prediction_intervals.USUAL if level is None else float(level)
         if not isinstance(data, pd.DataFrame):
             raise RefusedError("the rows must be dataframe_split or dataframe_records")
-        data = _with_times(data, self.forecaster.question.csv)
+        data = _with_times(data, self.forecaster.fitted.csv)
         try:
             windows = self.forecaster.windows(data)
             forecasts = self.forecaster.after(windows, (level,))

@@ -195,7 +195,7 @@ def answer(
         raise
     # `by_model` makes further answers with these forecasts, which need the folder, too.
     weakref.finalize(forecasts, shutil.rmtree, folder, ignore_errors=True)
-    rows = replace(profile.file, form=found.forecaster.question.csv)
+    rows = replace(profile.file, form=found.forecaster.fitted.csv)
     return Answer(findings, forecasts, found.forecaster, folder, found.seconds, rows)
 
 

@@ -174,7 +174,7 @@ def page(
         lstrip_blocks=True,
     )
     style = (FOLDER / "answer_page.css").read_text(encoding="utf-8")
-    unit = answer.forecaster.question.windows.unit
+    unit = answer.forecaster.fitted.windows.unit
     rows = None
     number = 0
     lacking = ""

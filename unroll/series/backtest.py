@@ -28,7 +28,6 @@ from unroll.series.combination import known_after
 from unroll.series.options import argument
 from unroll.series.row_options import fitted_of, scales
 from unroll.series.rows import ended
-from unroll.series.spec import SeriesQuestion
 
 ORIGINS_SHARE = 0.5
 """Share of the windows, the last ones, in which origins lie.
@@ -311,33 +310,27 @@ def _over(dataset: Dataset) -> Array:
     """Return whether a series has ended by each row (rows,), so that 0 is forecast."""
     ids = np.asarray(dataset.series_id)
     found = np.zeros(len(ids), bool)
-    for number, question in enumerate(questions(dataset).values()):
-        if question.lowest == 0:
+    fitted = fitted_of(dataset)
+    for number, name in enumerate(fitted.series):
+        if fitted.lowest(name) == 0:
             own = slice(*np.searchsorted(ids, [number, number + 1]))
-            found[own] = ended(np.asarray(dataset.truth)[own], question.row)
+            found[own] = ended(np.asarray(dataset.truth)[own], fitted.row)
     return found
-
-
-def questions(dataset: Dataset) -> dict[str, SeriesQuestion]:
-    """Return unique_id of each series -> its preparation."""
-    return {
-        name or dataset.name: SeriesQuestion(dataset.name, fitted_of(dataset), name)
-        for name in scales(dataset)
-    }
 
 
 def positions(dataset: Dataset, stamps: "pd.Series[Any]") -> Array:
     """Return the positions (n,) of timestamps in the cycle."""
     times = pd.DatetimeIndex(stamps)
-    question = next(iter(questions(dataset).values()))
-    if question.csv.time_zone is not None:
-        times = times.tz_localize("UTC").tz_convert(question.csv.time_zone)
-    return question.positions(times)
+    fitted = fitted_of(dataset)
+    if fitted.csv.time_zone is not None:
+        times = times.tz_localize("UTC").tz_convert(fitted.csv.time_zone)
+    return fitted.positions(times)
 
 
 def lowest_forecasts(dataset: Dataset) -> dict[str, float]:
     """Return unique_id of each series -> the smallest value that is forecast."""
-    return {name: question.lowest for name, question in questions(dataset).items()}
+    fitted = fitted_of(dataset)
+    return {name or dataset.name: fitted.lowest(name) for name in fitted.series}
 
 
 def arrays(

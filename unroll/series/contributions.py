@@ -78,7 +78,7 @@ def _of_window(part: Forecaster, unique_id: str, window: Window) -> pd.DataFrame
         groups = statistical.parts(
             member.problem.model_dump(), member.experiment.model, inputs
         )
-    scale = window.question.scale
+    scale = window.scale
     forecast, _ = part.ahead(window, (prediction_intervals.USUAL,), None)
     groups = {group: values * scale.std for group, values in groups.items()}
     groups["level"] = groups["level"] + scale.mean
@@ -100,11 +100,11 @@ def _linear(
     """
     target = member.problem.target
     measured = inputs.shape[1] - member.problem.calendar
-    holidays = measured - bool(window.question.windows.holidays)
-    names = window.question.windows.future
+    holidays = measured - bool(window.fitted.windows.holidays)
+    names = window.fitted.windows.future
     known = holidays - len(names)
     # Their values so far, and those to come.
-    planned = [window.question.fitted.columns.index(name) for name in names]
+    planned = [window.fitted.columns.index(name) for name in names]
     planned += range(known, holidays)
     places = {
         "last_values": [target],

@@ -35,13 +35,11 @@ from unroll.series.preparation import some_reasons
 from unroll.series.question import timesteps_of
 from unroll.series.reading import file_rows
 from unroll.series.reading.series_names import natural
-from unroll.series.row_options import ALONE
+from unroll.series.row_options import ALONE, POSITIONS, Preprocessing
 from unroll.series.rows import Window, continued, latest
 from unroll.series.spec import (
-    POSITIONS,
     ForecasterSpec,
     Member,
-    SeriesQuestion,
 )
 from unroll.series.user_data import rows_of
 
@@ -150,9 +148,9 @@ class Forecaster:
         return self.spec.dataset
 
     @property
-    def question(self) -> SeriesQuestion:
-        """What the models were trained to answer."""
-        return self.spec.question
+    def fitted(self) -> Preprocessing:
+        """How rows are prepared."""
+        return self.spec.fitted
 
     @property
     def why(self) -> str:
@@ -167,7 +165,7 @@ class Forecaster:
     @property
     def delay(self) -> Array:
         """(steps,) number of origins after which an error is known."""
-        windows = self.question.windows
+        windows = self.fitted.windows
         return known_after(windows.horizon, windows.step, self.spec.stride)
 
     @property
@@ -302,7 +300,7 @@ class Forecaster:
         Returns:
             (horizon,) forecasts and (horizon, 2 * levels) their quantiles in ascending
             order, in the target's unit. No known value lies below
-            `SeriesQuestion.lowest`; ends that are not known are infinite.
+            `Preprocessing.lowest`; ends that are not known are infinite.
 
         Raises:
             UsageError: a level or the horizon is wrong.
@@ -310,8 +308,7 @@ class Forecaster:
         if self.by_champions is not self:
             return self.by_champions.ahead(window, levels, horizon)
         count = steps_of(self.spec, horizon)
-        question = window.question
-        scale = question.scale
+        scale = window.scale
         errors = self._errors_before(window)
         trained = len(self.delay)
         forecast = errors.forecasts[0, -1]
@@ -322,12 +319,12 @@ class Forecaster:
             following = self._errors_before(later).forecasts[0, -1]
             forecast = np.concatenate([forecast, following])
         forecast = forecast[:count]
-        ahead = question.positions(window.times(count))
+        ahead = self.fitted.positions(window.times(count))
         growth, nearest = beyond(count, trained)
         sizes = growth * errors.sizes(forecast[None], ahead[None])[0]
         [offsets] = errors.offsets(levels, self._shared(errors, levels))
         quantiles = forecast[:, None] + sizes[:, None] * offsets[nearest]
-        forecast, quantiles = floored(forecast, quantiles, question.lowest)
+        forecast, quantiles = floored(forecast, quantiles, window.lowest)
         is_closed = errors.closed[0, ahead] | window.over
         forecast = np.where(is_closed, 0.0, forecast)
         return forecast, np.where(is_closed[:, None], 0.0, quantiles)
@@ -360,9 +357,9 @@ class Forecaster:
         between its last cutoff and the fit, without a forecast, since the models were
         fitted to these rows; and those since the fit, of which the window is the last.
         """
-        question = window.question
+        fitted = window.fitted
         delay = self.delay
-        own = self.arrays["series_id"] == self.names.index(question.series)
+        own = self.arrays["series_id"] == self.names.index(window.series)
         between = np.full((delay[-1] - 1, len(delay)), np.nan)
         # (cutoffs since the fit, timesteps, columns), and what was observed after them
         inputs = np.concatenate([window.since.inputs, window.inputs[None]])
@@ -376,26 +373,26 @@ class Forecaster:
         forecasts = self._weighted(
             np.concatenate([past, unknown, since], axis=1), truth, delay
         )
-        times = question.on_clock(
-            (stamps[:, None] + question.ahead * question.row).ravel()
+        times = window.on_clock(
+            (stamps[:, None] + fitted.windows.ahead * fitted.row).ravel()
         )
         positions = np.concatenate(
             [
                 self.arrays["positions"][own],
                 np.zeros(between.shape, int),
-                question.positions(times).reshape(-1, len(delay)),
+                fitted.positions(times).reshape(-1, len(delay)),
             ]
         )
         unused = np.ones((len(between), 2))
         recent = np.concatenate([self.arrays["recent"][own], unused, window.recent])
-        scale = question.scale
+        scale = window.scale
         forecasts = forecasts * scale.std + scale.mean
         return PastErrors(
             truth=truth[None, :-1] * scale.std + scale.mean,
-            forecasts=np.maximum(forecasts, question.lowest)[None],
+            forecasts=np.maximum(forecasts, window.lowest)[None],
             recent=recent[None],
             positions=positions[None],
-            lowest=np.array([question.lowest]),
+            lowest=np.array([window.lowest]),
         )
 
     @cached_property
@@ -411,10 +408,10 @@ class Forecaster:
             self.spec.objective,
             self.shares,
         )
-        questions = [*self.spec.questions.values()]
-        mean = np.array([question.scale.mean for question in questions])[number, None]
-        std = np.array([question.scale.std for question in questions])[number, None]
-        lowest = np.array([question.lowest for question in questions])
+        scales = [self.fitted.scale(name) for name in self.names]
+        mean = np.array([scale.mean for scale in scales])[number, None]
+        std = np.array([scale.std for scale in scales])[number, None]
+        lowest = np.array([self.fitted.lowest(name) for name in self.names])
         forecasts = np.maximum(forecasts * std + mean, lowest[number, None])
         return PastErrors.of_origins(
             truth * std + mean,
@@ -435,7 +432,7 @@ class Forecaster:
 
     def windows(self, rows: pd.DataFrame) -> dict[str, Window]:
         """Return the last window of each series of rows in memory. Raises as `latest_of`."""
-        return self.latest_of(rows_of(rows, self.question.csv))
+        return self.latest_of(rows_of(rows, self.fitted.csv))
 
     def latest_of(
         self,
@@ -460,7 +457,7 @@ class Forecaster:
             OutsideRangeWarning: a value is far outside the trained range, or a series
                 is left out.
         """
-        form = replace(rows, form=self.question.csv)
+        form = replace(rows, form=self.fitted.csv)
         steps = steps_of(self.spec, horizon)
         found, refused = latest(self.spec, form, plans, steps, wanted)
         windows = {}

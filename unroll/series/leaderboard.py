@@ -644,8 +644,8 @@ class _Quantiles:
             rows: the forecasts of the model.
         """
         delay = backtest.delay(self.dataset, self.plan.stride)
-        questions = backtest.questions(self.dataset)
-        names = [*questions]
+        floors = backtest.lowest_forecasts(self.dataset)
+        names = [*floors]
         series = rows["unique_id"].map(names.index).to_numpy()[:: len(delay)]
         cutoffs = rows["cutoff"].to_numpy()[:: len(delay)]
         errors = PastErrors.of_origins(
@@ -654,7 +654,7 @@ class _Quantiles:
             recent=self.recent[backtest.rows_at(self.dataset, series, cutoffs)],
             positions=_by_origin(backtest.positions(self.dataset, rows["ds"]), delay),
             series=series,
-            lowest=np.array([question.lowest for question in questions.values()]),
+            lowest=np.array([*floors.values()]),
         )
         if self.plan.whole:
             offsets = _of_other_series(errors)

@@ -75,9 +75,9 @@ def forecast(
     """
     figure = Figure(figsize=(8, height), layout="constrained")
     axes = figure.subplots()
-    count = max(2, CYCLES * int(window.question.ahead[-1]))  # rows
+    count = max(2, CYCLES * int(window.fitted.windows.ahead[-1]))  # rows
     # The clock's own hours: matplotlib would draw those of UTC.
-    clock = window.question.on_clock(window.stamps[-count:])
+    clock = window.on_clock(window.stamps[-count:])
     past = np.asarray(clock.tz_localize(None))
     ahead = np.asarray(rows["ds"].array.tz_localize(None))
     # NaN where nothing was measured; the line goes on to the next value
@@ -94,10 +94,10 @@ def forecast(
     line.set(linewidth=1.6, marker="o" if alone else "")
     axes.axvline(past[-1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
     _date(axes)
-    scale = window.question.scale
+    scale = window.scale
     label = ", ".join(filter(None, (scale.quantity, scale.unit)))
     if scale.quantity == "value":
-        label = window.question.csv.target
+        label = window.fitted.csv.target
     axes.set_ylabel(label, parse_math=False)
     axes.set_title(title, loc="left", fontsize="medium", parse_math=False)
     axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0.5, 1.12))

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Array
-from unroll.series.spec import DAYS, POSITIONS, RECENT, SLOTS
+from unroll.series.row_options import POSITIONS, RECENT, SLOTS, WEEKDAYS
 
 LEVELS = tuple(percent / 100 for percent in range(1, 100))
 """Coverages that intervals can be made for."""
@@ -158,7 +158,7 @@ class PastErrors:
         """
         sums = self._by_position(np.abs(np.nan_to_num(self._by_level)))
         counts = self._by_position(np.isfinite(self._by_level))
-        cycle = (len(sums), DAYS, SLOTS)
+        cycle = (len(sums), len(WEEKDAYS), SLOTS)
         sums = sums.reshape(cycle)
         counts = counts.reshape(cycle)
         number = np.maximum(counts.sum(axis=(1, 2), keepdims=True), 1)

@@ -27,7 +27,6 @@ from unroll.series.row_options import (
     SeriesWindows,
     fitted_of,
 )
-from unroll.series.spec import SeriesQuestion
 
 MOST_NAMED = 5
 """The most series that are named with the reasons why they cannot be used."""
@@ -198,7 +197,7 @@ def as_wholes(name: str, profile: FileProfile, proposal: Proposal) -> Prepared:
     for series, every in table.by_series(fitted.series).items():
         measured = rows.completed_rows(fitted, rows.up_to_last_target(fitted, every))
         try:
-            rows.require_rows(SeriesQuestion(name, fitted, series), measured)
+            rows.require_rows(fitted, series, measured)
         except UnrollError as error:
             left_out[series] = str(error)
             continue

@@ -3,17 +3,29 @@ they are cut into windows.
 """
 
 import operator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import numpy as np
 import pydantic
 
 from pipeline.data.dataset import Dataset, Scale
+from pipeline.data.examples import Array
 from pipeline.data.windowing import Count, Statistics, WindowSpec
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict
 
 Lines = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+A_DAY = np.timedelta64(1, "D")
+
+SLOTS = 24
+
+POSITIONS = len(WEEKDAYS) * SLOTS
+"""Number of positions in the cycle: the hours of a week."""
+
+RECENT = 52
+"""Rows over which the recent change and the recent level of a series are means."""
 
 Rows = str | dict[str, str] | None
 """The calendar of rows that are not evenly spaced; see `Cleaning.rows`."""
@@ -185,6 +197,42 @@ class Preprocessing(Strict):
         if self.cleaning.fill is not None:
             places.remove(len(self.read))
         return places
+
+    @property
+    def numbers(self) -> list[str]:
+        """The columns of numbers."""
+        words = tuple(f"{name}=" for name in self.csv.words)
+        return [name for name in self.read if not name.startswith(words)]
+
+    @property
+    def row(self) -> np.timedelta64:
+        """The time from row to row."""
+        return np.timedelta64(1000 * (self.cleaning.spacing or 1), "ms")
+
+    @property
+    def reach(self) -> int:
+        """Consecutive rows that a forecast needs: those of a window."""
+        return self.windows.lookback - self.windows.step + 1
+
+    def positions(self, times: Any) -> Array:
+        """Return the positions of timestamps in the week: its hour, or its day.
+
+        Args:
+            times: (n,) pandas DatetimeIndex, on the clock of the series.
+
+        Returns:
+            (n,) integers below `POSITIONS`; 0 if a timestep is longer than a day.
+        """
+        if self.row * self.windows.step > A_DAY:
+            return np.zeros(len(times), int)
+        return np.asarray(times.day_of_week.to_numpy() * SLOTS + times.hour)
+
+    def lowest(self, name: str) -> float:
+        """Return the smallest value that is forecast of a series, in the target's unit.
+
+        It is 0 if no row that was learnt from lies below 0, else minus infinity.
+        """
+        return -np.inf if self.series[name].low[self.target] < 0 else 0.0
 
     def scale(self, name: str) -> Scale:
         """Return the scale of a series' targets, by its mean and deviation."""

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from pipeline.data import timestamps, windowing
+from pipeline.data.dataset import Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnknownAheadError, UnrollError
 from unroll.series import measured_rows, prediction_intervals, row_calendar, windowed
@@ -22,7 +23,7 @@ from unroll.series.reading.file_rows import FileRows, stamped, table_of
 from unroll.series.reading.profile import repeated
 from unroll.series.row_options import ALONE, CsvFormat, Preprocessing
 from unroll.series.series_table import SeriesTable
-from unroll.series.spec import ForecasterSpec, SeriesQuestion
+from unroll.series.spec import ForecasterSpec
 
 FAR = 0.5
 """Distance from the trained range, in ranges, at which a value is unusual."""
@@ -61,7 +62,8 @@ class Window:
     """The last rows of a series.
 
     Attributes:
-        question: what the models were trained to answer.
+        fitted: how its rows are prepared.
+        series: its name in `fitted.series`.
         stamps: (rows,) datetime64[ms], in UTC if the preparation has a time zone.
         target: (rows,) measured values of the target, NaN where nothing was measured.
         inputs: (timesteps, columns + calendar) float32, or (timesteps, columns) float64
@@ -77,7 +79,8 @@ class Window:
         over: whether the target is 0 for so long that the series has ended.
     """
 
-    question: SeriesQuestion
+    fitted: Preprocessing
+    series: str
     stamps: Array
     target: Array
     inputs: Array
@@ -91,9 +94,23 @@ class Window:
 
     def times(self, steps: int) -> Any:
         """Return a pandas DatetimeIndex of the next `steps` timesteps."""
-        question = self.question
-        ahead = question.ahead[0] + question.windows.step * np.arange(steps)  # rows
-        return question.on_clock(self.last + ahead * question.row)
+        windows = self.fitted.windows
+        ahead = windows.first + windows.step * np.arange(steps)  # rows
+        return self.on_clock(self.last + ahead * self.fitted.row)
+
+    def on_clock(self, times: Array) -> Any:
+        """Return a pandas DatetimeIndex of row numbers (rows,), with the time zone if any."""
+        return _on_clock(self.fitted, times)
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of the target."""
+        return self.fitted.scale(self.series)
+
+    @property
+    def lowest(self) -> float:
+        """The smallest value that is forecast (`Preprocessing.lowest`)."""
+        return self.fitted.lowest(self.series)
 
 
 def continued(window: Window, forecast: Array, ahead: int) -> Window:
@@ -112,35 +129,35 @@ def continued(window: Window, forecast: Array, ahead: int) -> Window:
         UnrollError: the models need a column that is known beforehand, and it is not
             known that far ahead.
     """
-    question = window.question
-    if question.windows.future:
-        names = ", ".join(question.windows.future)
+    fitted = window.fitted
+    if fitted.windows.future:
+        names = ", ".join(fitted.windows.future)
         raise UnrollError(
-            f"the models were trained for a horizon of {len(question.ahead)} timesteps, "
+            f"the models were trained for a horizon of {fitted.windows.horizon} timesteps, "
             f"and with columns that are known beforehand ({names}) they forecast no "
             f"further, even if the rows to come are given; pass a {argument('horizon')} of at most "
             f"that, or answer the series anew with a longer {argument('horizon')}"
         )
-    cycle = _cycle(question, len(window.inputs))
+    cycle = _cycle(fitted, len(window.inputs))
     count = len(forecast)
     places = len(window.inputs) - cycle + np.arange(count) % cycle
     repeated = window.inputs[places].copy()  # (steps, columns)
-    repeated[:, question.fitted.target] = forecast
+    repeated[:, fitted.target] = forecast
     times = window.times(ahead)[ahead - count :]
-    measured = len(question.fitted.columns)
+    measured = len(fitted.columns)
     if repeated.shape[1] > measured:
         moments = np.asarray(times.tz_localize(None), dtype="datetime64[ms]")
         repeated[:, measured:] = windowing.calendar(
-            row_calendar.spread(moments, question.cleaning), week=question.windows.week
+            row_calendar.spread(moments, fitted.cleaning), week=fitted.windows.week
         )
     inputs = np.concatenate([window.inputs, repeated])[-len(window.inputs) :]
     return replace(window, inputs=inputs.astype(window.inputs.dtype))
 
 
-def _cycle(question: SeriesQuestion, timesteps: int) -> int:
+def _cycle(fitted: Preprocessing, timesteps: int) -> int:
     """Return a week in timesteps if a window holds a week, else a day; else 1."""
-    seconds = question.spacing * question.windows.step
-    if question.cleaning.rows is None:
+    seconds = (fitted.cleaning.spacing or 1) * fitted.windows.step
+    if fitted.cleaning.rows is None:
         for cycle in (7 * windowing.DAY, windowing.DAY):
             if cycle % seconds == 0 and cycle // seconds <= timesteps:
                 return cycle // seconds
@@ -173,38 +190,37 @@ def latest(
             than the trained rows, or no series has a window.
         UnknownAheadError: a value that must be known beforehand is not.
     """
-    question = spec.question
+    fitted = spec.fitted
     name = files.paths[0].name
-    files, _, _, notes = stamped(_only(question, files))
+    files, _, _, notes = stamped(_only(spec, files))
     table = table_of(files)
     if not wanted and table.series_id is not None:
         wanted = {*table.series_id}
     names = [series for series in spec.fitted.series if series in wanted]
     as_read = table
     unfinished = None
-    if not question.keep_last:
-        table, unfinished = only_over(table, question.csv)
-    table = measured_rows.on_calendar(table, question.csv, question.cleaning)
-    _require_spacing(question, table, name)
-    table = measured_rows.in_timesteps(table, question.csv, question.cleaning)
-    table = _aligned(question, table, name)
+    if not spec.keep_last:
+        table, unfinished = only_over(table, fitted.csv)
+    table = measured_rows.on_calendar(table, fitted.csv, fitted.cleaning)
+    _require_spacing(spec, table, name)
+    table = measured_rows.in_timesteps(table, fitted.csv, fitted.cleaning)
+    table = _aligned(spec, table, name)
     lines = [line for _, line in notes]
-    for line in (*lines, _checked(question, files, as_read)):
+    for line in (*lines, _checked(fitted, files, as_read)):
         if line:
             warnings.warn(line, UserWarning, stacklevel=2)
-    end = up_to_last_target(question.fitted, table).timestamps.max()
+    end = up_to_last_target(fitted, table).timestamps.max()
     planned = []
-    if not question.windows.whole:
-        planned = [_planned(question, plan) for plan in plans]
+    if not fitted.windows.whole:
+        planned = [_planned(spec, plan) for plan in plans]
     windows = {}
     refused = {}
     for series, every in table.by_series(names or spec.fitted.series).items():
-        asked = spec.questions[series]
-        own, plan, has_ended = _known_rows(asked, every, end, planned, steps)
-        measured = completed_rows(asked.fitted, own, plan)
+        own, plan, has_ended = _known_rows(fitted, series, every, end, planned, steps)
+        measured = completed_rows(fitted, own, plan)
         try:
-            require_rows(asked, measured, has_ended=has_ended)
-            window = _last_window(spec, asked, measured)
+            require_rows(fitted, series, measured, has_ended=has_ended)
+            window = _last_window(spec, series, measured)
         except UnrollError as error:
             refused[series] = str(error)
             continue
@@ -218,31 +234,32 @@ def latest(
     return windows, refused
 
 
-def _checked(question: SeriesQuestion, files: FileRows, table: SeriesTable) -> str:
+def _checked(fitted: Preprocessing, files: FileRows, table: SeriesTable) -> str:
     """Return a line on rows that repeat the timestamp of others; "" if none does.
 
     Raises:
         UnrollError: rows break a rule that the rows of the answer have kept.
     """
-    cleaning = question.cleaning.of_file
+    cleaning = fitted.cleaning.of_file
     facts = Timestamps(
         of_rows=table.series_id,
         file=files,
-        stamp=question.csv.stamp,
+        stamp=fitted.csv.stamp,
         written=table.timestamps,
         timestamps=table.timestamps,
         cleaning=cleaning,
-        clock=question.csv.time_zone,
+        clock=fitted.csv.time_zone,
         freq=cleaning.spacing or 1,
         asked=Options(),
     )
     rules.require(rules.OF_LATER_ROWS, facts)
-    target = table.columns.index(question.csv.target)
+    target = table.columns.index(fitted.csv.target)
     return repeated(facts, [table.values[:, target]])
 
 
 def _known_rows(
-    question: SeriesQuestion,
+    fitted: Preprocessing,
+    series: str,
     every: SeriesTable,
     end: np.datetime64,
     planned: Sequence[Any],
@@ -254,25 +271,26 @@ def _known_rows(
     have them.
 
     Args:
-        question: what the models were trained to answer.
+        fitted: how rows are prepared.
+        series: the name of the series.
         every: the rows of the series, with those to come.
         end: the last row with a target in any series.
         planned: more rows to come (`_planned`).
         steps: timesteps to forecast.
     """
-    own = up_to_last_target(question.fitted, every)
+    own = up_to_last_target(fitted, every)
     last = own.timestamps.max()
-    if question.windows.begun:
+    if fitted.windows.begun:
         own = every.only(every.timestamps <= end)
-    if last + question.ahead[-1] * question.row <= end:
+    if last + fitted.windows.ahead[-1] * fitted.row <= end:
         return own, None, True
     try:
-        return own, _beforehand(question, own, every, planned, steps), False
+        return own, _beforehand(fitted, series, own, every, planned, steps), False
     except UnknownAheadError:
         # nobody plans what is no longer sold
-        target = own.values[:, own.columns.index(question.csv.target)]
+        target = own.values[:, own.columns.index(fitted.csv.target)]
         has_ended = bool(last < end)
-        if not has_ended and not ended(target, question.row)[-1]:
+        if not has_ended and not ended(target, fitted.row)[-1]:
             raise
     return own, None, has_ended
 
@@ -297,54 +315,55 @@ def completed_rows(
 
 
 def _last_window(
-    spec: ForecasterSpec, question: SeriesQuestion, measured: measured_rows.Measured
+    spec: ForecasterSpec, series: str, measured: measured_rows.Measured
 ) -> Window:
     """Return the last window of a series, and the origins since the fit.
 
     They are windows of a data set with the rows to come at its end.
     """
-    fitted = question.fitted
+    fitted = spec.fitted
     rows = measured.series
     target = measured.target(fitted.target)
     until = np.datetime64(spec.until)
     last = len(rows.values) - 1
-    origins = np.append(_since(question, measured, until, spec.stride), last)
-    longer = measured.with_rows_to_come(int(question.ahead[-1]))
-    splits = {"test": origins + question.windows.step}
-    own = {question.series: longer}
-    dataset = windowed.data_set(question.dataset, fitted, own, splits)
+    origins = np.append(_since(fitted, measured, until, spec.stride), last)
+    longer = measured.with_rows_to_come(int(fitted.windows.ahead[-1]))
+    splits = {"test": origins + fitted.windows.step}
+    own = {series: longer}
+    dataset = windowed.data_set(spec.dataset, fitted, own, splits)
     windows = cast("Windows", dataset.splits["test"])
-    begins = measured.begins(question.windows)
+    begins = measured.begins(fitted.windows)
     below = len(longer.series.values) - len(begins)
     begins = np.pad(begins, (0, below), "edge")
     seen = windowed.seen(windows, spec.timesteps, begins, fitted)
     inputs, targets = seen.take(np.arange(len(origins)))
     # a gap may lie before a value that is forecast
     times = longer.series.timestamps
-    ahead = times[origins[:, None] + question.ahead] - times[origins, None]
-    is_in_time = ahead == question.ahead * question.row
+    ahead = times[origins[:, None] + fitted.windows.ahead] - times[origins, None]
+    is_in_time = ahead == fitted.windows.ahead * fitted.row
     observed = np.where(is_in_time, targets.reshape(ahead.shape), np.nan)
     inputs = inputs[:, -spec.timesteps :]
-    first = max(last + 1 - question.reach, int(begins[last]))
-    shown = 0 if question.windows.whole else first
+    first = max(last + 1 - fitted.reach, int(begins[last]))
+    shown = 0 if fitted.windows.whole else first
     new = int((rows.timestamps > until).sum())
-    recent = prediction_intervals.recent(target, spec.lag, question.scale.std)
+    recent = prediction_intervals.recent(target, spec.lag, fitted.scale(series).std)
     return Window(
-        question=question,
+        fitted=fitted,
+        series=series,
         stamps=rows.timestamps[shown:],
         target=target[shown:],
         inputs=inputs[-1],
         recent=recent[origins],
         last=rows.timestamps[last],
-        unusual=_unusual(question, rows.timestamps[first:], rows.values[first:]),
+        unusual=_unusual(spec, series, rows.timestamps[first:], rows.values[first:]),
         since=Since(inputs[:-1], observed[:-1], times[origins[:-1]]),
         new=new / max(1, len(rows.timestamps) - new),
-        over=question.lowest == 0 and bool(ended(target, question.row)[-1]),
+        over=fitted.lowest(series) == 0 and bool(ended(target, fitted.row)[-1]),
     )
 
 
 def _since(
-    question: SeriesQuestion,
+    fitted: Preprocessing,
     measured: measured_rows.Measured,
     until: np.datetime64,
     stride: int,
@@ -354,20 +373,20 @@ def _since(
     The origins lie `stride` rows from each other. After each of them the first value
     was measured, and no gap lies in its window.
     """
-    if question.windows.whole:
+    if fitted.windows.whole:
         return np.arange(0)
     rows = measured.series
-    first = question.windows.model_copy(update={"horizon": 1})
+    first = fitted.windows.model_copy(update={"horizon": 1})
     chosen = measured_rows.chosen_rows(
         rows,
         len(rows.values),
         first,
-        freq=question.spacing,
-        target=question.fitted.target,
+        freq=fitted.cleaning.spacing or 1,
+        target=fitted.target,
     )
     # `Windows` counts from the row after the last step
-    origins = chosen["train"] - question.windows.step
-    rows_after_fit = (rows.timestamps[origins] - until) // question.row
+    origins = chosen["train"] - fitted.windows.step
+    rows_after_fit = (rows.timestamps[origins] - until) // fitted.row
     counts = (rows_after_fit >= 0) & (rows_after_fit % stride == 0)
     return np.asarray(origins[counts][-MOST:])
 
@@ -413,15 +432,15 @@ def only_over(
     return replace(table, values=values), last
 
 
-def _require_spacing(question: SeriesQuestion, table: SeriesTable, name: str) -> None:
+def _require_spacing(spec: ForecasterSpec, table: SeriesTable, name: str) -> None:
     """Raise UnrollError unless rows lie as far apart as the trained rows."""
     spacing = timestamps.regularity(table.timestamps).freq
     several = table.timestamps.min() < table.timestamps.max()
-    trained = question.cleaning.of_file.spacing or 1
+    trained = spec.fitted.cleaning.of_file.spacing or 1
     if several and spacing != trained:
         raise UnrollError(
             f"{name}: rows lie {timestamps.duration(spacing)} apart, and "
-            f"{question.dataset} was trained on rows that lie "
+            f"{spec.dataset} was trained on rows that lie "
             f"{timestamps.duration(trained)} apart; give such rows"
         )
 
@@ -443,7 +462,8 @@ def up_to_last_target(fitted: Preprocessing, table: SeriesTable) -> SeriesTable:
 
 
 def _beforehand(
-    question: SeriesQuestion,
+    fitted: Preprocessing,
+    series: str,
     past: SeriesTable,
     table: SeriesTable,
     planned: Sequence[Any],
@@ -459,32 +479,32 @@ def _beforehand(
     """
     import pandas as pd
 
-    names = question.windows.future
+    names = fitted.windows.future
     if not names:
         return None
     last = past.timestamps.max()
     tables = [pd.DataFrame(table.values, table.timestamps, table.columns)]
     for rows in planned:
-        own = rows.index.get_level_values(0).isin([ALONE, question.series])
+        own = rows.index.get_level_values(0).isin([ALONE, series])
         tables.append(rows[own].droplevel(0))
     # the last value of a timestamp counts, and an empty cell is none
     known = pd.concat(tables).reindex(columns=names).groupby(level=0).last()
-    lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
-    times = last + lead * question.row
+    lead = np.arange(1, int(fitted.windows.ahead[-1]) + 1)
+    times = last + lead * fitted.row
     ahead = known.reindex(times)
     lacking = ahead[:steps].isna()
     for time, unknown in lacking[lacking.any(axis=1)].iterrows():
-        of = f" of {question.series}" if question.series != ALONE else ""
+        of = f" of {series}" if series != ALONE else ""
         raise UnknownAheadError(
             f"{', '.join(ahead.columns[unknown])}{of} must be known beforehand, and "
-            f"nothing says so for {question.when(time)}",
+            f"nothing says so for {when(fitted, time)}",
             f"pass such rows as {argument('future')}, or add them behind the last one",
         )
     ahead = ahead.ffill()
     return {name: ahead[name].to_numpy() for name in names}
 
 
-def _planned(question: SeriesQuestion, plan: FileRows) -> Any:
+def _planned(spec: ForecasterSpec, plan: FileRows) -> Any:
     """Return a DataFrame of columns known beforehand, by series and timestamp.
 
     Rows without the name of a series count for all.
@@ -495,22 +515,23 @@ def _planned(question: SeriesQuestion, plan: FileRows) -> Any:
     """
     import pandas as pd
 
-    if not question.windows.future:
+    fitted = spec.fitted
+    if not fitted.windows.future:
         raise UnrollError(
-            f"{plan.paths[0].name} is not used: no column of {question.dataset} is known "
+            f"{plan.paths[0].name} is not used: no column of {spec.dataset} is known "
             f"beforehand; leave it out, or answer the series anew with {argument('future')}"
         )
     header = [*plan.cells.columns]
-    known = [name for name in question.windows.future if name in header]
-    lacking = [name for name in question.csv.stamp if name not in header]
+    known = [name for name in fitted.windows.future if name in header]
+    lacking = [name for name in fitted.csv.stamp if name not in header]
     if lacking or not known:
-        column = [*lacking, *question.windows.future][0]
+        column = [*lacking, *fitted.windows.future][0]
         raise UnrollError(
             f"{plan.paths[0].name} has no column {column!r}, which must be known "
             "beforehand; add it"
         )
-    series_id = question.csv.series_id if question.csv.series_id in header else None
-    needed = {*question.csv.stamp, *known, series_id}
+    series_id = fitted.csv.series_id if fitted.csv.series_id in header else None
+    needed = {*fitted.csv.stamp, *known, series_id}
     only = {
         "target": known[0],
         "drop": [name for name in header if name not in needed],
@@ -519,15 +540,15 @@ def _planned(question: SeriesQuestion, plan: FileRows) -> Any:
         "series_id": series_id,
     }
     table = table_of(replace(plan, form=plan.form.model_copy(update=only)))
-    table = measured_rows.on_calendar(table, question.csv, question.cleaning)
-    table = measured_rows.in_timesteps(table, question.csv, question.cleaning)
+    table = measured_rows.on_calendar(table, fitted.csv, fitted.cleaning)
+    table = measured_rows.in_timesteps(table, fitted.csv, fitted.cleaning)
     names = [ALONE] * len(table.values) if table.series_id is None else table.series_id
-    every = {ALONE, *question.fitted.series, *question.csv.leave_out}
+    every = {ALONE, *fitted.series, *fitted.csv.leave_out}
     unknown = sorted({*names} - every)
     if unknown:
         raise UnrollError(
             f"{plan.paths[0].name}: {series_id} {unknown[0]!r:.60} is no series of "
-            f"{question.dataset}; correct it, or answer the series anew with its rows"
+            f"{spec.dataset}; correct it, or answer the series anew with its rows"
         )
     frame = pd.DataFrame(table.values, [names, table.timestamps], table.columns)
     frame = frame[~frame.reset_index().duplicated().to_numpy()]
@@ -536,19 +557,19 @@ def _planned(question: SeriesQuestion, plan: FileRows) -> Any:
         name, stamp = twice[0]
         of = f" of {name}" if name else ""
         raise UnrollError(
-            f"{plan.paths[0].name}: {question.when(stamp)}{of} comes twice, with other "
+            f"{plan.paths[0].name}: {when(fitted, stamp)}{of} comes twice, with other "
             "values; keep one row"
         )
     return frame
 
 
-def _only(question: SeriesQuestion, file: FileRows) -> FileRows:
+def _only(spec: ForecasterSpec, file: FileRows) -> FileRows:
     """Return the rows without the columns that the model was not trained on; an empty
     cell is no mistake.
     """
-    form = question.csv
+    form = spec.fitted.csv
     header = list(file.cells.columns)
-    needed = [*form.stamp, *question.numbers, *form.words]
+    needed = [*form.stamp, *spec.fitted.numbers, *form.words]
     lacking = [name for name in needed if name not in header]
     if lacking:
         close = difflib.get_close_matches(lacking[0], header, n=1)
@@ -556,7 +577,7 @@ def _only(question: SeriesQuestion, file: FileRows) -> FileRows:
         known = ", ".join(header) or "none of the model's columns"
         raise UnrollError(
             f"{file.paths[0].name} has no column {lacking[0]!r}, which "
-            f"{question.dataset} was trained on{hint}. It has: {known}"
+            f"{spec.dataset} was trained on{hint}. It has: {known}"
         )
     return replace(
         file,
@@ -569,33 +590,35 @@ def _only(question: SeriesQuestion, file: FileRows) -> FileRows:
     )
 
 
-def _aligned(question: SeriesQuestion, table: SeriesTable, name: str) -> SeriesTable:
+def _aligned(spec: ForecasterSpec, table: SeriesTable, name: str) -> SeriesTable:
     """Return the columns in the order that the model knows.
 
     The column of a word that does not occur is 0 everywhere.
     """
     import pandas as pd
 
-    unknown = [column for column in table.columns if column not in question.read]
+    fitted = spec.fitted
+    unknown = [column for column in table.columns if column not in fitted.read]
     if table.series_id is not None:
-        names = sorted({*table.series_id} - {"", *question.fitted.series})
-        unknown += [f"{question.csv.series_id}={name}" for name in names]
+        names = sorted({*table.series_id} - {"", *fitted.series})
+        unknown += [f"{fitted.csv.series_id}={name}" for name in names]
     if unknown:
         column, _, word = unknown[0].partition("=")
         raise UnrollError(
-            f"{name}: column {column!r} holds {word!r}, a word that {question.dataset} "
+            f"{name}: column {column!r} holds {word!r}, a word that {spec.dataset} "
             "does not have; correct it, or answer the series anew"
         )
     frame = pd.DataFrame(table.values, columns=table.columns)
     return replace(
         table,
-        columns=question.read,
-        values=frame.reindex(columns=question.read, fill_value=0).to_numpy(),
+        columns=fitted.read,
+        values=frame.reindex(columns=fitted.read, fill_value=0).to_numpy(),
     )
 
 
 def require_rows(
-    question: SeriesQuestion,
+    fitted: Preprocessing,
+    series: str,
     measured: measured_rows.Measured,
     *,
     has_ended: bool = False,
@@ -603,43 +626,44 @@ def require_rows(
     """Raise UnrollError unless the last rows of a series suffice for a forecast.
 
     Args:
-        question: what the models were trained to answer.
+        fitted: how rows are prepared.
+        series: the name of the series.
         measured: the rows of the series.
         has_ended: whether its last rows are missing, and other series have them.
     """
     rows = measured.series
     columns = measured.columns
-    first = len(rows.values) - question.reach
-    needed = f"a forecast needs the last {question.reach:,} rows"
-    known = np.flatnonzero(np.isfinite(measured.target(question.fitted.target)))
-    if question.windows.whole and not len(known):
+    first = len(rows.values) - fitted.reach
+    needed = f"a forecast needs the last {fitted.reach:,} rows"
+    known = np.flatnonzero(np.isfinite(measured.target(fitted.target)))
+    if fitted.windows.whole and not len(known):
         raise UnrollError("there is no row with a value")
     if first < 0:
         raise UnrollError(
             f"{needed}, and there are {len(rows.values):,}; add earlier rows"
         )
-    if question.windows.begun:
+    if fitted.windows.begun:
         if not len(known):
             raise UnrollError("there is no row with a value")
         if has_ended:
             raise UnrollError(
-                f"it was measured last at {question.when(rows.timestamps[known[-1]])}; "
+                f"it was measured last at {when(fitted, rows.timestamps[known[-1]])}; "
                 "if it has not ended, add its last rows"
             )
         first = len(rows.values) - 1  # the rows before may be made up
     if first < rows.start:
         column = columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
-        until = question.when(rows.timestamps[rows.start - 1])
+        until = when(fitted, rows.timestamps[rows.start - 1])
         raise UnrollError(
             f"{needed}, and {column!r} holds no value until {until}; add earlier rows"
         )
-    longest = question.cleaning.fill or _fill_of_gapless(question.fitted)
+    longest = fitted.cleaning.fill or _fill_of_gapless(fitted)
     filled = f", and no more than {longest} in a row are filled" if longest else ""
-    broken = np.flatnonzero(np.diff(rows.timestamps[first:]) != question.row)
+    broken = np.flatnonzero(np.diff(rows.timestamps[first:]) != fitted.row)
     if len(broken):
         place = first + broken[-1]
-        before = question.when(rows.timestamps[place])
-        after = question.when(rows.timestamps[place + 1])
+        before = when(fitted, rows.timestamps[place])
+        after = when(fitted, rows.timestamps[place + 1])
         raise UnrollError(
             f"{needed}, and between {before} and {after} there are none{filled}; add "
             "rows there"
@@ -649,10 +673,10 @@ def require_rows(
         column = columns[int(rows.unknown[row].argmax())]
         raise UnrollError(
             f"{needed}, and {column!r} was not measured up to "
-            f"{question.when(rows.timestamps[row])}{filled}; add values there"
+            f"{when(fitted, rows.timestamps[row])}{filled}; add values there"
         )
-    train = question.statistics
-    scaled = np.subtract(rows.values, train.mean)[-question.reach :] / train.std
+    train = fitted.series[series]
+    scaled = np.subtract(rows.values, train.mean)[-fitted.reach :] / train.std
     # an input has 32 bits
     is_small = (np.abs(scaled) <= np.finfo(np.float32).max).all(axis=0)
     if not is_small.all():
@@ -664,25 +688,29 @@ def require_rows(
 
 def _ended(window: Window, count: int, unfinished: np.datetime64 | None) -> str:
     """Return a line about `count` rows after a window, which have no target."""
-    question = window.question
+    fitted = window.fitted
     if unfinished is not None:
         return calendars.left_out(unfinished)
-    if not count or question.windows.future:
+    if not count or fitted.windows.future:
         return ""
-    last = question.when(window.last)
-    row = "row" if question.cleaning.timestep == 1 else "timestep"
+    last = when(fitted, window.last)
+    row = "row" if fitted.cleaning.timestep == 1 else "timestep"
     rows = f"{count:,} {row}s have" if count > 1 else f"1 {row} has"
     seen = "was measured last" if row == "row" else "has its last whole timestep"
-    text = f"{question.csv.target!r} {seen} at {last}"
+    text = f"{fitted.csv.target!r} {seen} at {last}"
     return f"{text}; the forecast starts after it ({rows} none after that)"
 
 
-def _unusual(question: SeriesQuestion, times: Array, values: Array) -> list[str]:
+def _unusual(
+    spec: ForecasterSpec, series: str, times: Array, values: Array
+) -> list[str]:
+    fitted = spec.fitted
+    known = fitted.series[series]
     lines = []
-    for name in question.numbers:
-        column = question.fitted.columns.index(name)
-        low = question.statistics.low[column]
-        high = question.statistics.high[column]
+    for name in fitted.numbers:
+        column = fitted.columns.index(name)
+        low = known.low[column]
+        high = known.high[column]
         beyond = np.maximum(low - values[:, column], values[:, column] - high)
         far = beyond > FAR * ((high - low) or 1.0)
         if far.any():
@@ -690,8 +718,24 @@ def _unusual(question: SeriesQuestion, times: Array, values: Array) -> list[str]
             more = f" and {far.sum() - 1} more" if far.sum() > 1 else ""
             lines.append(
                 f"{name!r} is {values[row, column]:g} at "
-                f"{question.when(times[row])}{more}, far outside of what "
-                f"{question.dataset} was trained on, {low:g} to {high:g}: the forecast "
+                f"{when(fitted, times[row])}{more}, far outside of what "
+                f"{spec.dataset} was trained on, {low:g} to {high:g}: the forecast "
                 "is a guess"
             )
     return lines
+
+
+def _on_clock(fitted: Preprocessing, times: Array) -> Any:
+    """Return a pandas DatetimeIndex of row numbers (rows,), with the time zone if any."""
+    import pandas as pd
+
+    zone = fitted.csv.time_zone
+    index = pd.DatetimeIndex(row_calendar.stamps(times, fitted.cleaning, zone))
+    return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
+
+
+def when(fitted: Preprocessing, stamp: Any) -> str:
+    """Return a timestamp on the file's clock; the date alone for rows of days."""
+    text = str(_on_clock(fitted, np.array([stamp], "datetime64[s]"))[0])
+    is_of_days = fitted.row % np.timedelta64(1, "D") == 0
+    return text.removesuffix(" 00:00:00") if is_of_days else text

@@ -214,7 +214,7 @@ class Answer:
         texts = [
             not_forecast(self.series_left_out, count),
             sentence.hint(self.board, found.titles, found.mostly_zero),
-            sentence.of_known(self.forecaster.question.windows.future),
+            sentence.of_known(self.forecaster.fitted.windows.future),
         ]
         return " ".join(filter(None, texts))
 
@@ -350,7 +350,7 @@ class Answer:
         levels = _several(levels)
         orders = [*map(share_of, _several(service_level)), *_several(quantiles)]
         rows, windows = self.read(frame, future, horizon)
-        form = self.forecaster.question.csv
+        form = self.forecaster.fitted.csv
         of_series = (
             hierarchy.groups(rows.cells, form.series_id, _several(by)) if by else None
         )
@@ -420,7 +420,7 @@ class Answer:
         if self.read_rows is not None:
             return self.read_rows
         paths = [file.found(self.folder) for file in self.findings.files]
-        return rows_of(paths, self.forecaster.question.csv)
+        return rows_of(paths, self.forecaster.fitted.csv)
 
     @cached_property
     def coming(self) -> tuple[dict[str, Window], pd.DataFrame]:
@@ -447,7 +447,7 @@ class Answer:
         Arguments and errors are those of `forecast`. Of a `series` that is named the
         others' rows are not prepared.
         """
-        form = self.forecaster.question.csv
+        form = self.forecaster.fitted.csv
         rows = self.rows if frame is None else rows_of(frame, form)
         plans = future if isinstance(future, list | tuple) else [future]
         planned = [rows_of(plan, form) for plan in plans if plan is not None]

@@ -2,29 +2,22 @@
 
 import math
 import zoneinfo
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import asdict
+from typing import Annotated, Literal
 
-import numpy as np
-import pandas as pd
 import pydantic
 
 from pipeline.config.params import Experiment, Name, Seed
 from pipeline.data import windowing
-from pipeline.data.dataset import Scale
-from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
-from pipeline.data.windowing import Count, Statistics
+from pipeline.data.windowing import Count
 from pipeline.validation import Strict, Timestamp
-from unroll.series import row_calendar
 from unroll.series.combination import known_after, require_memory
 from unroll.series.options import Objective
 from unroll.series.row_options import (
     ALONE,
-    Cleaning,
-    CsvFormat,
+    RECENT,
     Preprocessing,
-    SeriesWindows,
 )
 
 Number = Annotated[int, pydantic.Field(ge=0, le=1_000_000)]
@@ -33,132 +26,6 @@ Timesteps = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
 
 MOST_INPUTS = 1 << 24
 """The most values of a window; a forecast may look at `rows.MOST` windows."""
-
-DAYS = 7
-
-SLOTS = 24
-
-POSITIONS = DAYS * SLOTS
-"""Number of positions in the cycle: the hours of a week."""
-
-RECENT = 52
-"""Rows over which the recent change and the recent level of a series are means."""
-
-MIDNIGHT = " 00:00:00"
-"""End of a timestamp's text at midnight."""
-
-
-@dataclass(frozen=True)
-class SeriesQuestion:
-    """The preparation of one series: how its rows become inputs, and what is forecast.
-
-    Attributes:
-        dataset: the name of the data set.
-        fitted: the preparation, as it was fitted to the train rows.
-        series: the name of the series in `fitted.series`.
-        keep_last: whether the last row counts although its period is not over.
-    """
-
-    dataset: str
-    fitted: Preprocessing
-    series: str
-    keep_last: bool = False
-
-    @property
-    def csv(self) -> CsvFormat:
-        """The form of a file."""
-        return self.fitted.csv
-
-    @property
-    def cleaning(self) -> Cleaning:
-        """The rules by which rows are completed."""
-        return self.fitted.cleaning
-
-    @property
-    def windows(self) -> SeriesWindows:
-        """The rules by which rows are cut into windows."""
-        return self.fitted.windows
-
-    @property
-    def statistics(self) -> Statistics:
-        """The statistics of the series' columns over the train rows."""
-        return self.fitted.series[self.series]
-
-    @property
-    def scale(self) -> Scale:
-        """The scale of the target."""
-        return self.fitted.scale(self.series)
-
-    @property
-    def lowest(self) -> float:
-        """The smallest value that is forecast, in the target's unit.
-
-        It is 0 if no row that was learnt from lies below 0, else minus infinity.
-        """
-        column = self.fitted.target
-        return -np.inf if self.statistics.low[column] < 0 else 0.0
-
-    @property
-    def spacing(self) -> int:
-        """Seconds from row to row."""
-        return self.cleaning.spacing or 1
-
-    @property
-    def row(self) -> np.timedelta64:
-        """The time from row to row."""
-        return np.timedelta64(1000 * self.spacing, "ms")
-
-    @property
-    def ahead(self) -> Array:
-        """(outputs,) rows from the last input to each value that is forecast."""
-        return self.windows.ahead
-
-    @property
-    def reach(self) -> int:
-        """Consecutive rows that a forecast needs: those of a window."""
-        return self.windows.lookback - self.windows.step + 1
-
-    @property
-    def read(self) -> list[str]:
-        """The columns from a file: numbers, then a column for each word."""
-        return self.fitted.read
-
-    @property
-    def timesteps(self) -> int:
-        """The number of timesteps of a window."""
-        return self.windows.lookback // self.windows.step
-
-    @property
-    def numbers(self) -> list[str]:
-        """The columns of numbers."""
-        words = tuple(f"{name}=" for name in self.csv.words)
-        return [name for name in self.read if not name.startswith(words)]
-
-    def on_clock(self, times: Array) -> pd.DatetimeIndex:
-        """Return the timestamps of row numbers (rows,), with the time zone if any."""
-        zone = self.csv.time_zone
-        index = pd.DatetimeIndex(row_calendar.stamps(times, self.cleaning, zone))
-        return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
-
-    def positions(self, times: pd.DatetimeIndex) -> Array:
-        """Return the positions of timestamps in the week: its hour, or its day.
-
-        Args:
-            times: (n,) on the clock of the series.
-
-        Returns:
-            (n,) integers below `POSITIONS`; 0 if a timestep is longer than a day.
-        """
-        if self.spacing * self.windows.step > windowing.DAY:
-            return np.zeros(len(times), int)
-        return np.asarray(times.day_of_week.to_numpy() * SLOTS + times.hour)
-
-    def when(self, stamp: Any) -> str:
-        """Return a timestamp on the file's clock; the date alone for rows of days."""
-        text = str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
-        return (
-            text.removesuffix(MIDNIGHT) if self.spacing % windowing.DAY == 0 else text
-        )
 
 
 class Shapes(Strict):
@@ -285,7 +152,7 @@ class ForecasterSpec(Strict):
                 "fitted.series must have a series, named as csv.series_id names it, or "
                 f"{ALONE!r} alone"
             )
-        read = {*self.question.read}
+        read = {*self.fitted.read}
         if not {csv.target, *self.fitted.windows.future} <= read or not csv.stamp:
             raise ValueError(
                 f"fitted.columns must have the target {csv.target!r:.80} and "
@@ -329,22 +196,6 @@ class ForecasterSpec(Strict):
             )
 
     @property
-    def questions(self) -> dict[str, SeriesQuestion]:
-        """Name of a series -> its preparation; a single series is called `ALONE`."""
-        return {
-            series: SeriesQuestion(self.dataset, self.fitted, series, self.keep_last)
-            for series in self.fitted.series
-        }
-
-    @property
-    def question(self) -> SeriesQuestion:
-        """The question of the first series.
-
-        The form of files and the windows are the same for all series.
-        """
-        return next(iter(self.questions.values()))
-
-    @property
     def whole(self) -> bool:
         """Whether models see whole series, each up to its last row."""
         return self.fitted.windows.whole
@@ -359,6 +210,6 @@ class ForecasterSpec(Strict):
         """The number of rows that the members and the intervals look at."""
         timestep = self.fitted.cleaning.timestep
         # timesteps may be cut in two
-        reach = self.question.reach * timestep + 2 * (timestep - 1)
+        reach = self.fitted.reach * timestep + 2 * (timestep - 1)
         longest = (self.timesteps - 1) * self.fitted.windows.step + 1
         return max(reach, longest * timestep, (self.lag + RECENT) * timestep)

@@ -16,7 +16,9 @@ from unroll.series.combination import ENSEMBLE
 from unroll.series.leaderboard import MEASURE, Board
 from unroll.series.options import Objective
 from unroll.series.sentence import needed_for_interval
-from unroll.series.spec import MIDNIGHT
+
+MIDNIGHT = " 00:00:00"
+"""End of a timestamp's text at midnight."""
 
 EXPLAINED = (
     "Its change is relative to that of the chosen model without recurrence, whose own "

@@ -106,7 +106,7 @@ def _history(windows: Mapping[str, Window], ahead: pd.DataFrame) -> pd.DataFrame
     most = min(most, MOST_ROWS // len(names))
     frames = []
     for name, window in zip(names, windows.values(), strict=True):
-        clock = window.question.on_clock(window.stamps[-most:])
+        clock = window.on_clock(window.stamps[-most:])
         frame = pd.DataFrame({"ds": clock, "measured": window.target[-most:]})
         frames.append(frame.assign(unique_id=name))
     return pd.concat(frames, ignore_index=True)
@@ -140,7 +140,7 @@ def _rounded_up(rows: pd.DataFrame, orders: Sequence[str], digits: int) -> pd.Da
 def _headings(ahead: pd.DataFrame, answer: Answer) -> dict[str, str]:
     """Return name of a column -> its heading."""
     words = {
-        "unique_id": answer.forecaster.question.csv.series_id or "Series",
+        "unique_id": answer.forecaster.fitted.csv.series_id or "Series",
         "ds": "Date",
         "measured": answer.target,
         "values": "Number of values",

@@ -84,7 +84,7 @@ def answer_of(workspace, name):
     return SimpleNamespace(
         name="meter",
         forecaster=forecaster,
-        rows=file_rows.read([workspace.root / "meter.csv"], forecaster.question.csv),
+        rows=file_rows.read([workspace.root / "meter.csv"], forecaster.fitted.csv),
         folder=workspace.root / "meter",
         sentence="Open.",
         target="load",

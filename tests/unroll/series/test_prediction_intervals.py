@@ -16,7 +16,6 @@ from unroll.series.row_options import (
     Preprocessing,
     SeriesWindows,
 )
-from unroll.series.spec import SeriesQuestion
 
 
 def past_errors(
@@ -223,7 +222,7 @@ def weekly_positions(times, spacing):
         columns=["y"],
         series={},
     )
-    return SeriesQuestion("x", fitted, "").positions(times)
+    return fitted.positions(times)
 
 
 @pytest.mark.parametrize(
