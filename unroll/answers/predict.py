@@ -60,8 +60,10 @@ class Predicted:
     @property
     def origin(self) -> str:
         """The timestamp of the last row with a target."""
-        last = max(window.stamps[-1] for window in self.windows.values())
-        return when(self.answer.forecaster.fitted, last)
+        return when(
+            self.answer.forecaster.fitted,
+            max(window.stamps[-1] for window in self.windows.values()),
+        )
 
     @property
     def note(self) -> str:

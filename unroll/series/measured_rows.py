@@ -199,7 +199,7 @@ def in_timesteps(table: SeriesTable, csv: CsvFormat, cleaning: Cleaning) -> Seri
     means, counts = table.means(begins)
     if csv.target in table.columns:
         target = table.columns.index(csv.target)
-        known = table.timestamps[~np.isnan(table.values[:, target])]
+        known = table.known(csv.target)
         lacking = 2 * counts[:, target] < cleaning.timestep
         if len(known):
             lacking |= means.timestamps + timestep - row > known.max()
@@ -207,6 +207,11 @@ def in_timesteps(table: SeriesTable, csv: CsvFormat, cleaning: Cleaning) -> Seri
         if cleaning.aggregate == "sum":
             means.values[:, target] *= cleaning.timestep
     return means
+
+
+def timesteps_of(table: SeriesTable, csv: CsvFormat, cleaning: Cleaning) -> SeriesTable:
+    """Return the timesteps of a file's rows. Raises as `on_calendar`."""
+    return in_timesteps(on_calendar(table, csv, cleaning), csv, cleaning)
 
 
 def _start(csv: CsvFormat, cleaning: Cleaning) -> Any:
@@ -268,7 +273,7 @@ def rows_of(
 
 
 def chosen_rows(
-    series: Series, border: int, windows: SeriesWindows, *, freq: int, target: int
+    measured: Measured, border: int, windows: SeriesWindows, target: int
 ) -> Rows:
     """Return the rows whose targets lie in one block, with no gap in their window.
 
@@ -277,14 +282,14 @@ def chosen_rows(
     (`SeriesWindows.begun`).
 
     Args:
-        series: the rows.
+        measured: the rows.
         border: the first row of the block "test", behind the block "train".
         windows: how windows are cut.
-        freq: seconds from one row to the next.
         target: the column to forecast.
     """
+    series = measured.series
     ahead = windows.ahead - windows.step
-    runs = series.runs(freq)
+    runs = series.runs(measured.regular.freq)
     blocks = {"train": (series.start, border), "test": (border, len(series.values))}
     # Rows before those of a series that has just begun hold no gap.
     begin = series.start if windows.begun else 0

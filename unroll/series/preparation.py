@@ -15,7 +15,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.data.timestamps import shown
 from pipeline.data.windowing import Statistics
-from pipeline.errors import UnrollError, UnusableSeriesError, UsageError
+from pipeline.errors import UnrollError, UnusableSeriesError
 from unroll.series import measured_rows, row_calendar, rows, windowed
 from unroll.series.options import argument
 from unroll.series.question import Proposal, train_share
@@ -85,16 +85,16 @@ def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Pre
 
     Raises:
         UnrollError: the rows do not suffice; the text says what would help.
-        UsageError: horizon, lookback and step do not go together.
     """
     table = table_of(replace(profile.file, form=proposal.csv))
     unfinished = None
     if profile.unfinished is None and not proposal.asked.keep_last:
         table, unfinished = rows.only_over(table, proposal.csv)
 
+    share = train_share(profile, proposal)
+
     def windows_of(windows: SeriesWindows, leave_out: Collection[str] = ()) -> Dataset:
         csv = proposal.csv.model_copy(update={"leave_out": sorted(leave_out)})
-        share = train_share(profile, proposal)
         return windowed.cut(name, table, csv, proposal.cleaning, windows, share)
 
     left_out: Mapping[str, str] = {}
@@ -104,11 +104,6 @@ def cut_into_windows(name: str, profile: FileProfile, proposal: Proposal) -> Pre
         left_out = error.reasons
         _require_some(error, profile)
         dataset = windows_of(proposal.windows, left_out)
-    except ValueError as error:
-        raise UsageError(
-            f"{error}; pass other values of {argument('horizon')}, "
-            f"{argument('lookback')} or {argument('step')}"
-        ) from None
     except UnrollError as error:
         raise UnrollError(f"{error}; {_cure(windows_of, proposal.windows)}") from None
     if proposal.by_multiples:
@@ -188,14 +183,13 @@ def as_wholes(name: str, profile: FileProfile, proposal: Proposal) -> Prepared:
     fitted = _fitted_to_wholes(profile, proposal)
     csv = fitted.csv
     table = table_of(replace(profile.file, form=csv))
-    table = measured_rows.on_calendar(table, csv, fitted.cleaning)
-    table = measured_rows.in_timesteps(table, csv, fitted.cleaning)
+    table = measured_rows.timesteps_of(table, csv, fitted.cleaning)
     cycle = max([1, *proposal.cycles])
     found = {}
     left_out = {}
     statistics = {}
     for series, every in table.by_series(fitted.series).items():
-        measured = rows.completed_rows(fitted, rows.up_to_last_target(fitted, every))
+        measured = rows.completed_rows(fitted, every.up_to_last(proposal.target))
         try:
             rows.require_rows(fitted, series, measured)
         except UnrollError as error:
@@ -229,15 +223,13 @@ def _fitted_to_wholes(profile: FileProfile, proposal: Proposal) -> Preprocessing
         "drop": [column for column in profile.columns if column not in kept],
         "categories": [],
     }
-    of_one_row = {
-        "lookback": windows.step,
-        "begun": False,
-        "stride": 1,
-        "week": False,
-        "future": [],
-        "holidays": None,
-        "whole": True,
-    }
+    of_one_row = SeriesWindows(
+        lookback=1,
+        horizon=windows.horizon,
+        unit=windows.unit,
+        quantity=windows.quantity,
+        whole=True,
+    )
     columns = [proposal.target]
     if proposal.cleaning.fill is not None:
         columns.append("filled")
@@ -245,7 +237,7 @@ def _fitted_to_wholes(profile: FileProfile, proposal: Proposal) -> Preprocessing
     return Preprocessing(
         csv=proposal.csv.model_copy(update=alone),
         cleaning=proposal.cleaning,
-        windows=windows.model_copy(update=of_one_row),
+        windows=of_one_row,
         columns=columns,
         series=dict.fromkeys(profile.series if profile.series_id else [ALONE], unknown),
     )
@@ -348,7 +340,7 @@ def _cure(
     """Return what would help if the rows are too few, after trying it."""
     try:
         windows_of(windows.model_copy(update={"horizon": 1, "lookback": 1}))
-    except (UnrollError, ValueError):
+    except UnrollError:
         return (
             f"no smaller {argument('horizon')} or {argument('lookback')} helps: give "
             f"more rows, or pass another {argument('target')}"

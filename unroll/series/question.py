@@ -320,7 +320,9 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
             f"each row is a timestep; {argument('step', hour)} would forecast the "
             f"{aggregate} of each hour"
         )
-    values, unfinished = _timesteps(profile, target, cleaning)
+    future = _future(profile, target, wanted.future)
+    csv = _csv(profile, target, future)
+    values, unfinished = _timesteps(profile, csv, cleaning)
     if step > 1 and (wanted.aggregate is None or unfinished):
         why = "as asked" if wanted.aggregate else AGGREGATES[aggregate]
         reasons["aggregate"] = why + unfinished
@@ -342,7 +344,6 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         reasons["lookback"] = why
     else:
         lookback = timesteps_of("lookback", wanted.lookback, cleaning, MOST_LOOKBACK)
-    future = _future(profile, target, wanted.future)
     most = max(1, MOST_KNOWN // (horizon + PAST))
     if len(future) > most:
         raise UsageError(
@@ -368,7 +369,7 @@ def propose(profile: FileProfile, wanted: Options) -> Proposal:
         holidays=wanted.holidays,
     )
     return Proposal(
-        csv=_csv(profile, target, future),
+        csv=csv,
         cleaning=cleaning,
         windows=windows,
         year=defaults.year,
@@ -471,7 +472,7 @@ def timesteps_of(name: str, wanted: int | str, cleaning: Cleaning, most: int) ->
 
 
 def _timesteps(
-    profile: FileProfile, target: str, cleaning: Cleaning
+    profile: FileProfile, csv: CsvFormat, cleaning: Cleaning
 ) -> tuple[Array, str]:
     """Return the measured target (timesteps,) of all series, without missing values.
 
@@ -480,11 +481,12 @@ def _timesteps(
     Raises:
         UsageError: no timestep has values enough.
     """
-    csv = profile.form.model_copy(update={"target": target})
-    values = profile.columns[target].measured
-    table = SeriesTable(profile.timestamps, [target], values[:, None], profile.of_rows)
-    table = measured_rows.on_calendar(table.only(np.isfinite(values)), csv, cleaning)
-    table = measured_rows.in_timesteps(table, csv, cleaning)
+    values = profile.columns[csv.target].measured
+    table = SeriesTable(
+        profile.timestamps, [csv.target], values[:, None], profile.of_rows
+    )
+    measured = table.only(np.isfinite(values))
+    table = measured_rows.timesteps_of(measured, csv, cleaning)
     known = np.isfinite(table.values[:, 0])
     if not known.any():
         raise UsageError(

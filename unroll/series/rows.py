@@ -209,7 +209,7 @@ def latest(
     for line in (*lines, _checked(fitted, files, as_read)):
         if line:
             warnings.warn(line, UserWarning, stacklevel=2)
-    end = up_to_last_target(fitted, table).timestamps.max()
+    end = table.up_to_last(fitted.csv.target).timestamps.max()
     planned = []
     if not fitted.windows.whole:
         planned = [_planned(spec, plan) for plan in plans]
@@ -253,8 +253,7 @@ def _checked(fitted: Preprocessing, files: FileRows, table: SeriesTable) -> str:
         asked=Options(),
     )
     rules.require(rules.OF_LATER_ROWS, facts)
-    target = table.columns.index(fitted.csv.target)
-    return repeated(facts, [table.values[:, target]])
+    return repeated(facts, [table.column(fitted.csv.target)])
 
 
 def _known_rows(
@@ -278,7 +277,7 @@ def _known_rows(
         planned: more rows to come (`_planned`).
         steps: timesteps to forecast.
     """
-    own = up_to_last_target(fitted, every)
+    own = every.up_to_last(fitted.csv.target)
     last = own.timestamps.max()
     if fitted.windows.begun:
         own = every.only(every.timestamps <= end)
@@ -288,7 +287,7 @@ def _known_rows(
         return own, _beforehand(fitted, series, own, every, planned, steps), False
     except UnknownAheadError:
         # nobody plans what is no longer sold
-        target = own.values[:, own.columns.index(fitted.csv.target)]
+        target = own.column(fitted.csv.target)
         has_ended = bool(last < end)
         if not has_ended and not ended(target, fitted.row)[-1]:
             raise
@@ -377,13 +376,7 @@ def _since(
         return np.arange(0)
     rows = measured.series
     first = fitted.windows.model_copy(update={"horizon": 1})
-    chosen = measured_rows.chosen_rows(
-        rows,
-        len(rows.values),
-        first,
-        freq=fitted.cleaning.spacing or 1,
-        target=fitted.target,
-    )
+    chosen = measured_rows.chosen_rows(measured, len(rows.values), first, fitted.target)
     # `Windows` counts from the row after the last step
     origins = chosen["train"] - fitted.windows.step
     rows_after_fit = (rows.timestamps[origins] - until) // fitted.row
@@ -422,7 +415,7 @@ def only_over(
     Also returned is the timestamp of this target; None if it is over.
     """
     column = table.columns.index(csv.target)
-    measured = table.timestamps[~np.isnan(table.values[:, column])]
+    measured = table.known(csv.target)
     zone = csv.time_zone
     last = calendars.unfinished(measured, zone, utc=zone is not None)
     if last is None:
@@ -452,13 +445,6 @@ def _fill_of_gapless(fitted: Preprocessing) -> int | None:
     """
     is_said = fitted.cleaning.fill is not None or "" in (fitted.csv.missing or ())
     return None if is_said else measured_rows.fill_limit(fitted.cleaning.spacing or 1)
-
-
-def up_to_last_target(fitted: Preprocessing, table: SeriesTable) -> SeriesTable:
-    """Return the rows up to the last one whose target was measured."""
-    target = table.values[:, table.columns.index(fitted.csv.target)]
-    known = table.timestamps[~np.isnan(target) & (target != fitted.cleaning.sentinel)]
-    return table.only(table.timestamps <= known.max()) if len(known) else table
 
 
 def _beforehand(
@@ -532,16 +518,11 @@ def _planned(spec: ForecasterSpec, plan: FileRows) -> Any:
         )
     series_id = fitted.csv.series_id if fitted.csv.series_id in header else None
     needed = {*fitted.csv.stamp, *known, series_id}
-    only = {
-        "target": known[0],
-        "drop": [name for name in header if name not in needed],
-        "categories": [],
-        "missing": [*(plan.form.missing or ()), ""],
-        "series_id": series_id,
-    }
-    table = table_of(replace(plan, form=plan.form.model_copy(update=only)))
-    table = measured_rows.on_calendar(table, fitted.csv, fitted.cleaning)
-    table = measured_rows.in_timesteps(table, fitted.csv, fitted.cleaning)
+    only = _with_columns(
+        plan, needed, target=known[0], categories=[], series_id=series_id
+    )
+    table = table_of(only)
+    table = measured_rows.timesteps_of(table, fitted.csv, fitted.cleaning)
     names = [ALONE] * len(table.values) if table.series_id is None else table.series_id
     every = {ALONE, *fitted.series, *fitted.csv.leave_out}
     unknown = sorted({*names} - every)
@@ -579,15 +560,18 @@ def _only(spec: ForecasterSpec, file: FileRows) -> FileRows:
             f"{file.paths[0].name} has no column {lacking[0]!r}, which "
             f"{spec.dataset} was trained on{hint}. It has: {known}"
         )
-    return replace(
-        file,
-        form=file.form.model_copy(
-            update={
-                "drop": [name for name in header if name not in needed],
-                "missing": [*(form.missing or ()), ""],
-            }
-        ),
-    )
+    return _with_columns(file, needed)
+
+
+def _with_columns(
+    file: FileRows, needed: Collection[str | None], **of_form: Any
+) -> FileRows:
+    """Return a file of which some columns are read, with empty cells as missing values."""
+    only = {
+        "drop": [name for name in file.cells.columns if name not in needed],
+        "missing": [*(file.form.missing or ()), ""],
+    }
+    return replace(file, form=file.form.model_copy(update=only | of_form))
 
 
 def _aligned(spec: ForecasterSpec, table: SeriesTable, name: str) -> SeriesTable:

@@ -28,6 +28,19 @@ class SeriesTable(RowTable):
         series_id = None if self.series_id is None else self.series_id[mask]
         return replace(super().only(mask), series_id=series_id)
 
+    def column(self, name: str) -> Array:
+        """Return the values (rows,) of a column."""
+        return np.asarray(self.values[:, self.columns.index(name)])
+
+    def known(self, name: str) -> Array:
+        """Return the timestamps of the rows in which a column was measured."""
+        return np.asarray(self.timestamps[~np.isnan(self.column(name))])
+
+    def up_to_last(self, name: str) -> Self:
+        """Return the rows up to the last one in which a column was measured."""
+        known = self.known(name)
+        return self.only(self.timestamps <= known.max()) if len(known) else self
+
     def means(self, groups: Array) -> "tuple[SeriesTable, Array]":
         """Return the means of groups of rows in each series, with missing values left
         out.

@@ -64,14 +64,16 @@ def cut(
     first = next(iter(by_series.values()))
     count = len(first.series.values)
     border, _ = windowing.borders(count, train, None)
-    cuts = _cuts(by_series, border, csv, cleaning, windows)
     fitted = Preprocessing(
         csv=csv,
         cleaning=cleaning.model_copy(update={"spacing": first.regular.freq}),
         windows=windows,
         columns=first.columns,
-        series={key: own.statistics for key, own in cuts.items()},
+        series={},
     )
+    cuts = _cuts(by_series, border, fitted)
+    statistics = {key: own.statistics for key, own in cuts.items()}
+    fitted = fitted.model_copy(update={"series": statistics})
     chosen = defaultdict[str, list[Array]](list)
     for number, own in enumerate(cuts.values()):
         for split, rows in own.rows.items():
@@ -249,11 +251,7 @@ class _Cut:
 
 
 def _cuts(
-    measured_by_series: dict[str, Measured],
-    border: int,
-    csv: CsvFormat,
-    cleaning: Cleaning,
-    windows: SeriesWindows,
+    measured_by_series: dict[str, Measured], border: int, fitted: Preprocessing
 ) -> dict[str, _Cut]:
     """Return series -> what is chosen of it (`_cut_one`).
 
@@ -263,46 +261,40 @@ def _cuts(
     """
     cuts = dict[str, _Cut]()
     reasons = dict[str, str]()
-    first = next(iter(measured_by_series.values()))
-    column = first.columns.index(csv.target)
     for key, rows in measured_by_series.items():
         try:
-            cuts[key] = _cut_one(rows, border, column, first.regular.freq, windows)
+            cuts[key] = _cut_one(rows, border, fitted)
         except UnrollError as error:
             if key == ALONE:
                 raise
             times = rows.series.timestamps[[border]]
-            [moment] = row_calendar.stamps(times, cleaning, csv.time_zone)
-            reasons[key] = _lacking(rows, column, border, moment) or str(error)
+            [moment] = row_calendar.stamps(times, fitted.cleaning, fitted.csv.time_zone)
+            reasons[key] = _lacking(rows, fitted.target, border, moment) or str(error)
     if reasons:
         raise UnusableSeriesError(reasons, len(measured_by_series))
     return cuts
 
 
-def _cut_one(
-    measured: Measured, border: int, column: int, freq: int, windows: SeriesWindows
-) -> _Cut:
+def _cut_one(measured: Measured, border: int, fitted: Preprocessing) -> _Cut:
     """Choose the rows of examples in one series.
 
     Args:
         measured: the rows of the series.
         border: the first row after the train rows.
-        column: the number of the target's column.
-        freq: seconds from one row to the next.
-        windows: how windows are cut.
+        fitted: how rows are prepared, without statistics.
 
     Raises:
         UnrollError: a split has no window, or there is nothing to learn.
     """
+    windows = fitted.windows
+    column = fitted.target
     last = border
     if windows.begun and _has_just_begun(measured, last, column, windows):
         last = len(measured.series.values)
     statistics = windowing.statistics(measured.series, measured.columns, last)
     if not windows.begun:
         windowing.require_a_change(statistics, measured.columns, column, last)
-    rows = measured_rows.chosen_rows(
-        measured.series, border, windows, freq=freq, target=column
-    )
+    rows = measured_rows.chosen_rows(measured, border, windows, column)
     # A series that has just begun is forecast, though it may have no window yet.
     if not windows.begun or not np.isfinite(measured.target(column)[border:]).any():
         windowing.require_room(
@@ -347,15 +339,11 @@ def _rows_that_count(
     The target may be measured only from some day on, or up to some day. Rows before
     and after do not count.
     """
-    table = measured_rows.on_calendar(table, csv, cleaning)
-    table = measured_rows.in_timesteps(table, csv, cleaning)
-    target = table.values[:, table.columns.index(csv.target)]
-    measured = table.timestamps[~np.isnan(target)]
-    if not len(measured):
-        return table
-    if not csv.series_id:
+    table = measured_rows.timesteps_of(table, csv, cleaning)
+    measured = table.known(csv.target)
+    if len(measured) and not csv.series_id:
         table = table.only(table.timestamps >= measured.min())
-    return table.only(table.timestamps <= measured.max())
+    return table.up_to_last(csv.target)
 
 
 def _lacking(measured: Measured, target: int, first: int, border: np.datetime64) -> str:

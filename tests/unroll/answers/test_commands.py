@@ -311,7 +311,7 @@ def test_new_rows_are_told_and_judged(shop, tmp_path, capsys):
         assert "\n2024-05-20" in printed(tmp_path, "answer", "shop")
     printed(tmp_path, "predict", "shop")
     assert "hint" not in capsys.readouterr().err
-    assert unroll.load(tmp_path / "shop").forecaster.question.windows.lookback == 14
+    assert unroll.load(tmp_path / "shop").forecaster.fitted.windows.lookback == 14
 
 
 @pytest.mark.parametrize(
