@@ -293,13 +293,10 @@ def chosen_rows(
     blocks = {"train": (series.start, border), "test": (border, len(series.values))}
     # Rows before those of a series that has just begun hold no gap.
     begin = series.start if windows.begun else 0
+    fewest = windows.step if windows.begun else windows.lookback  # rows of its own
     rows: Rows = {}
     for split, (start, stop) in blocks.items():
-        earliest = max(series.start + windows.lookback, start - ahead[0])
-        if windows.begun:
-            earliest = max(
-                windows.lookback, series.start + windows.step, start - ahead[0]
-            )
+        earliest = max(windows.lookback, series.start + fewest, start - ahead[0])
         candidates = np.arange(earliest, stop - ahead[-1])
         begins = np.maximum(candidates - windows.lookback, begin)
         rows[split] = windowing.whole_windows(

@@ -7,6 +7,7 @@ series reaches back to its first row, and each series has its own timestamps.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -151,11 +152,7 @@ def _from_zero(dataset: Dataset) -> Dataset:
         mean = [*own.mean]
         mean[column] = 0.0
         statistics[name] = own.model_copy(update={"mean": mean})
-    splits = {
-        name: split
-        for name, split in dataset.splits.items()
-        if isinstance(split, Windows)
-    }
+    splits = cast("Mapping[str, Windows]", dataset.splits)
     values = splits["train"].series.copy()
     values[:, column] += np.repeat(moved, len(values) // len(moved))
     return replace(
@@ -280,9 +277,7 @@ def of_all_rows(prepared: Prepared) -> Preprocessing:
         return fitted
     count = len(fitted.series)  # their rows stand one after the other
     # (series, rows, columns + calendar), in model units
-    train = dataset.splits["train"]
-    if not isinstance(train, Windows):
-        return fitted
+    train = cast("Windows", dataset.splits["train"])
     inputs = train.series.reshape(count, -1, train.series.shape[1])
     truth = np.asarray(dataset.truth).reshape(count, -1)
     target = fitted.target

@@ -620,15 +620,13 @@ def require_rows(
     first = len(rows.values) - fitted.reach
     needed = f"a forecast needs the last {fitted.reach:,} rows"
     known = np.flatnonzero(np.isfinite(measured.target(fitted.target)))
-    if fitted.windows.whole and not len(known):
+    if (fitted.windows.whole or fitted.windows.begun) and not len(known):
         raise UnrollError("there is no row with a value")
     if first < 0:
         raise UnrollError(
             f"{needed}, and there are {len(rows.values):,}; add earlier rows"
         )
     if fitted.windows.begun:
-        if not len(known):
-            raise UnrollError("there is no row with a value")
         if has_ended:
             raise UnrollError(
                 f"it was measured last at {when(fitted, rows.timestamps[known[-1]])}; "

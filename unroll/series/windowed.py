@@ -129,7 +129,7 @@ def data_set(
         splits={split: replace(cut, rows=rows) for split, rows in splits.items()},
         scale=scale,
         period=_timesteps_of_day(fitted),
-        calendar=cut.series.shape[1] - len(next(iter(by_series.values())).columns),
+        calendar=cut.series.shape[1] - len(fitted.columns),
         scored=(),
         stamps=row_calendar.stamps(numbers, fitted.cleaning, fitted.csv.time_zone),
         series_id=np.repeat(np.arange(len(inputs)), [len(own) for own in inputs]),
