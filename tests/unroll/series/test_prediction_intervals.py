@@ -174,6 +174,16 @@ def test_the_last_cutoffs_alone_count():
     )
 
 
+def test_cutoffs_without_a_known_error_take_no_place_of_others():
+    errors = np.random.default_rng(9).normal(size=(1, 90, 2))
+    # as between the backtest and the fit, for a horizon longer than `KEPT`
+    unknown = np.full((1, prediction_intervals.KEPT + 9, 2), np.nan)
+    later = np.concatenate([errors, unknown], axis=1)
+    np.testing.assert_array_equal(
+        ends_of(past_errors(later)), ends_of(past_errors(errors))
+    )
+
+
 def test_a_table_of_origins_stands_by_series_with_the_last_cutoffs_together():
     truth = np.arange(10.0).reshape(5, 2)
     series = np.array([0, 0, 0, 1, 1])

@@ -11,7 +11,7 @@ from pipeline.errors import UnrollError
 from tests.support.answered import answered
 from tests.unroll.series.test_saved_answers import monthly
 from unroll.series import answer_page, candidates, saved
-from unroll.series.backtest import folds, plan, recent, windows
+from unroll.series.backtest import folds, plan, recent, rows_at, windows
 from unroll.series.forecaster import OutsideRangeWarning
 from unroll.series.judge import between
 from unroll.series.models import panel, statistical
@@ -74,7 +74,9 @@ def test_the_recent_change_up_to_a_cutoff_sees_nothing_after_it():
     lasts = fold.test.rows - 1
     number = np.asarray(made.dataset.series_id)[lasts]
     cutoffs = np.asarray(made.dataset.stamps)[lasts]
-    found = recent(made.dataset, chosen, number, cutoffs)[:, 0].reshape(2, -1)
+    rows = rows_at(made.dataset, number, cutoffs)
+    np.testing.assert_array_equal(rows, lasts)
+    found = recent(made.dataset, chosen)[rows, 0].reshape(2, -1)
     changes = [np.mean(range(1, rows)) for rows in range(4, 4 + len(found[0]))]
     np.testing.assert_allclose(found, [changes, 4 * np.array(changes)])
 
