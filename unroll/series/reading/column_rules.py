@@ -171,14 +171,23 @@ def one_series(facts: FileProfile, target: str) -> str:
 
 
 def _takes_turns(values: Array, turn: int) -> bool:
-    """Return whether every `turn`-th value has a level of its own."""
-    changes_of_turns = np.abs(values[turn:] - values[:-turn])
+    """Return whether every `turn`-th value has a level of its own, and is nearer to the
+    one before it than to its neighbour.
+    """
     every = [values[first::turn] for first in range(turn)]
     levels = [
         np.median(own[np.isfinite(own)]) for own in every if np.isfinite(own).any()
     ]
-    known = changes_of_turns[np.isfinite(changes_of_turns)]
-    return len(known) > 0 and bool(np.ptp(levels) > NEAR * np.median(known))
+    changes = _usual_change(values, turn)
+    others = min(_usual_change(values, 1), float(np.ptp(levels)))
+    return NEAR * changes < others
+
+
+def _usual_change(values: Array, rows: int) -> float:
+    """Return the usual change over some rows; infinite if none is known."""
+    changes = np.abs(values[rows:] - values[:-rows])
+    known = changes[np.isfinite(changes)]
+    return float(np.median(known)) if len(known) else np.inf
 
 
 def one_level(facts: FileProfile, target: str) -> str:
@@ -220,8 +229,20 @@ def level_changes(facts: FileProfile, column: str) -> Iterator[tuple[int, float]
             yield int(rows[place]), times
 
 
-def levels(facts: FileProfile) -> Iterator[tuple[str, str]]:
-    """Yield a label and a line on each column whose level changes once and for all."""
+def lasting_changes(facts: FileProfile) -> Iterator[tuple[str, str]]:
+    """Yield a label and a line on what changes once and for all: levels, and words."""
+    order = np.argsort(facts.timestamps, kind="stable")
+    for column in facts.measures if facts.of_rows is None else ():
+        words = timestamp_formats.as_text(facts.file.cells[column.name]).iloc[order]
+        moved = np.flatnonzero((words != words.shift()).to_numpy())
+        is_word = not column.numeric and not column.useless
+        if is_word and 1 < len(column.words) == len(moved):
+            text = (
+                f"{column.name}: {words.iloc[0]} before "
+                f"{shown(facts.timestamps[order[moved[1]]])}, then {words.iloc[moved[1]]}; "
+                "the rows are one series"
+            )
+            yield "changed", printable(text)
     for name in facts.targets:
         for row, times in level_changes(facts, name):
             text = (

@@ -98,7 +98,7 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
     )
     rules.require(column_rules.OF_COLUMNS, profile)
     numeric = [column for column in profile.measures if column.numeric]
-    notes = (*profile.notes, *column_rules.levels(profile))
+    notes = (*profile.notes, *column_rules.lasting_changes(profile))
     profile = replace(profile, asked=asked, notes=notes)
     return _without_sentinels(profile, numeric, options.missing)
 

@@ -183,8 +183,9 @@ def read(
         lacking = [name for name in names if name not in cells.columns]
         if lacking:
             raise UnrollError(
-                f"{path} has no column {lacking[0]!r}, which {paths[0].name} has; "
-                f"leave {path.name} out"
+                f"{path} has no column {lacking[0]!r}, which {paths[0].name} has; rename "
+                f"one of its columns ({', '.join(cells.columns)!s:.200}), or leave "
+                f"{path.name} out"
             )
         frames.append(cells[names])
     return _rows_of(paths, form, frames, typed=typed)
