@@ -206,7 +206,7 @@ def level_changes(facts: FileProfile, column: str) -> Iterator[tuple[int, float]
     """Yield the row of each series from which on all values lie far beyond all before,
     and how many times as large they are, at least `LEVEL` times or the inverse.
 
-    The distance is larger than the range on either side.
+    The distance is larger than the range on one side.
     """
     every = facts.columns[column].measured
     for own in facts.by_series:
@@ -224,7 +224,7 @@ def level_changes(facts: FileProfile, column: str) -> Iterator[tuple[int, float]
         after = values[place:]
         usual = np.median(before)
         times = float(np.median(after) / usual) if usual else np.inf
-        is_wide = gap.max() > max(np.ptp(before), np.ptp(after))
+        is_wide = gap.max() > min(np.ptp(before), np.ptp(after))
         if is_wide and not 1 / LEVEL < times < LEVEL:
             yield int(rows[place]), times
 

@@ -425,8 +425,8 @@ def no_heading_is_a_time(facts: Timestamps) -> str:
 
 OF_ROWS = (
     no_heading_is_a_time,
-    order,
     order_of_the_day,
+    order,
     most_are_over,
     key_is_no_time,
     distance,
@@ -437,7 +437,7 @@ OF_ROWS = (
 )
 """Rules on the timestamps of rows, in the order of the way."""
 
-OF_LATER_ROWS = (order, order_of_the_day, distance, one_grid)
+OF_LATER_ROWS = (order_of_the_day, order, distance, one_grid)
 """Rules that rows keep which come after an answer."""
 
 

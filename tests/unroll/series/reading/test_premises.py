@@ -322,3 +322,75 @@ def test_rounded_stamps_and_midnights_without_a_time_are_read(form):
     hours = pd.date_range("2024-01-01", periods=400, freq="h")
     profile, _ = read(rows(hours).assign(ds=[form(stamp) for stamp in hours]))
     np.testing.assert_array_equal(profile.timestamps, hours.to_numpy())
+
+
+def hourly(seed, count=480):
+    """Hours with a day's cycle and noise."""
+    noise = np.random.default_rng(seed).normal(0, 2, count)
+    values = 100 + 30 * np.sin(np.arange(count) * np.pi / 12) + noise
+    hours = pd.date_range("2024-01-01", periods=count, freq="h")
+    return pd.DataFrame({"ds": hours, "load": values.round(2)})
+
+
+def broken(kind, seed, amount):
+    """Hours that break a premise, and the words of the refusal."""
+    frame = hourly(seed)
+    if kind == "turns":
+        frame["load"] += 1000.0 * (frame.index % amount == 0)
+        return frame, f"'load' takes turns between {amount} series"
+    if kind == "unit":
+        frame.loc[200:, "load"] *= 10 ** {2: 2, 3: 3, 4: 6}[amount]
+        return frame, "row 200 (from 0): from here on 'load' is about"
+    if kind == "midnight":
+        stamps = frame["ds"].where(
+            frame["ds"].dt.hour > 0, frame["ds"] - pd.Timedelta("1D")
+        )
+        return frame.assign(ds=stamps), "stands behind"
+    if kind == "future":
+        return frame.assign(ds=frame["ds"] + pd.Timedelta(days=9999)), "in the future"
+    more = frame.iloc[20 : 20 + 40 * amount].assign(
+        ds=lambda rows: rows["ds"] + pd.Timedelta(minutes=7)
+    )
+    both = pd.concat([frame, more]).sort_values("ds", ignore_index=True)
+    return both, "2024-01-01 20:07:00 does not fit those beside it"
+
+
+@TEN
+@given(
+    st.sampled_from(["turns", "unit", "midnight", "future", "alarms"]),
+    st.integers(0, 99),
+    st.integers(2, 4),
+)
+def test_what_was_read_in_silence_is_refused(kind, seed, amount):
+    frame, words = broken(kind, seed, amount)
+    assert words in refused(frame)
+
+
+GOOD = ["weekdays", "promotions", "lockdown", "newest days first", "weekly shifts"]
+
+
+@TEN
+@given(st.sampled_from(GOOD), st.integers(0, 99))
+def test_what_nearly_breaks_a_premise_is_read_without_a_needless_line(kind, seed):
+    frame = hourly(seed)
+    random = np.random.default_rng(seed)
+    if kind == "weekdays":
+        frame["load"] *= 1 + 4 * frame["ds"].dt.day_of_week.isin([1, 3, 5])
+        frame["day"] = frame["ds"].dt.day_name()
+    elif kind == "promotions":
+        frame["promotion"] = np.where(random.random(480) < 0.4, "yes", "no")
+        frame["load"] *= 1 + 3 * (frame["promotion"] == "yes")
+    elif kind == "lockdown":
+        frame.loc[200:300, "load"] *= 0.2
+    elif kind == "newest days first":
+        days = frame["ds"].dt.normalize()
+        frame = frame.assign(day=days).sort_values(
+            ["day", "ds"], ascending=[False, True]
+        )
+        frame = frame.drop(columns="day").reset_index(drop=True)
+    else:
+        frame["shift"] = np.array(["early", "late", "night"])[frame["ds"].dt.hour // 8]
+        frame["load"] *= 1 + frame["ds"].dt.hour // 8
+    profile, _ = read(frame)
+    labels = {line.split()[0] for line in described(profile)}
+    assert labels <= {"stamps", "rows", "order", "column", "guessed", "text"}
