@@ -6,7 +6,7 @@ Each error says in one line what is valid and what was received.
 import difflib
 import re
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -76,16 +76,16 @@ def utf_8(name: str) -> str:
     return name
 
 
-def one_of(name: str, valid: Iterable[str], what: str, *, most: int = LISTED) -> str:
+def one_of(name: str, valid: Collection[str], what: str, *, most: int = LISTED) -> str:
     """Return `name` if it is one of `valid`.
 
     Raises:
         UsageError: it is not. The text lists the valid names. Of more than `most` it
             shows only the nearest one.
     """
-    names = sorted(set(valid))
-    if name in names:
+    if name in valid:
         return name
+    names = sorted(valid)
     among = f"one of {len(names)} names"
     if len(names) <= most:
         among = f"one of: {', '.join(names) or '(none)'}"
@@ -176,16 +176,14 @@ def _must(problem: Any) -> str:
     return re.sub(r"^\w+ should ", "must ", text)
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
+def nearest(name: str, valid: Collection[str]) -> str:
     """Return the names that a wrong name may stand for, for "Did you mean ...?".
 
     These are the full names of an experiment that was named without its data set, at
     most three, or the most similar name. The text is empty if there is none.
     """
-    names = list(valid)
-    full = [each for each in names if each.endswith(f"/{name}")]
-    close = full[:3] or difflib.get_close_matches(name, names, n=1)
-    return " or ".join(close)
+    full = [each for each in valid if each.endswith(f"/{name}")]
+    return " or ".join(full[:3] or difflib.get_close_matches(name, valid, n=1))
 
 
 def _hint(name: object, valid: Sequence[str]) -> str:

@@ -127,12 +127,10 @@ def environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def connected(
-    address: str, preload: Callable[[int], Sequence[str]]
-) -> Iterator[Client]:
+def connected(address: str, preload: Sequence[str]) -> Iterator[Client]:
     """Connect to the scheduler at an address, and let its workers get ready for tasks.
 
-    `preload` takes how many tasks run at once, and returns the modules to import first.
+    They first import the modules `preload`.
 
     Raises:
         UsageError: the address is not encrypted, or certificates are missing.
@@ -156,13 +154,11 @@ def connected(
         ) from None
     # Where a scheduler dies, Dask would show tracebacks of its own connections.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
-    with _closing(client):
+    try:
         _require_safe(client.scheduler_info()["address"])
         client.subscribe_topic(SLOT, _say)
         try:
-            client.register_plugin(
-                SameEnvironment(environment(), preload(slots(client)))
-            )
+            client.register_plugin(SameEnvironment(environment(), preload))
         # Whatever a worker without our code raises.
         except Exception as error:  # noqa: BLE001
             # The client may not have noticed yet that its stream is closed.
@@ -173,18 +169,7 @@ def connected(
                 f"({type(error).__name__}: {one_line(str(error)):.200}); install the "
                 "same version of Unroll on every worker"
             ) from None
-        names = ", ".join(
-            str(worker["name"])
-            for worker in client.scheduler_info(n_workers=-1)["workers"].values()
-        )
-        progress.line(f"trains at {address}: {names or 'no worker':.200}", last=True)
         yield client
-
-
-@contextlib.contextmanager
-def _closing(client: Client) -> Iterator[None]:
-    try:
-        yield
     finally:
         with contextlib.suppress(Exception):  # the scheduler may be gone
             client.close()
@@ -215,96 +200,117 @@ def _require_safe(address: str) -> None:
         )
 
 
-def slots(client: Client) -> int:
-    """Return how many trainings the workers run at once; at least 1."""
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    return max(1, sum(int(worker["nthreads"]) for worker in workers))
+def trainers(client: Client) -> dict[str, str]:
+    """Return the workers that may train: address -> name.
+
+    A refused worker, and one that is not ready yet, has none.
+    """
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return {
+        address: str(worker["name"])
+        for address, worker in workers.items()
+        if worker["resources"].get(SLOT)
+    }
 
 
 def run(
-    client: Client,
+    address: str,
+    preload: Sequence[str],
     workspace: Workspace,
     missing: Sequence[Task],
-    on_tick: Callable[[dict[Task, float]], None],
+    display: progress.Tasks,
     more: Callable[[], Sequence[Task]],
-    places: dict[Task, str],
 ) -> Generator[Result, None, None]:
-    """Perform tasks on the workers, and yield each result as a task ends.
+    """Perform tasks on a scheduler's workers, and yield each result as a task ends.
 
     If the iteration ends early, for example by Ctrl-C, or if this process dies, the
     workers stop their trainings.
 
     Args:
-        client: the connection to the scheduler.
+        address: the address of the scheduler.
+        preload: the modules that its workers import first.
         workspace: the workspace of the prepared data sets and the runs.
         missing: tasks whose data sets are prepared.
-        on_tick: called about once a second.
+        display: shows how far they are.
         more: called after each result that was yielded; returns further tasks.
-        places: filled with the worker of each task.
 
     Raises:
-        UnrollError: the connection to the scheduler is lost.
+        UsageError, UnrollError: as `connected`.
     """
     own_code = _read(workspace.root / EXTENSIONS)
     data: dict[str, Future] = {}
 
     def submit(task: Task) -> Future:
         if task.dataset not in data or data[task.dataset].status != "finished":
-            data[task.dataset] = _sent(client, _read(workspace.prepared(task.dataset)))
+            files = _read(workspace.prepared(task.dataset))
+            # In a list: Dask takes a dictionary for many pieces of data.
+            [data[task.dataset]] = client.scatter(
+                [files], workers=[*ready], broadcast=True, hash=False
+            )
         key = f"{task.whole_name}-{uuid.uuid4().hex}"
-        prepared = data[task.dataset]
         return client.submit(
-            train, task, prepared, own_code, key=key, resources={SLOT: 1}
+            train, task, data[task.dataset], own_code, key=key, resources={SLOT: 1}
         )
 
-    waiting = {submit(task): task for task in missing}
-    try:
-        while waiting:
+    queue = [*missing]
+    waiting: dict[Future, Task] = {}
+    before: dict[str, str] | None = None
+    # As it is closed, the scheduler drops the tasks that have not ended.
+    with connected(address, preload) as client:
+        while queue or waiting:
+            if client.status != "running":
+                raise _lost()
+            # Suppressed: a worker, or the scheduler, goes meanwhile.
+            with contextlib.suppress(KeyError, OSError):
+                ready = trainers(client)
+                if ready != before:
+                    queue += _without_place(client, waiting)
+                    names = ", ".join(ready.values()) or "no worker can train: waiting"
+                    progress.line(f"trains at {address}: {names:.200}", last=True)
+                    display.slots(sum(client.nthreads([*ready]).values()))
+                    before = ready
+                while ready and queue:
+                    waiting[submit(queue[0])] = queue[0]
+                    del queue[0]
             time.sleep(PAUSE)
-            on_tick({})
+            display.tick({})
             for future in [each for each in waiting if each.done()]:
-                if client.status != "running":
-                    raise _lost()
                 task = waiting.pop(future)
                 # Its data were lost with their workers.
                 if future.status in {"cancelled", "lost"}:
-                    waiting[submit(task)] = task
+                    queue.append(task)
                 else:
-                    yield _taken(workspace, task, future, places)
-                    waiting |= {submit(each): each for each in more()}
-    finally:
-        with contextlib.suppress(Exception):  # the scheduler may be gone
-            client.cancel(list(waiting))
+                    yield _taken(workspace, task, future)
+                    queue += more()
 
 
-def _sent(client: Client, files: dict[str, bytes]) -> Future:
-    """Send files to all workers, as soon as there is one."""
-    while True:
-        if not client.ncores():
-            progress.line("no worker has joined the cluster yet; waiting", last=True)
-            client.wait_for_workers(1)
-        with contextlib.suppress(TimeoutError):  # the only worker left meanwhile
-            # In a list: Dask takes a dictionary for many pieces of data.
-            [sent] = client.scatter([files], broadcast=True, hash=False)
-            return sent
+def _without_place(client: Client, waiting: dict[Future, Task]) -> list[Task]:
+    """Take the tasks back that no worker has been given.
+
+    Dask offers them to a worker that connects, and not to one that was connected before
+    it was ready.
+    """
+    with_place = {key for keys in client.processing().values() for key in keys}
+    futures = [
+        each for each in waiting if each.key not in with_place and not each.done()
+    ]
+    client.cancel(futures)
+    return [waiting.pop(each) for each in futures]
 
 
-def _taken(
-    workspace: Workspace, task: Task, future: Future, places: dict[Task, str]
-) -> Result:
+def _taken(workspace: Workspace, task: Task, future: Future) -> Result:
     """Keep the finished run of a task, and return its result."""
     if future.status == "error":
         error = future.exception()
-        return Result(task, 0.0, one_line(f"{type(error).__name__}: {error}"))
+        return Result(task, 0.0, one_line(f"{type(error).__name__}: {error}"), "")
     trained: Trained = future.result()
-    places[task] = trained.worker
     log = workspace.log(task.whole_name)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(trained.log)
     if not trained.error:
         with tasks.finishing(workspace, task) as folder:
             _write(trained.files, folder)
-    return Result(task, trained.seconds, trained.error)
+    return Result(task, trained.seconds, trained.error, trained.worker)
 
 
 def train(task: Task, prepared: Files, own_code: Files) -> Trained:

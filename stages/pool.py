@@ -85,7 +85,7 @@ def run(
             )
             with contextlib.closing(results):
                 for ended in results:
-                    yield Result(task_of[ended.call], ended.seconds, ended.error)
+                    yield Result(task_of[ended.call], ended.seconds, ended.error, "")
     finally:
         # A child may be interrupted between making a folder and taking charge of it.
         home(workspace).sweep()

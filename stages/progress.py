@@ -78,6 +78,10 @@ class Tasks:
         self._left.expected |= expected
         self._count += len(expected)
 
+    def slots(self, jobs: int) -> None:
+        """Expect that another number of tasks runs at once; of none, one."""
+        self._left.jobs = max(1, jobs)
+
     def tick(self, running: "Mapping[Task, float]") -> None:
         """Show the running tasks: task -> seconds since it started."""
         self._running = running
@@ -93,8 +97,9 @@ class Tasks:
         else:
             what = duration(result.seconds)
             self._left.ended(result.task, result.seconds)
+        place = result.place and f"on {result.place}"
         task = result.task.whole_name
-        line(self._ended(), task, what, *figures, self._time_left(), last=True)
+        line(self._ended(), task, what, place, *figures, self._time_left(), last=True)
 
     def _time_left(self) -> str:
         text = self._left.words(self._running)

@@ -9,7 +9,7 @@ are not trained again.
 import contextlib
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -324,28 +324,17 @@ def performed(
         display.expect(asked)
         return [*asked]
 
-    places: dict[Task, str] = {}
-    with contextlib.ExitStack() as stack:
-        address = os.environ.get(SCHEDULER)
-        if address:
-            cluster = _cluster()
-            client = stack.enter_context(
-                cluster.connected(address, partial(pool.preload, ordered))
-            )
-            display = progress.Tasks(
-                expected, cluster.slots(client), may_grow=bool(more)
-            )
-            results = cluster.run(
-                client, workspace, ordered, display.tick, further, places
-            )
-        else:
-            display = progress.Tasks(expected, jobs, may_grow=bool(more))
-            results = pool.run(workspace, ordered, jobs, display.tick, further)
-        stack.enter_context(contextlib.closing(results))
+    display = progress.Tasks(expected, jobs, may_grow=bool(more))
+    address = os.environ.get(SCHEDULER)
+    if address:
+        results = _cluster().run(
+            address, pool.preload(ordered, 1), workspace, ordered, display, further
+        )
+    else:
+        results = pool.run(workspace, ordered, jobs, display.tick, further)
+    with contextlib.closing(results):
         for result in results:
-            told = [] if result.error else figures(result.task)
-            place = places.get(result.task, "")
-            display.ended(result, [f"on {place}", *told] if place else told)
+            display.ended(result, [] if result.error else figures(result.task))
             yield result
 
 

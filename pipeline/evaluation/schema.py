@@ -234,8 +234,11 @@ class Evaluation(Strict):
 
         They are the experiment itself and those that repeat its search.
         """
-        entries = self.experiments.items()
-        return [name, *(other for other, entry in entries if entry.repeats == name)]
+        entries = self.experiments
+        # Only a search is repeated. Each of thousands asks, so it looks at no other.
+        if not entries[name].trials:
+            return [name]
+        return [name, *(each for each in entries if entries[each].repeats == name)]
 
     def mean_score(self, split: Split, name: str, measure: str) -> float | None:
         """Return a measure with the chosen weights, as the mean over all searches.

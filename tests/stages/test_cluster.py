@@ -1,5 +1,6 @@
 """Training on a Dask cluster of this machine: the same bytes, whatever breaks."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
+from distributed import Client
 
 from pipeline import processes
 from pipeline.config import params
@@ -23,14 +25,31 @@ from tests.support.trainable import AWAY, LINEAR, NODE
 
 SLOW = NODE | {"training": NODE["training"] | {"epochs": 100_000}}
 
+ODD = {"UNROLL_KEEP": "OPENBLAS_CORETYPE", "OPENBLAS_CORETYPE": "Nehalem"}
+"""Variables of a worker that is refused."""
+
+
+class Said:
+    """What a process prints, read as it comes."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def wait_for(self, end):
+        """Read up to the line with this end."""
+        while not (line := self.process.stdout.readline()).rstrip().endswith(end):
+            assert line, self.process.wait()
+
 
 class Machines:
     """A scheduler and workers, each a process."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **variables):
         self.folder = folder
         self.processes = []
-        self.scheduler = self.start("scheduler", "--port", "0", "--host", "127.0.0.1")
+        self.scheduler = self.start(
+            "scheduler", "--port", "0", "--host", "127.0.0.1", **variables
+        )
         self.address = self.said(self.scheduler, "Scheduler at:").split()[-1]
 
     def start(self, what, *arguments, **variables):
@@ -45,9 +64,9 @@ class Machines:
         self.processes.append(process)
         return process
 
-    def worker(self, name, **variables):
+    def worker(self, name, nanny="--no-nanny", **variables):
         process = self.start(
-            "worker", self.address, "--no-nanny", "--name", name, "--nthreads", "1",
+            "worker", self.address, nanny, "--name", name, "--nthreads", "1",
             **variables,
         )  # fmt: skip
         self.said(process, "Registered to:")
@@ -61,7 +80,13 @@ class Machines:
 
     def end(self):
         for process in self.processes:
+            children = []  # of a nanny, which cannot end them any more
+            if process.poll() is None:
+                children = psutil.Process(process.pid).children(recursive=True)
             process.kill()
+            for child in children:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
             process.communicate()
 
 
@@ -134,7 +159,7 @@ def test_tasks_wait_for_the_first_worker(tmp_path, monkeypatch):
     alone = Machines(tmp_path)
 
     def line(text, *_, **__):
-        if text == "no worker has joined the cluster yet; waiting":
+        if text.endswith("no worker can train: waiting"):
             alone.worker("first")
 
     monkeypatch.setattr(cluster.progress, "line", line)
@@ -152,8 +177,7 @@ def test_who_is_different_gets_no_task_and_who_is_gone_leaves_no_work(
     monkeypatch.setenv(train.SCHEDULER, machines.address)
     build = trainable.start_training(workspace)
     wait_until(lambda: trainings(machines.first))
-    kept = {"UNROLL_KEEP": "OPENBLAS_CORETYPE", "OPENBLAS_CORETYPE": "Nehalem"}
-    machines.worker("odd", **kept)
+    machines.worker("odd", **ODD)
     finished = workspace.scratch / "finished"
     late = machines.worker("late")  # it takes what waits
     wait_until(lambda: [*finished.glob("waves-linear-*")])
@@ -180,23 +204,71 @@ def test_who_is_different_gets_no_task_and_who_is_gone_leaves_no_work(
     wait_until(lambda: not somebody_trains())
 
 
+def test_what_waits_is_taken_by_whoever_becomes_ready(tmp_path, monkeypatch):
+    """Beside a refused worker, which was there first and stays to the end."""
+    workspace = trainable.waves(tmp_path / "project", node=SLOW)
+    several = Machines(tmp_path, DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="4s")
+    several.worker("odd", **ODD)
+    monkeypatch.setenv(train.SCHEDULER, several.address)
+    build = trainable.start_training(workspace)
+    said = Said(build)
+    said.wait_for("no worker can train: waiting")
+    several.worker("nursed", "--nanny")
+    said.wait_for(": nursed")
+    with Client(several.address, set_as_default=False) as client:
+
+        def trains(name):
+            """The process of a worker that trains."""
+            info = client.scheduler_info(n_workers=-1)["workers"]
+            addresses = [key for key, each in info.items() if each["name"] == name]
+            for pid in client.run(os.getpid, workers=addresses).values():
+                worker = psutil.Process(pid)
+                if trainings(worker):
+                    return worker
+            return None
+
+        wait_until(lambda: trains("nursed"))
+        trains("nursed").kill()
+        said.wait_for("no worker can train: waiting")
+        said.wait_for(": nursed")
+        wait_until(lambda: trains("nursed"))
+        stopped = trains("nursed")
+        stopped.suspend()
+        said.wait_for("no worker can train: waiting")
+        several.worker("last")
+        said.wait_for(": last")
+        wait_until(lambda: trains("last"))
+        holders = client.has_what()
+        [odd] = [
+            key
+            for key, each in client.scheduler_info()["workers"].items()
+            if each["name"] == "odd"
+        ]
+        assert not holders[odd]
+    build.kill()
+    build.communicate()
+    several.end()
+
+
 def test_the_scheduler_is_lost_before_the_first_task(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 2)
     alone = Machines(tmp_path)
 
-    def preload(_):
+    def end_first():
         alone.end()
-        return []
+        return {}
 
     def close(client):
+        monkeypatch.setattr(cluster.Client, "close", closed)
         closed(client)
         # As Dask raises where an attempt to connect ends at this moment.
         raise RuntimeError("Cannot change state of expiring Timeout")
 
     closed = cluster.Client.close
     monkeypatch.setattr(cluster.Client, "close", close)
+    monkeypatch.setattr(cluster, "environment", end_first)
     lost = pytest.raises(UnrollError, match="connection to Dask's scheduler is lost")
-    with lost, cluster.connected(alone.address, preload):
+    with lost, cluster.connected(alone.address, []):
         pass
 
 
