@@ -85,12 +85,12 @@ def one_of(name: str, valid: Collection[str], what: str, *, most: int = LISTED) 
     """
     if name in valid:
         return name
-    names = sorted(valid)
+    names = sorted({*valid})
     among = f"one of {len(names)} names"
     if len(names) <= most:
         among = f"one of: {', '.join(names) or '(none)'}"
-    received = f"Received: {reprlib.repr(name)}.{_hint(name, names)}"
-    raise UsageError(one_line(f"{what} must be {among}. {received}"))
+    hint = f"{reprlib.repr(name)}.{_hint(name, names)}"
+    raise UsageError(one_line(f"{what} must be {among}. Received: {hint}"))
 
 
 def checked(model: type[Model], data: Any, where: str = "") -> Model:

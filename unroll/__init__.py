@@ -70,29 +70,18 @@ LIBRARY = {
 PACKAGES = ("pipeline", "stages")
 """Unroll's packages besides this one."""
 
-STARTED = ("sitecustomize", "usercustomize")
-"""Modules that Python imports at each start, wherever it finds them."""
-
 
 def foreign_code() -> str:
-    """Return a line on code that runs in place of Unroll's, or beside it in a checkout
-    without a stage that depends on it; "" if there is none.
-    """
+    """Return a line on code that runs in place of Unroll's; "" if there is none."""
     code = Path(__file__).resolve().parents[1]
-    for name in (*PACKAGES, *STARTED):
+    for name in PACKAGES:
         spec = find_spec(name)
         origin = Path(spec.origin) if spec and spec.origin else code
-        if name in PACKAGES and not origin.resolve().is_relative_to(code / name):
+        if not origin.resolve().is_relative_to(code / name):
             return (
                 f"{origin} hides Unroll's own package {name}; rename it, or remove its "
                 "folder from PYTHONPATH"
             )
-        if (
-            name in STARTED
-            and origin.parent == code
-            and code.joinpath("dvc.yaml").exists()
-        ):
-            return f"{origin} runs in every process, and no stage names it; remove it"
     return ""
 
 

@@ -29,7 +29,7 @@ NO_LIMIT = 10**6
 """The width of a file or a pipe."""
 
 MOST_LINES = 60
-"""The most lines of a forecast that are printed. Files have all lines."""
+"""The most lines of a forecast or of experiments that are printed. Files have all lines."""
 
 STYLES = {
     "helps": "green",

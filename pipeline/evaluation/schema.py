@@ -235,10 +235,10 @@ class Evaluation(Strict):
         They are the experiment itself and those that repeat its search.
         """
         entries = self.experiments
-        # Only a search is repeated. Each of thousands asks, so it looks at no other.
-        if not entries[name].trials:
-            return [name]
-        return [name, *(each for each in entries if entries[each].repeats == name)]
+        # Only a search is repeated. Of thousands without one, none looks at all others.
+        if entries[name].trials:
+            return [name, *(each for each in entries if entries[each].repeats == name)]
+        return [name]
 
     def mean_score(self, split: Split, name: str, measure: str) -> float | None:
         """Return a measure with the chosen weights, as the mean over all searches.

@@ -14,7 +14,6 @@ from pipeline.locks import alone
 from pipeline.provenance.git import git
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll import STARTED
 from unroll.builds import repro
 from unroll.builds.repro import dvc
 from unroll.dvc_lock import LOCK, Entry, File, locked
@@ -107,15 +106,8 @@ def _committed(root: Path, datasets: Sequence[str]) -> dict[str, Entry]:
 
     Raises:
         UsageError: a data set is not in the commit.
-        UnrollError: there is no dvc.lock, it is damaged or lacks a data set, or there
-            is code that Python runs at each start.
+        UnrollError: there is no dvc.lock, or it is damaged or lacks a data set.
     """
-    for name in STARTED:
-        for path in root.glob(f"{name}*"):
-            raise UnrollError(
-                f"{path.name} is committed; Python may run it in every process, and no "
-                "stage names it; remove it"
-            )
     if not (root / LOCK).exists():
         raise UnrollError(
             f"no {LOCK} is committed, so there is nothing to compare with; "

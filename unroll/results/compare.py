@@ -339,7 +339,7 @@ def claims(project: Project, documents: Sequence[str] = ()) -> ResultTable:
                 f"{document} is a data set, not a document; "
                 f"`unroll compare {document}` shows its figures"
             )
-        one_of(document, known, "the document")
+        one_of(document, {*known}, "the document")
     table = claims_table(
         [
             verdict
@@ -382,15 +382,23 @@ def _require_built(
 
 
 def show(shown: Tables) -> None:
-    """Print the tables of `compare`, without columns that are empty in every row."""
+    """Print the tables of `compare`, without columns that are empty in every row, and
+    of a data set's experiments the best `terminal.MOST_LINES`.
+    """
     for number, table in enumerate(shown.tables):
         if number:
             print()
+        rows = table.rows
+        caption = table.caption
+        if table.columns[0].key == "experiment" and len(rows) > terminal.MOST_LINES:
+            rows = rows[: terminal.MOST_LINES]
+            more = len(table.rows) - len(rows)
+            caption = f"{more:,} rows more are not shown; --json has them. {caption}"
         columns = [
             column
             for column in table.columns
-            if {plain(row[column.key]) for row in table.rows} - {"", DASH}
-            and column != DOCUMENT
+            if column != DOCUMENT
+            and (not rows or {plain(row[column.key]) for row in rows} - {"", DASH})
         ]
         titles = {column.key: column.title for column in columns}
         lines = [table.title]
@@ -402,7 +410,7 @@ def show(shown: Tables) -> None:
             lines.append(shown.pair.line)
         terminal.show_table(
             [*titles.values()],
-            [[_text(table, row, key) for key in titles] for row in table.rows],
+            [[_text(table, row, key) for key in titles] for row in rows],
             numeric=[column.title for column in columns if column.numeric],
             important=[
                 titles[key]
@@ -410,7 +418,7 @@ def show(shown: Tables) -> None:
                 if key in titles and (key != "test" or "test_best" not in titles)
             ],
             title="\n".join(lines),
-            caption=table.caption,
+            caption=caption,
         )
 
 

@@ -201,16 +201,6 @@ def test_each_field_of_the_lock_is_compared(root, capfd):
     ]
 
 
-@pytest.mark.parametrize("name", ["sitecustomize.py", "usercustomize/__init__.py"])
-def test_code_that_python_runs_at_each_start_is_refused(name, root, capfd):
-    write_text(root / name, "print('started')\n")
-    toy.commit(root, "It runs in every process")
-    code, out, err = unroll(root, capfd, "verify", "waves")
-    assert (code, out) == (1, "")
-    assert f"{name.partition('/')[0]} is committed; Python may run it in every" in err
-    assert "started" not in err
-
-
 def test_a_damaged_lock_is_one_line(root, tmp_path, capfd):
     for text in (
         "stages: [\n",

@@ -9,7 +9,13 @@ import unroll
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import schema
-from pipeline.report.result_tables import TableCell, plain
+from pipeline.report.result_tables import (
+    ResultTable,
+    TableCell,
+    TableColumn,
+    claims_table,
+    plain,
+)
 from pipeline.report.wording import Pair
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY, fake_runs
@@ -17,7 +23,7 @@ from unroll.builds.demo import commit
 from unroll.mlflow_tools.tracking import ui
 from unroll.project import Project
 from unroll.results.compare import Tables, claims, compare, show
-from unroll.terminal import show_table
+from unroll.terminal import MOST_LINES, show_table
 
 
 @pytest.fixture
@@ -38,6 +44,25 @@ def printed(capsys, monkeypatch):
 
 def experiments(table):
     return [row["experiment"].text.split()[0] for row in table.rows]
+
+
+def test_the_best_of_many_experiments_are_printed_and_no_claims_are_their_headings(
+    printed,
+):
+    columns = (
+        TableColumn("experiment", "Experiment", numeric=False),
+        TableColumn("test", "Test"),
+    )
+    rows = tuple(
+        {"experiment": TableCell(f"e{number}"), "test": TableCell("1")}
+        for number in range(MOST_LINES + 3)
+    )
+    table = ResultTable("d", "d", "A caption.", columns, rows)
+    text = printed(Tables([table]), terminal=False)
+    assert f"e{MOST_LINES - 1} " in text
+    assert f"e{MOST_LINES} " not in text
+    assert "3 rows more are not shown; --json has them. A caption." in text
+    assert "Published" in printed(Tables([claims_table([])]), terminal=False)
 
 
 def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_be_mixed(
