@@ -54,9 +54,8 @@ def one_time(facts: FileProfile) -> str:
     """All columns are of the time of their row; none has regular times of its own."""
     for column in facts.measures if not facts.asked.stamp else ():
         cells = timestamp_formats.as_text(facts.file.cells[column.name])
-        forms = column.timed and timestamp_formats.formats(
-            next(iter(column.words)), digits=False
-        )
+        word = next(iter(column.words), "")
+        forms = column.timed and timestamp_formats.formats(word, digits=False)
         if not forms:
             continue
         moments, _ = timestamp_formats.parse(cells, forms[0])

@@ -402,7 +402,7 @@ def _names(rows: list[Cells], first: int, below: list[Cells], path: Path) -> Cel
         return _numbered(before, width)
     if count == width - 1 and _own_names(data, count):
         return [*_numbered([], 1), *before]
-    if count >= max(2, width - 1):
+    if count >= max(2, width - 1) or (count > 1 and names_a_time(" ".join(before))):
         raise UnrollError(
             f"{path}, line {first}: the header has {count} names, and the rows have "
             f"{width} cells; make them as many, with quotes around a cell that holds a "

@@ -15,7 +15,7 @@ from pipeline.data.examples import Array
 from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import printable
 from unroll.series.options import argument
-from unroll.series.reading import calendars, timestamp_formats
+from unroll.series.reading import calendars, timestamp_columns, timestamp_formats
 from unroll.series.reading.facts import Timestamps
 from unroll.series.reading.magnitudes import Odd
 from unroll.series.reading.numbers import plain_number, values_of, without_unit
@@ -120,9 +120,15 @@ class ColumnProfile:
 
     @property
     def timed(self) -> bool:
-        """True if the column holds further timestamps."""
+        """True if the column holds further timestamps, of words or of digits alone."""
+        if self.numeric:
+            is_named = timestamp_columns.names_a_time(self.name)
+            first = f"{self.measured[0]:.0f}"
+            ascends = (np.diff(self.measured) > 0).all()
+            forms = timestamp_formats.formats(first, digits=True)
+            return bool(is_named and ascends and forms)
         word = next(iter(self.words), "")
-        return not self.numeric and bool(
+        return bool(
             timestamp_formats.formats(word, digits=False)
             or timestamp_formats.time_formats(word)
         )

@@ -56,6 +56,9 @@ EVEN_SERIES = 0.8
 """Smallest share of even steps of a series whose distance others must have; and of such
 series."""
 
+MOST_LACKING = 5
+"""How many times as many rows may lack as are there."""
+
 QUARTER = 13
 """Weeks of a quarter, and periods of a company's year."""
 
@@ -307,6 +310,21 @@ def one_grid(facts: Timestamps) -> str:
     return ""
 
 
+def mostly_there(facts: Timestamps) -> str:
+    """Rows fill a part of their time; months written as days fill 12 days of each year."""
+    lacking = sum(facts.gaps.elements())
+    is_whole = lacking <= MOST_LACKING * len(facts.ordered)
+    if is_whole or facts.of_rows is not None or facts.gaps.total() < FAR:
+        return ""
+    row = int((facts.numbers == facts.ordered[1 + facts.steps.argmax()]).argmax())
+    return (
+        f"{facts.file.place(row)}: before {str(facts.cells.iloc[row])!r:.40} "
+        f"{max(facts.gaps):,} rows lack, and {lacking:,} in all, of which only "
+        f"{len(facts.ordered):,} are there; are day and month, or another part of the time, "
+        "exchanged? Correct the timestamps, or give a part without such gaps"
+    )
+
+
 def even_steps(facts: Timestamps) -> str:
     """Most steps from row to row are one row by the calendar; months lack none."""
     freq = 1000 * facts.freq
@@ -433,6 +451,7 @@ OF_ROWS = (
     one_grid,
     no_month_13,
     even_steps,
+    mostly_there,
     one_mark,
 )
 """Rules on the timestamps of rows, in the order of the way."""

@@ -51,7 +51,7 @@ SEQUENCES = (
 NAMED = (
     "time times date dates datetime timestamp timestamps stamp ts ds epoch unix utc "
     "day month period decimal week quarter datum zeit zeitstempel zeitpunkt uhrzeit "
-    "hour minute interval tag stunde monat woche quartal fecha hora año años jahr year jour mois"
+    "hour hhmm minute interval tag stunde monat woche quartal fecha hora año años jahr year jour mois"
 )
 """Words in the names of columns whose numbers may be timestamps."""
 
