@@ -234,11 +234,8 @@ class Evaluation(Strict):
 
         They are the experiment itself and those that repeat its search.
         """
-        entries = self.experiments
-        # Only a search is repeated. Of thousands without one, none looks at all others.
-        if entries[name].trials:
-            return [name, *(each for each in entries if entries[each].repeats == name)]
-        return [name]
+        entries = self.experiments.items()
+        return [name, *(other for other, entry in entries if entry.repeats == name)]
 
     def mean_score(self, split: Split, name: str, measure: str) -> float | None:
         """Return a measure with the chosen weights, as the mean over all searches.

@@ -136,7 +136,7 @@ def test_no_name_is_a_formula_and_a_number_stays_one(name):
 def test_the_page_says_what_the_answer_says_and_runs_nothing(file_regression):
     forecaster = SimpleNamespace(
         why="a <model>",
-        question=SimpleNamespace(windows=SimpleNamespace(unit="kW")),
+        fitted=SimpleNamespace(windows=SimpleNamespace(unit="kW")),
     )
     answer = SimpleNamespace(
         name="meter",
@@ -173,13 +173,17 @@ def window(measured):
     stamps = np.arange("2024-01-01", "2024-01-08", dtype="datetime64[D]").astype(
         "datetime64[ms]"
     )
-    question = SimpleNamespace(
-        ahead=np.array([1, 2]),
+    fitted = SimpleNamespace(
+        windows=SimpleNamespace(ahead=np.array([1, 2])),
         csv=SimpleNamespace(target="load"),
+    )
+    return SimpleNamespace(
+        fitted=fitted,
         scale=SimpleNamespace(quantity="value", unit=""),
         on_clock=pd.DatetimeIndex,
+        stamps=stamps,
+        target=np.array(measured),
     )
-    return SimpleNamespace(question=question, stamps=stamps, target=np.array(measured))
 
 
 def lines(path):

@@ -95,7 +95,7 @@ def tune(workspace, *arguments, train=perform):
             task = waiting.pop(0)
             train(workspace, task)
             figures(task)
-            yield Result(task, 0.0, "")
+            yield Result(task, 0.0, "", "")
             waiting[:0] = more()
 
     with pytest.MonkeyPatch.context() as patch:
@@ -327,7 +327,7 @@ def test_a_training_that_fails_ends_its_search_alone_and_what_ended_is_kept(
             error = "the system killed it" if task.name == "node-1-2" else ""
             if not error:
                 perform(workspace, task)
-            yield Result(task, 0.0, error)
+            yield Result(task, 0.0, error, "")
             assert more() == {}
 
     workspace = make(tmp_path, FAMILIES)
