@@ -59,7 +59,8 @@ def write(answer: Answer, folder: Path | None = None) -> None:
         else:
             several = menu(windows, forecast, USUAL)
         why = why_pictures(answer, windows)
-    if answer.board.comparison is not None and not answer.board.whole:
+    has_weeks = answer.board.block_days is not None
+    if answer.board.comparison is not None and has_weeks:
         pictures |= _weeks_picture(answer, folder)
     write_text(folder / PAGE, page(answer, forecast, USUAL, pictures, several, why))
 

@@ -67,15 +67,16 @@ class Plan:
         origins: number of origins of each series.
         stride: rows from one origin to the next.
         refits: number of fits of each model; each forecasts from equally many origins.
-        whole: whether models see whole series. Each series then has origins of its own:
-            the last of them lies a horizon before its end. A series may have fewer.
+        apart: whether each series has origins of its own, since models see whole series:
+            the last of them lies a horizon before its end. A series may have fewer. All
+            of them both choose models and compare them, and a series is a block.
         lag: rows of a recent change: those of the longest cycle of whole series, else 1.
     """
 
     origins: int
     stride: int
     refits: int = REFITS
-    whole: bool = False
+    apart: bool = False
     lag: int = 1
 
 
@@ -111,7 +112,7 @@ def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
     if fitted_of(dataset).windows.whole:
         count = min(ceil_div(FORECASTS, len(scales(dataset))), MOST_OF_WHOLE)
         lag = max([1, *cycles])
-        return Plan(origins=count, stride=1, refits=1, whole=True, lag=lag)
+        return Plan(origins=count, stride=1, refits=1, apart=True, lag=lag)
     every = windows(dataset)
     shared, first = _candidates(scores.shared_rows(dataset, every.rows))
     spacing = every.step * max(1, dataset.period)
@@ -140,7 +141,7 @@ def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
     Raises:
         UnrollError: there is no window before the first origin.
     """
-    if plan.whole:
+    if plan.apart:
         return [_fold_of_wholes(dataset, plan)]
     every = windows(dataset)
     numbers = scores.shared_rows(dataset, every.rows)
@@ -257,7 +258,7 @@ def to_refit(dataset: Dataset, plan: Plan) -> Fold:
     Of very many windows every second, third, ... is taken, the newest among them.
     """
     every = windows(dataset)
-    if plan.whole:
+    if plan.apart:
         ids = np.asarray(dataset.series_id)[every.rows]
         is_last = np.append(np.diff(ids) > 0, True)
         train = replace(every, rows=every.rows[~is_last])

@@ -100,7 +100,7 @@ def candidates(
         Name -> model, and how it is trained; and the names of networks that have too few
         rows to be trained.
     """
-    if plan.whole:
+    if plan.apart:
         return _of_wholes(prepared, proposal, plan, networks=networks)
     forecasts = len(prepared.names) * plan.origins
     return of_windows(profile, proposal, forecasts, networks=networks), []

@@ -129,7 +129,7 @@ def compare(
     # A user may choose another model than the champion. To fit networks again takes
     # long, so those alone are kept that the user named.
     needed = {*board.champions, *asked.models}
-    if plan.whole:
+    if board.shares:
         needed |= {*board.members}
     members = {
         model: experiment
@@ -149,7 +149,7 @@ def compare(
         members=fixed,
         champions=board.champions,
         combined=board.members if are_kept else [],
-        shares=leaderboard.shares_of(board.members, trained, plan),
+        shares=board.shares,
         objective=board.objective,
         fitted=of_all_rows(prepared),
         stride=plan.stride,
@@ -159,7 +159,7 @@ def compare(
         until=str(prepared.until),
     )
     arrays = backtest.arrays(dataset, forecasts, [*members], plan)
-    if plan.whole:
+    if plan.apart:
         arrays |= _ahead(dataset, spec, ahead)
     return Compared(
         forecaster=Forecaster(
@@ -177,7 +177,7 @@ def compare(
 
 def _announced(plan: Plan, prepared: Prepared) -> str:
     """Return a line on the cutoffs that models forecast from."""
-    if plan.whole:
+    if plan.apart:
         count = plan.origins
         cutoffs = "one cutoff" if count == 1 else f"up to {count} cutoffs"
         return (

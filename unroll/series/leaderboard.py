@@ -88,9 +88,10 @@ MOST_SCORED = 500
 """Largest number of cutoffs of all series together whose quantiles are scored."""
 
 
-def factor(deviations: Mapping[str, float], *, whole: bool = False) -> float:
-    """Return what turns an error in `deviations` into `Board.unit`."""
-    return 1.0 if whole or len(deviations) > 1 else next(iter(deviations.values()))
+def factor(deviations: Mapping[str, float], unit: str) -> float:
+    """Return what turns an error in `deviations` into a unit, as `Board.unit`."""
+    is_relative = unit in {DEVIATIONS, USUAL_CHANGES}
+    return 1.0 if is_relative else next(iter(deviations.values()))
 
 
 def in_months(days: float) -> str:
@@ -143,12 +144,16 @@ class Board(Strict):
             `USUAL_CHANGES` for whole series.
         middle: the timestamp of the first cutoff of the later half.
         days: number of days that the later half spans.
-        block_days: the days of a block: a week, or the horizon if it is longer.
+        block_days: the days of a block: a week, or the horizon if it is longer. None if
+            models see whole series: each series is then a block, and all of its cutoffs
+            choose and compare. There are few models to choose from, and the mean of
+            several is preferred to a single one, so the choice favours little.
         deviations: name of a series -> its standard deviation, or the size of its usual
             changes if it is seen as a whole; errors are divided by it when models are
             compared.
         models: name -> scores, the smallest error first; also of `ENSEMBLE`.
         members: the models that `ENSEMBLE` combines; empty without `ENSEMBLE`.
+        shares: the fixed share of each member; empty if their errors weigh them.
         network: the best recurrent model of the earlier half; None if there is none.
         opponent: the best model without recurrence of the earlier half.
         naive: the best naive model of the earlier half; None if there is none.
@@ -158,9 +163,6 @@ class Board(Strict):
         with_naive: `network` and `rival` -> the comparison with `naive`.
         champion: the model that forecasts.
         objective: what a forecast is, and so by which error models are judged.
-        whole: whether models see whole series. Blocks are then series, and all series
-            choose and compare: there are few models to choose from, and the mean of
-            several is preferred to a single one, so the choice favours little.
         untrained: networks that had too few rows to be trained.
         monthly: whether rows lie a month or several months apart.
         naives: all naive models.
@@ -169,13 +171,14 @@ class Board(Strict):
     unit: str
     middle: Timestamp
     days: Annotated[float, pydantic.Field(ge=0, le=1e6)]
-    block_days: Annotated[float, pydantic.Field(gt=0, le=1e6)]
+    block_days: Annotated[float, pydantic.Field(gt=0, le=1e6)] | None
     deviations: Annotated[
         dict[str, Annotated[float, pydantic.Field(gt=0)]],
         pydantic.Field(min_length=1),
     ]
     models: dict[str, ModelScores]
     members: list[str]
+    shares: dict[str, float] = pydantic.Field(default={})
     network: str | None
     opponent: str
     naive: str | None
@@ -184,7 +187,6 @@ class Board(Strict):
     with_naive: dict[str, ModelComparison]
     champion: str
     objective: Objective = "median"
-    whole: bool = False
     untrained: list[str] = pydantic.Field(default=[])
     monthly: bool = False
     naives: list[str] = pydantic.Field(default=[])
@@ -227,7 +229,7 @@ class Board(Strict):
     @property
     def factor(self) -> float:
         """What turns an error in `deviations` into `unit`."""
-        return factor(self.deviations, whole=self.whole)
+        return factor(self.deviations, self.unit)
 
     @property
     def champions(self) -> list[str]:
@@ -235,14 +237,16 @@ class Board(Strict):
         return self.members if self.champion == ENSEMBLE else [self.champion]
 
     @property
-    def block_length(self) -> np.timedelta64:
-        """The length of a block."""
+    def block_length(self) -> np.timedelta64 | None:
+        """The length of a block; None if each series is a block."""
+        if self.block_days is None:
+            return None
         return np.timedelta64(round(self.block_days * 86_400), "s")
 
     @property
     def block_name(self) -> str:
         """The name of blocks, such as "weeks"."""
-        if self.whole:
+        if self.block_days is None:
             return "series"
         if self.block_length == WEEK:
             return "weeks"
@@ -275,9 +279,8 @@ class Board(Strict):
 
     def errors(self, later: pd.DataFrame) -> Errors:
         """Return the errors of some forecasts, also of models that have no scores."""
-        length = None if self.whole else self.block_length
         by_block = pairwise.errors_by_block(
-            later, self.deviations, length, self.objective
+            later, self.deviations, self.block_length, self.objective
         )
         seeds = {
             name: Part(scores.seed_variance, scores.seeds)
@@ -334,8 +337,8 @@ def board(
     earlier = _errors_before(end, forecasts, deviations, objective)
     planned = bool(fitted_of(dataset).windows.future)
     members = _members(experiments, earlier, plan, planned=planned)
+    shares = _shares(members, experiments, plan)
     if members:
-        shares = shares_of(members, experiments, plan)
         combined = _combined(dataset, forecasts, members, plan, shares)
         earlier |= _errors_before(end, combined, deviations, objective)
         forecasts = pd.concat([forecasts, combined], ignore_index=True)
@@ -353,16 +356,17 @@ def board(
         seed_parts(table[table["cutoff"] >= middle], deviations, objective),
         objective,
     )
-    unit = factor(deviations, whole=plan.whole)
+    unit = _unit(dataset, plan)
+    size = factor(deviations, unit)
     judged = pairwise.scores(later, deviations)
     quantiles = _Quantiles(dataset, middle, plan)
     models = {}
     for name, error in earlier.items():
         wql, coverage = quantiles.scores(forecasts[forecasts["model"] == name])
         models[name] = ModelScores(
-            **judged_by(judged.loc[name], unit),
+            **judged_by(judged.loc[name], size),
             **errors.against(name, opponent),
-            earlier=unit * error,
+            earlier=size * error,
             wql=wql,
             coverage=coverage,
             recurrent=name in of_role("network", experiments),
@@ -370,19 +374,19 @@ def board(
     sides = [*filter(None, (network, chosen["rival"]))]
     rows = fitted_of(dataset).cleaning.rows
     found = Board(
-        unit=_unit(dataset, plan),
+        unit=unit,
         middle=shown(middle),
         days=days,
-        block_days=1.0 if length is None else float(length / DAY),
+        block_days=None if length is None else float(length / DAY),
         deviations=deviations,
         models=by_error(models, objective),
         members=members,
+        shares=shares,
         **chosen,
         comparison=errors.compared(network, opponent) if network else None,
         with_naive={side: errors.compared(side, naive) for side in sides if naive},
         champion=opponent,
         objective=objective,
-        whole=plan.whole,
         monthly=isinstance(rows, str) and rows != "business",
         naives=of_role("naive", experiments),
     )
@@ -402,7 +406,7 @@ def _halves(
     cutoffs = forecasts["cutoff"].drop_duplicates().to_numpy()
     middle = pairwise.middle(cutoffs)
     end = middle
-    if plan.whole:
+    if plan.apart:
         middle = cutoffs.min()
         end = cutoffs.max() + WEEK
     measured = forecasts["cutoff"][forecasts["y"].notna()]
@@ -430,7 +434,7 @@ def _errors_before(
 
 def _unit(dataset: Dataset, plan: Plan) -> str:
     """Return `Board.unit`."""
-    if plan.whole:
+    if plan.apart:
         return USUAL_CHANGES
     return dataset.scale.unit if len(scales(dataset)) == 1 else DEVIATIONS
 
@@ -443,18 +447,18 @@ def _blocks(
     Of whole series each series is a block, without a length. A panel of enough series
     counts as long enough for an interval.
     """
-    if plan.whole:
+    if plan.apart:
         return None, float(SEASON if len(deviations) >= FEWEST_SERIES else 0)
     days = pairwise.span(later["cutoff"].to_numpy()) / DAY
     horizon = (later["ds"] - later["cutoff"]).max()
     return max(WEEK, horizon.to_timedelta64()), float(days)
 
 
-def shares_of(
+def _shares(
     members: Sequence[str], experiments: Mapping[str, Experiment], plan: Plan
 ) -> dict[str, float]:
     """Return the fixed share of each member; none if errors weigh members."""
-    if not plan.whole:
+    if not plan.apart:
         return {}
     return combination.fixed_shares(
         {name: card(experiments[name]).kind == "network" for name in members}
@@ -519,7 +523,7 @@ def _members(
 
     Of whole series all fitted models without recurrence are members.
     """
-    if plan.whole:
+    if plan.apart:
         members = of_role("rival", experiments)
         return members if len(members) > 1 else []
     recurrent = of_role("network", experiments)
@@ -656,7 +660,7 @@ class _Quantiles:
             series=series,
             lowest=np.array([*floors.values()]),
         )
-        if self.plan.whole:
+        if self.plan.apart:
             offsets = _of_other_series(errors)
         else:
             first = int((np.unique(cutoffs) < self.middle).sum())

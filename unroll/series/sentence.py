@@ -84,7 +84,7 @@ def title(board: Board, titles: Mapping[str, str], name: str) -> str:
     """Return a model in words, such as "the weighted median of six models"."""
     if name != ENSEMBLE:
         return titles.get(name, name)
-    if board.whole:
+    if board.shares:
         *first, last = [titles[member] for member in board.members]
         return f"the mean of {', '.join(first)} and {last}"
     count = in_words(len(board.members))
@@ -194,7 +194,7 @@ def hint(
             ", since models were chosen on the earlier half of the cutoffs, and the "
             "table shows the later half."
         )
-        if board.whole:
+        if board.block_days is None:
             why = "; a single model is preferred only with a lead of a third."
         texts.append(f"In the table {', and '.join(leads)}{why}")
     if ZERO in board.models:
@@ -235,7 +235,7 @@ def _lacking(board: Board, compared: ModelComparison) -> str:
             return "even twice the rows may not decide it"
         much = "twice" if compared.more == 2 else f"{compared.more:.2g} times"
         return f"about {much} the rows may decide it"
-    if board.whole:
+    if board.block_days is None:
         return f"A verdict takes {needed_for_interval(board)}, and this file has fewer"
     if board.days < SEASON:
         needed = SEASON / board.days
@@ -252,7 +252,7 @@ def _lacking(board: Board, compared: ModelComparison) -> str:
 
 def needed_for_interval(board: Board) -> str:
     """Return what an interval takes, where there is none: "12 weeks to compare on"."""
-    if board.whole:
+    if board.block_days is None:
         return f"{FEWEST_SERIES} series"
     if board.days < SEASON:
         return f"{SEASON // 7} weeks to compare on"
@@ -261,7 +261,7 @@ def needed_for_interval(board: Board) -> str:
 
 def span(board: Board) -> str:
     """Return what models are compared on, such as "the last 24 weeks of 20 series"."""
-    if board.whole:
+    if board.block_days is None:
         count = len(board.deviations)
         return f"{count:,} series" if count > 1 else "the last rows"
     weeks = int(board.days // 7)

@@ -81,7 +81,7 @@ class Table:
 def explained(board: Board) -> str:
     """Return an explanation of the columns of the models' table, and of its models."""
     where = "All scores are of the later half of the cutoffs."
-    if board.whole:
+    if board.block_days is None:
         where = (
             "Errors are divided by the mean change of a series from one cycle to the "
             "next."
@@ -91,7 +91,7 @@ def explained(board: Board) -> str:
         for start, words in GLOSSARY.items()
         if any(name.startswith(start) for name in board.models)
     ]
-    if len(board.members) > 1 and not board.whole:
+    if len(board.members) > 1 and not board.shares:
         *first, last = board.members
         known.insert(0, f"The {ENSEMBLE} is made of {', '.join(first)} and {last}.")
     others = [own for name, own in board.models.items() if name != board.opponent]

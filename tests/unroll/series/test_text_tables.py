@@ -32,8 +32,9 @@ SCORES = pd.DataFrame(
 def test_the_legend_explains_the_error_that_the_table_shows(objective, error):
     scores = SimpleNamespace(low=None)
     board = SimpleNamespace(
-        whole=False,
+        block_days=7.0,
         days=30,
+        shares={},
         models={"ets": scores, "ridge": scores},
         opponent="ridge",
         objective=objective,
@@ -146,7 +147,7 @@ def test_the_page_says_what_the_answer_says_and_runs_nothing(file_regression):
         hint="More rows would tell.",
         models=SCORES,
         board=SimpleNamespace(
-            unit="kW", whole=False, objective="median", models={}, members=[]
+            unit="kW", block_days=7.0, objective="median", models={}, members=[]
         ),
         forecaster=forecaster,
         series_left_out={"P<1": "there is no row with a value"},
