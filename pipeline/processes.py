@@ -29,8 +29,8 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -56,115 +56,175 @@ GRACE = 10.0
 """Seconds that an interrupted training has to end by itself."""
 
 
-@dataclass(frozen=True, eq=False)
-class Call:
-    """A function to be called in a process of its own.
-
-    Calls are compared by identity, so a call may be the key of a dictionary.
-
-    Attributes:
-        name: the name that the user sees.
-        function: a function at the top level of a module other than `__main__`, which
-            keeps its results in files.
-        arguments: the arguments of the function; they can be pickled.
-        log: the file for all output of the call; its folder is made.
-    """
-
-    name: str
-    function: Callable[..., None]
-    arguments: tuple[Any, ...]
-    log: Path
-
-
 @dataclass(frozen=True)
 class Ended:
     """The outcome of a call.
 
     Attributes:
-        call: the call.
+        key: what the caller knows the call by, such as a task or a name.
+        log: the file with all output of the call.
         seconds: the run time of the function.
         cpu_seconds: the CPU time of its process; 0 if the process was killed.
         error: why the call failed, in one line; "" if it succeeded.
         mistake: whether a mistake in the code made it fail; the log has the traceback.
         killed: whether the process ended without a report.
+        place: the worker of a cluster that performed it; "" on this machine.
     """
 
-    call: Call
+    key: Any
+    log: Path
     seconds: float
     cpu_seconds: float
     error: str
     mistake: bool = False
     killed: bool = False
+    place: str = ""
 
 
-def run(
-    calls: Sequence[Call],
-    jobs: int,
-    server: "Server",
-    *,
-    more: Callable[[], Sequence[Call]] = list,
-    on_tick: Callable[[dict[Call, float]], None] | None = None,
-    deadline: float = math.inf,
-    grace: float = 0.0,
-) -> Generator[Ended, None, None]:
-    """Perform calls in child processes, in the given order, and yield each one as it
-    ends.
+Submitted = tuple[Any, Path, Callable[..., None], tuple[Any, ...]]
+"""The key, log, function and arguments of a call."""
 
-    If the iteration ends early, for example by Ctrl-C, the children are stopped. If
-    this process dies, the children die, too.
 
-    Args:
-        calls: the calls.
-        jobs: how many calls run at once.
-        server: starts the children.
-        more: called after each result that was yielded; returns calls that come next,
-            before all that wait.
-        on_tick: called about once a second with the seconds since each running call
-            started.
-        deadline: the time on `time.monotonic` at which the iteration ends early.
-        grace: if the iteration ends early, the seconds that children get to end by
-            themselves.
+@dataclass(kw_only=True)
+class Work:
+    """Calls that are submitted, and whose outcomes come as they end.
+
+    At the end of a `with` block, calls that still run are stopped.
+
+    Attributes:
+        deadline: the time on `time.monotonic` after which no outcome is waited for.
+        waiting: the calls that have not begun, as they were submitted.
     """
-    waiting = list(calls)
-    running: list[Child] = []
-    try:
-        while (waiting or running) and time.monotonic() < deadline:
-            while waiting and len(running) < jobs:
-                running.append(Child(waiting.pop(0), server))
+
+    deadline: float = math.inf
+    waiting: list[Submitted] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    def submit(
+        self, key: Any, log: Path, function: Callable[..., None], *arguments: Any
+    ) -> None:
+        """Let a function be called, after those that were submitted before.
+
+        Args:
+            key: what the caller knows the call by; no other call has it.
+            log: the file for all output of the call; its folder is made.
+            function: a function at the top level of a module other than `__main__`,
+                which keeps its results in files.
+            arguments: the arguments of the function; they can be pickled.
+        """
+        self.waiting.append((key, log, function, arguments))
+
+    def ended(self) -> Iterator[Ended]:
+        """Perform the calls in their order, and yield each outcome as a call ends."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Stop the calls that run."""
+
+
+@dataclass(kw_only=True)
+class Children(Work):
+    """Work in child processes. If this process dies, the children die, too.
+
+    Attributes, besides those of `Work`:
+        server: starts the children.
+        jobs: how many calls run at once.
+        on_tick: called about once a second with the seconds since each running call
+            started, by its key.
+        grace: the seconds that children get to end by themselves where they are stopped.
+        running: the children whose calls have begun.
+    """
+
+    server: "Server"
+    jobs: int
+    on_tick: Callable[[dict[Any, float]], None] | None = None
+    grace: float = 0.0
+    running: list["Child"] = field(default_factory=list)
+
+    def ended(self) -> Iterator[Ended]:
+        """Perform the calls in their order, and yield each outcome as a call ends."""
+        running = self.running
+        while (self.waiting or running) and time.monotonic() < self.deadline:
+            while self.waiting and len(running) < self.jobs:
+                running.append(Child(self.server, *self.waiting.pop(0)))
             now = time.monotonic()
-            if on_tick:
-                on_tick({child.call: now - child.started for child in running})
-            seconds = min(TICK, max(deadline - now, 0.0))
+            if self.on_tick:
+                self.on_tick({child.key: now - child.started for child in running})
+            seconds = min(TICK, max(self.deadline - now, 0.0))
             connection.wait([child.sentinel for child in running], seconds)
-            ended = [child for child in running if child.sentinel.poll()]
-            for child in ended:
+            for child in [each for each in running if each.sentinel.poll()]:
                 running.remove(child)
                 yield child.result()
-                waiting[:0] = more()
-    finally:
-        stop(running, grace)
+
+    def stop(self) -> None:
+        """Interrupt the children, as Ctrl-C does; kill those that do not end."""
+        for child in self.running:
+            child.signal(signal.SIGINT)
+        limit = time.monotonic() + self.grace
+        for child in self.running:
+            child.sentinel.poll(max(limit - time.monotonic(), 0.0))
+            child.signal(signal.SIGKILL)
+            child.result()
+
+
+class Here(Work):
+    """Work in this process, one call after the other.
+
+    A debugger sees the calls, and nothing has to be imported twice.
+    """
+
+    def ended(self) -> Iterator[Ended]:
+        """Perform the calls in their order, and yield each outcome as a call ends."""
+        while self.waiting and time.monotonic() < self.deadline:
+            key, log, function, arguments = self.waiting.pop(0)
+            started = time.process_time()
+            error = ""
+            mistake = False
+            try:
+                function(*arguments)
+            except Exception as raised:  # noqa: BLE001 - as a child does
+                words = explain(raised)
+                mistake = words is None
+                error = words or f"a mistake in the code, {type(raised).__name__}"
+                if mistake:
+                    log.write_text(traceback.format_exc(), encoding="utf-8")
+            seconds = time.process_time() - started
+            yield Ended(key, log, seconds, seconds, error, mistake)
 
 
 class Child:
     """A call that runs in a process of its own.
 
     Attributes:
-        call: the call.
+        key, log: as of `Work.submit`.
         started: the time on `time.monotonic` at which it started.
         sentinel: a connection that is readable once the call has ended
             (`multiprocessing.connection.wait`).
     """
 
-    def __init__(self, call: Call, server: "Server") -> None:
-        call.log.parent.mkdir(parents=True, exist_ok=True)
-        self.call = call
+    def __init__(
+        self,
+        server: "Server",
+        key: Any,
+        log: Path,
+        function: Callable[..., None],
+        arguments: tuple[Any, ...],
+    ) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self.key = key
+        self.log = log
         self.started = time.monotonic()
         self.sentinel = server.connect()
         self._pid = 0
         with contextlib.suppress(EOFError, OSError):  # `result` reports that it died
             self._pid = self.sentinel.recv()
-            self.sentinel.send(call.log)
-            self.sentinel.send((call.function, call.arguments))
+            self.sentinel.send(log)
+            self.sentinel.send((function, arguments))
 
     def signal(self, number: int) -> None:
         """Send a signal to the process if the call has not ended."""
@@ -178,8 +238,7 @@ class Child:
         cpu_seconds = 0.0
         error = (
             "the system killed it, as it does where memory runs out, or it crashed; "
-            "close other programs, take fewer jobs, or read its output in "
-            f"{self.call.log}"
+            f"close other programs, take fewer jobs, or read its output in {self.log}"
         )
         mistake = False
         killed = True
@@ -187,45 +246,7 @@ class Child:
             seconds, cpu_seconds, error, mistake = self.sentinel.recv()
             killed = False
             self.sentinel.recv()  # nothing comes until the process ends
-        return Ended(self.call, seconds, cpu_seconds, error, mistake, killed)
-
-
-def stop(children: Sequence[Child], grace: float) -> None:
-    """Interrupt children, as Ctrl-C does. After `grace` seconds, kill the children that
-    still run.
-    """
-    for child in children:
-        child.signal(signal.SIGINT)
-    limit = time.monotonic() + grace
-    for child in children:
-        child.sentinel.poll(max(limit - time.monotonic(), 0.0))
-        child.signal(signal.SIGKILL)
-        child.result()
-
-
-def run_here(
-    calls: Sequence[Call], deadline: float = math.inf
-) -> Generator[Ended, None, None]:
-    """Perform calls in this process, one after the other, as `run` does.
-
-    A debugger sees them, and nothing has to be imported twice.
-    """
-    for call in calls:
-        if time.monotonic() >= deadline:
-            return
-        started = time.process_time()
-        error = ""
-        mistake = False
-        try:
-            call.function(*call.arguments)
-        except Exception as raised:  # noqa: BLE001 - as a child does
-            words = explain(raised)
-            mistake = words is None
-            error = words or f"a mistake in the code, {type(raised).__name__}"
-            if mistake:
-                call.log.write_text(traceback.format_exc(), encoding="utf-8")
-        seconds = time.process_time() - started
-        yield Ended(call, seconds, seconds, error, mistake)
+        return Ended(self.key, self.log, seconds, cpu_seconds, error, mistake, killed)
 
 
 class Server:

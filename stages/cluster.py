@@ -14,8 +14,8 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,13 +24,12 @@ from distributed import Client, Future, Worker, WorkerPlugin, get_worker
 from distributed.comm import CommClosedError
 from distributed.security import Security
 
-from pipeline import processes
 from pipeline.config.named_modules import EXTENSIONS
 from pipeline.errors import UnrollError, UsageError, one_line
-from pipeline.processes import Call, Server
+from pipeline.processes import GRACE, Children, Ended, Server, Submitted, Work
 from pipeline.provenance import fingerprint, machine
 from pipeline.training import tasks
-from pipeline.training.tasks import Result, Task
+from pipeline.training.tasks import Task
 from pipeline.workspace import Workspace
 from stages import progress
 from stages.perform import perform
@@ -53,18 +52,14 @@ class Trained:
     """What a worker sends back.
 
     Attributes:
+        ended: the outcome.
         files: the finished run and its record (`tasks.finished`); empty after an error.
-        seconds: how long the training took.
-        error: why it failed, in one line; "" if it did not.
-        log: what it printed.
-        worker: the name of the worker.
+        log: what the training printed.
     """
 
+    ended: Ended
     files: Files
-    seconds: float
-    error: str
     log: bytes
-    worker: str
 
 
 class SameEnvironment(WorkerPlugin):
@@ -213,104 +208,138 @@ def trainers(client: Client) -> dict[str, str]:
     }
 
 
-def run(
+@dataclass(kw_only=True)
+class Cluster(Work):
+    """Trainings on a scheduler's workers; the key of each call is its task.
+
+    Attributes, besides those of `Work`:
+        client: the connection; as it is closed, the scheduler drops the tasks that have
+            not ended.
+        workspace: the workspace of the prepared data sets and the runs.
+        display: shows how far the tasks are.
+        own_code: the files of the user's unroll_extensions.
+        ready: `trainers` as they were last named; None before.
+        data: name of a data set -> its files, which lie on workers.
+        sent: the tasks that were sent.
+    """
+
+    client: Client
+    workspace: Workspace
+    display: progress.Tasks
+    own_code: Files
+    ready: dict[str, str] | None = None
+    data: dict[str, Future] = field(default_factory=dict)
+    sent: dict[Future, Submitted] = field(default_factory=dict)
+
+    def ended(self) -> Iterator[Ended]:
+        """Perform the tasks, and yield each outcome as a task ends.
+
+        Raises:
+            UnrollError: the connection is lost.
+        """
+        while self.waiting or self.sent:
+            if self.client.status != "running":
+                raise _lost()
+            # Suppressed: a worker, or the scheduler, goes meanwhile.
+            with contextlib.suppress(KeyError, OSError):
+                self._hand_out()
+            time.sleep(PAUSE)
+            self.display.tick({})
+            for future in [each for each in self.sent if each.done()]:
+                call = self.sent.pop(future)
+                # Its data were lost with their workers.
+                if future.status in {"cancelled", "lost"}:
+                    self.waiting.append(call)
+                else:
+                    yield _taken(self.workspace, call[0], future)
+
+    def _hand_out(self) -> None:
+        """Send tasks to the workers that are ready, and say which those are."""
+        ready = trainers(self.client)
+        if ready != self.ready:
+            slots = sum(self.client.nthreads([*ready]).values())
+            self._take_back()
+            names = ", ".join(ready.values()) or "no worker can train: waiting"
+            address = self.client.scheduler.address
+            progress.line(f"trains at {address}: {names:.200}", last=True)
+            self.display.slots(slots)
+            self.ready = ready
+        while ready and self.waiting:
+            task = self.waiting[0][0]
+            key = f"{task.whole_name}-{uuid.uuid4().hex}"
+            data = self._sent(task.dataset, [*ready])
+            future = self.client.submit(
+                train, task, data, self.own_code, key=key, resources={SLOT: 1}
+            )
+            self.sent[future] = self.waiting.pop(0)
+
+    def _sent(self, dataset: str, workers: list[str]) -> Future:
+        """Return a prepared data set that lies on workers."""
+        known = self.data.get(dataset)
+        if known is None or known.status != "finished":
+            files = _read(self.workspace.prepared(dataset))
+            # In a list: Dask takes a dictionary for many pieces of data.
+            [known] = self.client.scatter(
+                [files], workers=workers, broadcast=True, hash=False
+            )
+            self.data[dataset] = known
+        return known
+
+    def _take_back(self) -> None:
+        """Take the tasks back that no worker has been given.
+
+        Dask offers them to a worker that connects, and not to one that was connected
+        before it was ready.
+        """
+        processing = self.client.processing().values()
+        with_place = {key for keys in processing for key in keys}
+        futures = [
+            each for each in self.sent if each.key not in with_place and not each.done()
+        ]
+        self.client.cancel(futures)
+        self.waiting += [self.sent.pop(each) for each in futures]
+
+
+@contextlib.contextmanager
+def opened(
     address: str,
     preload: Sequence[str],
     workspace: Workspace,
-    missing: Sequence[Task],
     display: progress.Tasks,
-    more: Callable[[], Sequence[Task]],
-) -> Generator[Result, None, None]:
-    """Perform tasks on a scheduler's workers, and yield each result as a task ends.
+) -> Iterator[Cluster]:
+    """Yield the cluster of a scheduler; at the end its trainings are stopped.
 
-    If the iteration ends early, for example by Ctrl-C, or if this process dies, the
-    workers stop their trainings.
+    They are stopped, too, if this process dies.
 
     Args:
         address: the address of the scheduler.
         preload: the modules that its workers import first.
         workspace: the workspace of the prepared data sets and the runs.
-        missing: tasks whose data sets are prepared.
-        display: shows how far they are.
-        more: called after each result that was yielded; returns further tasks.
+        display: shows how far the tasks are.
 
     Raises:
         UsageError, UnrollError: as `connected`.
     """
-    own_code = _read(workspace.root / EXTENSIONS)
-    data: dict[str, Future] = {}
-
-    def submit(task: Task) -> Future:
-        if task.dataset not in data or data[task.dataset].status != "finished":
-            files = _read(workspace.prepared(task.dataset))
-            # In a list: Dask takes a dictionary for many pieces of data.
-            [data[task.dataset]] = client.scatter(
-                [files], workers=[*ready], broadcast=True, hash=False
-            )
-        key = f"{task.whole_name}-{uuid.uuid4().hex}"
-        return client.submit(
-            train, task, data[task.dataset], own_code, key=key, resources={SLOT: 1}
+    with connected(address, preload) as client:
+        own_code = _read(workspace.root / EXTENSIONS)
+        yield Cluster(
+            client=client, workspace=workspace, display=display, own_code=own_code
         )
 
-    queue = [*missing]
-    waiting: dict[Future, Task] = {}
-    before: dict[str, str] | None = None
-    # As it is closed, the scheduler drops the tasks that have not ended.
-    with connected(address, preload) as client:
-        while queue or waiting:
-            if client.status != "running":
-                raise _lost()
-            # Suppressed: a worker, or the scheduler, goes meanwhile.
-            with contextlib.suppress(KeyError, OSError):
-                ready = trainers(client)
-                if ready != before:
-                    queue += _without_place(client, waiting)
-                    names = ", ".join(ready.values()) or "no worker can train: waiting"
-                    progress.line(f"trains at {address}: {names:.200}", last=True)
-                    display.slots(sum(client.nthreads([*ready]).values()))
-                    before = ready
-                while ready and queue:
-                    waiting[submit(queue[0])] = queue[0]
-                    del queue[0]
-            time.sleep(PAUSE)
-            display.tick({})
-            for future in [each for each in waiting if each.done()]:
-                task = waiting.pop(future)
-                # Its data were lost with their workers.
-                if future.status in {"cancelled", "lost"}:
-                    queue.append(task)
-                else:
-                    yield _taken(workspace, task, future)
-                    queue += more()
 
-
-def _without_place(client: Client, waiting: dict[Future, Task]) -> list[Task]:
-    """Take the tasks back that no worker has been given.
-
-    Dask offers them to a worker that connects, and not to one that was connected before
-    it was ready.
-    """
-    with_place = {key for keys in client.processing().values() for key in keys}
-    futures = [
-        each for each in waiting if each.key not in with_place and not each.done()
-    ]
-    client.cancel(futures)
-    return [waiting.pop(each) for each in futures]
-
-
-def _taken(workspace: Workspace, task: Task, future: Future) -> Result:
-    """Keep the finished run of a task, and return its result."""
+def _taken(workspace: Workspace, task: Task, future: Future) -> Ended:
+    """Keep the finished run of a task, and return its outcome."""
+    log = workspace.log(task.whole_name)
     if future.status == "error":
         error = future.exception()
-        return Result(task, 0.0, one_line(f"{type(error).__name__}: {error}"), "")
+        return Ended(task, log, 0.0, 0.0, one_line(f"{type(error).__name__}: {error}"))
     trained: Trained = future.result()
-    log = workspace.log(task.whole_name)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(trained.log)
-    if not trained.error:
+    if not trained.ended.error:
         with tasks.finishing(workspace, task) as folder:
             _write(trained.files, folder)
-    return Result(task, trained.seconds, trained.error, trained.worker)
+    return replace(trained.ended, key=task, log=log)
 
 
 def train(task: Task, prepared: Files, own_code: Files) -> Trained:
@@ -336,15 +365,17 @@ def train(task: Task, prepared: Files, own_code: Files) -> Trained:
         _write(prepared, workspace.prepared(task.dataset))
         _write(own_code, workspace.root / EXTENSIONS)
         log = workspace.log(task.whole_name)
-        call = Call(task.whole_name, perform, (workspace, task), log)
-        [ended] = processes.run(
-            [call], 1, server, on_tick=end_if_unwanted, grace=processes.GRACE
-        )
+        with Children(
+            server=server, jobs=1, on_tick=end_if_unwanted, grace=GRACE
+        ) as work:
+            work.submit(task, log, perform, workspace, task)
+            [ended] = work.ended()
         files = {}
         if not ended.error:
             files = _read(tasks.finished(workspace, task))
         error = ended.error.replace(str(log), f"the log of {task.whole_name}")
-        return Trained(files, ended.seconds, error, log.read_bytes(), str(worker.name))
+        ended = replace(ended, error=error, place=str(worker.name))
+        return Trained(ended, files, log.read_bytes())
 
 
 def _read(folder: Path) -> Files:

@@ -1,16 +1,14 @@
 """Tasks in child processes, as many at once as memory allows."""
 
 import contextlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
 
-from pipeline import processes
-from pipeline.processes import Call, Server
-from pipeline.training.tasks import Result, Task
+from pipeline.processes import GRACE, Children, Server
+from pipeline.training.tasks import Task
 from pipeline.workspace import Workspace, home
-from stages.perform import perform
 
 PRELOAD = (
     "filelock",
@@ -36,56 +34,32 @@ CONTROL_GROUP = Path("/sys/fs/cgroup")
 """The folder in which Linux keeps the limits of a container."""
 
 
-def run(
+@contextlib.contextmanager
+def opened(
     workspace: Workspace,
     wanted: Sequence[Task],
     jobs: int,
     on_tick: Callable[[dict[Task, float]], None],
-    more: Callable[[], Sequence[Task]] = list,
-) -> Generator[Result, None, None]:
-    """Perform tasks in child processes, in the given order, and yield each result as a
-    task ends.
-
-    If the iteration ends early, for example by Ctrl-C, the children are stopped. If
-    this process dies, the children die, too.
+) -> Iterator[Children]:
+    """Yield processes; at the end, for example by Ctrl-C, their trainings are stopped.
 
     Args:
         workspace: the workspace of the prepared data sets and the runs.
-        wanted: tasks whose data sets are prepared.
+        wanted: tasks that will be submitted first; others have the same data sets.
         jobs: most tasks at once; fewer run if memory is short (`fitting`).
         on_tick: called about once a second with the seconds since each running task
             started.
-        more: called after each result that was yielded; returns tasks that come next.
-            Their data sets are among those of `wanted`.
     """
     for dataset in {task.dataset for task in wanted}:
         jobs = fitting(workspace, dataset, jobs)
-    task_of: dict[Call, Task] = {}
-
-    def calls(some: Sequence[Task]) -> list[Call]:
-        made = []
-        for task in some:
-            log = workspace.log(task.whole_name)
-            made.append(Call(task.whole_name, perform, (workspace, task), log))
-            task_of[made[-1]] = task
-        return made
-
-    def tick(running: dict[Call, float]) -> None:
-        on_tick({task_of[each]: seconds for each, seconds in running.items()})
-
     try:
-        with Server(preload(wanted, jobs)) as children:
-            results = processes.run(
-                calls(wanted),
-                jobs,
-                children,
-                more=lambda: calls(more()),
-                on_tick=tick,
-                grace=processes.GRACE,
-            )
-            with contextlib.closing(results):
-                for ended in results:
-                    yield Result(task_of[ended.call], ended.seconds, ended.error, "")
+        with (
+            Server(preload(wanted, jobs)) as server,
+            Children(
+                server=server, jobs=jobs, on_tick=on_tick, grace=GRACE
+            ) as children,
+        ):
+            yield children
     finally:
         # A child may be interrupted between making a folder and taking charge of it.
         home(workspace).sweep()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.processes import TimeLeft, duration
 
 if TYPE_CHECKING:
-    from pipeline.training.tasks import Result, Task
+    from pipeline.processes import Ended
+    from pipeline.training.tasks import Task
 
 CLEAR = "\r\x1b[2K"
 """The characters that erase the current line of a terminal."""
@@ -60,23 +61,20 @@ class Tasks:
     tasks on a terminal. Once a task has ended, it also shows the time left.
 
     Args:
-        expected: task -> seconds that it is expected to take.
         jobs: how many tasks run at once.
         may_grow: whether further tasks may come, so that the time left is the least.
     """
 
-    def __init__(
-        self, expected: "Mapping[Task, float]", jobs: int, *, may_grow: bool = False
-    ) -> None:
-        self._left = TimeLeft(dict(expected), jobs)
+    def __init__(self, jobs: int, *, may_grow: bool = False) -> None:
+        self._left = TimeLeft({}, jobs)
         self._may_grow = may_grow
-        self._count = len(expected)
+        self._count = 0
         self._running: Mapping[Task, float] = {}
 
-    def expect(self, expected: "Mapping[Task, float]") -> None:
-        """Count further tasks: task -> seconds that it is expected to take."""
-        self._left.expected |= expected
-        self._count += len(expected)
+    def expect(self, task: "Task", seconds: float) -> None:
+        """Count a task that is expected to take so many seconds."""
+        self._left.expected[task] = seconds
+        self._count += 1
 
     def slots(self, jobs: int) -> None:
         """Expect that another number of tasks runs at once; of none, one."""
@@ -89,16 +87,16 @@ class Tasks:
             names = [f"{task.name} {duration(took)}" for task, took in running.items()]
             line(self._ended(), self._time_left(), *names, last=False)
 
-    def ended(self, result: "Result", figures: Sequence[str] = ()) -> None:
+    def ended(self, ended: "Ended", figures: Sequence[str] = ()) -> None:
         """Print a line for a task that has ended, with figures if there are some."""
-        if result.error:
-            what = f"FAILED: {result.error}"
-            del self._left.expected[result.task]
+        if ended.error:
+            what = f"FAILED: {ended.error}"
+            del self._left.expected[ended.key]
         else:
-            what = duration(result.seconds)
-            self._left.ended(result.task, result.seconds)
-        place = result.place and f"on {result.place}"
-        task = result.task.whole_name
+            what = duration(ended.seconds)
+            self._left.ended(ended.key, ended.seconds)
+        place = ended.place and f"on {ended.place}"
+        task = ended.key.whole_name
         line(self._ended(), task, what, place, *figures, self._time_left(), last=True)
 
     def _time_left(self) -> str:

@@ -8,7 +8,8 @@ are not trained again.
 
 import contextlib
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -23,14 +24,16 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation.scores import on_test
 from pipeline.files import remove
 from pipeline.metrics import MEASURES
+from pipeline.processes import Ended, Work
 from pipeline.provenance import fingerprint, places, record
 from pipeline.provenance.fingerprint import Code
 from pipeline.training import run_folder, tasks
 from pipeline.training.run_folder import Run
-from pipeline.training.tasks import RECORD, RUN, Result, Task
+from pipeline.training.tasks import RECORD, RUN, Task
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import pool, progress
+from stages.perform import perform
 
 SCHEDULER = "DASK_SCHEDULER_ADDRESS"
 """Dask's own environment variable with the address of a scheduler. Where it is set,
@@ -284,58 +287,85 @@ def _train(
         return []
     failed = []
     expected = {task: _expected_seconds(workspace, task) for task in missing}
-    with contextlib.closing(performed(workspace, expected, jobs)) as results:
-        for result in results:
-            name = result.task.whole_name
-            if result.error:
-                failed.append(f"{name}: {result.error}")
+    with trainings(workspace, expected, jobs) as work:
+        for ended in work.ended():
+            name = ended.key.whole_name
+            if ended.error:
+                failed.append(f"{name}: {ended.error}")
                 continue
             try:
-                finished.log(result.task)
+                finished.log(ended.key)
             except UnrollError as error:
                 failed.append(f"{name}: {error}")
     return failed + _outdated(workspace, missing)
 
 
-def performed(
+@dataclass(frozen=True)
+class Trainings:
+    """Tasks that are performed, here or on a cluster, while their progress is shown.
+
+    Attributes:
+        workspace: the workspace of the prepared data sets and the runs.
+        work: performs tasks.
+        display: shows how far they are.
+        figures: returns what the line of a task that has ended says of it.
+    """
+
+    workspace: Workspace
+    work: Work
+    display: progress.Tasks
+    figures: Callable[[Task], Sequence[str]]
+
+    def submit(self, task: Task, seconds: float) -> None:
+        """Let a task be performed, which is expected to take so many seconds."""
+        self.display.expect(task, seconds)
+        log = self.workspace.log(task.whole_name)
+        self.work.submit(task, log, perform, self.workspace, task)
+
+    def ended(self) -> Iterator[Ended]:
+        """Yield the outcome of each task (`Ended.key`) as it ends."""
+        for ended in self.work.ended():
+            self.display.ended(ended, [] if ended.error else self.figures(ended.key))
+            yield ended
+
+
+@contextlib.contextmanager
+def trainings(
     workspace: Workspace,
     expected: Mapping[Task, float],
     jobs: int,
     *,
-    more: Callable[[], Mapping[Task, float]] | None = None,
+    may_grow: bool = False,
     figures: Callable[[Task], Sequence[str]] = lambda _: (),
-) -> Generator[Result, None, None]:
-    """Perform tasks, the longest first, here or on the cluster that `SCHEDULER` names.
+) -> Iterator[Trainings]:
+    """Submit tasks, the longest first, here or to the cluster that `SCHEDULER` names.
 
-    Show the progress, and yield each result as a task ends.
+    At the end, for example by Ctrl-C, those that have not ended are stopped.
 
     Args:
         workspace: the workspace of the prepared data sets.
         expected: task -> seconds that it is expected to take.
         jobs: most tasks at once on this machine.
-        more: called after each result that was yielded; returns further tasks of the
-            same data sets, as `expected`. By default there are none.
+        may_grow: whether further tasks of the same data sets will be submitted.
         figures: returns what the line of a task that has ended says of it.
+
+    Raises:
+        UsageError, UnrollError: the cluster cannot be used.
     """
     ordered = sorted(expected, key=lambda task: -expected[task])
-
-    def further() -> list[Task]:
-        asked = more() if more else {}
-        display.expect(asked)
-        return [*asked]
-
-    display = progress.Tasks(expected, jobs, may_grow=bool(more))
+    display = progress.Tasks(jobs, may_grow=may_grow)
     address = os.environ.get(SCHEDULER)
+    opened: contextlib.AbstractContextManager[Work]
     if address:
-        results = _cluster().run(
-            address, pool.preload(ordered, 1), workspace, ordered, display, further
-        )
+        preload = pool.preload(ordered, 1)
+        opened = _cluster().opened(address, preload, workspace, display)
     else:
-        results = pool.run(workspace, ordered, jobs, display.tick, further)
-    with contextlib.closing(results):
-        for result in results:
-            display.ended(result, [] if result.error else figures(result.task))
-            yield result
+        opened = pool.opened(workspace, ordered, jobs, display.tick)
+    with opened as work:
+        found = Trainings(workspace, work, display, figures)
+        for task in ordered:
+            found.submit(task, expected[task])
+        yield found
 
 
 def _outdated(workspace: Workspace, trained: Sequence[Task]) -> list[str]:

@@ -107,23 +107,6 @@ class Outcome(Strict):
     cpu_seconds: float
 
 
-@dataclass(frozen=True)
-class Result:
-    """The end of a task.
-
-    Attributes:
-        task: the task.
-        seconds: how long the task took.
-        error: why the task failed, in one line; "" if it did not.
-        place: the worker of a cluster that performed it; "" on this machine.
-    """
-
-    task: Task
-    seconds: float
-    error: str
-    place: str
-
-
 def is_run_of(folder: Path, task: Task) -> bool:
     """Return whether a folder holds the run of a task.
 

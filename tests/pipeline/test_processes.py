@@ -13,21 +13,26 @@ import psutil
 import pytest
 
 from pipeline import processes
-from pipeline.processes import Call
+from pipeline.processes import Children
 from tests.support import REPOSITORY, last_output, still_there
 
 
 def run(calls, jobs, preload="pipeline.errors", **options):
-    with processes.Server([preload]) as server:
-        yield from processes.run(calls, jobs, server, **options)
+    with (
+        processes.Server([preload]) as server,
+        Children(server=server, jobs=jobs, **options) as work,
+    ):
+        for each in calls:
+            work.submit(*each)
+        yield from work.ended()
 
 
 @pytest.fixture
 def call(tmp_path):
     """A call that runs code."""
-    return lambda name, code: Call(
-        name, exec, (textwrap.dedent(code),), tmp_path / "logs" / f"{name}.txt"
-    )
+    return lambda name, code: (
+        name, tmp_path / "logs" / f"{name}.txt", exec, textwrap.dedent(code)
+    )  # fmt: skip
 
 
 def servers():
@@ -69,14 +74,14 @@ def test_each_call_has_a_process_and_a_log_and_says_how_it_ended(
     monkeypatch.setattr(processes, "FORKS", forks)
     variables = dict(os.environ)
     calls = [call(name, code) for name, (code, _) in ENDS.items()]
-    ended = {one.call.name: one for one in run(calls, 2)}
+    ended = {one.key: one for one in run(calls, 2)}
     assert ended.keys() == ENDS.keys()
     for name, (_, error) in ENDS.items():
         assert ended[name].error.startswith(error)
         assert (ended[name].cpu_seconds > 0) == (name not in ("killed", "silent"))
     assert ended["well"].error == ""
-    assert calls[0].log.read_text() == "seen\n"
-    assert "ZeroDivisionError" in calls[1].log.read_text()
+    assert ended["well"].log.read_text() == "seen\n"
+    assert "ZeroDivisionError" in ended["mistaken"].log.read_text()
     assert os.environ == variables
     assert servers() == []
 
@@ -84,9 +89,7 @@ def test_each_call_has_a_process_and_a_log_and_says_how_it_ended(
 def test_calls_start_in_their_order_as_many_as_there_are_jobs(call):
     shown = []
     calls = [call(name, "import time; time.sleep(0.1)") for name in "abcd"]
-    for _ in run(
-        calls, 2, on_tick=lambda running: shown.append([one.name for one in running])
-    ):
+    for _ in run(calls, 2, on_tick=lambda running: shown.append([*running])):
         pass
     assert shown[0] == ["a", "b"]
     assert {name for names in shown for name in names} == set("abcd")
@@ -95,17 +98,16 @@ def test_calls_start_in_their_order_as_many_as_there_are_jobs(call):
 
 def test_one_server_serves_several_runs(call):
     with processes.Server(["pipeline.errors"]) as server:
-        stopped = processes.run(
-            [call("a", SLEEP)],
-            1,
-            server,
-            deadline=time.monotonic() + 0.1,
-        )
-        assert list(stopped) == []
+        deadline = time.monotonic() + 0.1
+        with Children(server=server, jobs=1, deadline=deadline) as work:
+            work.submit(*call("a", SLEEP))
+            assert list(work.ended()) == []
         # Not before a run: a process that has just started has no command line yet.
         first = servers()
         assert len(first) == 1
-        (ended,) = processes.run([call("b", "")], 1, server)
+        with Children(server=server, jobs=1) as work:
+            work.submit(*call("b", ""))
+            (ended,) = work.ended()
         assert ended.error == ""
         assert servers() == first
         # A worker that has sent its result may still be ending.
@@ -118,7 +120,7 @@ def test_a_call_has_one_thread_no_input_and_the_settings_of_unroll(call, monkeyp
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")  # as a notebook may have set it
     code = "import os, sys; print(os.environ['OMP_NUM_THREADS'], os.environ['TF_ENABLE_ONEDNN_OPTS'], sys.stdin.read())"
     (ended,) = run([call("a", code)], 1)
-    assert ended.call.log.read_text().split() == ["1", "0"]
+    assert ended.log.read_text().split() == ["1", "0"]
 
 
 def test_what_the_caller_has_imported_or_runs_is_left_alone(tmp_path):
@@ -133,11 +135,15 @@ def test_what_the_caller_has_imported_or_runs_is_left_alone(tmp_path):
         print("once")
         forkserver.set_forkserver_preload([])
         forkserver.ensure_running()
-        from pipeline.processes import Call, Server, run
-        call = Call("a", exec, ("import colorsys; print('called')",), Path("a.txt"))
-        with Server(["pipeline.errors"]) as server:
-            (ended,) = run([call], 1, server)
-        print(ended.error, call.log.read_text())
+        from pipeline.processes import Children, Server
+        log = Path("a.txt")
+        with (
+            Server(["pipeline.errors"]) as server,
+            Children(server=server, jobs=1) as work,
+        ):
+            work.submit("a", log, exec, "import colorsys; print('called')")
+            (ended,) = work.ended()
+        print(ended.error, log.read_text())
         os.kill(forkserver._forkserver._forkserver_pid, 0)
     """
     (tmp_path / "script.py").write_text(textwrap.dedent(code))
@@ -184,8 +190,8 @@ def test_at_the_deadline_what_has_not_ended_is_stopped(call):
         call("never", SLEEP),
     ]
     ended = run(calls, 2, on_tick=watch, deadline=time.monotonic() + 3)
-    assert [one.call.name for one in ended] == ["quick"]
-    assert not calls[3].log.exists()
+    assert [one.key for one in ended] == ["quick"]
+    assert not calls[3][1].exists()
     assert still_there(family, seconds=1) == []
 
 
@@ -208,14 +214,11 @@ def test_one_that_is_stopped_may_end_by_itself_for_some_time(call):
     )
     calls = [sleeping, stubborn, call("c", "")]
     with contextlib.closing(run(calls, 3, grace=1.0)) as ended:
-        assert next(ended).call.name == "c"
-        while not (
-            stubborn.log.exists()
-            and stubborn.log.read_text()
-            and sleeping.log.read_text()
-        ):
+        assert next(ended).key == "c"
+        logs = [sleeping[1], stubborn[1]]
+        while not all(log.exists() and log.read_text() for log in logs):
             time.sleep(0.01)
-    assert sleeping.log.read_text() == "asleep\nwoken\n"
+    assert sleeping[1].read_text() == "asleep\nwoken\n"
     assert servers() == []
 
 
@@ -230,11 +233,11 @@ def test_no_process_outlives_its_caller(slow, number, tmp_path):
         from pathlib import Path
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.path[:0] = [{str(REPOSITORY)!r}, {str(tmp_path)!r}]
-        from pipeline.processes import Call, Server, run
-        call = Call("a", exec, ({SLEEP!r},), Path("a.txt"))
+        from pipeline.processes import Children, Server
         preload = {"slow" if slow == "preload" else "pipeline.errors"!r}
-        with Server([preload]) as server:
-            list(run([call], 1, server))
+        with Server([preload]) as server, Children(server=server, jobs=1) as work:
+            work.submit("a", Path("a.txt"), exec, {SLEEP!r})
+            list(work.ended())
     """
     caller = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],

@@ -12,10 +12,9 @@ import psutil
 import pytest
 from distributed import Client
 
-from pipeline import processes
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
-from pipeline.processes import Call, Server
+from pipeline.processes import Children, Server
 from pipeline.tracking import runs
 from pipeline.training import tasks
 from stages import cluster, pool, train
@@ -74,11 +73,13 @@ class Machines:
 
     def said(self, process, words):
         """The first line of a process with some words."""
+        said = []
         while words not in (line := process.stderr.readline()):
-            assert line, process.wait()
+            assert line, (process.wait(), said)
+            said.append(line)
         return line
 
-    def end(self):
+    def close(self):
         for process in self.processes:
             children = []  # of a nanny, which cannot end them any more
             if process.poll() is None:
@@ -96,7 +97,7 @@ def machines(tmp_path_factory):
     started = Machines(tmp_path_factory.mktemp("machines"))
     started.first = started.worker("first")
     yield started
-    started.end()
+    started.close()
 
 
 def trainings(worker):
@@ -122,11 +123,10 @@ def test_the_bytes_are_those_of_this_machine_though_a_worker_is_killed(
     experiments = {"node": node, "linear": LINEAR}
     here = trainable.waves(tmp_path / "here", **experiments)
     wanted = train.tasks_of(here, params.load(here.params), "waves")
-    calls = [
-        Call(task.name, perform, (here, task), here.log(task.name)) for task in wanted
-    ]
-    with Server(pool.PRELOAD) as children:
-        assert not any(ended.error for ended in processes.run(calls, 1, children))
+    with Server(pool.PRELOAD) as server, Children(server=server, jobs=1) as work:
+        for task in wanted:
+            work.submit(task, here.log(task.name), perform, here, task)
+        assert not any(ended.error for ended in work.ended())
     for task in wanted:
         tasks.take(here, task)
     there = trainable.waves(tmp_path / "there", **experiments)
@@ -165,8 +165,8 @@ def test_tasks_wait_for_the_first_worker(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster.progress, "line", line)
     monkeypatch.setattr(runs, "trained", lambda *_: None)
     monkeypatch.setenv(train.SCHEDULER, alone.address)
-    train.train(workspace, "waves")
-    alone.end()
+    with contextlib.closing(alone):
+        train.train(workspace, "waves")
     assert workspace.record("waves", "linear").exists()
 
 
@@ -204,10 +204,11 @@ def test_who_is_different_gets_no_task_and_who_is_gone_leaves_no_work(
     wait_until(lambda: not somebody_trains())
 
 
-def test_what_waits_is_taken_by_whoever_becomes_ready(tmp_path, monkeypatch):
+def test_what_waits_is_taken_by_whoever_becomes_ready(tmp_path, monkeypatch, request):
     """Beside a refused worker, which was there first and stays to the end."""
     workspace = trainable.waves(tmp_path / "project", node=SLOW)
     several = Machines(tmp_path, DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="4s")
+    request.addfinalizer(several.close)
     several.worker("odd", **ODD)
     monkeypatch.setenv(train.SCHEDULER, several.address)
     build = trainable.start_training(workspace)
@@ -245,7 +246,6 @@ def test_what_waits_is_taken_by_whoever_becomes_ready(tmp_path, monkeypatch):
         assert not holders[odd]
     build.kill()
     build.communicate()
-    several.end()
 
 
 def test_the_scheduler_is_lost_before_the_first_task(tmp_path, monkeypatch):
@@ -253,7 +253,7 @@ def test_the_scheduler_is_lost_before_the_first_task(tmp_path, monkeypatch):
     alone = Machines(tmp_path)
 
     def end_first():
-        alone.end()
+        alone.close()
         return {}
 
     def close(client):

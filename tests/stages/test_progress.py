@@ -1,10 +1,12 @@
 import io
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
-from pipeline.training.tasks import Result, Task
+from pipeline.processes import Ended
+from pipeline.training.tasks import Task
 from stages import progress
 
 
@@ -71,6 +73,8 @@ def test_a_terminal_of_80_columns_shows_the_reason_of_a_failure(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     task = Task("a_long_name", types.SimpleNamespace(dataset="weather_720"), {})
     reason = "its loss is not finite in epoch 2; a lower learning rate may help it"
-    progress.Tasks({task: 1.0}, 1).ended(Result(task, 1.0, reason, ""))
+    display = progress.Tasks(1)
+    display.expect(task, 1.0)
+    display.ended(Ended(task, Path(), 1.0, 1.0, reason))
     words = " ".join(sys.stderr.getvalue().split())
     assert words.endswith(f"1/1 weather_720/a_long_name FAILED: {reason}")

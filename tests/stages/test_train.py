@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json, write_json
+from pipeline.processes import Children
 from pipeline.training import tasks
 from pipeline.workspace import Workspace
 from stages import pool
@@ -260,11 +261,11 @@ def test_data_or_code_that_change_while_it_trains_are_noticed(two, monkeypatch):
     before = content(two.runs("waves"))
     trainable.write(two, linear=RIDGE, last_value=LAST_VALUE)
 
-    def run(*arguments, original=pool.run):
-        yield from original(*arguments)
+    def ended(work, original=Children.ended):
+        yield from original(work)
         (two.prepared("waves") / "more").touch()
 
-    monkeypatch.setattr(pool, "run", run)
+    monkeypatch.setattr(Children, "ended", ended)
     with pytest.raises(UnrollError, match="its data or the code has changed since"):
         train(two, "waves")
     assert list((two.scratch / "finished").iterdir()) == []
@@ -275,12 +276,12 @@ def test_a_run_that_cannot_be_read_is_a_training_that_failed(two, monkeypatch):
     before = content(two.runs("waves"))
     trainable.write(two, linear=RIDGE, last_value=LAST_VALUE)
 
-    def run(*arguments, original=pool.run):
-        for result in original(*arguments):
-            (tasks.finished(two, result.task) / tasks.RUN / "history.csv").unlink()
-            yield result
+    def ended(work, original=Children.ended):
+        for one in original(work):
+            (tasks.finished(two, one.key) / tasks.RUN / "history.csv").unlink()
+            yield one
 
-    monkeypatch.setattr(pool, "run", run)
+    monkeypatch.setattr(Children, "ended", ended)
     with pytest.raises(UnrollError, match=r"1 of 1 trainings failed .*is damaged"):
         train(two, "waves")
     assert content(two.runs("waves")) == before

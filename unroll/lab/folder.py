@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from pipeline import processes
 from pipeline.errors import UsageError, printable
 from pipeline.files import read_json, remove, write_json, write_table
-from pipeline.processes import Call, Server
+from pipeline.processes import Children, Server
 from unroll.lab.assignment import check
 from unroll.series.text_tables import cell
 
@@ -72,30 +71,28 @@ def mark(
     scripts = programs(folder)
     remove(table)  # of an earlier check
     marks: dict[str, Mark] = {}
+    found: dict[str, Path] = {}
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
         Server([__name__]) as server,
+        Children(server=server, jobs=jobs, grace=GRACE) as work,
     ):
-        calls = [
-            Call(
-                # A name from another system may be no UTF-8, which the table must be.
-                cell(str(script.relative_to(folder))),
-                _check,
-                (script, Path(scratch) / f"{number}.json"),
-                Path(scratch) / f"{number}.log",
-            )
-            for number, script in enumerate(scripts)
-        ]
-        for ended in processes.run(calls, jobs, server, grace=GRACE):
-            name = ended.call.name
+        for number, script in enumerate(scripts):
+            # A name from another system may be no UTF-8, which the table must be.
+            name = cell(str(script.relative_to(folder)))
+            found[name] = Path(scratch) / f"{number}.json"
+            log = Path(scratch) / f"{number}.log"
+            work.submit(name, log, _check, script, found[name])
+        for ended in work.ended():
+            name = ended.key
             sentence = printable(f"Cannot tell: {ended.error}.")
             if not ended.error:
-                sentence = read_json(ended.call.arguments[1])
+                sentence = read_json(found[name])
             verdict, _, why = sentence.partition(": ")
             marks[name] = Mark(name, verdict.lower(), why)
             marked(marks[name])
             write_table(table, pd.DataFrame([marks[name] for name in sorted(marks)]))
-    return [marks[call.name] for call in calls]
+    return [marks[name] for name in found]
 
 
 def _check(script: Path, result: Path) -> None:

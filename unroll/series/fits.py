@@ -14,7 +14,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +24,6 @@ import pandas as pd
 import platformdirs
 import pydantic
 
-from pipeline import processes
 from pipeline.config.params import Experiment
 from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
@@ -43,7 +42,7 @@ from pipeline.files import (
     write_npz,
     write_parquet,
 )
-from pipeline.processes import TimeLeft
+from pipeline.processes import Children, Ended, Here, Server, TimeLeft, Work
 from pipeline.provenance import fingerprint
 from pipeline.validation import Strict
 from unroll.series import backtest, training
@@ -123,19 +122,17 @@ class Workers:
         started: when the time budget began, on `time.monotonic`.
     """
 
-    server: processes.Server | None
+    server: Server | None
     jobs: int
     minutes: float | None
     say: Say
     started: float = field(default_factory=time.monotonic)
 
-    def run(
-        self, calls: Sequence[processes.Call], deadline: float = math.inf
-    ) -> Generator[processes.Ended, None, None]:
-        """Perform calls as `processes.run` does."""
+    def work(self, deadline: float = math.inf) -> Work:
+        """Return what performs calls, until `deadline` on `time.monotonic`."""
         if self.server is None:
-            return processes.run_here(calls, deadline)
-        return processes.run(calls, self.jobs, self.server, deadline=deadline)
+            return Here(deadline=deadline)
+        return Children(server=self.server, jobs=self.jobs, deadline=deadline)
 
     def tell(self, line: str) -> None:
         """Say a line, unless it is empty."""
@@ -190,14 +187,12 @@ class FitCache:
         """
         return self.folder / f"{name}-{_digest(made_of)[:16]}"
 
-    def call(
-        self, function: Callable[..., None], name: str, *arguments: Any
-    ) -> processes.Call:
-        """Return the call of a function with the data set's folder, a name and more."""
-        prepared = self.folder / "prepared"
-        return processes.Call(
-            name, function, (prepared, name, *arguments), self.folder / f"{name}.log"
-        )
+    def submit(
+        self, work: Work, function: Callable[..., None], name: str, *arguments: Any
+    ) -> None:
+        """Let a function be called with the data set's folder, a name and more."""
+        log = self.folder / f"{name}.log"
+        work.submit(name, log, function, self.folder / "prepared", name, *arguments)
 
 
 @contextlib.contextmanager
@@ -261,11 +256,33 @@ def cross_validated(
     # The longest first, so that none runs alone at the end. With a time budget the
     # quickest first, so that many are done.
     order = sorted(expected, key=expected.__getitem__, reverse=workers.minutes is None)
-    calls = [
-        cache.call(fit_one, name, experiments[name], plan, paths[name])
-        for name in order
-    ]
-    left_out = _performed(calls, experiments, expected, workers)
+    rounds = [(order, math.inf)]
+    if workers.minutes is not None:
+        # There is always a naive forecast, however little time there is.
+        unfitted = of_role("naive", experiments)
+        naive = [name for name in order if name in unfitted]
+        others = [name for name in order if name not in unfitted]
+        limit = workers.started + 60 * workers.minutes
+        rounds = [(naive, math.inf), (others, limit)]
+    left = TimeLeft(expected, workers.jobs)
+    left_out = {}
+    for names, deadline in rounds:
+        with workers.work(deadline) as work:
+            for name in names:
+                arguments = (experiments[name], plan, paths[name])
+                cache.submit(work, fit_one, name, *arguments)
+            for ended in work.ended():
+                what = f"{ended.cpu_seconds:.1f} CPU s"
+                reason = _left_out_because(ended, paths[ended.key])
+                if reason:
+                    left_out[ended.key] = reason
+                    what = "left out"
+                left.ended(ended.key, ended.seconds)
+                done = f"{len(order) - len(expected)}/{len(order)}"
+                time_left = left.words()
+                workers.say(f"{done}  {ended.key}  {what}  {time_left}".rstrip())
+    for name in sorted(expected):
+        left_out[name] = f"there was no time for it in {workers.minutes:g} min"
     fits = {}
     for name, path in paths.items():
         if name not in left_out:
@@ -277,48 +294,7 @@ def cross_validated(
     return fits, left_out
 
 
-def _performed(
-    calls: Sequence[processes.Call],
-    experiments: Mapping[str, Experiment],
-    expected: dict[str, float],
-    workers: Workers,
-) -> dict[str, str]:
-    """Fit models, and return name of a model that is left out -> reason.
-
-    `expected` has the CPU seconds of each model; models that are done are removed.
-    """
-    left = TimeLeft(expected, workers.jobs)
-    left_out = {}
-    minutes = workers.minutes
-    if minutes is None:
-        rounds = [(calls, math.inf)]
-    else:
-        # There is always a naive forecast, however little time there is.
-        unfitted = of_role("naive", experiments)
-        naive = [call for call in calls if call.name in unfitted]
-        others = [call for call in calls if call not in naive]
-        rounds = [(naive, math.inf), (others, workers.started + 60 * minutes)]
-    for some, deadline in rounds:
-        runs = workers.run(some, deadline)
-        with contextlib.closing(runs):
-            for ended in runs:
-                name = ended.call.name
-                what = f"{ended.cpu_seconds:.1f} CPU s"
-                reason = _left_out_because(ended)
-                if reason:
-                    left_out[name] = reason
-                    what = "left out"
-                left.ended(name, ended.seconds)
-                done = len(calls) - len(expected)
-                workers.say(
-                    f"{done}/{len(calls)}  {name}  {what}  {left.words()}".rstrip()
-                )
-    for name in sorted(expected):
-        left_out[name] = f"there was no time for it in {minutes:g} min"
-    return left_out
-
-
-def _left_out_because(ended: processes.Ended) -> str:
+def _left_out_because(ended: Ended, path: Path) -> str:
     """Return the reason why a model is left out; "" if the model was fitted.
 
     Raises:
@@ -327,21 +303,21 @@ def _left_out_because(ended: processes.Ended) -> str:
     """
     require_no_mistake(ended)
     if ended.error and not ended.killed:
-        raise UnrollError(f"{ended.call.name}: {ended.error}")
+        raise UnrollError(f"{ended.key}: {ended.error}")
     if ended.error:
         return ended.error
-    about = read_json(ended.call.arguments[-1].with_suffix(".json"))
+    about = read_json(path.with_suffix(".json"))
     return str(about.get("left_out", ""))
 
 
-def require_no_mistake(ended: processes.Ended) -> None:
+def require_no_mistake(ended: Ended) -> None:
     """Raise RuntimeError, with the log, if there is a mistake in the code.
 
     The folder of the log may be temporary.
     """
     if ended.mistake:
-        log = ended.call.log.read_text(encoding="utf-8", errors="replace")
-        raise RuntimeError(f"{ended.call.name}: {ended.error}\n{log}")
+        log = ended.log.read_text(encoding="utf-8", errors="replace")
+        raise RuntimeError(f"{ended.key}: {ended.error}\n{log}")
 
 
 def _expected_seconds(experiment: Experiment) -> float:
@@ -400,16 +376,13 @@ def refitted(
         UnrollError: a model could not be fitted.
         RuntimeError: there is a mistake in the code.
     """
-    calls = [
-        cache.call(refit_one, name, experiment, plan, folder / name)
-        for name, experiment in experiments.items()
-    ]
-    runs = workers.run(calls)
-    with contextlib.closing(runs):
-        for ended in runs:
+    with workers.work() as work:
+        for name, experiment in experiments.items():
+            cache.submit(work, refit_one, name, experiment, plan, folder / name)
+        for ended in work.ended():
             require_no_mistake(ended)
             if ended.error:
-                raise UnrollError(f"{ended.call.name}: {ended.error}")
+                raise UnrollError(f"{ended.key}: {ended.error}")
     members = []
     ahead = {}
     for name in experiments:

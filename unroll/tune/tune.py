@@ -26,7 +26,7 @@ from pipeline.provenance import places
 from pipeline.provenance.fingerprint import Code
 from pipeline.training.tasks import Task
 from pipeline.workspace import Workspace
-from stages.train import performed
+from stages.train import trainings
 from unroll.tune.search import NOT_CONVERGED, Attempt, Search, Training
 from unroll.tune.space import current_values, describe, space, with_values
 
@@ -193,29 +193,25 @@ def _perform(
             print(f"{search.name}: {error}", flush=True)
             errors.append(error)
 
-    def more() -> dict[Task, float]:
-        new = dict(asked)
-        asked.clear()
-        return new
-
     for search in searches:
         ask(search)
     if not asked:
         return errors
-    results = performed(
-        workspace, more(), jobs, more=more, figures=lambda task: _figures(*wanted[task])
-    )
-    with contextlib.closing(results):
-        for result in results:
-            search, _ = wanted[result.task]
-            if result.error:
-                errors.append(
-                    UnrollError(
-                        f"{search.name}: {result.error}; the same command goes on"
-                    )
-                )
-            else:
-                ask(search)
+
+    def figures(task: Task) -> list[str]:
+        return _figures(*wanted[task])
+
+    with trainings(workspace, asked, jobs, may_grow=True, figures=figures) as work:
+        for ended in work.ended():
+            search, _ = wanted[ended.key]
+            if ended.error:
+                text = f"{search.name}: {ended.error}; the same command goes on"
+                errors.append(UnrollError(text))
+                continue
+            asked.clear()
+            ask(search)
+            for task, seconds in asked.items():
+                work.submit(task, seconds)
     return errors
 
 

@@ -18,11 +18,14 @@ from pipeline.data import dataset
 from pipeline.data.examples import Arrays
 from pipeline.errors import DivergedError, UnrollError, UsageError
 from pipeline.metrics import MEASURES
+from pipeline.processes import Here
 from pipeline.provenance import places
 from pipeline.provenance.fingerprint import Code
 from pipeline.training.recipe import Recipe, recipe
-from pipeline.training.tasks import Outcome, Result
+from pipeline.training.tasks import Outcome
 from pipeline.workspace import Workspace
+from stages import pool
+from stages import train as stage
 from stages.perform import perform
 from stages.prepare import prepare
 from stages.source import source
@@ -89,17 +92,12 @@ def change_test(workspace):
 def tune(workspace, *arguments, train=perform):
     """Search in this process: child processes take a second to start."""
 
-    def performed(workspace, expected, _jobs, *, more, figures):
-        waiting = [*expected]
-        while waiting:
-            task = waiting.pop(0)
-            train(workspace, task)
-            figures(task)
-            yield Result(task, 0.0, "", "")
-            waiting[:0] = more()
+    def here(*_):
+        return contextlib.nullcontext(Here())
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuning, "performed", performed)
+        patch.setattr(pool, "opened", here)
+        patch.setattr(stage, "perform", train)
         in_children(workspace, *arguments)
 
 
@@ -319,22 +317,15 @@ def test_searches_share_child_processes_and_one_that_is_killed_is_trained_again(
     assert "waves/ridge: the search took" in capsys.readouterr().out
 
 
-def test_a_training_that_fails_ends_its_search_alone_and_what_ended_is_kept(
-    tmp_path, monkeypatch
-):
-    def performed(workspace, expected, *_, more, **__):
-        for task in expected:
-            error = "the system killed it" if task.name == "node-1-2" else ""
-            if not error:
-                perform(workspace, task)
-            yield Result(task, 0.0, error, "")
-            assert more() == {}
+def test_a_training_that_fails_ends_its_search_alone_and_what_ended_is_kept(tmp_path):
+    def killed(workspace, task):
+        if task.name == "node-1-2":
+            raise UnrollError("the system killed it")
+        perform(workspace, task)
 
     workspace = make(tmp_path, FAMILIES)
-    with monkeypatch.context() as patch:
-        patch.setattr(tuning, "performed", performed)
-        with pytest.raises(UnrollError, match="waves/node: the system killed it; the"):
-            in_children(workspace, "waves")
+    with pytest.raises(UnrollError, match="waves/node: the system killed it; the"):
+        tune(workspace, "waves", train=killed)
     assert workspace.trials("waves", "ridge").exists()
     assert not workspace.trials("waves", "node").exists()
     trained = []
