@@ -125,9 +125,9 @@ def explain(error: BaseException) -> str | None:
                 f"{where}: {error.strerror}; "
                 "check that it is there and who may read and write it"
             )
-        case OSError(errno=errno.EIO | errno.EFBIG):
+        case OSError():
             text = (
-                f"a file cannot be read or written ({error.strerror}); "
+                f"a file cannot be read or written ({error.strerror or error}); "
                 "check the disk and its limits, then go on"
             )
         case MemoryError():

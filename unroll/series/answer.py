@@ -5,6 +5,7 @@ helps, and the forecast.
 """
 
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import psutil
+from filelock import FileLock, Timeout
 
 from pipeline.errors import UsageError, printable
 from pipeline.files import (
@@ -150,7 +151,7 @@ def answer(
         UnrollError: the rows cannot be used; the text says why and what would help.
     """
     asked = _asked(question, options)
-    folder = _scratch()
+    folder, lock = _scratch()
     say = say or _to_stderr
     try:
         # the server imports while the rows are read
@@ -191,10 +192,10 @@ def answer(
         write_parquet(folder / TABLE, forecasts)
         write_json(folder / SECONDS, {**found.seconds})
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder, lock)
         raise
     # `by_model` makes further answers with these forecasts, which need the folder, too.
-    weakref.finalize(forecasts, shutil.rmtree, folder, ignore_errors=True)
+    weakref.finalize(forecasts, _remove, folder, lock)
     rows = replace(profile.file, form=found.forecaster.fitted.csv)
     return Answer(findings, forecasts, found.forecaster, folder, found.seconds, rows)
 
@@ -229,13 +230,29 @@ def _options_of(asked: Arguments) -> dict[str, Any]:
     return asked.model_dump(exclude_defaults=True, exclude={"name", "jobs"})
 
 
-def _scratch() -> Path:
-    """Return a new temporary folder, and remove those of processes that were killed."""
-    for left in Path(tempfile.gettempdir()).glob("unroll-answer-*-*"):
-        with suppress(ValueError, OSError):  # of an earlier version; gone meanwhile
-            if not psutil.pid_exists(int(left.name.split("-")[2])):
-                shutil.rmtree(left)
-    return Path(tempfile.mkdtemp(prefix=f"unroll-answer-{os.getpid()}-"))
+def _scratch() -> tuple[Path, FileLock]:
+    """Return a new temporary folder and its lock, which the system releases if this
+    process is killed; and remove the folders of processes that were.
+    """
+    temporary = Path(tempfile.gettempdir())
+    for left in temporary.glob("unroll-answer-*.lock"):
+        lock = FileLock(left)
+        with suppress(Timeout, OSError):  # in use; of another user
+            lock.acquire(timeout=0)
+            _remove(left.with_suffix(""), lock)
+    folder = temporary / f"unroll-answer-{secrets.token_hex(8)}"
+    # in whichever thread the answer ends
+    lock = FileLock(folder.with_suffix(".lock"), thread_local=False)
+    lock.acquire()
+    folder.mkdir(mode=0o700)
+    return folder, lock
+
+
+def _remove(folder: Path, lock: FileLock) -> None:
+    """Remove a folder, and the lock that this process holds."""
+    shutil.rmtree(folder, ignore_errors=True)
+    Path(lock.lock_file).unlink(missing_ok=True)
+    lock.release()
 
 
 def _name(asked: Arguments, profile: FileProfile) -> str:

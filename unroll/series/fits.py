@@ -93,6 +93,10 @@ COLUMNS = {
 CURE = "remove its folder, and run the command again"
 """What mends a damaged file of the cache."""
 
+DAY = 86_400
+"""Seconds. What was used within a day stays, though the cache is too large: another
+answer may be using it."""
+
 MOST_BYTES = 1_000_000_000
 """The most bytes that the cache keeps between two answers."""
 
@@ -211,15 +215,16 @@ def kept() -> Iterator[Path]:
 
 
 def trim(kept: Path, most: int) -> None:
-    """Remove caches, those used last at the end, until the rest have at most `most`
-    bytes.
+    """Remove caches that nobody used for a day, those used last at the end, until all
+    have at most `most` bytes.
     """
     size = 0
+    a_day_ago = time.time() - DAY
     for folder in sorted(
         kept.iterdir(), key=lambda path: path.lstat().st_mtime, reverse=True
     ):
         size += sum(file.lstat().st_size for file in folder.rglob("*"))
-        if size > most:
+        if size > most and folder.lstat().st_mtime < a_day_ago:
             remove(folder)
 
 

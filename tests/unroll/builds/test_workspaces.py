@@ -2,13 +2,14 @@
 builds."""
 
 import subprocess
+import zlib
 
 import pytest
 from dvc.repo import Repo
 
 from pipeline.config import params
-from pipeline.files import write_text
-from pipeline.provenance import places, record
+from pipeline.errors import UnrollError
+from pipeline.files import remove, write_text
 from pipeline.provenance.git import LOCAL, environment
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY, content
@@ -110,9 +111,7 @@ def test_a_clone_has_what_is_committed_and_a_cache_of_its_own(repository):
     assert repro.dvc(folder, "cache", "dir").strip() == str(folder / ".dvc/cache")
 
 
-def test_a_clone_has_no_run_store_cache_or_compiled_code_and_follows_no_link(
-    repository,
-):
+def test_a_clone_has_no_run_store_cache_or_compiled_code(repository):
     (repository / ".gitignore").unlink()
     for name in (
         ".dvc/cache/files/md5/ab/c",
@@ -126,50 +125,49 @@ def test_a_clone_has_no_run_store_cache_or_compiled_code_and_follows_no_link(
         write_text(repository / name, "forged")
     outside = repository.parent / "outside"
     write_text(outside / "raw/kept", "kept")
-    (repository / "runs").symlink_to(outside)
-    (repository / "records").symlink_to("../outside")
     git(repository, "add", "-A", "-f")
     git(repository, "commit", "-qm", "forged")
     folder = repository / ".verify/rebuild"
     verify.clone(repository, folder)
     kept = {name: text for name, text in FILES.items() if name != ".gitignore"}
     assert contents(folder) == kept | {".dvc/config.local": verify.OWN_CACHE}
-    assert not (folder / "runs").is_symlink()
     verify.remove_within(folder, "../../../outside/raw")
     verify.remove_within(folder, str(outside / "raw"))
-    (folder / "linked").symlink_to(outside)
-    verify.remove_within(folder, "linked/raw")
     assert (outside / "raw/kept").read_text() == "kept"
-    assert not (folder / "linked").is_symlink()
 
 
-def test_the_folder_of_dvc_may_be_a_link(repository):
-    (repository / ".dvc").rename(repository.parent / "dvc")
-    (repository / ".dvc").symlink_to("../dvc")
-    git(repository, "add", "-A")
+@pytest.mark.parametrize("what", [".dvc", "runs", "pipeline/code", "a submodule"])
+def test_a_commit_that_holds_a_link_or_a_submodule_is_refused(repository, what):
+    if what == "a submodule":
+        commit = verify.last_commit(repository)
+        about = f"160000,{commit},{what}"
+        git(repository, "update-index", "--add", "--cacheinfo", about)
+    else:
+        remove(repository / what)
+        (repository / what).symlink_to("../outside")
+        git(repository, "add", "-A", "-f")
     git(repository, "commit", "-qm", "a link")
-    verify.clone(repository, repository / ".verify/rebuild")
-    assert not (repository.parent / "dvc/config.local").exists()
+    with pytest.raises(UnrollError, match=f"^{what} is a link or a submodule, so"):
+        verify.clone(repository, repository / ".verify/rebuild")
 
 
-def test_what_a_strangers_repository_would_run_is_not_run(repository, monkeypatch):
-    hooks = repository / ".git/hooks"
-    hooks.mkdir(exist_ok=True)
-    for name in ("monitor", "post-index-change", "post-checkout"):
-        (hooks / name).write_text(f'#!/bin/sh\ntouch "{hooks}/{name}.ran"\n')
-        (hooks / name).chmod(0o755)
-    git(repository, "config", "core.fsmonitor", ".git/hooks/monitor")
-    git(repository, "checkout", "-q", "HEAD")
-    git(repository, "status")
-    traces = sorted(hooks.glob("*.ran"))
-    assert len(traces) == 3, "git by itself runs them"
-    for trace in traces:
-        trace.unlink()
-    verify.clone(repository, repository / ".verify/rebuild")
-    demo.git(repository, "status", "--porcelain")
-    monkeypatch.setattr(places, "CODE", repository)
-    assert record._revision(Workspace(repository))[1] is False
-    assert not sorted(hooks.glob("*.ran"))
+def test_an_object_that_is_not_what_its_hash_says_is_refused(repository):
+    name = git(repository, "rev-parse", "HEAD:params.yaml").strip()
+    path = repository / ".git/objects" / name[:2] / name[2:]
+    path.chmod(0o644)
+    forged = b"forged: 1\n"
+    path.write_bytes(zlib.compress(b"blob %d\0%s" % (len(forged), forged)))
+    with pytest.raises(UnrollError, match=name):
+        verify.clone(repository, repository / ".verify/rebuild")
+
+
+def test_git_fetches_nothing_that_a_strangers_settings_name(repository, tmp_path):
+    trace = tmp_path / "ran"
+    git(repository, "config", "remote.origin.url", f"ext::touch {trace}")
+    git(repository, "config", "protocol.ext.allow", "always")
+    with pytest.raises(UnrollError, match="not allowed"):
+        demo.git(repository, "fetch", "origin")
+    assert not trace.exists()
 
 
 def test_what_is_chosen_is_a_whole_graph_with_few_seeds_and_no_shorter_training(

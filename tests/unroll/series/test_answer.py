@@ -3,7 +3,6 @@ that comes later is learnt from."""
 
 import errno
 import os
-import subprocess
 import tempfile
 
 import numpy as np
@@ -38,12 +37,16 @@ def week():
 
 def test_folders_of_killed_answers_are_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    left = tmp_path / f"unroll-answer-{ended.pid}-x"
+    left = tmp_path / "unroll-answer-0a"
     write_text(left / "weights/ridge", "")
-    mine = answers._scratch()
-    assert {answers._scratch(), mine} == {*tmp_path.iterdir()}
+    left.with_suffix(".lock").touch()
+    mine, lock = answers._scratch()
+    another, other_lock = answers._scratch()
+    assert not left.exists()
+    assert {path.stem for path in tmp_path.iterdir()} == {mine.name, another.name}
+    for folder, own in ((mine, lock), (another, other_lock)):
+        answers._remove(folder, own)
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_an_answer_has_a_sentence_a_row_for_each_model_and_every_forecast(week):
