@@ -170,7 +170,7 @@ class Options(Strict):
     """A number or word, or several, that means no value."""
     stamp: Names = pydantic.Field(default=[])
     """A column, or several, of timestamps."""
-    stamp_format: str | None = None
+    stamp_format: Annotated[str, pydantic.Field(max_length=200)] | None = None
     """The format of timestamps, as strptime takes it."""
     day_first: bool | None = None
     """How to read 01/02/2024."""

@@ -1,8 +1,10 @@
 """A workbook to hand on: history and forecast, sums, what to order, last month's errors."""
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
 import pandas as pd
@@ -33,6 +35,11 @@ ERRORS = ("mae", "rmse", "naive_mae", "naive_rmse")
 
 READINGS = ("measured", "y")
 """Columns of what was measured."""
+
+PROPERTIES = "docProps/core.xml"
+"""The part of a workbook with the times of its making and its last change."""
+
+TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
 """Characters that no sheet's name may have."""
@@ -93,10 +100,18 @@ def write(
     month = answer.scores(last_month=True)
     tables["Last month"] = month[month["unique_id"].isin(forecast["unique_id"])]
     about = _about(answer, orders)
-    with pd.ExcelWriter(path, "openpyxl") as book:
+    written = io.BytesIO()
+    with pd.ExcelWriter(written, "openpyxl") as book:
         _write(book, "About", about, {}, 0)
         for name, rows in tables.items():
             _write(book, name, rows, _headings(ahead, answer), digits)
+    # equal rows make equal bytes: no clock is in them
+    with ZipFile(written) as old, ZipFile(path, "w", ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == PROPERTIES:
+                content = TIME.sub(b"1980-01-01T00:00:00Z", content)
+            new.writestr(ZipInfo(name), content, ZIP_DEFLATED)
 
 
 def _history(windows: Mapping[str, Window], ahead: pd.DataFrame) -> pd.DataFrame:

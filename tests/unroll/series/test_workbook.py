@@ -1,6 +1,8 @@
 """The workbook of a forecast: history, dates, sums, orders, last month's errors."""
 
 import datetime as dt
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,15 @@ from pipeline.errors import UsageError
 from tests.support.answered import answered
 from unroll.series import hierarchy, workbook
 from unroll.series.forecaster import quantiles_of
+
+
+class Later(dt.datetime):
+    """A clock of another day."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2033, 1, 2, tzinfo=tz)
+
 
 FAMILY = {"=1+1": "food", "@B": "food", "C": "toys"}
 
@@ -38,7 +49,15 @@ def book(request, tmp_path_factory):
     of_series = hierarchy.groups(rows.cells, "unique_id", ["family"])
     quantiles = quantiles_of((0.9,), orders)
     sums = hierarchy.sums(forecast, answer.past(), of_series, quantiles)
+    again = path.with_name("again.xlsx")
     workbook.write(path, answer, windows, forecast, of_series, sums)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: 2e9)
+        clock = SimpleNamespace(datetime=Later, timezone=dt.timezone)
+        patch.setattr("openpyxl.packaging.core.datetime", clock)
+        patch.setattr("openpyxl.writer.excel.datetime", clock)
+        workbook.write(again, answer, windows, forecast, of_series, sums)
+    assert path.read_bytes() == again.read_bytes()
     return forecast, load_workbook(path)
 
 
