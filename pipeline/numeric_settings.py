@@ -22,6 +22,8 @@ SETTINGS = {
     # XLA still hands some products to a kernel of oneDNN, which takes other code with
     # AVX-512.
     "ONEDNN_MAX_CPU_ISA": "AVX2",
+    # A GPU computes other last bits, and results claim those of the processor.
+    "CUDA_VISIBLE_DEVICES": "-1",
 }
 
 FROM_START = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
@@ -50,7 +52,8 @@ KERNELS = "Haswell"
 
 OF_LIBRARIES = re.compile(
     r"(?!.*_THREADS$|TF_(VAR|TOKEN|CLI|HTTP|LOG|WORKSPACE|INPUT|IN_AUTO|PLUGIN|REGISTRY|STATE|IGNORE))"
-    r"(KERAS|TF|XLA|ONEDNN|DNNL|OPENBLAS|NPY|NUMPY|PANDAS|SCIPY|SKLEARN)_"
+    r"((KERAS|TF|XLA|ONEDNN|DNNL|OPENBLAS|NPY|NUMPY|PANDAS|SCIPY|SKLEARN)_"
+    r"|CUDA_VISIBLE_DEVICES$)"
 )
 """The names of the environment variables that the libraries read.
 

@@ -90,6 +90,15 @@ def test_variables_of_libraries_are_put_aside_but_not_those_of_threads_and_of_te
     assert environment["KERAS_BACKEND"] == "tensorflow"
 
 
+def test_a_gpu_computes_only_where_the_user_keeps_it(settled):
+    assert settled()["CUDA_VISIBLE_DEVICES"] == "-1"
+    assert settled(CUDA_VISIBLE_DEVICES="0")["CUDA_VISIBLE_DEVICES"] == "-1"
+    assert numeric_settings.ignored == {"CUDA_VISIBLE_DEVICES": "0"}
+    users = {"CUDA_VISIBLE_DEVICES": "0", machine.KEEP: "CUDA_VISIBLE_DEVICES"}
+    assert settled(**users)["CUDA_VISIBLE_DEVICES"] == "0"
+    assert machine.kept() == {"CUDA_VISIBLE_DEVICES": "0"}, "so it is in fingerprints"
+
+
 USERS = {
     "KERAS_BACKEND": "jax",
     "KERAS_NNX_ENABLED": "1",
