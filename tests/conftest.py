@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,12 @@ def pytest_configure(config):
     hypothesis.settings.load_profile("long" if config.getoption("--long") else "brief")
 
 
+REPORTED = pytest.StashKey[float]()
+"""The CPU seconds at the last report."""
+
+MOST = 25
+"""Files whose CPU seconds are printed."""
+
 SLOW = (
     "test_verify.py",
     "test_dvc.py",
@@ -69,6 +76,33 @@ def pytest_collection_modifyitems(items):
 
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=place)
+
+
+def cpu_seconds():
+    """Those of this process, and of the processes that it has waited for."""
+    return sum(os.times()[:4])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Note the CPU seconds since the last report, with those of fixtures."""
+    report = yield
+    now = cpu_seconds()
+    report.user_properties = [("cpu", now - item.session.stash.get(REPORTED, now))]
+    item.session.stash[REPORTED] = now
+    return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print the CPU seconds of the files that take most."""
+    of_file = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            seconds = dict(getattr(report, "user_properties", [])).get("cpu", 0.0)
+            of_file[getattr(report, "nodeid", "").partition("::")[0]] += seconds
+    shown = [f"{seconds:.0f} {name}" for name, seconds in of_file.most_common(MOST)]
+    terminalreporter.write_line(f"CPU seconds: {of_file.total():.0f}")
+    terminalreporter.write_line("\n".join(shown))
 
 
 @dataclass(frozen=True)
