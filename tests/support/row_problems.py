@@ -44,14 +44,14 @@ def numbers(dataset, split):
 
 
 @st.composite
-def problems(draw):
+def problems(draw, steps=st.integers(1, 4), delays=st.integers(1, 8)):
     """A series with gaps, repeated stamps and sentinels, and how to cut it."""
     length = draw(st.integers(40, 160))
     spaces = np.full(length, 600)
     spaces[draw(st.lists(st.integers(1, length - 1), max_size=4))] += draw(
         st.sampled_from([-1, 1, 600, 90_000])
     )
-    step = draw(st.integers(1, 4))
+    step = draw(steps)
     part = [
         st.integers(12, length // 2)
         | st.integers(30, 60).map(lambda percent: percent / 100)
@@ -71,7 +71,7 @@ def problems(draw):
         "options": {
             "step": step,
             "lookback": step * draw(st.integers(1, 3)),
-            "delay": draw(st.integers(1, 8)),
+            "delay": draw(delays),
             "horizon": draw(st.integers(1, 3)),
             "spacing": 600,
             "sentinel": -9999.0,

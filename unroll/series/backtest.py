@@ -115,7 +115,7 @@ def plan(dataset: Dataset, cycles: Sequence[int] = ()) -> Plan:
         return Plan(origins=count, stride=1, refits=1, apart=True, lag=lag)
     every = windows(dataset)
     shared, first = _candidates(scores.shared_rows(dataset, every.rows))
-    spacing = every.step * max(1, dataset.period)
+    spacing = max(1, dataset.period)
     available = 1 + int((shared[-1] - first) // spacing)
     most = min(
         MOST_ORIGINS, max(FEWEST_ORIGINS, MOST_FORECASTS // len(scales(dataset)))
@@ -151,7 +151,7 @@ def folds(dataset: Dataset, plan: Plan) -> list[Fold]:
     train_stride = fitted_of(dataset).windows.stride
     groups = []
     for group in np.array_split(origins, plan.refits):
-        known = numbers <= group[0] - every.step - horizon
+        known = numbers <= group[0] - 1 - horizon
         kept = (group[0] - numbers) % train_stride == 0
         train = every.rows[known & kept]
         if not len(train):
@@ -236,20 +236,18 @@ def _origins(candidates: Array, first: float, stride: int) -> list[int]:
 def windows(dataset: Dataset) -> Windows:
     """Return the windows of all splits.
 
-    With step 1 they include the windows between two splits, whose targets lie in both.
+    They include the windows between two splits, whose targets lie in both.
     """
     splits = [split for split in dataset.splits.values() if isinstance(split, Windows)]
     rows = np.concatenate([split.rows for split in splits])
     if (np.diff(rows) <= 0).any():
         rows = np.unique(rows)
-    if splits[0].step == 1:
-        candidates = np.arange(rows[0], rows[-1] + 1)
-        after = np.searchsorted(rows, candidates)
-        # Between windows at most `outputs` rows apart all targets are known; a missing
-        # value leaves a wider gap.
-        close = rows[after] - rows[after - 1] <= splits[0].outputs
-        rows = candidates[(rows[after] == candidates) | close]
-    return replace(splits[0], rows=rows)
+    candidates = np.arange(rows[0], rows[-1] + 1)
+    after = np.searchsorted(rows, candidates)
+    # Between windows at most `outputs` rows apart all targets are known; a missing
+    # value leaves a wider gap.
+    close = rows[after] - rows[after - 1] <= splits[0].outputs
+    return replace(splits[0], rows=candidates[(rows[after] == candidates) | close])
 
 
 def to_refit(dataset: Dataset, plan: Plan) -> Fold:
@@ -270,8 +268,7 @@ def to_refit(dataset: Dataset, plan: Plan) -> Fold:
 
 def delay(dataset: Dataset, stride: int) -> Array:
     """Return `known_after` for origins that lie `stride` rows apart."""
-    whole = windows(dataset)
-    return known_after(whole.outputs, whole.step, stride)
+    return known_after(windows(dataset).outputs, stride)
 
 
 def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
@@ -290,7 +287,7 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
     ahead = origins.rows[:, None] + origins.ahead  # (origins, steps)
     ids = np.asarray(dataset.series_id)[origins.rows]
     mean, std, lowest = _of_series(dataset, ids)
-    over = _over(dataset)[origins.rows - origins.step, None]
+    over = _over(dataset)[origins.rows - 1, None]
     names = np.array([name or dataset.name for name in scales(dataset)], object)
     moments = np.asarray(dataset.stamps)
     by_origin = np.reshape(forecasts, (len(origins), -1)).astype(np.float64)
@@ -300,7 +297,7 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> pd.DataFrame:
         {
             "unique_id": np.repeat(names[ids], count),
             "ds": moments[ahead].ravel(),
-            "cutoff": np.repeat(moments[origins.rows - origins.step], count),
+            "cutoff": np.repeat(moments[origins.rows - 1], count),
             "y": np.asarray(dataset.truth)[ahead].ravel(),
             "y_hat": values.ravel(),
         }

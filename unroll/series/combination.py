@@ -202,15 +202,14 @@ def weighted_median(values: Array, weights: Array) -> Array:
     return np.asarray(low + fraction * (high - low))
 
 
-def known_after(outputs: int, step: int, stride: int) -> Array:
+def known_after(outputs: int, stride: int) -> Array:
     """Return (steps,) the number of origins after which an error is known.
 
     Args:
         outputs: the number of steps ahead.
-        step: rows from one step to the next.
         stride: rows from one origin to the next.
     """
-    return np.asarray(ceil_div(np.arange(1, outputs + 1) * step, stride))
+    return np.asarray(ceil_div(np.arange(1, outputs + 1), stride))
 
 
 def require_memory(models: int, delay: Array) -> None:

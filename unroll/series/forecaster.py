@@ -165,8 +165,7 @@ class Forecaster:
     @property
     def delay(self) -> Array:
         """(steps,) number of origins after which an error is known."""
-        windows = self.fitted.windows
-        return known_after(windows.horizon, windows.step, self.spec.stride)
+        return known_after(self.fitted.windows.horizon, self.spec.stride)
 
     @property
     def names(self) -> list[str]:

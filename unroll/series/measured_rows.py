@@ -248,7 +248,7 @@ def rows_of(
             if no forecast is made.
     """
     regular = regularity(table.timestamps, cleaning.spacing)
-    cleaned = windowing.clean(table.timestamps, table.values, cleaning.sentinel)
+    cleaned = windowing.clean(table.timestamps, table.values, None)
     series = CompletedSeries(**vars(cleaned))
     columns = table.columns
     if cleaning.fill is not None:
@@ -288,12 +288,12 @@ def chosen_rows(
         target: the column to forecast.
     """
     series = measured.series
-    ahead = windows.ahead - windows.step
+    ahead = windows.ahead - 1
     runs = series.runs(measured.regular.freq)
     blocks = {"train": (series.start, border), "test": (border, len(series.values))}
     # Rows before those of a series that has just begun hold no gap.
     begin = series.start if windows.begun else 0
-    fewest = windows.step if windows.begun else windows.lookback  # rows of its own
+    fewest = 1 if windows.begun else windows.lookback  # rows of its own
     rows: Rows = {}
     for split, (start, stop) in blocks.items():
         earliest = max(windows.lookback, series.start + fewest, start - ahead[0])

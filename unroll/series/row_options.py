@@ -96,7 +96,6 @@ class Cleaning(Strict):
 
     Attributes:
         spacing: seconds from row to row; by default the median of the file.
-        sentinel: a number that also stands for a missing value.
         fill: the longest gap, in rows, that is filled from the past. The column
             `filled` is 1 in filled rows. No window crosses a longer gap. If left out,
             no window crosses any gap.
@@ -117,7 +116,6 @@ class Cleaning(Strict):
     """
 
     spacing: Count | None = None
-    sentinel: float | None = None
     fill: int | None = None
     repeat: Count | None = None
     rows: Rows = None
@@ -137,6 +135,8 @@ class SeriesWindows(WindowSpec):
     A window counts if some of its targets were measured. It may begin in the block
     before.
 
+    Each row is an input, and the first value to forecast is that of the next row.
+
     Attributes, besides those of `WindowSpec`:
         stride: rows from one window to the next, for the windows that models learn
             from.
@@ -151,6 +151,8 @@ class SeriesWindows(WindowSpec):
             last long gap. Each series then has its own timestamps.
     """
 
+    delay: None = None
+    step: Literal[1] = 1
     stride: Count = 1
     week: bool = False
     begun: bool = False
@@ -212,7 +214,7 @@ class Preprocessing(Strict):
     @property
     def reach(self) -> int:
         """Consecutive rows that a forecast needs: those of a window."""
-        return self.windows.lookback - self.windows.step + 1
+        return self.windows.lookback
 
     def positions(self, times: Any) -> Array:
         """Return the positions of timestamps in the week: its hour, or its day.
@@ -223,7 +225,7 @@ class Preprocessing(Strict):
         Returns:
             (n,) integers below `POSITIONS`; 0 if a timestep is longer than a day.
         """
-        if self.row * self.windows.step > A_DAY:
+        if self.row > A_DAY:
             return np.zeros(len(times), int)
         return np.asarray(times.day_of_week.to_numpy() * SLOTS + times.hour)
 

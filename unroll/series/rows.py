@@ -94,9 +94,7 @@ class Window:
 
     def times(self, steps: int) -> Any:
         """Return a pandas DatetimeIndex of the next `steps` timesteps."""
-        windows = self.fitted.windows
-        ahead = windows.first + windows.step * np.arange(steps)  # rows
-        return self.on_clock(self.last + ahead * self.fitted.row)
+        return self.on_clock(self.last + np.arange(1, steps + 1) * self.fitted.row)
 
     def on_clock(self, times: Array) -> Any:
         """Return a pandas DatetimeIndex of row numbers (rows,), with the time zone if any."""
@@ -156,7 +154,7 @@ def continued(window: Window, forecast: Array, ahead: int) -> Window:
 
 def _cycle(fitted: Preprocessing, timesteps: int) -> int:
     """Return a week in timesteps if a window holds a week, else a day; else 1."""
-    seconds = (fitted.cleaning.spacing or 1) * fitted.windows.step
+    seconds = fitted.cleaning.spacing or 1
     if fitted.cleaning.rows is None:
         for cycle in (7 * windowing.DAY, windowing.DAY):
             if cycle % seconds == 0 and cycle // seconds <= timesteps:
@@ -327,7 +325,7 @@ def _last_window(
     last = len(rows.values) - 1
     origins = np.append(_since(fitted, measured, until, spec.stride), last)
     longer = measured.with_rows_to_come(int(fitted.windows.ahead[-1]))
-    splits = {"test": origins + fitted.windows.step}
+    splits = {"test": origins + 1}
     own = {series: longer}
     dataset = windowed.data_set(spec.dataset, fitted, own, splits)
     windows = cast("Windows", dataset.splits["test"])
@@ -377,8 +375,8 @@ def _since(
     rows = measured.series
     first = fitted.windows.model_copy(update={"horizon": 1})
     chosen = measured_rows.chosen_rows(measured, len(rows.values), first, fitted.target)
-    # `Windows` counts from the row after the last step
-    origins = chosen["train"] - fitted.windows.step
+    # `Windows` counts from the row after the last input
+    origins = chosen["train"] - 1
     rows_after_fit = (rows.timestamps[origins] - until) // fitted.row
     counts = (rows_after_fit >= 0) & (rows_after_fit % stride == 0)
     return np.asarray(origins[counts][-MOST:])

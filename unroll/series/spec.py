@@ -138,8 +138,7 @@ class ForecasterSpec(Strict):
         zone = self.fitted.csv.time_zone
         if zone is not None and zone not in zoneinfo.available_timezones():
             raise ValueError(f"csv.time_zone must be a zone. Received: {zone!r:.80}")
-        windows = self.fitted.windows
-        known = known_after(windows.horizon, windows.step, self.stride)
+        known = known_after(self.fitted.windows.horizon, self.stride)
         require_memory(len(self.members), known)
         return self
 
@@ -166,9 +165,6 @@ class ForecasterSpec(Strict):
                     f"fitted.series.{name!s:.80} must have {len(columns)} values of "
                     "each statistic, and each std must be positive"
                 )
-        windows = self.fitted.windows
-        if windows.lookback % windows.step:
-            raise ValueError("fitted.windows.lookback must be a multiple of step")
 
     def _require_shapes(self, member: Member) -> None:
         columns = self.fitted.columns
@@ -211,5 +207,4 @@ class ForecasterSpec(Strict):
         timestep = self.fitted.cleaning.timestep
         # timesteps may be cut in two
         reach = self.fitted.reach * timestep + 2 * (timestep - 1)
-        longest = (self.timesteps - 1) * self.fitted.windows.step + 1
-        return max(reach, longest * timestep, (self.lag + RECENT) * timestep)
+        return max(reach, self.timesteps * timestep, (self.lag + RECENT) * timestep)

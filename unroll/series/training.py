@@ -242,7 +242,7 @@ def with_lookback(
     fitted = fitted_of(dataset)
     begins = _begins(dataset)
     if experiment.model.family == "residual":
-        rows = reach(options["last"], options["cycles"]) * windows.step
+        rows = reach(options["last"], options["cycles"])
         every = windowed.seen(windows, 0, begins, fitted)
         return replace(every, lookback=min(rows, windows.lookback))
     return windowed.seen(windows, options.get("history") or 0, begins, fitted)

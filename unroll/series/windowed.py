@@ -54,7 +54,6 @@ def cut(
         UnrollError: the rows are too few for the splits and the windows, or there is
             nothing to learn.
         UnusableSeriesError: some of several series cannot be used for such a reason.
-        ValueError: `lookback` is not a multiple of `step`.
     """
     table = _rows_that_count(table, csv, cleaning)
     by_series = {
@@ -112,8 +111,8 @@ def data_set(
         np.concatenate(inputs) if len(inputs) > 1 else inputs[0],
         np.arange(0),
         windows.lookback,
-        windows.step,
-        delay=windows.first - windows.step,
+        1,
+        delay=0,
         target=column,
         outputs=windows.horizon,
         measured=np.isfinite(truth),
@@ -157,7 +156,7 @@ def seen(
         windows = replace(windows, measured=np.ones(len(windows.series), bool))
     if fitted.windows.begun:
         windows, begins = _with_made_up_rows(windows, begins, fitted)
-    more = timesteps * windows.step - windows.lookback
+    more = timesteps - windows.lookback
     if more <= 0:
         return windows
     # rows of NaN stand before the rows of each stretch without a gap
@@ -185,7 +184,7 @@ def _with_made_up_rows(
 
     Also returned are the first rows (rows,) that windows up to each row may reach.
     """
-    begin = begins[windows.rows - windows.step]
+    begin = begins[windows.rows - 1]
     late = windows.rows - windows.lookback < begin
     if not late.any():
         return windows, begins
@@ -193,9 +192,9 @@ def _with_made_up_rows(
     span = np.arange(-windows.lookback, windows.ahead[-1] + 1)
     places = windows.rows[late, None] + span
     values = windows.series[places]
-    inputs = values[:, : windows.lookback : windows.step]
-    before = places[:, : windows.lookback : windows.step] < begin[late, None]
-    values[:, : windows.lookback : windows.step] = completed(inputs, before, fitted)
+    inputs = values[:, : windows.lookback]
+    before = places[:, : windows.lookback] < begin[late, None]
+    values[:, : windows.lookback] = completed(inputs, before, fitted)
     count = len(windows.series)
     own = count + len(span) * np.arange(len(places))
     rows = windows.rows.copy()
@@ -327,8 +326,8 @@ def _timesteps_of_day(fitted: Preprocessing) -> int:
         return 0
     rows_per_day = row_calendar.slots_per_day(cleaning.rows, freq)
     if rows_per_day and freq < 7 * DAY:
-        return max(rows_per_day) // windows.step
-    return 0 if cleaning.rows else windowing.timesteps_of_day(freq * windows.step)
+        return max(rows_per_day)
+    return 0 if cleaning.rows else windowing.timesteps_of_day(freq)
 
 
 def _rows_that_count(

@@ -44,17 +44,17 @@ QUESTIONS = {
         "fill": 3,
         "categories": ["state"],
     },
-    "later": {"delay": 24, "step": 2, "drop": ["state"], "time_zone": "Europe/Berlin"},
+    "berlin": {"drop": ["state"], "time_zone": "Europe/Berlin"},
 }
 ASKED = [
     "jena_hourly/last",
     "jena_hourly/daily_calendar",
     "jena_hourly/ridge_calendar",
     "jena_hourly/boosting",
-    "later/daily",
-    "later/ridge",
-    "later/ridge_calendar",
-    "later/boosting_calendar",
+    "berlin/daily",
+    "berlin/ridge",
+    "berlin/ridge_calendar",
+    "berlin/boosting_calendar",
 ]
 FORMAT = "%d.%m.%Y %H:%M"
 READ = {
@@ -315,7 +315,7 @@ def test_no_forecast_or_end_is_below_the_lowest_value_and_unknown_ends_stay():
 
 
 def test_what_an_older_version_saved_is_refused(workspace, tmp_path):
-    trained(workspace, "later/daily")[2].save(tmp_path / "model")
+    trained(workspace, "berlin/daily")[2].save(tmp_path / "model")
     told = "an older version of Unroll wrote this folder.*; answer the series anew"
     with pytest.raises(UnrollError, match=told):
         seal.check(tmp_path / "model", SPEC, ARRAYS)
