@@ -43,8 +43,13 @@ def numbers(dataset, split):
     )
 
 
+STEPS = st.integers(1, 4)
+
+DELAYS = st.integers(1, 8)
+
+
 @st.composite
-def problems(draw, steps=st.integers(1, 4), delays=st.integers(1, 8)):
+def problems(draw, steps=STEPS, delays=DELAYS):
     """A series with gaps, repeated stamps and sentinels, and how to cut it."""
     length = draw(st.integers(40, 160))
     spaces = np.full(length, 600)

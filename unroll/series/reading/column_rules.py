@@ -190,15 +190,26 @@ def _usual_change(values: Array, rows: int) -> float:
 
 
 def one_level(facts: FileProfile, target: str) -> str:
-    """No series is a hundred, a thousand or a million times as large from a row on."""
-    for row, times in level_changes(facts, target):
-        powers = np.array([2, 3, 6]) * np.sign(np.log10(times))
-        if (np.abs(times / 10.0**powers - 1) <= calendars.ALIKE).any():
-            return (
-                f"{facts.file.place(row)}: from here on {target!r} is about {times:.3g} "
-                "times as large as before; write all in one unit, and with one decimal mark"
-            )
-    return ""
+    """Series are not a hundred, a thousand or a million times as large from a row on.
+
+    One of many may be: a product becomes a success.
+    """
+    changes = [
+        (row, times) for row, times in level_changes(facts, target) if _is_unit(times)
+    ]
+    if 2 * len(changes) < len(facts.by_series):
+        return ""
+    row, times = changes[0]
+    return (
+        f"{facts.file.place(row)}: from here on {target!r} is about {times:.3g} times as "
+        "large as before; write all in one unit, and with one decimal mark"
+    )
+
+
+def _is_unit(times: float) -> bool:
+    """Return whether a factor is about that of another unit or decimal mark."""
+    powers = np.array([2, 3, 6]) * np.sign(np.log10(times))
+    return bool((np.abs(times / 10.0**powers - 1) <= calendars.ALIKE).any())
 
 
 def level_changes(facts: FileProfile, column: str) -> Iterator[tuple[int, float]]:
@@ -243,10 +254,14 @@ def lasting_changes(facts: FileProfile) -> Iterator[tuple[str, str]]:
             )
             yield "changed", printable(text)
     for name in facts.targets:
-        for row, times in level_changes(facts, name):
+        changes = [*level_changes(facts, name)]
+        for row, times in changes[:1]:
+            of = "" if facts.of_rows is None else f" of {facts.of_rows[row]}"
+            others = f"; so it is in {len(changes)} series" if changes[1:] else ""
             text = (
-                f"{name}: all values from {shown(facts.timestamps[row])} on lie beyond all "
-                f"before, about {times:.3g} times as large; was a meter or the unit changed?"
+                f"{name}{of}: all values from {shown(facts.timestamps[row])} on lie beyond "
+                f"all before, about {times:.3g} times as large{others}; was a meter or the "
+                "unit changed?"
             )
             yield "level", printable(text)
 
