@@ -218,12 +218,15 @@ class Params(Strict):
     Names are checked against each other. Options are checked when they are used.
 
     Attributes:
+        project: the name of the project, by which several projects share a store of
+            MLflow; by default the name of its folder.
         sources: name -> source; `files` are added to them.
         files: name -> a source of the kind `local`.
         datasets: name -> data set.
         experiments: data set -> name -> experiment.
     """
 
+    project: str = ""
     sources: dict[Name, Source] = pydantic.Field(default={})
     files: dict[Name, Files] = pydantic.Field(default={})
     datasets: dict[Name, DatasetParams] = pydantic.Field(default={})
@@ -443,6 +446,7 @@ def parse(sections: Any, from_templates: Mapping[str, Any]) -> Params:
 class _Sections(Strict):
     """The sections of params.yaml before they are completed."""
 
+    project: Any = ""
     sources: Any = pydantic.Field(default={})
     files: Any = pydantic.Field(default={})
     datasets: dict[Any, dict[Any, Any]] = pydantic.Field(default={})

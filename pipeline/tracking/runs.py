@@ -5,6 +5,7 @@ trained elsewhere has its committed results, if there are any.
 """
 
 import contextlib
+import getpass
 import hashlib
 import json
 import sys
@@ -29,7 +30,7 @@ from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
 from pipeline.tracking import models, store
 from pipeline.tracking.store import Points, Store, StoreError
-from pipeline.training import run_folder
+from pipeline.training import run_folder, tasks
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Run
 from pipeline.workspace import Workspace, dvc_experiment
@@ -161,7 +162,7 @@ def log(opened: Store, found: RunOnDisk) -> "MlflowRun":
     """
     client = opened.client
     mark = fingerprint.folder(found.folder)
-    group = opened.experiment(store.title(found.data))
+    group = opened.experiment(opened.title(found.data))
     same = f"tags.experiment = '{own_name(found.name)}'"
     for left in opened.search(f"{same} and attributes.status = 'RUNNING'", group):
         client.set_terminated(left.info.run_id, "KILLED")  # with its process
@@ -199,7 +200,9 @@ def _log(opened: Store, group: str, found: RunOnDisk, mark: str) -> str:
     label = own_name(found.name) + (store.MARK if found.data.stand_in else "")
     if "dvc_experiment" in tags:
         label += f" [{tags['dvc_experiment']}]"
+    sizes = {split: len(examples) for split, examples in found.data.splits.items()}
     options = parameters(own_name(found.name), found.experiment)
+    options |= _of_data(sizes, found.data.input_shape)
     note = store.note(found.experiment, found.data, metrics)
     own_tags = {**tags, "fingerprint": mark, store.NOTE: note}
     with _run(opened, group, label, own_tags, times) as parent:
@@ -229,6 +232,9 @@ def _log_files(opened: Store, to: models.Place, found: RunOnDisk) -> str | None:
     """Log the files and the model of a run, and return the model's id, if it has one."""
     for file in ("run.json", "history.csv"):
         opened.client.log_artifact(to.run_id, str(found.folder / file))
+    if found.record.exists():
+        record = found.record.read_text(encoding="utf-8")
+        opened.client.log_text(to.run_id, record, tasks.RECORD)
     weights = found.folder / "weights"
     if any(weights.iterdir()):
         opened.client.log_artifacts(to.run_id, str(weights), "weights")
@@ -346,6 +352,7 @@ def _tags(name: str, data: Dataset) -> dict[str, str]:
         "dataset": data.name,
         "mlflow.source.name": f"unroll train {data.name} {own_name(name)}",
         "mlflow.source.type": "LOCAL",
+        "mlflow.user": getpass.getuser(),
     }
     if data.stand_in:
         tags[store.NOTE] = store.STAND_IN
@@ -372,6 +379,18 @@ def _origin(file: Path, mark: str) -> tuple[tuple[int, int] | None, dict[str, st
         tags["mlflow.source.git.commit"] = record.commit
         tags["git_dirty"] = str(record.dirty).lower()
     return (start, end), tags
+
+
+def _of_data(sizes: Mapping[str, int], input_shape: Sequence[int]) -> dict[str, str]:
+    """Return the parameters of a data set: how many examples it has, and how far back
+    they look.
+
+    Args:
+        sizes: split -> the number of its examples.
+        input_shape: the shape of an input.
+    """
+    options = {f"data.{split}": str(size) for split, size in sizes.items()}
+    return options | {"data.lookback": str(input_shape[0])}
 
 
 def parameters(name: str, experiment: Experiment) -> dict[str, str]:
@@ -408,7 +427,7 @@ def describe(
     """
     addresses = {}
     for data in _datasets(workspace):
-        group = opened.client.get_experiment_by_name(store.title(data))
+        group = opened.client.get_experiment_by_name(opened.title(data))
         if group is None:
             continue
         number = group.experiment_id
@@ -453,7 +472,7 @@ def log_committed(opened: Store, workspace: Workspace, config: Params) -> list[s
     shown = []
     for data_set, evaluation in schema.load_all(workspace, config).items():
         about = evaluation.dataset
-        group = opened.experiment(store.title(about))
+        group = opened.experiment(opened.title(about))
         current = {
             run.data.tags["experiment"]: run
             for run in opened.search(store.CURRENT, group)
@@ -498,8 +517,9 @@ def _log_entry(
         store.NOTE: f"Committed results, trained elsewhere. {note}",
     }
     label = f"{name}{store.MARK if about.stand_in else ''}{COMMITTED}"
+    options = parameters(name, experiment) | _of_data(about.examples, about.input_shape)
     with _run(opened, group, label, tags) as run:
-        opened.log(run, [(0, metrics)], parameters(name, experiment))
+        opened.log(run, [(0, metrics)], options)
 
 
 def _committed_metrics(entry: Entry, metric: str) -> dict[str, float]:

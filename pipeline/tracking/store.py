@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.config import params
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, Description
 from pipeline.errors import UnrollError, without_password
@@ -103,11 +104,23 @@ class Store:
         client: MLflow's client.
         uri: the tracking URI.
         artifacts: the folder of the artifacts; None if a server decides.
+        project: the name of the project in a store that several projects share; "" in
+            the workspace's own.
     """
 
     client: "MlflowClient"
     uri: str
     artifacts: Path | None
+    project: str = ""
+
+    def title(self, data: Dataset | Description | About) -> str:
+        """Return the name of the MLflow experiment of a data set.
+
+        Stand-in data have an MLflow experiment of their own, so that they never mix with
+        real data.
+        """
+        name = f"{self.project}/{data.name}" if self.project else data.name
+        return f"{name}{MARK}" if data.stand_in else name
 
     def experiment(self, title: str) -> str:
         """Return the id of an MLflow experiment.
@@ -117,12 +130,20 @@ class Store:
         Raises:
             StoreError: the workspace was copied or moved.
         """
+        from mlflow.exceptions import MlflowException
+
         location = None
         if self.artifacts:
             location = (self.artifacts / title.replace(" ", "_")).as_uri()
         group = self.client.get_experiment_by_name(title)
         if group is None:
-            return str(self.client.create_experiment(title, location))
+            # Another build that begins on the same server may be the first.
+            try:
+                return str(self.client.create_experiment(title, location))
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            return self.experiment(title)
         if location and group.artifact_location != location:
             raise StoreError(
                 "mlflow.db was made in another folder (its files lie in "
@@ -136,11 +157,13 @@ class Store:
     def search(self, query: str, group: str = "") -> list["Run"]:
         """Return the runs that match a query in MLflow's language, newest first.
 
-        `group` is the id of an MLflow experiment; empty searches all experiments.
+        `group` is the id of an MLflow experiment; empty searches all of the project.
         """
         groups = [group]
         if not group:
-            groups = [each.experiment_id for each in self.client.search_experiments()]
+            own = self.project and f"{self.project}/"
+            every = self.client.search_experiments()
+            groups = [each.experiment_id for each in every if each.name.startswith(own)]
         return list(self.client.search_runs(groups, query, max_results=MOST))
 
     def log(
@@ -221,11 +244,22 @@ def opened(workspace: Workspace) -> Iterator[Store]:
         for name in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         artifacts = None
+        project = ""
+        if uri != _address(database(workspace)):
+            project = _project(workspace)
         if uri.startswith("sqlite"):
             file = Path(make_url(uri).database or "").absolute()
             artifacts = file.with_name("mlartifacts")
             _prepare(file, scratch)
-        yield Store(MlflowClient(uri, uri), uri, artifacts)
+        yield Store(MlflowClient(uri, uri), uri, artifacts, project)
+
+
+def _project(workspace: Workspace) -> str:
+    """Return the name of the project: as params.yaml says, or that of its folder."""
+    named = ""
+    if workspace.params.is_file():
+        named = params.load(workspace.params).project
+    return named or home(workspace).root.resolve().name
 
 
 def _prepare(file: Path, scratch: Path) -> None:
@@ -284,15 +318,6 @@ def guard(uri: str) -> Iterator[None]:
         elif uri.startswith("http"):
             text += "; check that the server of MLFLOW_TRACKING_URI runs"
         raise StoreError(without_password(text)) from error
-
-
-def title(data: Dataset | Description | About) -> str:
-    """Return the name of the MLflow experiment of a data set.
-
-    Stand-in data have an MLflow experiment of their own, so that they never mix with
-    real data.
-    """
-    return f"{data.name}{MARK}" if data.stand_in else data.name
 
 
 def address(group: str) -> str:

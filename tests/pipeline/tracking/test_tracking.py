@@ -157,11 +157,13 @@ def test_the_parent_has_the_metrics_of_dvc_options_with_defaults_tags_and_files(
     assert records["last seed 0"].metrics["mse"] == last["mse"]
     tags = {"fingerprint": fingerprint.folder(folder), "current": "true"}
     assert parent.tags.items() >= (tags | {"python": platform.python_version()}).items()
-    assert parent.files == {
+    record = whole.record("waves", "node")
+    assert parent.files == {"record.json": record.read_bytes()} | {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*.*")
         if path.name not in {"predictions.npz", "sha256.json"}
     }
+    assert parent.params["data.lookback"] == "50"
 
 
 def test_what_is_logged_later_is_what_is_logged_at_the_end_of_a_training_and_once(
@@ -315,6 +317,33 @@ def test_a_store_that_was_copied_from_another_workspace_is_refused(whole, lab, c
     train(lab, "node")
     with pytest.raises(UnrollError, match="made in another folder"):
         track(lab)
+
+
+def test_projects_that_share_a_store_have_experiments_of_their_own(
+    whole, lab, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/shared.db")
+    named = "project: dunes\n" + lab.params.read_text(encoding="utf-8")
+    lab.params.write_text(named, encoding="utf-8")
+    train(lab, "last")
+    assert len(search(whole, title="dunes/waves")) == 2, "a run and its seed"
+    assert search(whole, title="copy/waves") == []
+    assert set(track(whole).values()) == {"recorded"}, "not those of the other project"
+    assert set(track(whole).values()) == {"present"}
+    for title in ("dunes/waves", "copy/waves"):
+        [last] = search(lab, f"{store.CURRENT} and tags.experiment = 'last'", title)
+        assert last.data.tags["mlflow.user"]
+
+
+def test_two_builds_that_make_an_experiment_at_once_both_have_it(lab, monkeypatch):
+    with store.opened(lab) as opened:
+        number = opened.experiment("first")
+        known = [None, opened.client.get_experiment(number)]
+        # the other one makes it between question and answer
+        monkeypatch.setattr(
+            opened.client, "get_experiment_by_name", lambda _: known.pop(0)
+        )
+        assert opened.experiment("first") == number
 
 
 def test_an_error_shows_no_password():
