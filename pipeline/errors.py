@@ -90,6 +90,10 @@ def without_password(text: str) -> str:
     return re.sub(r"(://?|//)\S*@", r"\1", text)
 
 
+OUT_OF_MEMORY = re.compile("^ResourceExhaustedError|can't start new thread")
+"""How TensorFlow and threads say that memory ran out."""
+
+
 def printable(text: str, kept: str = "") -> str:
     """Return the text with each unprintable character as an escape.
 
@@ -130,7 +134,9 @@ def explain(error: BaseException) -> str | None:
                 f"a file cannot be read or written ({error.strerror or error}); "
                 "check the disk and its limits, then go on"
             )
-        case MemoryError():
+        case _ if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(
+            f"{type(error).__name__} {error}"
+        ):
             text = (
                 "memory ran out; close other programs or make the data set smaller in "
                 "params.yaml"

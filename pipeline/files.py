@@ -33,29 +33,14 @@ REBUILD = "delete it and run `unroll repro`"
 UNFINISHED = re.compile(r"\..+\.(\d+)\.\w+\.tmp")
 """The names that `unfinished` gives. The number is the id of the writing process."""
 
-BYTES = 8
-"""The bytes of a value of a table in memory."""
-
-MOST_VALUES = 1 << 27
-"""The most values of a Parquet file from somebody else: 1 GiB in memory."""
-
-MOST_OF_FOOTER = 1 << 24
-"""The most bytes of a Parquet file's footer, which takes about ten times as much."""
+MOST_OF_FOOTER = 1 << 16
+"""The most bytes of a Parquet file's footer, by whose nesting its reader can die."""
 
 PLAIN = re.compile(
     r"(dict\w+<values=|large_)*"
     r"(bool|u?int|(half)?float|double|decimal|string|date|time|duration|null)"
 )
 """Arrow's types of a Parquet file's columns that hold numbers, words or times."""
-
-OBJECTS = re.compile(r"(dict\w+<values=)?(decimal|date|time\d)")
-"""Arrow's types of which pandas makes an object of Python for each value."""
-
-OBJECT = 16
-"""How many values take the memory of such an object."""
-
-CODECS = {"SNAPPY", "UNCOMPRESSED"}
-"""How `write_parquet` packs: at most about twenty to one."""
 
 
 def unfinished(folder: Path, name: str) -> Path:
@@ -274,11 +259,8 @@ def write_parquet(path: Path, table: "pd.DataFrame") -> None:
         table.to_parquet(temporary, index=False)
 
 
-def require_small(path: Path) -> None:
-    """Raise ValueError if reading a Parquet file may take over 2 GB of memory.
-
-    What is checked is what the reader goes by: the sizes of the parts, not of the whole.
-    """
+def require_flat(path: Path) -> None:
+    """Raise ValueError unless a Parquet file is a flat table of plain columns."""
     from pyarrow import parquet
 
     with path.open("rb") as opened:
@@ -286,38 +268,8 @@ def require_small(path: Path) -> None:
         size = int.from_bytes(opened.read(4), "little")
     if size > MOST_OF_FOOTER:
         raise ValueError(f"its footer has {size:,} bytes")
-    with parquet.ParquetFile(path) as file:
-        about = file.metadata
-        types = {one.name: str(one.type) for one in file.schema_arrow}
-    if not all(map(PLAIN.match, types.values())):
+    if not all(PLAIN.match(str(one.type)) for one in parquet.read_schema(path)):
         raise ValueError("it has a column that is no number, text or timestamp")
-    sizes = [OBJECT if OBJECTS.match(kind) else 1 for kind in types.values()]
-    rows = 0
-    for number in range(about.num_row_groups):
-        group = about.row_group(number)
-        parts = [group.column(column) for column in range(about.num_columns)]
-        rows += max([group.num_rows, *(part.num_values for part in parts)])
-        packed = {part.compression for part in parts} - CODECS
-        if packed:
-            raise ValueError(f"it is packed by {min(packed)}")
-    values = rows * sum(sizes)
-    if values > MOST_VALUES:
-        raise ValueError(f"it has {values:,} values, and at most {MOST_VALUES:,} fit")
-    texts = [name for name, kind in types.items() if "string" in kind]
-    longest = sum(_longest(path, name) for name in texts)
-    if longest * rows > BYTES * MOST_VALUES:
-        raise ValueError(f"it has texts of {longest:,} bytes in its rows")
-
-
-def _longest(path: Path, column: str) -> int:
-    """Return the bytes of the longest text of a column, which stays packed."""
-    from pyarrow import compute, parquet
-
-    with parquet.ParquetFile(path, read_dictionary=[column]) as file:
-        parts = [part.dictionary for part in file.read([column]).column(0).chunks]
-    return max(
-        [0, *(compute.max(compute.binary_length(part)).as_py() or 0 for part in parts)]
-    )
 
 
 def read_parquet(
@@ -338,7 +290,7 @@ def read_parquet(
 
     texts = [name for name, kinds in columns.items() if "O" in kinds]
     try:
-        require_small(path)
+        require_flat(path)
         # a text that stands in all rows is in memory once
         file = parquet.ParquetFile(path, read_dictionary=texts)
         if file.schema_arrow.names != [*columns]:

@@ -8,7 +8,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from pipeline.files import (
     read_parquet,
     write_json,
 )
+from pipeline.memory import limited
 from pipeline.validation import Strict, one_of
 from unroll.series import FILE, contributions, hierarchy, seal, sentence
 from unroll.series.combination import ENSEMBLE
@@ -419,8 +420,12 @@ class Answer:
         """
         if self.read_rows is not None:
             return self.read_rows
-        paths = [file.found(self.folder) for file in self.findings.files]
-        return rows_of(paths, self.forecaster.fitted.csv)
+        files = self.findings.files
+        paths = [file.found(self.folder) for file in files]
+        # a small file of Parquet may hold much; a CSV's size is limited
+        is_packed = any(file.kept.endswith(".parquet") for file in files)
+        with limited() if is_packed else nullcontext():
+            return rows_of(paths, self.forecaster.fitted.csv)
 
     @cached_property
     def coming(self) -> tuple[dict[str, Window], pd.DataFrame]:
@@ -603,7 +608,8 @@ def _read(path: Path) -> Answer:
     findings = findings_of(path)
     kept = [file.kept for file in findings.files]
     seal.check(path, FILE, TABLE, SPEC, ARRAYS, *kept)
-    forecasts = read_parquet(path / TABLE, COLUMNS, seal.CURE)
+    with limited():  # not JSON: pydantic would abort this process
+        forecasts = read_parquet(path / TABLE, COLUMNS, seal.CURE)
     seconds = dict[str, float]()
     if (path / SECONDS).is_file():
         seconds = read_checked(path / SECONDS, Seconds, seal.CURE).root

@@ -11,7 +11,7 @@ import pandas as pd
 import pydantic
 
 from pipeline.errors import UnrollError, UsageError, one_line
-from pipeline.files import damaged, require_small, write_parquet
+from pipeline.files import damaged, require_flat, write_parquet
 from pipeline.validation import Strict, nearest
 from unroll.series.reading import file_rows
 from unroll.series.reading.layout import text_of
@@ -100,7 +100,7 @@ class RowsFile(Strict):
             raise UnrollError(f"{copy} is missing; {cure}")
         if path == copy and file_rows.is_parquet(copy):
             try:
-                require_small(copy)
+                require_flat(copy)
             except (OSError, ValueError) as error:
                 raise damaged(copy, error, cure) from None
         if path != copy and self.added(path, folder) is None:

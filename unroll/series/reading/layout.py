@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.errors import UnrollError, UsageError, one_line
+from pipeline.memory import limited
 from unroll.series.options import argument
 from unroll.series.reading import timestamp_formats
 from unroll.series.reading.numbers import plain_number
@@ -65,16 +66,12 @@ KINDS: Mapping[bytes, str] = {
 """Patterns of a file's first bytes -> what the file is."""
 
 PACKED = {
-    "xl/workbook.xml": "a workbook that takes more than 2 GB when it is unpacked",
     "word/document.xml": "a Word document",
     "ppt/presentation.xml": "a PowerPoint presentation",
     "xl/workbook.bin": "an .xlsb workbook",
     "content.xml": "an OpenDocument file, such as .ods",
 }
 """Names in a zip archive -> what the archive is, if it is no workbook to be read."""
-
-MOST_BYTES = 2_000_000_000
-"""Largest size of a workbook's parts when they are unpacked."""
 
 Cells = list[str]
 """The cells of a row."""
@@ -127,13 +124,10 @@ def _is_workbook(path: Path, data: bytes) -> bool:
     """
     kind = next((KINDS[begin] for begin in KINDS if re.match(begin, data)), None)
     with suppress(zipfile.BadZipFile):
-        sizes = {
-            member.filename: member.file_size
-            for member in zipfile.ZipFile(io.BytesIO(data)).infolist()
-        }
-        if "xl/workbook.xml" in sizes and sum(sizes.values()) <= MOST_BYTES:
+        names = zipfile.ZipFile(io.BytesIO(data)).namelist()
+        if "xl/workbook.xml" in names:
             return True
-        kind = next((PACKED[name] for name in PACKED if name in sizes), "a zip archive")
+        kind = next((PACKED[name] for name in PACKED if name in names), "a zip archive")
     if kind is not None:
         cures = dict.fromkeys(["a packed file", "a zip archive"], "unpack it")
         cure = cures.get(kind, "save its rows as CSV, Parquet or .xlsx")
@@ -152,7 +146,7 @@ def _first_sheet(path: Path, data: bytes) -> tuple[str, str]:
     import openpyxl
 
     try:
-        with warnings.catch_warnings():
+        with limited(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and such
             book = openpyxl.load_workbook(
                 io.BytesIO(data), read_only=True, data_only=True
@@ -165,6 +159,8 @@ def _first_sheet(path: Path, data: bytes) -> tuple[str, str]:
                     count = len(book.worksheets)
                     first = f", the first of {count} that has rows" if count > 1 else ""
                     return text, f"{sheet.title!r}{first}"
+    except UnrollError as error:
+        raise UnrollError(f"{path}: {error}") from None
     except Exception as error:  # noqa: BLE001 - of zip, of XML, or openpyxl's
         raise UnrollError(
             f"{path} is no whole workbook ({one_line(str(error)):.160}); save it again"

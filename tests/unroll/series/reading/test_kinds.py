@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from openpyxl.utils.datetime import MAC_EPOCH
 
+from pipeline import memory
 from pipeline.errors import UnrollError
 from unroll.series.options import Options
-from unroll.series.reading import file_rows, layout
+from unroll.series.reading import file_rows
 from unroll.series.reading.detect import detect
 from unroll.series.reading.profile import described
 
@@ -158,15 +159,14 @@ def test_what_is_no_table_says_what_it_is(tmp_path, data, text):
     assert "\n" not in str(caught.value)
 
 
-def test_a_workbook_that_takes_too_much_memory_is_not_unpacked(tmp_path, monkeypatch):
+def test_a_workbook_that_takes_too_much_memory_is_one_line(tmp_path, monkeypatch):
     path = tmp_path / "a.xlsx"
-    ROWS.to_excel(path, index=False)
-    with zipfile.ZipFile(path) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-    monkeypatch.setattr(layout, "MOST_BYTES", size)
-    assert detect([path], Options()).freq == 3600
-    monkeypatch.setattr(layout, "MOST_BYTES", size - 1)
-    monkeypatch.setattr(openpyxl, "load_workbook", None)  # it would unpack the file
-    with pytest.raises(UnrollError, match="takes more than 2 GB when it is") as caught:
+    book = openpyxl.Workbook()
+    for row in range(1, 1500):  # a row is as wide as its last cell
+        book.active.cell(row, 16_000, row)
+    book.save(path)
+    monkeypatch.setenv(memory.VARIABLE, "0.1")
+    with pytest.raises(UnrollError, match="reading takes more than 0.1 GB") as caught:
         detect([path], Options())
     assert "\n" not in str(caught.value)
+    assert "set UNROLL_MEMORY to more GB" in str(caught.value)
