@@ -240,7 +240,7 @@ def _scratch() -> tuple[Path, FileLock]:
         with suppress(Timeout, OSError):  # in use; of another user
             lock.acquire(timeout=0)
             _remove(left.with_suffix(""), lock)
-    folder = temporary / f"unroll-answer-{secrets.token_hex(8)}"
+    folder = temporary / f"unroll-answer-{secrets.token_hex()}"
     # in whichever thread the answer ends
     lock = FileLock(folder.with_suffix(".lock"), thread_local=False)
     lock.acquire()

@@ -29,6 +29,7 @@ from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array
 from pipeline.data.problem import problem
+from pipeline.data.windowing import DAY
 from pipeline.errors import UnrollError, explain
 from pipeline.files import (
     read_checked,
@@ -92,10 +93,6 @@ COLUMNS = {
 
 CURE = "remove its folder, and run the command again"
 """What mends a damaged file of the cache."""
-
-DAY = 86_400
-"""Seconds. What was used within a day stays, though the cache is too large: another
-answer may be using it."""
 
 MOST_BYTES = 1_000_000_000
 """The most bytes that the cache keeps between two answers."""
@@ -216,7 +213,7 @@ def kept() -> Iterator[Path]:
 
 def trim(kept: Path, most: int) -> None:
     """Remove caches that nobody used for a day, those used last at the end, until all
-    have at most `most` bytes.
+    have at most `most` bytes. Another answer may be using the others.
     """
     size = 0
     a_day_ago = time.time() - DAY

@@ -16,6 +16,7 @@ import pandas as pd
 import pydantic
 
 from pipeline.config.params import Experiment
+from pipeline.data import windowing
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import shown
@@ -241,7 +242,7 @@ class Board(Strict):
         """The length of a block; None if each series is a block."""
         if self.block_days is None:
             return None
-        return np.timedelta64(round(self.block_days * 86_400), "s")
+        return np.timedelta64(round(self.block_days * windowing.DAY), "s")
 
     @property
     def block_name(self) -> str:
