@@ -82,7 +82,9 @@ SHOWN = 0.9995
 
 DAY = np.timedelta64(1, "D")
 
-DAYS_OF_MONTH = 365.25 / 12
+DAYS_OF_YEAR = 365.25
+
+DAYS_OF_MONTH = DAYS_OF_YEAR / 12
 """Days of a month, on average."""
 
 MOST_SCORED = 500

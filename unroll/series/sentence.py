@@ -7,7 +7,7 @@ from pipeline.evaluation.intervals import FEWEST_BLOCKS
 from pipeline.evaluation.verdict_rule import BAND, Word
 from pipeline.report.formatting import in_words
 from unroll.series.combination import ENSEMBLE
-from unroll.series.leaderboard import Board, in_months
+from unroll.series.leaderboard import DAYS_OF_YEAR, Board, in_months
 from unroll.series.options import argument
 from unroll.series.pairwise import (
     FEWEST_SERIES,
@@ -17,9 +17,6 @@ from unroll.series.pairwise import (
 
 PERCENT = f"{100 * BAND:.0f} %"
 """The largest difference that does not matter, as text."""
-
-DAYS_OF_YEAR = 365.25
-"""Days of a year."""
 
 LARGE = 1.0
 """The change from which an error is written as a multiple."""
