@@ -17,6 +17,7 @@ from unroll.series.reading import (
     rules,
     timestamp_formats,
 )
+from unroll.series.reading.cures import CurableError, Cure
 from unroll.series.reading.profile import FileProfile
 
 MOST_TURNS = 6
@@ -79,7 +80,7 @@ def one_time(facts: FileProfile) -> str:
     return ""
 
 
-def one_notation(facts: FileProfile) -> str:
+def one_notation(facts: FileProfile) -> str | CurableError:
     """The numbers of a column are written alike."""
     for column in facts.measures:
         # With a wrong decimal mark, numbers are words.
@@ -90,12 +91,14 @@ def one_notation(facts: FileProfile) -> str:
             continue
         word = numbered[0]
         decimal = facts.form.decimal
-        other = f"pass {argument('decimal', numbers.OTHER[decimal])}"
-        cure = other if facts.asked.decimal else "write it like the others"
-        return (
+        cures = [Cure("missing", word, "if it means no value")]
+        if facts.asked.decimal:
+            cures.insert(0, Cure("decimal", numbers.OTHER[decimal]))
+        return CurableError(
             f"column {column.name!r} holds {word:.60} {column.words[word]:,} times "
-            f"beside numbers with {decimal!r} as decimal mark; {cure}, or pass "
-            f"{argument('missing', word)} if it means no value"
+            f"beside numbers with {decimal!r} as decimal mark",
+            cures,
+            "write it like the others",
         )
     return ""
 

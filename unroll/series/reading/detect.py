@@ -6,6 +6,7 @@ A guess gets a reason, and a contradiction is refused.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from unroll.series.reading import (
     row_timestamps,
     rules,
 )
+from unroll.series.reading.cures import CurableError
 from unroll.series.reading.file_rows import FileRows, column_named
 from unroll.series.reading.profile import ColumnProfile, FileProfile
 from unroll.series.row_options import CsvFormat
@@ -36,6 +38,9 @@ SHORT = 200
 LONG = 50
 """Number of longest cells of a column that are looked at for marks of thousands."""
 
+MOST = 10_000
+"""Rows at each end by which options are tried after a refusal."""
+
 
 def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
     """Return the profile of files of one form, or of a DataFrame.
@@ -46,9 +51,19 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
 
     Raises:
         UnrollError: the files hold no series; one line says why.
-        UsageError: something can be read in two ways; the line names the option that
-            decides.
+        UsageError: something can be read in two ways; the line names the options with
+            which the rows are read.
     """
+    try:
+        return _detected(data, options)
+    except CurableError as error:
+        raise error.that_help(options, partial(_detected, data, most=MOST)) from None
+
+
+def _detected(
+    data: Sequence[Path] | FileRows, options: Options, most: int | None = None
+) -> FileProfile:
+    """Return the profile of all rows, or of at most so many at each end, as `detect`."""
     asked = options
     if isinstance(data, FileRows):
         rows = data
@@ -58,6 +73,9 @@ def detect(data: Sequence[Path] | FileRows, options: Options) -> FileProfile:
     else:
         form, texts, units, reasons = _written(data, options)
         rows = file_rows.read(data, form, texts)
+    if most and len(rows.cells) > 2 * most:
+        ends = [rows.cells.head(most), rows.cells.tail(most)]
+        rows = replace(rows, cells=pd.concat(ends))
     paths = rows.paths
     header = list(rows.cells.columns)
     _require_table(rows, header)

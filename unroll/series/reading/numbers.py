@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.examples import Array
-from pipeline.errors import UsageError
-from unroll.series.options import argument
+from unroll.series.reading.cures import CurableError, Cure
 from unroll.series.row_options import CsvFormat
 
 CURRENCY = r"(?:[A-Z]{0,2}[$€£¥₹₽₩]|[A-Z]{3}|Fr\.|kr\.?|Rs\.?|zł|Kč)"
@@ -59,6 +58,12 @@ TRUTH = {"true": 1, "True": 1, "TRUE": 1, "false": 0, "False": 0, "FALSE": 0}
 
 GROUPS = {" ": f"[{BLANKS}]", "'": f"[{APOSTROPHES}]", ",": ",", ".": r"\."}
 """A mark between thousands -> a pattern of all characters that are written for it."""
+
+EITHER = (
+    [Cure("decimal", ","), Cure("decimal", ".")],
+    "write all numbers with one decimal mark",
+)
+"""The options of a mark that may be of decimals, and what else helps."""
 
 OTHER = {",": ".", ".": ","}
 """A decimal mark -> the other decimal mark."""
@@ -153,10 +158,7 @@ def marks(
     # A mark that may have both roles -> a number with it
     unsure = {one.mark: one.number for one in found if one.role in {"likely", "unsure"}}
     if known is None and len(decimals) > 1:
-        raise UsageError(
-            f"{path}: columns have different decimal marks; pass "
-            f"{argument('decimal', ',')} or {argument('decimal', '.')}"
-        )
+        raise CurableError(f"{path}: columns have different decimal marks", *EITHER)
     if not decimals and {" ", "'"} & {*thousands}:
         # In 1 234.567 the blank is the mark of thousands, so the point is of decimals.
         decimals = {next(iter(unsure), ".")}
@@ -165,10 +167,8 @@ def marks(
     has_doubts = not decimals and any(one.role == "unsure" for one in found)
     if known is None and (has_doubts or (other == "." and other in unsure)):
         number = unsure.get(other) or next(iter(unsure.values()))
-        raise UsageError(
-            f"{path}: {number} may be a whole number or a decimal; pass "
-            f"{argument('decimal', ',')} or {argument('decimal', '.')}"
-        )
+        what = f"{path}: {number} may be a whole number or a decimal"
+        raise CurableError(what, *EITHER)
     if other in unsure and other not in decimals:
         thousands.append(other)
     return decimal, next((mark for mark in thousands if mark != decimal), None)

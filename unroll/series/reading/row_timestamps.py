@@ -21,6 +21,7 @@ from unroll.series.reading import (
     timestamp_columns,
     timestamp_formats,
 )
+from unroll.series.reading.cures import CurableError, Cure
 from unroll.series.reading.facts import Timestamps
 from unroll.series.reading.file_rows import (
     FileRows,
@@ -101,9 +102,10 @@ def stamp_columns(
         _, formats = timestamp_columns.find_columns(texts[[name]], [name])
         if formats and formats != ["excel"]:
             first, _ = timestamp_formats.parse(texts[name].head(1), formats[0])
-            raise UsageError(
-                f"{path}: column {name!r} may hold times, from {shown(first[0])} on; "
-                f"pass {argument('stamp', name)} if that is right"
+            raise CurableError(
+                f"{path}: column {name!r} may hold times, from {shown(first[0])} on",
+                [Cure("stamp", name, "if that is right")],
+                f"name the columns of the time with {argument('stamp')}",
             )
     cells = [f"{name} ({texts[name].iloc[0]!r:.40})" for name in stamp or texts.columns]
     raise UsageError(
@@ -313,12 +315,10 @@ def _most_even(
         start = "%d" if options.day_first else "%m"
         wanted = [each for each in readings if each.stamp_format.startswith(start)]
         readings = wanted or readings
-    different: list[Reading] = []
+    by_times = dict[bytes, Reading]()
     for reading in readings:
-        moments = reading.timestamps
-        others = [other.timestamps for other in different]
-        if not any(np.array_equal(moments, one, equal_nan=True) for one in others):
-            different.append(reading)
+        by_times.setdefault(reading.timestamps.tobytes(), reading)
+    different = [*by_times.values()]
     if len(different) == 1:
         return different[0], ""
     even = [
@@ -333,11 +333,13 @@ def _most_even(
     if forms[0].startswith("%d.%m."):
         other = argument("day_first", False)
         return best, f"with dots the day stands first; {other} says otherwise"
-    which = " or ".join(argument("stamp_format", form) for form in forms)
+    cures = [Cure("stamp_format", form) for form in forms]
     if {form[:2] for form in forms} == {"%d", "%m"}:
-        which = f"{argument('day_first', True)} or {argument('day_first', False)}"
-    raise UsageError(
-        f"{path}: timestamps can be read as {forms[0]} or as {forms[1]}; pass {which}"
+        cures = [Cure("day_first", True), Cure("day_first", False)]
+    raise CurableError(
+        f"{path}: timestamps can be read as {forms[0]} or as {forms[1]}",
+        cures,
+        "write timestamps like 2024-01-31 13:00",
     )
 
 

@@ -23,6 +23,7 @@ from unroll.series.reading import (
     timestamp_columns,
     timestamp_formats,
 )
+from unroll.series.reading.cures import CurableError, Cure
 from unroll.series.reading.facts import Timestamps
 
 IN_ORDER = 0.8
@@ -325,7 +326,7 @@ def mostly_there(facts: Timestamps) -> str:
     )
 
 
-def even_steps(facts: Timestamps) -> str:
+def even_steps(facts: Timestamps) -> str | CurableError:
     """Most steps from row to row are one row by the calendar; months lack none."""
     freq = 1000 * facts.freq
     steps = facts.steps
@@ -337,35 +338,36 @@ def even_steps(facts: Timestamps) -> str:
     if even >= EVEN and off <= FEW and (even == 1 or not months):
         return ""
     example = "sums of a month" if freq >= DAY else "means of an hour"
-    cure = f"make rows of equal distance first, such as {example}"
+    cures = []
     if len(facts.stamp) == 2:
         day, other = facts.stamp
-        cure += (
-            f"; or pass {argument('stamp', day)}, if {other!r} is no part of the time"
-        )
+        cures.append(Cure("stamp", day, f"if {other!r} is no part of the time"))
     least, most, middle = (
         duration(max(1, round(step / 1000)))
         for step in (steps.min(), steps.max(), freq)
     )
     row = int((facts.numbers == facts.ordered[1 + (steps != freq).argmax()]).argmax())
-    return (
+    return CurableError(
         f"rows are not evenly spaced: from {least} to {most} apart, {middle} in the "
-        f"middle, first at {facts.file.place(row)}; {cure}"
+        f"middle, first at {facts.file.place(row)}",
+        cures,
+        f"make rows of equal distance first, such as {example}",
     )
 
 
-def most_are_over(facts: Timestamps) -> str:
+def most_are_over(facts: Timestamps) -> str | CurableError:
     """Most rows are measured: they do not lie in the future."""
     now = calendars.this_moment(utc=True) + calendars.EASTERN
     later = np.array(facts.timestamps > now)
     if 2 * later.sum() <= len(later) or facts.asked.keep_last:
         return ""
     row = int(later.argmax())
-    return (
+    return CurableError(
         f"{facts.file.place(row)}: {str(facts.cells.iloc[row])!r:.40} is "
-        f"{shown(facts.timestamps[row])}, and most rows lie in the future; name another "
-        f"{argument('stamp')} or {argument('stamp_format')}, subtract 543 from Buddhist "
-        f"years, or pass {argument('keep_last', True)} if they are planned"
+        f"{shown(facts.timestamps[row])}, and most rows lie in the future",
+        [Cure("keep_last", True, "if they are planned")],
+        f"name another {argument('stamp')} or {argument('stamp_format')}, or subtract 543 "
+        "from Buddhist years",
     )
 
 
@@ -460,7 +462,9 @@ OF_LATER_ROWS = (order_of_the_day, order, distance, one_grid)
 """Rules that rows keep which come after an answer."""
 
 
-def require(rules: Sequence[Callable[..., str]], facts: Timestamps, *more: str) -> None:
+def require(
+    rules: Sequence[Callable[..., str | CurableError]], facts: Timestamps, *more: str
+) -> None:
     """Raise UnrollError with the words of the first rule that is broken.
 
     Args:
@@ -470,5 +474,7 @@ def require(rules: Sequence[Callable[..., str]], facts: Timestamps, *more: str) 
     """
     for rule in rules:
         broken = rule(facts, *more)
+        if isinstance(broken, CurableError):
+            raise broken
         if broken:
             raise UnrollError(broken)
