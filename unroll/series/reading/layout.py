@@ -155,10 +155,9 @@ def _first_sheet(path: Path, data: bytes) -> tuple[str, str]:
                 sheet.reset_dimensions()  # they may be wrong
                 rows = _table([*sheet.iter_rows(values_only=True)])
                 if sum(_cells_in(row) > 1 for row in rows) > 1:  # notes fill one column
-                    text = _csv_of(rows, book.epoch)
-                    count = len(book.worksheets)
-                    first = f", the first of {count} that has rows" if count > 1 else ""
-                    return text, f"{sheet.title!r}{first}"
+                    why = f"{sheet.title!r}, the first that has rows"
+                    is_alone = len(book.worksheets) == 1
+                    return _csv_of(rows, book.epoch), "" if is_alone else why
     except UnrollError as error:
         raise UnrollError(f"{path}: {error}") from None
     except Exception as error:  # noqa: BLE001 - of zip, of XML, or openpyxl's

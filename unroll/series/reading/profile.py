@@ -257,7 +257,7 @@ class FileProfile(Timestamps):
 def described(profile: FileProfile) -> Iterator[str]:
     """Yield lines on a file's form, on its timestamps, and on each column."""
     form = profile.form
-    is_text = not profile.file.typed and "sheet" not in profile.reasons
+    is_text = not (profile.file.typed or profile.file.paths[0].suffix == ".xlsx")
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
     utc = " (UTC)" if form.time_zone else ""
     span = f"{shown(profile.first)} to {shown(profile.last)}{utc}"

@@ -182,8 +182,10 @@ def order_of_the_day(facts: Timestamps) -> str:
 def distance(facts: Timestamps) -> str:
     """Rows of a series, and series, have one distance. Rows that lack do not matter."""
     moments = facts.timestamps
-    distances = list[np.timedelta64]()
-    second = list[int]()
+    place = facts.file.place
+    distances = dict[
+        int, np.timedelta64
+    ]()  # the second row of a series -> its distance
     for own in facts.by_series:
         row = _far_from_the_others(moments[own])
         if row is not None:
@@ -191,34 +193,32 @@ def distance(facts: Timestamps) -> str:
         inside = own[~np.isnat(facts.numbers[own])]
         ordered, first = timestamps.first_rows(facts.numbers[inside])
         steps = np.diff(ordered).astype(np.int64)
+        if len(steps) < PART:
+            continue
         apart = np.diff(moments[inside[first]])
         row = _change(steps)
         if row is not None:
             return _two_distances(
-                facts.file.place(inside[first[row]]),
+                place(inside[first[row]]),
                 _middle(apart[row - 1 : row + PART]),
                 _middle(apart[: row - 1]),
                 ("rows from this one on", "those before"),
             )
-        if (
-            len(steps) >= PART
-            and calendars.near(steps, np.median(steps)).mean() >= EVEN_SERIES
-        ):
-            distances.append(_middle(apart))
-            second.append(inside[first[1]])
+        if calendars.near(steps, np.median(steps)).mean() >= EVEN_SERIES:
+            distances[int(inside[first[1]])] = _middle(apart)
     if len(distances) < EVEN_SERIES * len(facts.by_series):
         return ""
-    place = facts.file.place
-    for row, own_distance in zip(second, distances, strict=True):
-        if not calendars.near(own_distance, distances[0]):
+    second, usual = next(iter(distances.items()))
+    for row, own_distance in distances.items():
+        if not calendars.near(own_distance, usual):
             return _two_distances(
                 place(row),
                 own_distance,
-                distances[0],
+                usual,
                 ("the rows of this series", "those of the first"),
             )
-        beside = (moments[row] - moments[second[0]]) % distances[0]
-        if distances[0] <= HOUR and beside:
+        beside = (moments[row] - moments[second]) % usual
+        if usual <= HOUR and beside:
             seconds = int(beside / np.timedelta64(1, "s"))
             return (
                 f"{place(row)}: rows of this series lie {duration(seconds)} beside "
@@ -242,36 +242,26 @@ def _change(steps: Array) -> int | None:
     Args:
         steps: (rows - 1,) from each row to the next.
     """
-    if len(steps) <= PART:
+    # The last step is taken to go on, so that a few rows show a change at the end.
+    runs = pd.Series(np.append(steps, [steps[-1]] * (PART - PART_AT_END))).rolling(PART)
+    is_run = calendars.near(runs.min(), runs.max())
+    middle = runs.median()
+    is_run &= ~calendars.near(middle, np.median(steps))
+    if not is_run.any():
         return None
-    is_other = ~calendars.near(steps, np.median(steps))
-    lengths = _runs(steps, is_other)
-    first = int(lengths.argmax())
-    if lengths[first] < PART and lengths[-1] >= PART_AT_END:
-        first = len(steps) - int(lengths[-1])
-    length = int(lengths[first])
-    ends_the_series = first + length == len(steps)
-    if length < (PART_AT_END if ends_the_series else PART):
-        return None
-    share = float(calendars.near(steps, steps[first]).mean())
-    if share < EVEN and len(steps) * share**length > CHANCE:
+    last = int(is_run.argmax())
+    first = last - PART + 1
+    alike = calendars.near(steps, middle[last])
+    share = float(alike.mean())
+    if share < EVEN and len(steps) * share ** (PART - 1 + is_run.sum()) > CHANCE:
         return None  # rows that lack at random leave such steps, too
-    rest = steps[lengths < PART]
-    if len(rest) and calendars.near(rest, np.median(rest)).mean() < EVEN:
+    rest = steps[~alike]
+    if calendars.near(rest, np.median(rest)).mean() < EVEN:
         return None  # the other rows have no distance
     if first == 0:  # of the first rows, those behind them have the other distance
-        return 1 + length
-    return first + int(not is_other[first - 1])
-
-
-def _runs(steps: Array, is_other: Array) -> Array:
-    """Return (rows - 1,) how many alike steps follow one another around each step.
-
-    It is 0 for steps that are not `is_other`. Of 1 1 7 7 7 1 days it is 0 0 3 3 3 0.
-    """
-    alike = is_other[1:] & is_other[:-1] & calendars.near(steps[1:], steps[:-1])
-    number = np.cumsum(np.append(True, ~alike))  # of the run that a step is in
-    return np.where(is_other, np.bincount(number)[number], 0)
+        return 1 + int(alike.argmin())
+    # The step before the run may lead to its first row.
+    return first + int(calendars.near(steps[first - 1], np.median(steps)))
 
 
 def _two_distances(
