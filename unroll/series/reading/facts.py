@@ -108,6 +108,10 @@ class Timestamps(series_names.SeriesNames):
         """(times - 1,) milliseconds from row to row by their calendar, of all series."""
         return np.diff(self.ordered).astype(np.int64)
 
+    def behind(self, steps: Array) -> int:
+        """Return the row behind the first of the largest of some `steps`."""
+        return int((self.numbers == self.ordered[1 + steps.argmax()]).argmax())
+
     @property
     def gaps(self) -> Counter[int]:
         """Number of rows that a gap lacks -> number of such gaps."""

@@ -23,7 +23,6 @@ from pipeline.memory import limited
 from unroll.series.options import argument
 from unroll.series.reading import timestamp_formats
 from unroll.series.reading.numbers import plain_number
-from unroll.series.reading.timestamp_columns import names_a_time
 from unroll.series.row_options import CsvFormat
 
 HEAD = 2**17
@@ -202,7 +201,7 @@ def _csv_of(rows: list[tuple[Any, ...]], epoch: dt.datetime) -> str:
     for name in table if epoch == MAC_EPOCH else []:
         cells = table[name]
         heading = str(cells.dropna().iloc[0]) if cells.notna().any() else ""
-        if names_a_time(heading):
+        if timestamp_formats.names_a_time(heading):
             table[name] = [
                 from_excel(cell, epoch) if isinstance(cell, int | float) else cell
                 for cell in cells
@@ -321,7 +320,12 @@ def _below_padded_lines(rows: list[Cells], first: int, width: int) -> int:
     if not headers or first in headers:
         return first
     return next(
-        (index for index in headers if names_a_time(" ".join(rows[index]))), headers[0]
+        (
+            index
+            for index in headers
+            if timestamp_formats.names_a_time(" ".join(rows[index]))
+        ),
+        headers[0],
     )
 
 
@@ -397,7 +401,9 @@ def _names(rows: list[Cells], first: int, below: list[Cells], path: Path) -> Cel
         return _numbered(before, width)
     if count == width - 1 and _own_names(data, count):
         return [*_numbered([], 1), *before]
-    if count >= max(2, width - 1) or (count > 1 and names_a_time(" ".join(before))):
+    if count >= max(2, width - 1) or (
+        count > 1 and timestamp_formats.names_a_time(" ".join(before))
+    ):
         raise UnrollError(
             f"{path}, line {first}: the header has {count} names, and the rows have "
             f"{width} cells; make them as many, with quotes around a cell that holds a "

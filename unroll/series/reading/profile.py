@@ -15,7 +15,7 @@ from pipeline.data.examples import Array
 from pipeline.data.timestamps import DAY, duration, shown
 from pipeline.errors import printable
 from unroll.series.options import argument
-from unroll.series.reading import calendars, timestamp_columns, timestamp_formats
+from unroll.series.reading import calendars, timestamp_formats
 from unroll.series.reading.facts import Timestamps
 from unroll.series.reading.magnitudes import Odd
 from unroll.series.reading.numbers import plain_number, values_of, without_unit
@@ -122,7 +122,7 @@ class ColumnProfile:
     def timed(self) -> bool:
         """True if the column holds further timestamps, of words or of digits alone."""
         if self.numeric:
-            is_named = timestamp_columns.names_a_time(self.name)
+            is_named = timestamp_formats.names_a_time(self.name)
             first = f"{self.measured[0]:.0f}"
             ascends = (np.diff(self.measured) > 0).all()
             forms = timestamp_formats.formats(first, digits=True)

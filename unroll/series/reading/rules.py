@@ -268,14 +268,17 @@ def _two_distances(
     place: str, found: np.timedelta64, usual: np.timedelta64, where: tuple[str, str]
 ) -> str:
     """Return the distance of rows from a row on, and that of others, in words."""
-    own, other = (
-        duration(max(1, round(step / np.timedelta64(1, "s"))))
-        for step in (found, usual)
-    )
+    own = _in_words(found.astype(int))
+    other = _in_words(usual.astype(int))
     return (
         f"{place}: {where[0]} lie {own} apart, and {where[1]} {other}; give rows of one "
         "distance: those of either part, or sums or means of the longer distance"
     )
+
+
+def _in_words(milliseconds: int) -> str:
+    """Return a distance of rows in words, at least a second."""
+    return duration(max(1, round(milliseconds / 1000)))
 
 
 def _far_from_the_others(moments: Array) -> int | None:
@@ -307,7 +310,7 @@ def mostly_there(facts: Timestamps) -> str:
     is_whole = lacking <= MOST_LACKING * len(facts.ordered)
     if is_whole or facts.of_rows is not None or facts.gaps.total() < FAR:
         return ""
-    row = int((facts.numbers == facts.ordered[1 + facts.steps.argmax()]).argmax())
+    row = facts.behind(facts.steps)
     return (
         f"{facts.file.place(row)}: before {str(facts.cells.iloc[row])!r:.40} "
         f"{max(facts.gaps):,} rows lack, and {lacking:,} in all, of which only "
@@ -332,14 +335,10 @@ def even_steps(facts: Timestamps) -> str | CurableError:
     if len(facts.stamp) == 2:
         day, other = facts.stamp
         cures.append(Cure("stamp", day, f"if {other!r} is no part of the time"))
-    least, most, middle = (
-        duration(max(1, round(step / 1000)))
-        for step in (steps.min(), steps.max(), freq)
-    )
-    row = int((facts.numbers == facts.ordered[1 + (steps != freq).argmax()]).argmax())
+    least, most, middle = map(_in_words, (steps.min(), steps.max(), freq))
     return CurableError(
         f"rows are not evenly spaced: from {least} to {most} apart, {middle} in the "
-        f"middle, first at {facts.file.place(row)}",
+        f"middle, first at {facts.file.place(facts.behind(steps != freq))}",
         cures,
         f"make rows of equal distance first, such as {example}",
     )
@@ -366,7 +365,7 @@ def key_is_no_time(facts: Timestamps) -> str:
     column = facts.series_id
     if column is None or column.lower() in series_names.LONG_FORMAT:
         return ""
-    is_named = timestamp_columns.names_a_time(column)
+    is_named = timestamp_formats.names_a_time(column)
     is_time = np.array(
         [timestamp_formats.is_part(word, counted=is_named) for word in facts.series]
     )

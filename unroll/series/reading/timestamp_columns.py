@@ -48,13 +48,6 @@ SEQUENCES = (
 )
 """Sequences of parts that make a timestamp; the last parts may be missing."""
 
-NAMED = (
-    "time times date dates datetime timestamp timestamps stamp ts ds epoch unix utc "
-    "day month period decimal week quarter datum zeit zeitstempel zeitpunkt uhrzeit "
-    "hour hhmm minute interval tag stunde monat woche quartal fecha hora año años jahr year jour mois"
-)
-"""Words in the names of columns whose numbers may be timestamps."""
-
 NAMED_ONLY = {
     *("excel", "%Y", "%Y%m", "%G%V", "%Y%j", "%Y.%q", "%Y.%m"),
     timestamp_formats.DECIMAL,
@@ -114,11 +107,6 @@ Cells: TypeAlias = "dict[str, pd.Series[str]]"
 
 Parts: TypeAlias = dict[str, tuple[str, str]]
 """Parts of a timestamp -> the part's column and directive."""
-
-
-def names_a_time(heading: str) -> bool:
-    """Return whether a heading has a word of `NAMED`."""
-    return not timestamp_formats.words_of(heading).isdisjoint(NAMED.split())
 
 
 def find_columns(
@@ -225,7 +213,7 @@ def _whole_formats(
 ) -> list[str]:
     """Return the formats by which a column holds whole timestamps."""
     words = timestamp_formats.words_of(column)
-    is_named = names_a_time(column) or column in chosen
+    is_named = timestamp_formats.names_a_time(column) or column in chosen
     forms = timestamp_formats.formats(cells.iloc[0], digits=is_named)
     if words & WEEKS:
         forms = [form for form in forms if "%V" in form] or forms

@@ -321,6 +321,13 @@ ORDERS = {
 DIRECTIVES = {"D": "%Y%m%d", "Q": None, "W": None, "M": None}
 """Letters of `ORDERS` that are no directives -> their directive; None: as written."""
 
+NAMED = (
+    "time times date dates datetime timestamp timestamps stamp ts ds epoch unix utc "
+    "day month period decimal week quarter datum zeit zeitstempel zeitpunkt uhrzeit "
+    "hour hhmm minute interval tag stunde monat woche quartal fecha hora año años jahr year jour mois"
+)
+"""Words in the names of columns whose numbers may be timestamps."""
+
 PLACE = "\0"
 """A mark for the place of the time of day in a date."""
 
@@ -355,6 +362,11 @@ UTC_OFFSET = r"[0-9][:T][0-9][^ ]*(?: ?[AaPp][Mm])? ?(?:Z|[+-][0-9]{2}(?::?[0-9]
 def words_of(name: str) -> set[str]:
     """Return the words of a heading in small letters, such as hour and ending."""
     return {word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", name)}
+
+
+def names_a_time(heading: str) -> bool:
+    """Return whether a heading has a word of `NAMED`."""
+    return not words_of(heading).isdisjoint(NAMED.split())
 
 
 def plain_date(text: str) -> str:
