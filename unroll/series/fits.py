@@ -202,13 +202,15 @@ def kept() -> Iterator[Path]:
     own = platformdirs.user_cache_path("unroll") / "fits"
     with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home
         own.expanduser().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = own if os.access(own, os.W_OK) else Path(temporary)
-        try:
-            yield folder
-        finally:
-            with contextlib.suppress(FileNotFoundError):  # another process trims
-                trim(folder, MOST_BYTES)
+    if not os.access(own, os.W_OK):
+        with tempfile.TemporaryDirectory() as temporary:
+            yield Path(temporary)
+        return
+    try:
+        yield own
+    finally:
+        with contextlib.suppress(FileNotFoundError):  # another process trims
+            trim(own, MOST_BYTES)
 
 
 def trim(kept: Path, most: int) -> None:

@@ -163,7 +163,7 @@ NAME = (
         (
             "sources:",
             "sourcs:",
-            "sourcs is not known here. Valid: datasets, experiments, files, sources",
+            "sourcs is not known here. Valid: datasets, experiments, files, project, sources",
         ),
         ("method: none", "", "experiments.waves.guess.training.method is missing"),
         (
